@@ -1,0 +1,1 @@
+"""Run folder and data -> predictions and their evaluation."""

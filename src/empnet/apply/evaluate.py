@@ -1,0 +1,139 @@
+"""Hold a trained model against data that have the property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from empnet.apply.metrics import Metric, metrics_of
+from empnet.apply.predictor import Predictor
+from empnet.data.checks import target_of
+from empnet.data.errors import EmpnetError
+from empnet.data.progress import track
+from empnet.data.read import iread
+from empnet.data.system import System
+from empnet.data.units import convert, parse_unit
+from empnet.learn.run_folder import RunFolder
+
+__all__ = ["Evaluation", "Worst", "evaluate"]
+
+N_WORST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """One of the systems with the largest errors.
+
+    Arguments:
+        origin: File and frame.
+        formula: What it is made of.
+        target: The property in the data.
+        predicted: What was predicted.
+    """
+
+    origin: str
+    formula: str
+    target: float
+    predicted: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """How well one property is predicted.
+
+    Arguments:
+        name: The property.
+        unit: Its unit.
+        targets: The property in the data, shape (n,).
+        predicted: What was predicted, shape (n,).
+        metrics: MAE, RMSE, largest error, R2 with intervals.
+        baseline: The same of the composition baseline.
+        worst: The systems with the largest errors, the largest first.
+    """
+
+    name: str
+    unit: str
+    targets: Float64[np.ndarray, " n"]
+    predicted: Float64[np.ndarray, " n"]
+    metrics: dict[str, Metric]
+    baseline: dict[str, Metric]
+    worst: tuple[Worst, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``--json``."""
+        return {
+            "property": self.name,
+            "unit": self.unit,
+            "systems": len(self.targets),
+            "metrics": {name: asdict(metric) for name, metric in self.metrics.items()},
+            "composition_baseline": {name: asdict(metric) for name, metric in self.baseline.items()},
+            "worst": [asdict(system) for system in self.worst],
+        }
+
+
+def evaluate(
+    predictor: Predictor, data: str | Path | None = None, *, unit: str | None = None, quiet: bool = False
+) -> list[Evaluation]:
+    """Predict data that have the properties, and measure the errors.
+
+    Arguments:
+        predictor: The trained model.
+        data: Path of the data, or the name of bundled data; None: the test side of the run's own data.
+        unit: Unit of the properties in the data, if it is not the model's; errors are in the model's.
+        quiet: No progress bar.
+
+    Returns:
+        One evaluation for each property that the model predicts.
+
+    Raises:
+        EmpnetError: If the data cannot be read or lack a property.
+    """
+    systems = _own_test_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
+    factors = [_factor(unit, own) for own in predictor.card.units]
+    targets: list[list[float]] = []
+    origins, formulas, values, baselines = [], [], [], []
+    what = f"evaluating on {data or 'the test side'}"
+    for piece, predicted, baseline in predictor.stream(track(systems, what, quiet=quiet)):
+        for system in piece:
+            found = [target_of(system, name) for name in predictor.card.properties]
+            targets.append([value * factor for value, factor in zip(found, factors, strict=True)])
+            origins.append(str(system.origin))
+            formulas.append(system.formula)
+        values.append(predicted)
+        baselines.append(baseline)
+    if not targets:
+        raise EmpnetError("no systems to evaluate on", where=data or predictor.run, remedy="name a data file")
+    y, y_hat, y_0 = np.array(targets), np.concatenate(values), np.concatenate(baselines)
+    return [
+        _evaluation(name, own, y[:, k], y_hat[:, k], y_0[:, k], origins, formulas)
+        for k, (name, own) in enumerate(zip(predictor.card.properties, predictor.card.units, strict=True))
+    ]
+
+
+def _factor(unit: str | None, own: str) -> float:
+    """What turns the data's unit into the model's."""
+    return 1.0 if unit is None or unit == own else convert(1.0, parse_unit(unit), parse_unit(own))
+
+
+def _evaluation(
+    name: str, unit: str, y: np.ndarray, y_hat: np.ndarray, y_0: np.ndarray, origins: list[str], formulas: list[str]
+) -> Evaluation:
+    largest = np.argsort(-np.abs(y_hat - y), kind="stable")[:N_WORST]
+    worst = tuple(Worst(origins[i], formulas[i], float(y[i]), float(y_hat[i])) for i in largest)
+    return Evaluation(name, unit, y, y_hat, metrics_of(y, y_hat), metrics_of(y, y_0), worst)
+
+
+def _own_test_side(predictor: Predictor) -> Iterable[System]:
+    """The frames of the run's data that are on its test side."""
+    run = RunFolder(predictor.run)
+    config, test = run.read_config(), run.read_split().test
+    if len(test) == 0:
+        raise EmpnetError("the run has no test side", where=run, remedy="name a data file to evaluate on")
+    wanted = set(test.tolist())
+    frames = enumerate(iread(config.data, length_unit=config.length_unit))
+    return (system for index, system in frames if index in wanted)

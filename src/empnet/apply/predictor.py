@@ -1,0 +1,194 @@
+"""Load a run and predict: the door for people who have systems or ase.Atoms at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from empnet.data.checks import check_geometry
+from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
+from empnet.data.errors import EmpnetError
+from empnet.data.read import from_atoms
+from empnet.data.system import System
+from empnet.learn.model_file import ModelCard, load_model
+from empnet.nn.model import PropertyModel
+
+if TYPE_CHECKING:
+    import ase
+
+__all__ = ["Prediction", "Predictor", "load"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """Predicted properties of systems, in the order in which the systems were given.
+
+    Arguments:
+        values: Shape (B, F'), float64, in the properties' units.
+        baseline: What the composition alone predicts, same shape.
+        properties: Names of the properties.
+        units: Their units.
+
+    Example:
+        >>> prediction = Prediction(np.array([[1.5]]), np.array([[1.0]]), ("energy",), ("eV",))
+        >>> prediction["energy"], float(prediction)
+        (array([1.5]), 1.5)
+    """
+
+    values: Float64[np.ndarray, "B F_prime"]
+    baseline: Float64[np.ndarray, "B F_prime"]
+    properties: tuple[str, ...]
+    units: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, name: str) -> Float64[np.ndarray, " B"]:
+        if name not in self.properties:
+            raise KeyError(f"'{name}' is not predicted; there are: {', '.join(self.properties)}")
+        return self.values[:, self.properties.index(name)]
+
+    def __array__(self, dtype: type | None = None, copy: bool | None = None) -> np.ndarray:
+        values = self.values[:, 0] if len(self.properties) == 1 else self.values
+        return np.array(values, dtype=dtype) if copy is not False else values
+
+    def __float__(self) -> float:
+        if self.values.size != 1:
+            raise TypeError(f"a prediction of shape {self.values.shape} is not one number")
+        return float(self.values.item())
+
+
+class Predictor:
+    """A trained model with all that prediction needs.
+
+    Arguments:
+        model: The model, in evaluation mode.
+        card: Its species, properties and units.
+        run: The run folder, for messages.
+    """
+
+    def __init__(self, model: PropertyModel, card: ModelCard, run: str = "") -> None:
+        self.model, self.card, self.run = model, card, run
+        self._encoder = card.encoder
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.card.properties, self.card.units, strict=True))
+        return f"Predictor({told} of systems of species {list(self.card.species)}, from '{self.run}')"
+
+    def predict(self, systems: System | ase.Atoms | Iterable[System | ase.Atoms]) -> Prediction:
+        """Predict one system or several; :class:`ase.Atoms` will do.
+
+        Arguments:
+            systems: A system or atoms, or any iterable of them.
+
+        Returns:
+            The predictions in the same order.
+
+        Raises:
+            EmpnetError: If a species was not in the training data, or a geometry cannot be meant.
+
+        Example:
+            See :func:`load`.
+        """
+        pieces = [(values, baseline) for _, values, baseline in self.stream(_each_system(systems))]
+        width = len(self.card.properties)
+        values = np.concatenate([piece[0] for piece in pieces]) if pieces else np.zeros((0, width))
+        baseline = np.concatenate([piece[1] for piece in pieces]) if pieces else np.zeros((0, width))
+        return Prediction(values, baseline, self.card.properties, self.card.units)
+
+    def stream(self, systems: Iterable[System]) -> Iterator[tuple[list[System], np.ndarray, np.ndarray]]:
+        """Predict any number of systems in bounded memory.
+
+        Arguments:
+            systems: The systems, lazily; they are taken piece by piece.
+
+        Returns:
+            For each piece: its systems, their predictions and their composition baseline, both of shape (B, F').
+        """
+        waiting: list[System] = []
+        particles = 0
+        for system in systems:
+            if waiting and particles + len(system) > MAX_PAIRS // 20:
+                yield self._predict_piece(waiting)
+                waiting, particles = [], 0
+            waiting.append(system)
+            particles += len(system)
+        if waiting:
+            yield self._predict_piece(waiting)
+
+    @torch.no_grad()
+    def _predict_piece(self, systems: list[System]) -> tuple[list[System], np.ndarray, np.ndarray]:
+        dataset = self.dataset(systems)
+        values, baseline = [], []
+        for chunk in dataset.chunks(np.arange(len(dataset))):
+            batch = dataset.batch(chunk, self._encoder, self.card.torch_dtype)
+            values.append(self.model(batch).numpy())
+            baseline.append(self.model.composition_baseline(batch).numpy())
+        return systems, np.concatenate(values), np.concatenate(baseline)
+
+    def dataset(self, systems: Sequence[System]) -> Dataset:
+        """The systems as the model wants them: features joined, species checked, neighbours found.
+
+        Arguments:
+            systems: One system or more.
+
+        Raises:
+            EmpnetError: If a species was not in the training data.
+        """
+        for system in systems:
+            self._refuse_unknown(system)
+        joined = [system.join_features(self.card.features) for system in systems]
+        return Dataset.from_systems(joined, self.card.architecture.cutoff)
+
+    def _refuse_unknown(self, system: System) -> None:
+        species = species_of(system)
+        unknown = np.flatnonzero(~np.isin(species, self.card.species))
+        if len(unknown):
+            from ase.data import chemical_symbols
+
+            def name(kind: int) -> str:
+                return chemical_symbols[kind] if 0 <= kind < len(chemical_symbols) else str(kind)
+
+            known = ", ".join(name(kind) for kind in self.card.species)
+            raise EmpnetError(
+                f"particle {unknown[0]} is {name(int(species[unknown[0]]))}, which the training data never had",
+                where=system.origin,
+                wanted=f"species among {known}",
+                remedy="train with systems that have it (--from starts from this run)",
+            )
+
+
+def _each_system(systems: System | ase.Atoms | Iterable[System | ase.Atoms]) -> Iterator[System]:
+    from ase import Atoms
+
+    several = [systems] if isinstance(systems, System | Atoms) else systems
+    for index, item in enumerate(several):
+        yield item if isinstance(item, System) else check_geometry(from_atoms(item, frame=index))
+
+
+def load(run: str | Path) -> Predictor:
+    """The trained model of a run folder.
+
+    Arguments:
+        run: The run folder.
+
+    Raises:
+        EmpnetError: If it is no run folder, or a file in it is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> from ase.build import molecule
+        >>> from empnet.learn.train import train
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 8], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+        >>> run = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
+        >>> load(run).predict(molecule("H2O")).values.shape
+        (1, 1)
+    """
+    model, card = load_model(run)
+    return Predictor(model, card, str(run))

@@ -1,0 +1,1 @@
+"""File -> System -> Dataset -> Batch: everything that happens before a network sees the data."""

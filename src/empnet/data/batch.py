@@ -1,0 +1,79 @@
+"""Several systems at once, flat: the frozen record that networks take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+__all__ = ["Batch", "Pairs"]
+
+
+def _moved(record, device: torch.device):  # noqa: ANN001, ANN202 (any of the two records below)
+    """A copy of a frozen record with its tensors, at any depth, on ``device``."""
+    changes = {}
+    for item in fields(record):
+        value = getattr(record, item.name)
+        if isinstance(value, Tensor):
+            changes[item.name] = value.to(device, non_blocking=True)
+        elif isinstance(value, Pairs):
+            changes[item.name] = _moved(value, device)
+    return replace(record, **changes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """The neighbour list of a batch: ordered pairs (receiver j, sender i), j != i or in another cell.
+
+    Invariants: pairs are sorted by receiver, so the pairs of receiver j are those from ``row_pointers[j]`` to
+    ``row_pointers[j + 1]``; ``transposed`` puts them in the order of their senders (stable), so that sums over
+    receivers are sums over rows too. The self pair i = j is not listed: it has distance zero and no direction.
+
+    Arguments:
+        receivers: Index j of the particle that receives, ascending, shape (P,), int64.
+        senders: Index i of the particle that sends, shape (P,), int64.
+        row_pointers: First pair of each receiver, and P at the end, shape (N + 1,), int64.
+        transposed: The permutation that sorts pairs by sender, shape (P,), int64.
+        shifts: Lattice vectors between the images, whole numbers, shape (P, 3), float64; None if nothing repeats.
+    """
+
+    receivers: Int64[Tensor, " P"]
+    senders: Int64[Tensor, " P"]
+    row_pointers: Int64[Tensor, " N_1"]
+    transposed: Int64[Tensor, " P"]
+    shifts: Float64[Tensor, "P 3"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.receivers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """B systems with N particles in all, one after the other.
+
+    Arguments:
+        positions: Positions r in angstrom, shape (N, 3), float64.
+        features: Features f of the particles, one-hot species first, shape (N, F).
+        system_of: The system that each particle belongs to, ascending, shape (N,), int64.
+        n_systems: B, the number of systems.
+        pairs: The neighbour list.
+        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
+        targets: The property to be learned in its unit, shape (B, F'), float64; None in prediction.
+    """
+
+    positions: Float64[Tensor, "N 3"]
+    features: Float[Tensor, "N F"]
+    system_of: Int64[Tensor, " N"]
+    n_systems: int
+    pairs: Pairs
+    cells: Float64[Tensor, "B 3 3"] | None = None
+    targets: Float64[Tensor, "B F_prime"] | None = None
+
+    def __len__(self) -> int:
+        return self.n_systems
+
+    def to(self, device: torch.device) -> Batch:
+        """A copy with all tensors on ``device``."""
+        return _moved(self, device)

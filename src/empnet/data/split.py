@@ -1,0 +1,112 @@
+"""Training, validation and test: which system lies on which side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int64
+
+from empnet.data.errors import EmpnetError
+
+__all__ = ["Split", "SplitKind", "split_systems"]
+
+SplitKind = Literal["random", "blocks"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """The indices of the systems on each side; together they are all systems, each once.
+
+    Arguments:
+        train: Systems that the weights are fitted to, shape (n_train,), int64.
+        validation: Systems that choose the best weights, shape (n_validation,), int64.
+        test: Systems that nothing was chosen by, shape (n_test,), int64.
+    """
+
+    train: Int64[np.ndarray, " n_train"]
+    validation: Int64[np.ndarray, " n_validation"]
+    test: Int64[np.ndarray, " n_test"]
+
+    def to_json(self) -> dict[str, list[int]]:
+        """Plain lists by side, for ``split.json``."""
+        return {side: getattr(self, side).tolist() for side in ("train", "validation", "test")}
+
+    @classmethod
+    def from_json(cls, record: dict[str, list[int]]) -> Split:
+        """The split that :meth:`to_json` wrote.
+
+        Example:
+            >>> Split.from_json({"train": [0, 2], "validation": [1], "test": []}).train
+            array([0, 2])
+        """
+        return cls(*(np.array(record[side], dtype=np.int64) for side in ("train", "validation", "test")))
+
+
+def split_systems(
+    groups: Int64[np.ndarray, " n"], *, validation: float, test: float, kind: SplitKind = "random", seed: int = 0
+) -> Split:
+    """Divide systems into training, validation and test; equal systems (one group) stay on one side.
+
+    Arguments:
+        groups: A number for each system, equal for exact duplicates, shape (n,).
+        validation: Share of all systems if below 1, else their number.
+        test: The same for the test side; 0 for none.
+        kind: ``"random"``: groups are drawn by seed. ``"blocks"``: the file's order is kept: training first, then
+            validation, then test. For frames that follow each other in time, whose neighbours look alike.
+        seed: Seed of the draw.
+
+    Returns:
+        The split, indices ascending on each side.
+
+    Raises:
+        EmpnetError: If there are fewer systems than the three sides need.
+
+    Example:
+        >>> split = split_systems(np.arange(10), validation=2, test=0.1, kind="blocks")
+        >>> split.validation, split.test
+        (array([7, 8]), array([9]))
+    """
+    n = len(groups)
+    n_validation, n_test = _count(validation, n, "--val"), _count(test, n, "--test")
+    order = _group_order(groups, kind, seed)  # groups in the order in which test, validation, train are filled
+    size = np.bincount(groups, minlength=int(groups.max(initial=-1)) + 1)[order]
+    before = np.cumsum(size) - size  # systems already dealt out when the group's turn comes
+    in_test = before < n_test
+    in_validation = ~in_test & (before - size[in_test].sum() < n_validation)
+    test_groups, validation_groups = order[in_test], order[in_validation]
+    test_side, validation_side = np.isin(groups, test_groups), np.isin(groups, validation_groups)
+    sides = (~test_side & ~validation_side, validation_side, test_side)
+    split = Split(*(np.flatnonzero(side).astype(np.int64) for side in sides))
+    _refuse_empty(split, n, n_test)
+    return split
+
+
+def _count(size: float, n: int, option: str) -> int:
+    """A number of systems from a share (below 1) or a number."""
+    if size < 0 or (size >= 1 and size != int(size)):
+        raise EmpnetError(f"{option} {size:g}", wanted="a share between 0 and 1 or a whole number of systems")
+    if 0 < size < 1:
+        return max(1, round(size * n))
+    return int(size)
+
+
+def _group_order(groups: np.ndarray, kind: SplitKind, seed: int) -> np.ndarray:
+    distinct, first = np.unique(groups, return_index=True)
+    if kind == "random":
+        return np.random.default_rng(seed).permutation(distinct)
+    return distinct[np.argsort(-first)]  # last in the file first, so that training has the beginning
+
+
+def _refuse_empty(split: Split, n: int, n_test: int) -> None:
+    sizes = {"training": len(split.train), "validation": len(split.validation)}
+    if n_test:
+        sizes["test"] = len(split.test)
+    missing = [side for side, size in sizes.items() if size == 0]
+    if missing:
+        raise EmpnetError(
+            f"{n} systems leave none for {' and '.join(missing)}",
+            wanted="at least one different system for each side",
+            remedy="add systems, or choose --val and --test smaller (--test 0 for no test)",
+        )

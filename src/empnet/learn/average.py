@@ -1,0 +1,37 @@
+"""The exponential moving average of the weights, which is what is evaluated and kept."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+__all__ = ["MovingAverage"]
+
+
+class MovingAverage:
+    r"""A copy of a model whose weights follow: :math:`\theta' \leftarrow \beta \theta' + (1 - \beta) \theta`.
+
+    beta rises to ``decay`` as (1 + t) / (10 + t), so that the first weights are soon forgotten.
+
+    Arguments:
+        model: The model that is trained.
+        decay: Highest beta.
+
+    Example:
+        >>> model = torch.nn.Linear(1, 1)
+        >>> average = MovingAverage(model)
+        >>> average.update(model, step=0)
+        >>> average.model is model
+        False
+    """
+
+    def __init__(self, model: torch.nn.Module, decay: float = 0.999) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: torch.nn.Module, step: int) -> None:
+        """Follow the model after its step of this number, counted from 0."""
+        beta = min(self.decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - beta)

@@ -1,0 +1,80 @@
+"""What the composition alone tells of a property: the baseline that is removed before learning, and pooling by it."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64
+
+from empnet.data.errors import EmpnetError
+from empnet.nn.model import Pooling
+
+__all__ = ["choose_pooling", "fit_composition"]
+
+
+def _design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
+    return counts if pooling == "sum" else counts / counts.sum(axis=1, keepdims=True)
+
+
+def fit_composition(
+    counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], pooling: Pooling
+) -> Float64[np.ndarray, " species"]:
+    """One number a species whose sum (or mean) over the particles is nearest to the property.
+
+    b = argmin_b sum_s (y_s - sum_z n_sz b_z)^2, of minimum norm where species never vary independently; for the mean
+    with fractions in place of the counts n.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        targets: The property y of each system.
+        pooling: ``"sum"`` or ``"mean"``.
+
+    Example:
+        >>> water, hydrogen = [2.0, 1.0], [2.0, 0.0]
+        >>> fit_composition(np.array([water, hydrogen]), np.array([-9.0, -4.0]), "sum").round(6)
+        array([-2., -5.])
+    """
+    return np.linalg.lstsq(_design(counts, pooling), targets, rcond=None)[0]
+
+
+def _left(counts: np.ndarray, targets: np.ndarray, pooling: Pooling) -> float:
+    """Root mean square of what the composition fit leaves."""
+    fit = _design(counts, pooling) @ fit_composition(counts, targets, pooling)
+    return float(np.sqrt(np.mean((targets - fit) ** 2)))
+
+
+def choose_pooling(
+    counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], name: str, unit: str
+) -> tuple[Pooling, str]:
+    """Decide whether a property adds up over particles, from the data.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        targets: The property of each system.
+        name: The property's name.
+        unit: The property's unit, for the message.
+
+    Returns:
+        The pooling, and why it was chosen, in words.
+
+    Raises:
+        EmpnetError: If all systems have one size and the property is no energy: then the data cannot tell.
+
+    Example:
+        >>> choose_pooling(np.array([[1.0], [2.0], [4.0]]), np.array([3.0, 6.0, 12.1]), "energy", "eV")[0]
+        'sum'
+    """
+    sizes = counts.sum(axis=1)
+    if np.all(sizes == sizes[0]):
+        if "energy" in name.lower() or name in ("E", "U0", "U", "H", "G"):
+            return "sum", f"{name}: sum over particles, as for every energy (all systems have {sizes[0]:.0f} particles)"
+        raise EmpnetError(
+            f"all systems have {sizes[0]:.0f} particles, so the data do not tell if '{name}' adds up over them",
+            wanted="--pooling sum (grows with the system, as an energy) or --pooling mean (does not, as a gap)",
+        )
+    by_sum, by_mean = _left(counts, targets, "sum"), _left(counts, targets, "mean")
+    pooling: Pooling = "sum" if by_sum <= by_mean else "mean"
+    told = "adds up over particles" if pooling == "sum" else "does not grow with the system"
+    return pooling, (
+        f"{name}: {pooling} over particles, for it {told} "
+        f"(a fit on counts leaves {by_sum:.3g} {unit}, on fractions {by_mean:.3g} {unit})"
+    )

@@ -1,0 +1,158 @@
+"""The configuration of a training run: every choice with its default, in one place."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from empnet.data.errors import EmpnetError, nearest
+from empnet.data.split import SplitKind
+
+__all__ = ["TrainConfig", "read_config", "seconds", "write_config"]
+
+UNITS_OF_TIME = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(duration: str | float) -> float:
+    """A duration such as ``"10m"``, ``"1h30m"`` or ``"90"`` in seconds.
+
+    Raises:
+        ValueError: If it is not a duration above zero.
+
+    Example:
+        >>> seconds("1h30m"), seconds("90s"), seconds(5)
+        (5400.0, 90.0, 5.0)
+    """
+    text = str(duration).strip().lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text)
+    if not re.fullmatch(r"(?:\d+(?:\.\d+)?\s*[smhd]\s*)+|\d+(?:\.\d+)?", text):
+        raise ValueError("wanted a duration such as 90s, 10m or 1h30m")
+    total = sum(float(number) * UNITS_OF_TIME[unit or "s"] for number, unit in parts)
+    if total <= 0:
+        raise ValueError("wanted a duration above zero")
+    return total
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
+Duration = Annotated[float, BeforeValidator(seconds)]
+
+
+class TrainConfig(BaseModel):
+    """What a training run is made with. Unknown keys are errors.
+
+    Example:
+        >>> TrainConfig(data="qm7", property="energy", time="10m").time
+        600.0
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str = Field(description="path of the data, or the name of bundled data")
+    property: Names = Field(default=(), description="scalar to be learned; several names: one model for all")
+    unit: Names = Field(default=(), description="unit of each property in the data")
+    features: Names = Field(default=(), description="per-particle arrays that join the one-hot species")
+    length_unit: str = Field(default="angstrom", description="unit of positions and cells in the data")
+
+    cutoff: PositiveFloat = Field(default=5.0, description="range of a message, angstrom")
+    layers: PositiveInt = Field(default=3, description="number of interactions")
+    width: PositiveInt = Field(default=64, description="features of a particle inside the network")
+    pooling: Literal["auto", "sum", "mean"] = Field(default="auto", description="readout over particles")
+
+    loss: Literal["mse", "mae", "huber"] = Field(default="mae", description="what is minimised")
+    lr: PositiveFloat = Field(default=2e-3, description="highest learning rate")
+    batch: PositiveInt = Field(default=32, description="systems in a step")
+    val: float = Field(default=0.05, ge=0, description="validation side: share (below 1) or number of systems")
+    test: float = Field(default=0.1, ge=0, description="test side: share (below 1) or number of systems")
+    split: SplitKind = Field(default="random", description="random, or blocks for frames in order of time")
+    seed: int = Field(default=0, ge=0, description="of the split, the initial weights and the order of systems")
+    epochs: PositiveInt | None = Field(default=None, description="passes over the training side")
+    time: Duration | None = Field(default=None, description="budget in place of epochs, s: 90s, 10m, 1h30m")
+    patience: PositiveInt | None = Field(default=None, description="stop after so many epochs without a better one")
+    fine_tune: str | None = Field(default=None, description="run whose weights are the start")
+
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the network computes")
+    dtype: Literal["float32", "float64"] = Field(default="float32", description="what the network computes in")
+    threads: PositiveInt | None = Field(default=None, description="processor threads; all if not given")
+
+    @classmethod
+    def make(cls, values: Mapping[str, Any], where: str = "") -> TrainConfig:
+        """A configuration from plain values; every mistake in them is told in one line.
+
+        Arguments:
+            values: Values by name; those that are None are left at their default.
+            where: Where the values come from, for messages.
+
+        Raises:
+            EmpnetError: If a key is unknown, a value does not fit, or values contradict each other.
+
+        Example:
+            >>> TrainConfig.make({"data": "qm7", "cutof": 4.0})
+            Traceback (most recent call last):
+            ...
+            empnet.data.errors.EmpnetError: unknown setting 'cutof'; did you mean 'cutoff'?
+        """
+        for key in values:
+            if key not in cls.model_fields:
+                known = list(cls.model_fields)
+                remedy = nearest(key, known) or f"there are: {', '.join(known)}"
+                raise EmpnetError(f"unknown setting '{key}'", where=where, remedy=remedy)
+        try:
+            config = cls(**{key: value for key, value in values.items() if value is not None})
+        except ValidationError as error:
+            raise EmpnetError(_told(error), where=where) from None
+        if config.epochs is not None and config.time is not None:
+            raise EmpnetError("both epochs and time are given", where=where, wanted="one of them")
+        if len(config.unit) not in (0, 1, len(config.property)):
+            raise EmpnetError(
+                f"{len(config.unit)} units for {len(config.property)} properties",
+                where=where,
+                wanted="one unit for all or one for each",
+            )
+        return config
+
+
+def _told(error: ValidationError) -> str:
+    """The first thing that pydantic found, in a line."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"setting '{name}' is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"setting '{name}' is {first['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The values of a TOML file, not yet checked.
+
+    Arguments:
+        path: Path of the file.
+
+    Raises:
+        EmpnetError: If the file is not there or not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EmpnetError(f"cannot be read ({error.strerror})", where=path, wanted="a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise EmpnetError(f"is not TOML ({error})", where=path) from None
+
+
+def write_config(path: Path, config: TrainConfig) -> None:
+    """Write the merged configuration; what is None is left out.
+
+    Arguments:
+        path: Path of the TOML file.
+        config: The configuration.
+    """
+    path.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)), encoding="utf-8")

@@ -1,0 +1,81 @@
+"""What a run tells: printed for the person who waits, and kept in log.txt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """Prints lines and keeps them; shows a live line on a terminal.
+
+    Arguments:
+        quiet: Print nothing (the log is kept all the same).
+
+    Example:
+        >>> journal = Journal()
+        >>> journal.say("3 systems")
+        3 systems
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._file: Path | None = None
+        self._kept: list[str] = []
+        terminal = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[told]}"))
+        self._live = Progress(*columns, TimeRemainingColumn(), console=terminal, transient=True)
+        self._live.disable = quiet or not terminal.is_terminal
+        self._task = self._live.add_task("training", total=None, told="")
+
+    def write_to(self, file: Path) -> None:
+        """Keep all lines, those said so far too, in this file.
+
+        Arguments:
+            file: Path of the log, appended to.
+        """
+        self._file = file
+        for line in self._kept:
+            self._write(line)
+        self._kept.clear()
+
+    def _write(self, line: str) -> None:
+        if self._file is None:
+            self._kept.append(line)
+            return
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def say(self, line: str) -> None:
+        """Print and keep a line."""
+        self.note(line)
+        if not self._quiet:
+            self._console.print(line)
+
+    def note(self, line: str) -> None:
+        """Keep a line without printing it."""
+        self._write(line)
+
+    def __enter__(self) -> Journal:
+        self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def show(self, *, done: int, total: int | None, epoch: int, told: str | None = None) -> None:
+        """Bring the live line up to date.
+
+        Arguments:
+            done: Steps done.
+            total: Steps in all, if known.
+            epoch: The epoch under way, counted from 1.
+            told: Losses and errors; unchanged if None.
+        """
+        changes = {} if told is None else {"told": told}
+        self._live.update(self._task, completed=done, total=total, description=f"epoch {epoch}", **changes)

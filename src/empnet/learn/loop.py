@@ -1,0 +1,224 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+
+from empnet.data.dataset import Dataset
+from empnet.data.errors import EmpnetError
+from empnet.data.split import Split
+from empnet.learn.average import MovingAverage
+from empnet.learn.budget import StepBudget, steps_from_epochs
+from empnet.learn.checkpoint import load_checkpoint, save_checkpoint
+from empnet.learn.config import TrainConfig
+from empnet.learn.interrupt import Interrupt
+from empnet.learn.journal import Journal
+from empnet.learn.loss import loss_of
+from empnet.learn.measure import Measured, measure
+from empnet.learn.model_file import ModelCard, save_weights
+from empnet.learn.run_folder import RunFolder
+from empnet.learn.schedule import WARM_UP, Schedule
+from empnet.nn.model import PropertyModel
+
+__all__ = ["Job", "Trainer"]
+
+WEIGHT_DECAY = 1e-5
+LARGEST_GRADIENT = 1.0
+CHECKPOINT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """What is to be learned from what.
+
+    Arguments:
+        config: The configuration.
+        card: Species, properties and units.
+        dataset: The data with targets.
+        split: Its sides.
+        spread: The loss's unit for each property, shape (F',).
+    """
+
+    config: TrainConfig
+    card: ModelCard
+    dataset: Dataset
+    split: Split
+    spread: np.ndarray
+
+
+class Trainer:
+    """Trains a model and keeps its run folder up to date.
+
+    A step: one batch, AdamW with clipped gradients, the moving average follows. An epoch: a pass over the training
+    side in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so far.
+
+    Arguments:
+        job: What is to be learned from what.
+        model: The model, with its statistics set; trained in place.
+        run: An existing run folder; its checkpoint, if it has one, is where training goes on.
+        journal: Where progress is told.
+        started: The moment, by :func:`time.perf_counter`, from which a time budget counts.
+    """
+
+    def __init__(self, job: Job, model: PropertyModel, run: RunFolder, journal: Journal, started: float) -> None:
+        self.job, self.config, self.run, self.journal = job, job.config, run, journal
+        self.fabric = Fabric(accelerator=_accelerator(job.config), devices=1)
+        self.fabric.launch()
+        self.model, self.average = model, MovingAverage(model)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=job.config.lr, weight_decay=WEIGHT_DECAY, foreach=True)
+        self.forward, self.optimizer = self.fabric.setup(model, optimizer)
+        self.average.model.to(self.fabric.device)
+        self.progress = load_checkpoint(run.path, model, self.average.model, optimizer)
+        run.drop_metrics_from(self.progress.epoch)
+        self._spread = torch.from_numpy(job.spread).to(self.fabric.device)
+        self._encoder = job.card.encoder
+        self._started = started - self.progress.elapsed
+        self._saved = time.perf_counter()
+        self._budget: StepBudget | None = None
+
+    @cached_property
+    def steps_an_epoch(self) -> int:
+        """Steps in one pass over the training side."""
+        return math.ceil(len(self.job.split.train) / self.config.batch)
+
+    def fit(self) -> bool:
+        """Train to the end, or until somebody asks to stop.
+
+        Returns:
+            Whether training has ended (and not been stopped).
+
+        Raises:
+            EmpnetError: If the loss is no longer a number.
+        """
+        progress = self.progress
+        if progress.total is None:
+            progress.total = steps_from_epochs(self.config, self.steps_an_epoch)
+            progress.anneal_from = 0 if progress.total is None else min(WARM_UP, progress.total // 10)
+        if progress.total is None and self.config.time is not None:
+            began = time.perf_counter()
+            self._validate()
+            epoch_cost = time.perf_counter() - began
+            self._budget = StepBudget(self.config.time, self.steps_an_epoch, epoch_cost)
+        with Interrupt() as interrupt, self.journal:
+            while not progress.done and not interrupt.asked:
+                self._epoch(interrupt)
+                self._checkpoint()
+        return progress.done
+
+    def _epoch(self, interrupt: Interrupt) -> None:
+        """From where the epoch stands to its end, to the last step, or to an interruption."""
+        progress = self.progress
+        batches = self._batches(progress.epoch)
+        for indices in batches[progress.batch :]:
+            if interrupt.asked or progress.step == progress.total:
+                break
+            progress.loss_sum += self._step(indices)
+            progress.step += 1
+            progress.batch += 1
+            self._fix_total()
+            self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1)
+            if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
+                self._checkpoint()
+        if progress.batch == len(batches) or progress.step == progress.total:
+            self._end_epoch()
+
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        """The training side in random order, in equal parts of at most the batch size."""
+        order = np.random.default_rng([self.config.seed, epoch]).permutation(self.job.split.train)
+        return np.array_split(order, self.steps_an_epoch)
+
+    def _step(self, indices: np.ndarray) -> float:
+        """One step of the optimiser; returns the loss."""
+        schedule = Schedule(self.config.lr, self.progress.anneal_from, self.progress.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = schedule(self.progress.step)
+        batch = self.job.dataset.batch(indices, self._encoder, self.job.card.torch_dtype).to(self.fabric.device)
+        loss = loss_of(self.forward(batch), batch.targets, self._spread, self.config.loss)
+        value = float(loss)
+        if not math.isfinite(value):
+            raise EmpnetError(
+                f"the loss is {value} at step {self.progress.step}",
+                where=self.run,
+                remedy="the best weights so far are kept; try a smaller --lr, and look for outliers in the data",
+            )
+        self.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
+        self.optimizer.step()
+        self.average.update(self.model, self.progress.step)
+        return value
+
+    def _fix_total(self) -> None:
+        """Under a time budget: once enough steps are measured, fix how many there will be."""
+        progress = self.progress
+        if progress.total is not None or self._budget is None:
+            return
+        progress.total = self._budget.total(progress.step, time.perf_counter() - self._started)
+        if progress.total is not None:
+            progress.anneal_from = progress.step
+            self.journal.note(f"the time budget allows {progress.total} steps")
+            self._checkpoint()  # the number is part of the run: resuming must not measure again
+
+    def _validate(self) -> Measured:
+        return measure(
+            self.average.model, self.job.dataset, self.job.split.validation, self.job.card, self.fabric.device
+        )
+
+    def _end_epoch(self) -> None:
+        """Validate, keep the best weights, write the epoch's row."""
+        progress = self.progress
+        measured = self._validate()
+        score = float(np.mean(measured.mae / self.job.spread))
+        if progress.best is None or score < progress.best:
+            progress.best, progress.best_epoch = score, progress.epoch
+            save_weights(self.run.path, self.average.model)
+        self._record(measured)
+        patience = self.config.patience
+        out_of_patience = patience is not None and progress.epoch - progress.best_epoch >= patience
+        progress.done = progress.step == progress.total or out_of_patience
+        progress.epoch += 1
+        progress.batch, progress.loss_sum = 0, 0.0
+
+    def _record(self, measured: Measured) -> None:
+        progress, card = self.progress, self.job.card
+        train_loss = progress.loss_sum / max(1, progress.batch)
+        errors = zip(card.properties, card.units, measured.mae, measured.baseline_mae, strict=True)
+        row = {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "seconds": round(time.perf_counter() - self._started, 3),
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "train_loss": train_loss,
+            "validation_loss": self._validation_loss(measured),
+        }
+        told = [f"loss {train_loss:.4f}"]
+        for name, unit, mae, baseline in errors:
+            row[f"validation_mae_{name} [{unit}]"] = float(mae)
+            told.append(f"{name}: validation MAE {mae:.4g} {unit} (composition {baseline:.4g})")
+        self.run.append_metrics(row)
+        self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {', '.join(told)}")
+        self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=", ".join(told))
+
+    def _validation_loss(self, measured: Measured) -> float:
+        predicted, targets = torch.from_numpy(measured.predicted), torch.from_numpy(measured.targets)
+        return loss_of(predicted, targets, self._spread.cpu(), self.config.loss).item()
+
+    def _checkpoint(self) -> None:
+        self.progress.elapsed = time.perf_counter() - self._started
+        save_checkpoint(self.run.path, self.model, self.average.model, self.optimizer.optimizer, self.progress)
+        self._saved = time.perf_counter()
+
+
+def _accelerator(config: TrainConfig) -> str:
+    """The device by name; ``auto`` takes a GPU if there is one."""
+    there = torch.cuda.is_available()
+    if config.device == "cuda" and not there:
+        raise EmpnetError("there is no CUDA device", where="--device cuda", remedy="use --device cpu")
+    return "cuda" if there and config.device != "cpu" else "cpu"

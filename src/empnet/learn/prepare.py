@@ -1,0 +1,169 @@
+"""From a configuration to a job: properties and units named, data read, sides split, model built."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from empnet.data.bundled import card as bundled_card
+from empnet.data.cache import Recipe, open_dataset
+from empnet.data.dataset import Dataset
+from empnet.data.errors import EmpnetError
+from empnet.data.split import Split, split_systems
+from empnet.data.system import System
+from empnet.data.units import default_unit, parse_unit
+from empnet.learn.baseline import choose_pooling
+from empnet.learn.config import TrainConfig
+from empnet.learn.journal import Journal
+from empnet.learn.model_file import ModelCard
+from empnet.nn.model import Architecture, Pooling
+
+__all__ = ["UNNAMED_UNIT", "make_card", "name_targets", "open_data", "split_data"]
+
+UNNAMED_UNIT = "file units"
+"""What numbers carry whose unit nobody has named."""
+
+
+def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
+    """The configuration with the property and its unit filled in, and said aloud where they are assumed.
+
+    Bundled data know their property and unit. Else the property is ``energy``, and energies are in eV.
+
+    Arguments:
+        config: The configuration as the user gave it.
+        journal: Where assumptions are told.
+
+    Raises:
+        EmpnetError: If a unit is unknown.
+    """
+    bundled = bundled_card(config.data)
+    properties = config.property or ((bundled.property,) if bundled else ("energy",))
+    given = config.unit * len(properties) if len(config.unit) == 1 else config.unit
+    for text in given:
+        if text != UNNAMED_UNIT:
+            parse_unit(text)
+    units = []
+    for k, name in enumerate(properties):
+        usual = default_unit(name)
+        if given:
+            units.append(given[k])
+        elif bundled and name == bundled.property:
+            units.append(bundled.unit)
+        elif usual:
+            units.append(usual.name)
+            journal.say(f"{name}: taken to be in {usual.name}; if it is not, say --unit")
+        else:
+            units.append(UNNAMED_UNIT)
+            journal.say(f"{name}: its unit is not known; name it with --unit")
+    if not config.property:
+        journal.say(f"property: {', '.join(properties)} [{', '.join(units)}]")
+    return config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})
+
+
+def open_data(data: str | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
+    """The data set that the configuration asks for.
+
+    Arguments:
+        data: A path, the name of bundled data, or systems.
+        config: Properties, cutoff and features.
+        quiet: No progress bar.
+    """
+    recipe = Recipe(config.property, config.cutoff, config.features, config.length_unit)
+    return open_dataset(data, recipe, quiet=quiet)
+
+
+def split_data(dataset: Dataset, config: TrainConfig) -> Split:
+    """The sides of the data, exact duplicates together."""
+    groups = dataset.arrays["groups"]
+    return split_systems(groups, validation=config.val, test=config.test, kind=config.split, seed=config.seed)
+
+
+def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> ModelCard:
+    """What the model will be: species from the data, pooling from the data or the user, sizes from the configuration.
+
+    Arguments:
+        dataset: The data.
+        split: Its sides; only the training side decides.
+        config: The configuration.
+        journal: Where the choice of pooling is told.
+
+    Raises:
+        EmpnetError: If the data do not tell whether a property adds up over particles.
+    """
+    species = tuple(dataset.species)
+    card = ModelCard(
+        architecture=Architecture(
+            n_species=len(species),
+            pooling=("sum",) * len(config.property),
+            n_features=dataset.arrays["features"].shape[1],
+            cutoff=config.cutoff,
+            layers=config.layers,
+            width=config.width,
+        ),
+        species=species,
+        properties=config.property,
+        units=config.unit,
+        features=config.features,
+        length_unit=config.length_unit,
+        dtype=config.dtype,
+        data={"file": dataset.file, "sha256": dataset.data_hash, "systems": len(dataset)},
+        versions=_versions(),
+        threads=torch.get_num_threads(),
+    )
+    return _with_pooling(card, dataset, split, config, journal)
+
+
+def _with_pooling(
+    card: ModelCard, dataset: Dataset, split: Split, config: TrainConfig, journal: Journal
+) -> ModelCard:
+    from dataclasses import replace
+
+    counts = dataset.composition(card.encoder)[split.train]
+    pooling: list[Pooling] = []
+    for k, name in enumerate(card.properties):
+        if config.pooling == "auto":
+            chosen, why = choose_pooling(counts, dataset.targets[split.train, k], name, card.units[k])
+            journal.say(f"pooling of {why}")
+            pooling.append(chosen)
+        else:
+            pooling.append(config.pooling)
+    return replace(card, architecture=replace(card.architecture, pooling=tuple(pooling)))
+
+
+def _versions() -> dict[str, str]:
+    packages = ("empnet", "torch", "numpy", "ase", "vesin")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """What settings differ, in words.
+
+    Example:
+        >>> differences({"cutoff": 5.0, "seed": 0}, {"cutoff": 4.0, "seed": 0})
+        ['cutoff was 5.0, is 4.0']
+    """
+    return [f"{key} was {saved.get(key)}, is {value}" for key, value in given.items() if saved.get(key) != value]
+
+
+def refuse_changed_data(card: ModelCard, now: str, run: Path) -> None:
+    """Raise if the data are no longer those that the run was made with.
+
+    Arguments:
+        card: The run's card.
+        now: SHA-256 of the data now.
+        run: The run folder.
+
+    Raises:
+        EmpnetError: If the hash differs.
+    """
+    if now != card.data["sha256"]:
+        raise EmpnetError(
+            f"the data have changed: sha256 was {card.data['sha256'][:12]}, is {now[:12]} ({card.data['file']})",
+            where=run,
+            remedy="a run resumes only with its own data; start a new one with --from",
+        )

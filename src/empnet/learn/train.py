@@ -1,0 +1,218 @@
+"""Train from data to a run folder, or go on with a run that was stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from empnet.data.cache import data_hash
+from empnet.data.errors import EmpnetError
+from empnet.data.files import write_text
+from empnet.data.system import System
+from empnet.learn.checkpoint import Progress, save_checkpoint
+from empnet.learn.config import TrainConfig, write_config
+from empnet.learn.fine_tune import adopt_architecture, start_from
+from empnet.learn.journal import Journal
+from empnet.learn.loop import Job, Trainer
+from empnet.learn.measure import measure
+from empnet.learn.model_file import load_model, read_card, save_card, save_weights
+from empnet.learn.prepare import differences, make_card, name_targets, open_data, refuse_changed_data, split_data
+from empnet.learn.run_folder import RunFolder, free_name
+from empnet.learn.statistics import fit_statistics
+from empnet.nn.model import PropertyModel
+from empnet.nn.summary import summary
+
+__all__ = ["TrainResult", "resume", "train"]
+
+IN_MEMORY = "systems in memory"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What came of a training run.
+
+    Arguments:
+        run: Path of the run folder.
+        finished: Whether training came to its end; False if it was stopped and can be resumed.
+        results: Errors by side ("validation", "test") and property; empty if it was stopped.
+    """
+
+    run: Path
+    finished: bool
+    results: dict[str, Any]
+
+
+def train(
+    data: str | Path | Sequence[System],
+    property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
+    *,
+    out: str | Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **settings: Any,
+) -> TrainResult:
+    """Learn scalar properties of whole systems.
+
+    Arguments:
+        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems.
+        property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
+        out: The run folder; default: a free name in ``runs``.
+        force: Replace a run folder that is there.
+        quiet: Print nothing.
+        **settings: Any setting of :class:`~empnet.learn.config.TrainConfig`, such as ``time="10m"``.
+
+    Raises:
+        EmpnetError: If the data or a setting cannot be meant; then nothing is written.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+        >>> result = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True)
+        >>> sorted(result.results)
+        ['test', 'validation']
+    """
+    started = time.perf_counter()
+    journal = Journal(quiet)
+    in_memory = not isinstance(data, str | Path)
+    values = {"data": IN_MEMORY if in_memory else str(data), "property": property, **settings}
+    config = TrainConfig.make({key: value for key, value in values.items() if value is not None})
+    config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
+    run = RunFolder(out or _free_name(config))
+    run.refuse_existing(force)
+    _set_threads(config.threads)
+    config = name_targets(config, journal)
+    job, model = _prepare(data if in_memory else config.data, config, journal, quiet)
+    run.create(lambda folder: _fill(folder, job, model), force)
+    return _fit(job, model, run, journal, started)
+
+
+def resume(
+    run: str | Path, data: str | Path | Sequence[System] | None = None, *, quiet: bool = False, **settings: Any
+) -> TrainResult:
+    """Go on with a run that was stopped, exactly as if it had not been.
+
+    Arguments:
+        run: The run folder.
+        data: The data again; needed only if they were systems in memory.
+        quiet: Print nothing.
+        **settings: Settings that must be as they were.
+
+    Raises:
+        EmpnetError: If a setting or the data have changed.
+    """
+    started = time.perf_counter()
+    folder, journal = RunFolder(run), Journal(quiet)
+    config, card = folder.read_config(), read_card(Path(run))
+    _refuse_changed(config, {"data": None if data is None else _name(data), **settings}, folder)
+    source = config.data if data is None or isinstance(data, str | Path) else data
+    if source == IN_MEMORY:
+        raise EmpnetError("its data were systems in memory", where=run, remedy="give them again: resume(run, systems)")
+    refuse_changed_data(card, data_hash(source), Path(run))
+    _set_threads(card.threads)
+    dataset, split = open_data(source, config, quiet), folder.read_split()
+    model = card.build()
+    spread = fit_statistics(model, dataset, split.train, card.encoder)
+    return _fit(Job(config, card, dataset, split, spread), model, folder, journal, started)
+
+
+def _name(data: str | Path | Sequence[System]) -> str:
+    return str(data) if isinstance(data, str | Path) else IN_MEMORY
+
+
+def _free_name(config: TrainConfig) -> Path:
+    stem = Path(config.data).name.split(".")[0].replace(" ", "-") or "run"
+    return free_name("-".join([stem, *config.property]))
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def _refuse_changed(config: TrainConfig, given: dict[str, Any], run: RunFolder) -> None:
+    given = {key: value for key, value in given.items() if value is not None}
+    saved = config.model_dump()
+    wanted = TrainConfig.make({**saved, **given}).model_dump()
+    changed = differences(saved, {key: wanted[key] for key in given})
+    if changed:
+        raise EmpnetError(
+            f"the configuration has changed: {'; '.join(changed)}",
+            where=run,
+            remedy="resume without these options, or start a new run with --from",
+        )
+
+
+def _prepare(
+    data: str | Sequence[System], config: TrainConfig, journal: Journal, quiet: bool
+) -> tuple[Job, PropertyModel]:
+    """Read, split, and build the model with its statistics."""
+    dataset = open_data(data, config, quiet)
+    split = split_data(dataset, config)
+    journal.say(f"{config.data}: {dataset.sizes.size} systems, {dataset.sizes.min()} to {dataset.sizes.max()} particles")
+    sides = f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} for test"
+    journal.say(f"split ({config.split}, seed {config.seed}): {sides}")
+    torch.manual_seed(config.seed)
+    card = make_card(dataset, split, config, journal)
+    if config.fine_tune is not None:
+        model, card = start_from(config, card, dataset, split, journal)
+        spread = fit_statistics(card.build(), dataset, split.train, card.encoder)
+    else:
+        model = card.build()
+        spread = fit_statistics(model, dataset, split.train, card.encoder)
+    batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
+    journal.say(str(summary(model, inputs=(batch,))))
+    return Job(config, card, dataset, split, spread), model
+
+
+def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
+    """The first files of a run folder: enough to resume from the first moment."""
+    write_config(folder / "config.toml", job.config)
+    write_text(folder / "split.json", json.dumps(job.split.to_json()) + "\n")
+    save_card(folder, job.card)
+    save_checkpoint(folder, model, model, torch.optim.AdamW(model.parameters()), Progress())
+
+
+def _fit(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, started: float) -> TrainResult:
+    journal.write_to(run.log_file)
+    trainer = Trainer(job, model, run, journal, started)
+    if trainer.progress.step:
+        journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
+    finished = trainer.fit()
+    if trainer.progress.best is None:  # stopped before the first validation: leave weights that can be used
+        save_weights(run.path, trainer.average.model)
+    if not finished:
+        journal.say(f"stopped at step {trainer.progress.step}; go on with: empnet train --resume {run}")
+        return TrainResult(run.path, False, {})
+    results = _measure_sides(job, run, trainer)
+    run.write_results(results)
+    _tell(results, run, journal)
+    return TrainResult(run.path, True, results)
+
+
+def _measure_sides(job: Job, run: RunFolder, trainer: Trainer) -> dict[str, Any]:
+    """Errors of the best weights."""
+    device = trainer.fabric.device
+    best = load_model(run.path)[0].to(device)
+    sides = {"validation": job.split.validation, "test": job.split.test}
+    return {
+        side: measure(best, job.dataset, indices, job.card, device).summary(job.card)
+        for side, indices in sides.items()
+        if len(indices)
+    }
+
+
+def _tell(results: dict[str, Any], run: RunFolder, journal: Journal) -> None:
+    side = "test" if "test" in results else "validation"
+    for name, errors in results[side].items():
+        unit = errors["unit"]
+        journal.say(
+            f"{name}: {side} MAE {errors['mae']:.4g} {unit} on {errors['systems']} systems "
+            f"(composition baseline {errors['baseline_mae']:.4g} {unit})"
+        )
+    journal.say(f"run: {run}")

@@ -1,0 +1,228 @@
+"""The network for systems of varying size and species: embedding, interactions, readout.
+
+How the formulas' symbols are called in the code:
+
+==================  ============================================================================
+``d``               distance of a pair, |r_i - r_j|, in angstrom
+``q``, ``w``        first knot of a pair and its four spline weights, times the cutoff's envelope
+``T``               spline coefficients of the filter phi
+``f``               features of the particles
+``f_bar``           what a particle receives: sum_i phi(d_ji) f_i
+``phi``, ``psi``    filter network and point-wise network
+==================  ============================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from empnet.data.batch import Batch, Pairs
+from empnet.nn.kernels import pair_sums
+from empnet.nn.pairs import displacements, distances, mean_per_system, sum_per_system
+from empnet.nn.perceptron import perceptron
+from empnet.nn.radial import RadialBasis, envelope
+from empnet.nn.spline import CubicSpline
+
+__all__ = ["Architecture", "Geometry", "Interaction", "Pooling", "PropertyModel"]
+
+Pooling = Literal["sum", "mean"]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """All that is needed to build a :class:`PropertyModel` but its weights.
+
+    Arguments:
+        n_species: How many species the features begin with, one-hot.
+        n_features: How many further features a particle has.
+        pooling: ``"sum"`` (extensive) or ``"mean"`` (intensive) for each property; its length is F'.
+        cutoff: Range of a message in angstrom.
+        layers: Number of interactions L.
+        width: Number of features F inside the network.
+        knots: Number of points in [0, cutoff] at which phi is evaluated.
+        n_basis: Number of radial basis functions that phi sees.
+        hidden: Width of phi's hidden layer.
+
+    Example:
+        >>> Architecture(n_species=5, pooling=("sum",)).width
+        64
+    """
+
+    n_species: int
+    pooling: tuple[Pooling, ...]
+    n_features: int = 0
+    cutoff: float = 5.0
+    layers: int = 3
+    width: int = 64
+    knots: int = 128
+    n_basis: int = 16
+    hidden: int = 64
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for ``model.json``."""
+        return {**asdict(self), "pooling": list(self.pooling)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Architecture:
+        """The architecture that :meth:`to_json` wrote."""
+        return cls(**{**record, "pooling": tuple(record["pooling"])})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Geometry:
+    """What the interactions see of the positions, computed once for all of them.
+
+    Arguments:
+        w: Four spline weights of each pair times the envelope, shape (P, 4).
+        q: First of the pair's four spline coefficients, shape (P,), int64.
+        basis: Radial basis at the knots, shape (K, n_basis).
+        pairs: The neighbour list.
+    """
+
+    w: Float[Tensor, "P 4"]
+    q: Int64[Tensor, " P"]
+    basis: Float[Tensor, "K n_basis"]
+    pairs: Pairs
+
+
+class Interaction(torch.nn.Module):
+    r"""One message passing step and one point-wise convolution, added to the features.
+
+    .. math::
+        x = W f, \quad
+        \bar f_{jk} = \phi(0)_k x_{jk} + n^{-1/2} \sum_{i \neq j} \phi(d_{ji})_k \, env(d_{ji}) \, x_{ik}, \quad
+        f' = f + \psi(\bar f,\; W_1 \bar f \odot W_2 \bar f)
+
+    phi is a perceptron on a radial basis, evaluated on knots and interpolated by a cubic B-spline; the products of
+    sums see three particles at a time. psi begins with a linear map, which takes the place of rho.
+
+    References:
+        SchNet: a continuous-filter convolutional neural network, Schuett et al., 2017, https://arxiv.org/abs/1706.08566
+
+    Arguments:
+        architecture: Width, basis and hidden sizes.
+        spline: The spline on which phi is laid out, shared by all interactions.
+    """
+
+    mean_neighbours: Tensor
+
+    def __init__(self, architecture: Architecture, spline: CubicSpline) -> None:
+        super().__init__()
+        F = architecture.width
+        self._spline = (spline,)  # in a tuple: shared, not a submodule of each interaction
+        self.phi = perceptron(architecture.n_basis, architecture.hidden, F, torch.nn.SiLU)
+        self.W = torch.nn.Linear(F, F, bias=False)
+        self.W_1 = torch.nn.Linear(F, F, bias=False)
+        self.W_2 = torch.nn.Linear(F, F, bias=False)
+        self.psi = perceptron(2 * F, 2 * F, F, torch.nn.SiLU)
+        self.register_buffer("mean_neighbours", torch.ones(()))
+
+    def message_passing(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
+        """f_bar: what each particle receives from its neighbours and itself."""
+        phi = self.phi(geometry.basis)  # (K, F)
+        T = self._spline[0].coefficients(phi)[:, None, :]  # (K + 2, 1, F)
+        x = self.W(f)
+        received = pair_sums(geometry.w, T, None, x, geometry.q, geometry.pairs)[:, 0]
+        return phi[0] * x + received / self.mean_neighbours.sqrt()
+
+    def pointwise_convolution(self, f_bar: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
+        """psi of the sums and of their products."""
+        return self.psi(torch.cat([f_bar, self.W_1(f_bar) * self.W_2(f_bar)], dim=-1))
+
+    def forward(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
+        """New features of the particles."""
+        return f + self.pointwise_convolution(self.message_passing(f, geometry))
+
+
+class PropertyModel(torch.nn.Module):
+    r"""Predicts scalar properties of whole systems, unchanged by rotating, translating or reordering them.
+
+    .. math::
+        f^0 = W_e f, \quad f^{t+1} = \mathrm{interaction}_t(f^t), \quad
+        c_j = b_{z_j} + s \, \mathrm{out}(f^L_j), \quad
+        y = \sum_j c_j \;\text{ or }\; \frac{1}{N} \sum_j c_j
+
+    b is the composition baseline (one number a species, fitted before training) and s a fixed scale; both are part
+    of the model. The sums over particles are taken in float64.
+
+    Arguments:
+        architecture: Sizes, cutoff and pooling.
+
+    Example:
+        >>> from empnet.data.dataset import collate
+        >>> from empnet.data.one_hot import OneHot
+        >>> from empnet.data.system import System
+        >>> model = PropertyModel(Architecture(n_species=2, pooling=("sum",)))
+        >>> batch = collate([System([[0, 0, 0], [0, 0, 1.0]], species=[1, 8])], 5.0, OneHot([1, 8]))
+        >>> model(batch).shape
+        torch.Size([1, 1])
+    """
+
+    baseline: Tensor
+    scale: Tensor
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        F, F_prime = architecture.width, len(architecture.pooling)
+        self.spline = CubicSpline(architecture.knots, architecture.cutoff)
+        self.basis = RadialBasis(architecture.n_basis, architecture.cutoff)
+        self.embedding = torch.nn.Linear(architecture.n_species + architecture.n_features, F, bias=False)
+        self.interactions = torch.nn.ModuleList(Interaction(architecture, self.spline) for _ in range(architecture.layers))
+        self.readout = perceptron(F, F, F_prime, torch.nn.SiLU)
+        self.register_buffer("baseline", torch.zeros(architecture.n_species, F_prime, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(F_prime, dtype=torch.float64))
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """All that differs from torch's defaults: unit features at the start, a readout that begins near zero."""
+        torch.nn.init.normal_(self.embedding.weight)
+        with torch.no_grad():
+            self.readout[-1].weight.mul_(0.1)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that the network computes in; sums over particles are float64 all the same."""
+        return self.embedding.weight.dtype
+
+    def geometry(self, batch: Batch) -> Geometry:
+        """Distances in float64, their spline weights and the envelope, and phi's argument at the knots."""
+        d = distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of))
+        q = self.spline.locate(d)
+        w = self.spline.weights(d, q) * envelope(d, self.architecture.cutoff)[:, None]
+        return Geometry(w.to(self.dtype), q, self.basis(self.spline.knots).to(self.dtype), batch.pairs)
+
+    def features(self, batch: Batch) -> Float[Tensor, "N F"]:
+        """Features of the particles after the last interaction."""
+        geometry = self.geometry(batch)
+        f = self.embedding(batch.features)
+        for interaction in self.interactions:
+            f = interaction(f, geometry)
+        return f
+
+    def contributions(self, batch: Batch) -> Float64[Tensor, "N F_prime"]:
+        """c: what each particle adds to the property, in the property's unit, its species' baseline included."""
+        species = batch.features[:, : self.architecture.n_species].double()
+        return species @ self.baseline + self.scale * self.readout(self.features(batch)).double()
+
+    def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """The properties of each system in their units."""
+        return self._pool(self.contributions(batch), batch)
+
+    def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """What the composition alone predicts: the best that can be done without geometry."""
+        species = batch.features[:, : self.architecture.n_species].double()
+        return self._pool(species @ self.baseline, batch)
+
+    def _pool(self, c: Float64[Tensor, "N F_prime"], batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        pool = {"sum": sum_per_system, "mean": mean_per_system}
+        kinds = self.architecture.pooling
+        if len(set(kinds)) == 1:
+            return pool[kinds[0]](c, batch.system_of, batch.n_systems)
+        columns = [pool[kind](c[:, [k]], batch.system_of, batch.n_systems) for k, kind in enumerate(kinds)]
+        return torch.cat(columns, dim=1)

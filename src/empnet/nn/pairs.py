@@ -1,0 +1,157 @@
+"""Pairs of particles: where the sender lies, how far away, and sums over neighbours and over systems."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float, Float64, Int64
+from torch import Tensor
+
+from empnet.data.batch import Pairs
+
+__all__ = ["all_pairs", "displacements", "distances", "mean_per_system", "sum_over_neighbours", "sum_per_system"]
+
+
+def all_pairs(mask: Bool[Tensor, "B N"]) -> Pairs:
+    """The ordered pairs of different particles in the same system, without any cutoff.
+
+    Arguments:
+        mask: Which of the N slots of each system hold a particle, shape (B, N), bool.
+
+    Returns:
+        The pairs, with particles counted through all systems, empty slots left out. The list is symmetric, so
+        ``transposed`` also names the reverse of each pair.
+
+    Example:
+        >>> pairs = all_pairs(torch.tensor([[True, False], [True, True]]))
+        >>> pairs.receivers.tolist(), pairs.senders.tolist()
+        ([1, 2], [2, 1])
+    """
+    B, N = mask.shape
+    particle = mask.flatten().cumsum(0).view(B, N) - 1
+    joined = mask[:, :, None] & mask[:, None, :] & ~torch.eye(N, dtype=torch.bool, device=mask.device)
+    system, j, i = joined.nonzero(as_tuple=True)
+    number = (joined.flatten().cumsum(0) - 1).view(B, N, N)
+    row_pointers = torch.nn.functional.pad(joined.sum(2)[mask].cumsum(0), (1, 0))
+    return Pairs(particle[system, j], particle[system, i], row_pointers, number[system, i, j])
+
+
+def displacements(
+    positions: Float64[Tensor, "N 3"],
+    pairs: Pairs,
+    cells: Float64[Tensor, "B 3 3"] | None = None,
+    system_of: Int64[Tensor, " N"] | None = None,
+) -> Float64[Tensor, "P 3"]:
+    r"""Vectors from the receiver of each pair to its sender.
+
+    .. math:: \mathbf r_{ji} = \mathbf r_i - \mathbf r_j + S_{ji} \, \mathrm{cell}
+
+    Differences are taken in float64, so that systems far from the origin lose nothing.
+
+    Arguments:
+        positions: Positions r in angstrom, shape (N, 3), float64.
+        pairs: The neighbour list.
+        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
+        system_of: The system of each particle, shape (N,), int64; needed with more than one cell.
+
+    Returns:
+        The vectors in angstrom, shape (P, 3), float64.
+
+    Raises:
+        ValueError: If the pairs have shifts, but cells or what belongs to them is missing.
+
+    Example:
+        >>> pairs = all_pairs(torch.ones(1, 2, dtype=torch.bool))
+        >>> displacements(torch.tensor([[0.0, 0, 0], [0, 0, 2]]).double(), pairs).tolist()
+        [[0.0, 0.0, 2.0], [0.0, 0.0, -2.0]]
+    """
+    vectors = positions.index_select(0, pairs.senders) - positions.index_select(0, pairs.receivers)
+    if pairs.shifts is None:
+        return vectors
+    if cells is None:
+        raise ValueError("cells: wanted shape (B, 3, 3), because the pairs have shifts, given None")
+    if len(cells) == 1:
+        return vectors + pairs.shifts @ cells[0]
+    if system_of is None:
+        raise ValueError(f"system_of: wanted shape (N,), because there are {len(cells)} cells, given None")
+    cell = cells.index_select(0, system_of.index_select(0, pairs.receivers))  # (P, 3, 3)
+    return vectors + (pairs.shifts[:, :, None] * cell).sum(1)
+
+
+def distances(vectors: Float[Tensor, "P 3"]) -> Float[Tensor, " P"]:
+    """Lengths of vectors, with derivatives of every order zero where a length is zero (they do not exist there).
+
+    Arguments:
+        vectors: Vectors between pairs in angstrom, shape (P, 3).
+
+    Returns:
+        Their lengths in angstrom, shape (P,), in the vectors' dtype.
+
+    Example:
+        >>> distances(torch.tensor([[0.0, 3.0, 4.0], [0.0, 0.0, 0.0]])).tolist()
+        [5.0, 0.0]
+    """
+    squares = vectors.square().sum(-1)
+    zero = squares == 0
+    # the inner where keeps the square root away from zero, the outer one cuts the derivative
+    return torch.where(zero, 0, torch.where(zero, 1, squares).sqrt())
+
+
+def sum_over_neighbours(
+    messages: Float[Tensor, "P *shape"], receivers: Int64[Tensor, " P"], n: int
+) -> Float[Tensor, "{n} *shape"]:
+    """Sum of the messages that each particle receives; zero for a particle without neighbours.
+
+    Arguments:
+        messages: One message for each pair, shape (P, ...).
+        receivers: Index of the particle that receives it, shape (P,), int64, in any order.
+        n: Number of particles.
+
+    Returns:
+        The sums, shape (n, ...), in the messages' dtype.
+
+    Example:
+        >>> sum_over_neighbours(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 0, 2]), 3).tolist()
+        [3.0, 0.0, 4.0]
+    """
+    return messages.new_zeros((n, *messages.shape[1:])).index_add(0, receivers, messages)
+
+
+def sum_per_system(
+    values: Float[Tensor, "N *shape"], system_of: Int64[Tensor, " N"], n_systems: int
+) -> Float64[Tensor, "{n_systems} *shape"]:
+    """Sum over the particles of each system, in float64 whatever the values' dtype.
+
+    Arguments:
+        values: One value for each particle, shape (N, ...).
+        system_of: The system of each particle, shape (N,), int64.
+        n_systems: Number of systems B, 0 too.
+
+    Returns:
+        The sums, shape (B, ...), float64.
+
+    Example:
+        >>> sum_per_system(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 0, 1]), 2).tolist()
+        [3.0, 4.0]
+    """
+    return sum_over_neighbours(values.double(), system_of, n_systems)
+
+
+def mean_per_system(
+    values: Float[Tensor, "N *shape"], system_of: Int64[Tensor, " N"], n_systems: int
+) -> Float64[Tensor, "{n_systems} *shape"]:
+    """Mean over the particles of each system, in float64; zero for a system without particles.
+
+    Arguments:
+        values: One value for each particle, shape (N, ...).
+        system_of: The system of each particle, shape (N,), int64.
+        n_systems: Number of systems B, 0 too.
+
+    Returns:
+        The means, shape (B, ...), float64.
+
+    Example:
+        >>> mean_per_system(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0, 0, 1]), 2).tolist()
+        [1.5, 4.0]
+    """
+    sizes = torch.bincount(system_of, minlength=n_systems).clamp(min=1).double()
+    return sum_per_system(values, system_of, n_systems) / sizes.view(-1, *[1] * (values.dim() - 1))

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from empnet.data.atoms import from_atoms
 from empnet.data.checks import check_geometry
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.data.errors import EmpnetError
-from empnet.data.read import from_atoms
-from empnet.data.system import System
+from empnet.data.system import Origin, System
 from empnet.learn.model_file import ModelCard, load_model
 from empnet.nn.model import PropertyModel
 
@@ -169,7 +169,7 @@ def _each_system(systems: System | ase.Atoms | Iterable[System | ase.Atoms]) -> 
 
     several = [systems] if isinstance(systems, System | Atoms) else systems
     for index, item in enumerate(several):
-        yield item if isinstance(item, System) else check_geometry(from_atoms(item, frame=index))
+        yield item if isinstance(item, System) else check_geometry(from_atoms(item, Origin(frame=index)))
 
 
 def load(run: str | Path) -> Predictor:

@@ -71,7 +71,7 @@ def card(name: str | os.PathLike[str]) -> Card | None:
         True
     """
     text = os.fspath(name)
-    return _card(text) if text in names() and not Path(text).exists() else None
+    return _card(text) if text in names() and not Path(text).is_file() else None
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
@@ -93,18 +93,19 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     text = os.fspath(name)
     path = Path(text)
     try:
-        if path.is_dir() and text:
-            raise EmpnetError("is a folder", where=text, wanted="a file")
-        if path.exists() and text:
-            return path
-        known = card(text)
-        if known is not None:
-            return FOLDER / text / known.file
+        there, folder = path.exists(), path.is_dir()
         neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    except (OSError, ValueError) as error:  # a name that cannot be one, or a folder that may not be read
-        raise EmpnetError(f"no such file {text!r} ({error})") from error
+    except OSError as error:  # a name that is too long, a folder that may not be read
+        raise EmpnetError(f"no such file '{text}' ({error.strerror})") from error
+    if text and there and not folder:
+        return path
+    known = card(text)
+    if known is not None:
+        return FOLDER / text / known.file
+    if text and folder:
+        raise EmpnetError("is a folder", where=text, wanted="a file")
     bundled = names() if path.parent == Path() else ()
+    suggestion = nearest(path.name, [*neighbours, *bundled])
     raise EmpnetError(
-        f"no such file '{text}'",
-        remedy=nearest(path.name, [*neighbours, *bundled]) or f"data that come with empnet: {', '.join(names())}",
+        f"no such file '{text}'", remedy=suggestion or f"data that come with empnet: {', '.join(names())}"
     )

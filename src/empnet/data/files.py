@@ -28,9 +28,16 @@ def replacing(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{os.getpid()}.unfinished.{path.name}")
     try:
         yield unfinished
+        unfinished.chmod(0o666 & ~_umask())  # some libraries write files that only the owner can read
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)  # can only be read by setting it
+    os.umask(mask)
+    return mask
 
 
 def write_text(path: Path, text: str) -> None:

@@ -75,14 +75,14 @@ class MessagePassingLayer(torch.nn.Module):
         """
         check_values("r_batch", r_batch, ("B", self.N, 3))
         check_values("f_batch", f_batch, (len(r_batch), self.N, self.F))
-        mask = check_mask(mask, len(r_batch), self.N, r_batch.device)
-        pairs = all_pairs(mask)
+        check_mask(mask, len(r_batch), self.N)
+        pairs = all_pairs(r_batch.new_ones(r_batch.shape[:2], dtype=torch.bool) if mask is None else mask)
         d = distances(displacements(unpadded(r_batch, mask).double(), pairs))
         f = unpadded(f_batch, mask).to(self._dtype)
         received = self._phi(d.new_zeros(1)) * f + self._beyond(d, f, pairs)
         if self.spline is not None:
             received = received + self._within(self.spline, d, f, pairs)
-        return padded(self.rho(received), mask)
+        return padded(self.rho(received), mask, self.N)
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -40,52 +40,60 @@ def check_values(name: str, values: Tensor, shape: tuple[int | str, ...]) -> Non
         raise ValueError(f"{name}: wanted floating-point numbers, given {values.dtype}")
 
 
-def check_mask(mask: Tensor | None, B: int, N: int, device: torch.device) -> Bool[Tensor, "B N"]:
-    """The mask itself, or one that says that every slot holds a particle.
+def check_mask(mask: Tensor | None, B: int, N: int) -> None:
+    """Refuse a mask that has the wrong shape or dtype; None is fine and says that every slot holds a particle.
 
     Arguments:
-        mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
+        mask: Which slots hold a particle, shape (B, N), bool.
         B: Number of systems.
         N: Number of slots in each system.
-        device: Where a new mask is made.
 
     Raises:
         ValueError: Naming the argument, what was wanted and what was given.
     """
-    if mask is None:
-        return torch.ones(B, N, dtype=torch.bool, device=device)
-    if mask.shape != (B, N):
+    if mask is not None and mask.shape != (B, N):
         raise ValueError(f"mask: wanted shape ({B}, {N}), given {tuple(mask.shape)}")
-    if mask.dtype != torch.bool:
+    if mask is not None and mask.dtype != torch.bool:
         raise ValueError(f"mask: wanted torch.bool (True: a particle is there), given {mask.dtype}")
-    return mask
 
 
-def unpadded(values: Float[Tensor, "B N F"], mask: Bool[Tensor, "B N"]) -> Float[Tensor, "n F"]:
+def unpadded(values: Float[Tensor, "B N F"], mask: Bool[Tensor, "B N"] | None) -> Float[Tensor, "n F"]:
     """The particles of all systems, one after the other; what empty slots hold is never read.
 
     Arguments:
         values: One row for each slot, shape (B, N, F).
-        mask: Which slots hold a particle, shape (B, N), bool.
+        mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
 
     Returns:
         One row for each of the n particles, shape (n, F).
+
+    Example:
+        >>> unpadded(torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]]), torch.tensor([[True, False], [True, True]])).tolist()
+        [[1.0], [3.0], [4.0]]
     """
-    return values.flatten(0, 1).index_select(0, mask.flatten().nonzero()[:, 0])
+    rows = values.flatten(0, 1)
+    return rows if mask is None else rows.index_select(0, mask.flatten().nonzero()[:, 0])
 
 
-def padded(values: Float[Tensor, "n F"], mask: Bool[Tensor, "B N"]) -> Float[Tensor, "B N F"]:
+def padded(values: Float[Tensor, "n F"], mask: Bool[Tensor, "B N"] | None, N: int) -> Float[Tensor, "B {N} F"]:
     """The inverse of :func:`unpadded`, with zeros in the empty slots.
 
     Arguments:
         values: One row for each of the n particles, shape (n, F).
-        mask: Which slots hold a particle, shape (B, N), bool.
+        mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
+        N: Number of slots in each system.
 
     Returns:
         One row for each slot, shape (B, N, F).
+
+    Example:
+        >>> padded(torch.tensor([[1.0], [3.0], [4.0]]), torch.tensor([[True, False], [True, True]]), N=2).tolist()
+        [[[1.0], [0.0]], [[3.0], [4.0]]]
     """
-    slots = values.new_zeros(mask.numel(), values.shape[1])
-    return slots.index_copy(0, mask.flatten().nonzero()[:, 0], values).view(*mask.shape, -1)
+    if mask is not None:
+        slots = values.new_zeros(mask.numel(), values.shape[1])
+        values = slots.index_copy(0, mask.flatten().nonzero()[:, 0], values)
+    return values.view(len(values) // N, N, values.shape[1])
 
 
 class PointwiseConvolutionLayer(torch.nn.Module):
@@ -125,9 +133,9 @@ class PointwiseConvolutionLayer(torch.nn.Module):
             ValueError: If a shape or dtype is wrong.
         """
         check_values("f_bar_batch", f_bar_batch, ("B", self.N, self.F))
-        mask = check_mask(mask, len(f_bar_batch), self.N, f_bar_batch.device)
+        check_mask(mask, len(f_bar_batch), self.N)
         f_bar = unpadded(f_bar_batch, mask).to(self.psi[0].weight.dtype)
-        return padded(self.psi(f_bar), mask)
+        return padded(self.psi(f_bar), mask, self.N)
 
     def extra_repr(self) -> str:
         """What ``print`` shows of the layer."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from empnet.nn.message_passing import MessagePassingLayer
 from empnet.nn.pairs import mean_per_system, sum_per_system
-from empnet.nn.pointwise import PointwiseConvolutionLayer, check_mask, unpadded
+from empnet.nn.pointwise import PointwiseConvolutionLayer, unpadded
 
 __all__ = ["PropertyPredictor"]
 
@@ -87,9 +87,9 @@ class PropertyPredictor(torch.nn.Module):
         """
         f_bar = self.message_passing(r_batch, f_batch, mask=mask)
         f_prime = self.pointwise_convolution(f_bar, mask=mask)
-        particles = check_mask(mask, *f_prime.shape[:2], f_prime.device)
-        system_of = particles.nonzero()[:, 0]
-        y = POOLINGS[self.pooling](unpadded(f_prime, particles), system_of, len(f_prime))
+        system = torch.arange(len(f_prime), device=f_prime.device)[:, None].expand(f_prime.shape[:2])
+        system_of = system.flatten() if mask is None else system[mask]
+        y = POOLINGS[self.pooling](unpadded(f_prime, mask), system_of, len(f_prime))
         return y.to(f_prime.dtype)
 
     def extra_repr(self) -> str:

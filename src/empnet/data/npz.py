@@ -1,0 +1,254 @@
+"""Numpy archives in the usual layouts of the field: R, z, E, F and their other names."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from ase.outputs import all_outputs
+
+from empnet.data.atoms import PER_PARTICLE, particle_arrays, split_values
+from empnet.data.errors import EmpnetError
+from empnet.data.system import Origin, System
+from empnet.data.units import Unit, parse_unit
+
+__all__ = ["iread_npz", "write_npz"]
+
+# What arrays mean, by the names that they have in data sets of the field; the first name is the one that is written.
+NAMES = {
+    "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz"),
+    "species": ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers", "species"),
+    "energy": ("E", "energy", "energies"),
+    "forces": ("F", "forces"),
+    "cell": ("cell", "cells", "lattice"),
+    "pbc": ("pbc",),
+    "counts": ("N",),
+    "offsets": ("offsets",),
+}
+
+
+@dataclass(slots=True)
+class _Array:
+    """An array in an archive, read row by row as it is needed."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    stream: Any  # at the first value
+
+    def take(self, rows: int) -> np.ndarray:
+        """The next rows."""
+        shape = (rows, *self.shape[1:])
+        size = math.prod(shape) * self.dtype.itemsize
+        data = self.stream.read(size)
+        if len(data) < size:
+            raise EmpnetError(f"array '{self.name}' is cut short", remedy="fetch or make the file again")
+        return np.frombuffer(data, dtype=self.dtype).reshape(shape)
+
+    def whole(self) -> np.ndarray:
+        """All values."""
+        return self.take(self.shape[0]) if self.shape else self.take(1).reshape(())
+
+
+def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Array:
+    """Read the header of an array; what it promises must be what the archive holds."""
+    name = member.filename.removesuffix(".npy")
+    stream: BinaryIO = archive.open(member)  # type: ignore[assignment]
+    version = np.lib.format.read_magic(stream)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = header(stream)
+    if dtype.hasobject or dtype.names:
+        raise EmpnetError(f"array '{name}' holds Python objects or records", wanted="an array of plain numbers or text")
+    values = math.prod(shape)
+    if values * dtype.itemsize != member.file_size - stream.tell():
+        raise EmpnetError(f"array '{name}' does not hold the {values} values that its header promises")
+    if fortran and len(shape) > 1:  # rows do not follow each other: turn the array in memory
+        turned = np.frombuffer(stream.read(), dtype=dtype).reshape(shape, order="F")
+        stream = io.BytesIO(turned.tobytes(order="C"))
+    return _Array(name, shape, dtype, stream)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How the arrays of an archive make frames.
+
+    Frames stand side by side, R (frames, width, 3), perhaps padded with species 0 at the end; or, flat, all particles
+    follow each other, R (width, 3), with ``N`` or ``offsets`` to tell the frames apart (without: one frame).
+    """
+
+    frames: int
+    width: int
+    flat: bool
+    counts: np.ndarray | None  # particles of each frame; None: all of them, or as many as the species tell
+
+    def place(self, array: _Array) -> str:
+        """What the first axis of an array counts: "frame", "particle" (of each frame), "fixed" (the same in all
+        frames) or "file" (neither). Of a whole that is known by name, ASE's dipole say, it is never particles."""
+        rows, numeric = array.shape[:1], array.dtype.kind in "biuf"
+        of_system = array.name in all_outputs and array.name not in PER_PARTICLE
+        if self.flat:
+            if rows == (self.width,) and not (self.width == self.frames and len(array.shape) == 1):
+                return "particle"
+            return "frame" if rows == (self.frames,) else "file"
+        if rows == (self.frames,):
+            deep = len(array.shape) > 2 or (len(array.shape) == 2 and self.width > 1)
+            return "particle" if deep and array.shape[1] == self.width and not of_system else "frame"
+        return "fixed" if rows == (self.width,) and numeric and not of_system else "file"
+
+
+def _layout(roles: dict[str, _Array], file: str) -> _Layout:
+    positions = roles["positions"]
+    if len(positions.shape) not in (2, 3) or positions.shape[-1] != 3:
+        raise EmpnetError(
+            f"positions {positions.name} have shape {positions.shape}",
+            where=file,
+            wanted="shape (frames, particles, 3)",
+        )
+    if len(positions.shape) == 3:
+        frames, width = positions.shape[:2]
+        given = roles.get("counts")
+        counts = given.whole() if given and given.shape == (frames,) and given.dtype.kind in "iu" else None
+        if counts is not None and ((counts < 0) | (counts > width)).any():
+            raise EmpnetError(f"{given.name} counts more than {width} particles", where=file)  # type: ignore[union-attr]
+        return _Layout(frames, width, False, counts)
+    width = positions.shape[0]
+    counts = np.array([width])
+    if "offsets" in roles:
+        counts = np.diff(roles["offsets"].whole())
+    elif "counts" in roles and roles["counts"].shape:
+        counts = roles["counts"].whole()
+    if counts.ndim != 1 or counts.dtype.kind not in "iu" or (counts < 0).any() or counts.sum() != width:
+        raise EmpnetError(
+            f"N or offsets do not share out the {width} rows of {positions.name}",
+            where=file,
+            wanted="the number of particles of each frame",
+        )
+    return _Layout(len(counts), width, True, counts)
+
+
+def _roles(arrays: Mapping[str, _Array], file: str) -> dict[str, _Array]:
+    """The arrays whose names have a meaning."""
+    roles = {}
+    for role, names in NAMES.items():
+        found = [name for name in names if name in arrays]
+        if len(found) > 1:
+            raise EmpnetError(f"arrays {' and '.join(found)} mean the same", where=file, wanted="one of them")
+        if found:
+            roles[role] = arrays[found[0]]
+    if "positions" not in roles:
+        there = ", ".join(f"{array.name} {array.shape}" for array in arrays.values()) or "none"
+        wanted = "an array R of shape (frames, particles, 3)"
+        raise EmpnetError(f"no array of positions; there are: {there}", where=file, wanted=wanted)
+    return roles
+
+
+def _check_shapes(roles: Mapping[str, _Array], layout: _Layout, file: str) -> None:
+    """Refuse arrays with a known meaning that do not fit the positions."""
+    n, width = layout.frames, layout.width
+    side_by_side = {
+        "species": ((width,), (n, width)), "energy": ((n,), (n, 1)), "forces": ((n, width, 3),),
+        "cell": ((n, 3, 3), (3, 3)), "pbc": ((n, 3), (3,), ()),
+    }  # fmt: skip
+    wanted = side_by_side | ({"species": ((width,),), "forces": ((width, 3),)} if layout.flat else {})
+    if n == 1:  # a single frame is often written without an axis for it
+        wanted = wanted | {"energy": ((1,), (1, 1), ())}
+    for role, shapes in wanted.items():
+        if role in roles and roles[role].shape not in shapes:
+            raise EmpnetError(
+                f"array '{roles[role].name}' ({role}) has shape {roles[role].shape}",
+                where=file,
+                wanted=f"shape {' or '.join(map(str, shapes))}, as {roles['positions'].name} has {n} frames",
+            )
+
+
+def iread_npz(path: Path, file: str, length_unit: Unit) -> Iterator[System]:
+    """Read the frames of a numpy archive one at a time.
+
+    R, z, E, F and their other names (see ``NAMES``) become positions, species, the property ``energy`` and the array
+    ``forces``. Every other array keeps its name: one number a frame is a property, one row a particle an array, and
+    everything else is in ``info``.
+
+    Arguments:
+        path: Path of the archive.
+        file: The path as the user wrote it, for messages.
+        length_unit: Unit of the positions; if the archive states another (``r_unit``), that is an error.
+
+    Returns:
+        An iterator over systems; memory is bounded by a frame and what is common to all frames.
+
+    Raises:
+        EmpnetError: If there are no positions, or arrays do not fit each other, or hold Python objects.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+        arrays = {array.name: array for array in (_open(archive, member) for member in members)}
+        roles = _roles(arrays, file)
+        layout = _layout(roles, file)
+        _check_shapes(roles, layout, file)
+        counted = {roles[role].name for role in ("counts", "offsets") if role in roles and layout.counts is not None}
+        canonical = {roles[role].name: role for role in roles if role not in ("counts", "offsets")}
+        places = {name: layout.place(array) for name, array in arrays.items() if name not in counted}
+        common = {name: arrays[name].whole() for name, spot in places.items() if spot in ("fixed", "file")}
+        _check_unit(common.get("r_unit"), length_unit, file)
+        for number in range(layout.frames):
+            rows = dict(common)
+            for name, spot in places.items():
+                if spot == "particle" and layout.flat:
+                    rows[name] = arrays[name].take(int(layout.counts[number]))  # type: ignore[index]
+                elif spot in ("frame", "particle"):
+                    rows[name] = arrays[name].take(1)[0]
+            count = None if layout.counts is None else int(layout.counts[number])
+            per_particle = [name for name, spot in places.items() if spot in ("particle", "fixed")]
+            named = {canonical.get(name, name): value for name, value in rows.items()}
+            yield _system(named, {canonical.get(name, name) for name in per_particle}, count, Origin(file, number))
+
+
+def _system(values: dict[str, Any], per_particle: set[str], count: int | None, origin: Origin) -> System:
+    """A system from the values of one frame by name; padding is cut off."""
+    if count is None and "species" in values:
+        real = values["species"] != 0
+        count = int(real.sum())
+        if not real[:count].all():
+            particle = int(np.argmin(real))
+            raise EmpnetError(
+                f"particle {particle} has species 0, but particles after it do not",
+                where=origin,
+                wanted="zeros as padding at the end only",
+            )
+    particles = {name: _plain(values.pop(name)[:count]) for name in sorted(per_particle)}
+    cell, pbc = values.pop("cell", None), values.pop("pbc", None)
+    properties, info = split_values({name: _plain(value) for name, value in values.items()})
+    return System(
+        positions=particles.pop("positions"),
+        species=particles.pop("species", None),
+        cell=cell if cell is not None and cell.any() else None,
+        pbc=np.zeros(3, bool) if pbc is None else pbc,
+        properties=properties,
+        info=info,
+        arrays=particles,
+        origin=origin,
+    )
+
+
+def _plain(value: np.ndarray) -> np.ndarray:
+    """Text as text, not bytes."""
+    return np.char.decode(value, "utf-8", "replace") if value.dtype.kind == "S" else value
+
+
+def _check_unit(stated: np.ndarray | None, length_unit: Unit, file: str) -> None:
+    try:
+        unit = parse_unit(str(stated)) if stated is not None else length_unit
+    except EmpnetError:  # a text of some other meaning
+        return
+    if not math.isclose(unit.factor, length_unit.factor, rel_tol=1e-6):
+        raise EmpnetError(
+            f"the file states r_unit {unit}, but lengths are to be read in {length_unit}",
+            where=file,
+            remedy=f"give {unit} as unit of length",
+        )

@@ -1,0 +1,167 @@
+"""Predict and evaluate: order, units, unknown species, bounded pieces, honest numbers."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from sklearn.metrics import r2_score
+
+from empnet.apply.evaluate import evaluate
+from empnet.apply.metrics import metrics_of
+from empnet.apply.parity import parity_plot
+from empnet.apply.predict import predict_file
+from empnet.apply.predictor import Predictor, load
+from empnet.data.errors import EmpnetError
+from empnet.data.read import read
+from empnet.data.system import Origin, System
+from empnet.data.write import write
+from empnet.learn.train import train
+
+
+def springs(n: int = 40, seed: int = 0) -> list[System]:
+    rng = np.random.default_rng(seed)
+    d = rng.uniform(0.8, 2.5, n)
+    return [
+        System([[0, 0, 0], [0, 0, x]], [1, 8], properties={"energy": (x - 1.2) ** 2}, info={"name": f"s{k}"})
+        for k, x in enumerate(d)
+    ]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "springs.extxyz"
+    write(path, springs())
+    return path
+
+
+@pytest.fixture(scope="module")
+def predictor(data, tmp_path_factory) -> Predictor:
+    out = tmp_path_factory.mktemp("runs") / "springs"
+    return load(train(str(data), out=out, epochs=3, width=8, layers=1, batch=8, quiet=True).run)
+
+
+def test_systems_atoms_and_lists_agree(predictor):
+    system = springs(1)[0]
+    one = predictor.predict(system)
+    assert one["energy"].shape == (1,)
+    assert float(predictor.predict(Atoms("HO", positions=system.positions))) == float(one)
+    assert np.array_equal(predictor.predict([system, system]).values, np.repeat(one.values, 2, axis=0))
+    assert np.asarray(predictor.predict([system, system])).shape == (2,)
+
+
+def test_nothing_to_predict(predictor):
+    assert predictor.predict([]).values.shape == (0, 1)
+
+
+def test_a_property_that_is_not_predicted(predictor):
+    with pytest.raises(KeyError, match="there are: energy"):
+        predictor.predict(springs(1))["gap"]
+
+
+def test_pieces_change_rounding_only(predictor, monkeypatch):
+    together = predictor.predict(springs()).values
+    monkeypatch.setattr("empnet.apply.predictor.MAX_PAIRS", 40)
+    pieces = predictor.predict(springs()).values
+    assert np.allclose(together, pieces, rtol=0, atol=1e-5)  # eV; float32 sums in another order
+
+
+def test_unknown_species_is_refused_by_name(predictor):
+    with pytest.raises(EmpnetError, match=r"b\.xyz, frame 4: particle 1 is Fe, which the training data never had"):
+        predictor.predict(System([[0, 0, 0], [0, 0, 1]], [1, 26], origin=Origin("b.xyz", 4)))
+
+
+@pytest.mark.parametrize("suffix", [".extxyz", ".extxyz.gz", ".db"])
+def test_predicted_file_keeps_order_and_everything_else(predictor, data, tmp_path, suffix):
+    out = tmp_path / f"predicted{suffix}"
+    assert predict_file(predictor, data, out) == 40
+    expected = predictor.predict(read(data))["energy"]
+    for before, after, value in zip(read(data), read(out), expected, strict=True):
+        assert np.allclose(before.positions, after.positions, atol=1e-8)
+        assert after.properties["empnet_energy"] == pytest.approx(value, abs=1e-6)
+        assert after.properties["energy"] == pytest.approx(before.properties["energy"])
+        assert after.info["name"] == before.info["name"]
+
+
+def test_predicted_table(predictor, data, tmp_path):
+    predict_file(predictor, data, tmp_path / "p.csv")
+    with (tmp_path / "p.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["frame"]) for row in rows] == list(range(40))
+    assert np.allclose([float(row["empnet_energy [eV]"]) for row in rows], predictor.predict(read(data))["energy"], atol=1e-6)
+
+
+def test_a_file_is_never_overwritten_unasked(predictor, data, tmp_path):
+    out = tmp_path / "p.csv"
+    out.write_text("mine")
+    with pytest.raises(EmpnetError, match="is there already"):
+        predict_file(predictor, data, out)
+    assert out.read_text() == "mine"
+    assert predict_file(predictor, data, out, force=True) == 40
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.extxyz"])
+def test_a_mistake_halfway_leaves_no_file(predictor, tmp_path, name):
+    bad = [*springs(5), System([[0, 0, 0]], [26])]
+    write(tmp_path / "bad.extxyz", bad)
+    with pytest.raises(EmpnetError, match=r"bad\.extxyz, frame 5"):
+        predict_file(predictor, tmp_path / "bad.extxyz", tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.extxyz"]
+
+
+def test_evaluation_numbers(predictor, data):
+    (found,) = evaluate(predictor, data)
+    error = found.predicted - found.targets
+    assert found.metrics["mae"].value == pytest.approx(np.abs(error).mean())
+    assert found.metrics["rmse"].value == pytest.approx(np.sqrt((error**2).mean()))
+    assert found.metrics["max"].value == pytest.approx(np.abs(error).max())
+    assert found.metrics["r2"].value == pytest.approx(r2_score(found.targets, found.predicted))
+    assert found.metrics["mae"].low <= found.metrics["mae"].value <= found.metrics["mae"].high
+    assert [worst.origin for worst in found.worst][0] == f"{data}, frame {np.abs(error).argmax()}"
+    assert len(found.worst) == 10
+    json.dumps(found.to_json())
+
+
+def test_own_test_side_is_what_training_reported(predictor):
+    (found,) = evaluate(predictor)
+    reported = json.loads((Path(predictor.run) / "results.json").read_text())["test"]["energy"]
+    assert found.metrics["mae"].value == pytest.approx(reported["mae"], rel=1e-5)
+    assert found.baseline["mae"].value == pytest.approx(reported["baseline_mae"], rel=1e-9)
+
+
+def test_data_in_another_unit(predictor, tmp_path):
+    from ase.units import kcal, mol
+
+    other = [System(s.positions, s.species, properties={"energy": s.properties["energy"] * mol / kcal}) for s in springs()]
+    write(tmp_path / "kcal.extxyz", other)
+    (found,) = evaluate(predictor, tmp_path / "kcal.extxyz", unit="kcal/mol")
+    assert found.unit == "eV"
+    assert np.allclose(found.targets, [s.properties["energy"] for s in springs()], atol=1e-6)
+
+
+def test_a_unit_of_another_kind(predictor, data):
+    with pytest.raises(EmpnetError, match="angstrom"):
+        evaluate(predictor, data, unit="angstrom")
+
+
+def test_bootstrap_interval_covers():
+    """Of 95 % intervals of a mean, about 95 in 100 hold the true value (binomial: at least 85 but for 1 in 10,000)."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(40):
+        error = np.abs(rng.normal(size=80))
+        mae = metrics_of(np.zeros(80), error)["mae"]
+        held += mae.low <= np.sqrt(2 / np.pi) <= mae.high
+    assert held >= 32
+
+
+def test_parity_plot_is_a_picture(predictor, data, tmp_path):
+    from matplotlib.image import imread
+
+    (found,) = evaluate(predictor, data)
+    parity_plot(found, tmp_path / "parity.png")
+    picture = imread(tmp_path / "parity.png")
+    assert picture.shape[0] > 400
+    assert picture.std() > 0.05

@@ -1,0 +1,90 @@
+"""The real command line in a process of its own: exit codes, one line for a mistake, never a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from empnet.data.system import System
+from empnet.data.write import write
+
+
+def empnet(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "empnet", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, env=os.environ)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("command")
+    d = np.random.default_rng(0).uniform(0.8, 2.5, 60)
+    systems = [System([[0, 0, 0], [0, 0, x]], [1, 8], properties={"energy": (x - 1) ** 2, "gap": x}) for x in d]
+    write(path / "springs.xyz", systems)
+    return path
+
+
+def test_from_file_to_predictions(folder):
+    small = ["--epochs", 2, "--width", 8, "--layers", 1, "--threads", 1]
+    trained = empnet("train", "springs.xyz", "--property", "energy", "--out", "run", *small, cwd=folder)
+    assert trained.returncode == 0, trained.stderr
+    assert "energy: taken to be in eV" in trained.stdout
+    assert "composition baseline" in trained.stdout
+    assert "run: run" in trained.stdout
+    predicted = empnet("predict", "run", "springs.xyz", "--out", "p.extxyz", cwd=folder)
+    assert (predicted.returncode, predicted.stdout) == (0, "60 systems predicted: p.extxyz\n")
+    measured = empnet("evaluate", "run", "springs.xyz", "--json", cwd=folder)
+    assert measured.returncode == 0, measured.stderr
+    assert json.loads(measured.stdout)[0]["systems"] == 60
+    told = empnet("evaluate", "run", cwd=folder)
+    assert "parity plot: run/parity-energy.png" in told.stdout
+    assert (folder / "run" / "parity-energy.png").exists()
+    assert empnet("train", "--resume", "run", "--quiet", cwd=folder).returncode == 0
+
+
+def test_settings_from_a_file_and_options_that_win(folder):
+    (folder / "c.toml").write_text('property = "energy"\nwidth = 8\nlayers = 1\nepochs = 1\nseed = 4\nthreads = 1\n')
+    done = empnet("train", "springs.xyz", "--config", "c.toml", "--seed", 5, "--out", "by-file", "--quiet", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    saved = (folder / "by-file" / "config.toml").read_text()
+    assert "seed = 5" in saved
+    assert "width = 8" in saved
+
+
+MISTAKES = {
+    "no such file": (["train", "nothing.xyz"], "nothing.xyz"),
+    "property absent": (["train", "springs.xyz", "--property", "enrgy"], "did you mean 'energy'"),
+    "unknown unit": (["train", "springs.xyz", "--unit", "kkal/mol"], "kkal/mol"),
+    "unknown pooling": (["train", "springs.xyz", "--pooling", "max"], "'pooling' is 'max'"),
+    "pooling that the data do not tell": (["train", "springs.xyz", "--property", "gap"], "--pooling mean"),
+    "too few systems": (["train", "springs.xyz", "--val", "60"], "60 systems leave none"),
+    "no run": (["predict", "nowhere", "springs.xyz", "--out", "x.csv"], "nowhere"),
+    "resume of nothing": (["train", "--resume", "nowhere"], "nowhere"),
+    "no data": (["train"], "qm7"),
+    "unknown option": (["train", "springs.xyz", "--cutof", "4"], "--cutof"),
+    "unknown setting in a file": (["train", "springs.xyz", "--config", "bad.toml"], "did you mean 'cutoff'"),
+    "both epochs and time": (["train", "springs.xyz", "--epochs", "1", "--time", "1m"], "both epochs and time"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes(folder, name):
+    (folder / "bad.toml").write_text("cutof = 3.0\n")
+    words, told = MISTAKES[name]
+    before = sorted(folder.rglob("*"))
+    done = empnet(*words, cwd=folder)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(folder.rglob("*")) == before  # nothing is written
+
+
+def test_an_existing_run_is_kept(folder):
+    (folder / "kept").mkdir(exist_ok=True)
+    (folder / "kept" / "config.toml").write_text("mine")
+    done = empnet("train", "springs.xyz", "--out", "kept", cwd=folder)
+    assert (done.returncode, "is there already" in done.stderr) == (2, True)
+    assert (folder / "kept" / "config.toml").read_text() == "mine"

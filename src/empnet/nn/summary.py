@@ -64,8 +64,8 @@ class Summary:
         rows.append(("total", "", "", f"{self.parameters:,}", f"{self.parameters_without_biases:,}"))
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         aligned = [
-            [cell.rjust(width) if column > 2 else cell.ljust(width) for column, (cell, width) in enumerate(pairs)]
-            for pairs in (zip(row, widths, strict=True) for row in rows)
+            [cell.rjust(width) if column > 2 else cell.ljust(width) for column, (cell, width) in enumerate(cells)]
+            for cells in (zip(row, widths, strict=True) for row in rows)
         ]
         lines = ["  ".join(row).rstrip() for row in aligned]
         rule = "-" * max(len(line) for line in lines)
@@ -97,18 +97,19 @@ def summary(
 
     Example:
         >>> print(summary(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5), torch.nn.ReLU()), (1, 3, 32, 32)))
-        layer                output shape    parameters  without biases
-        ---------------------------------------------------------------
-              Sequential  (1, 8, 28, 28)
-          0   Conv2d      (1, 8, 28, 28)         608             600
-          1   ReLU        (1, 8, 28, 28)
-        ---------------------------------------------------------------
-        total                                    608             600
+        layer              output shape    parameters  without biases
+        -------------------------------------------------------------
+               Sequential  (1, 8, 28, 28)
+          0    Conv2d      (1, 8, 28, 28)         608             600
+          1    ReLU        (1, 8, 28, 28)
+        -------------------------------------------------------------
+        total                                     608             600
     """
     if (input_shape is None) == (inputs is None):
         raise ValueError(f"input_shape and inputs: wanted one of them, given {input_shape} and {inputs}")
     model = copy.deepcopy(model).eval()
-    with torch.random.fork_rng():
+    gpus = {parameter.device for parameter in model.parameters() if parameter.is_cuda}
+    with torch.random.fork_rng(devices=gpus):
         shapes = _output_shapes(model, _random_inputs(model, input_shape) if inputs is None else inputs)
     seen: set[int] = set()
     layers = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,12 +13,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from ase.outputs import all_outputs
 
-from empnet.data.atoms import PER_PARTICLE, particle_arrays, split_values
+from empnet.data.atoms import PER_PARTICLE, split_values
 from empnet.data.errors import EmpnetError
 from empnet.data.system import Origin, System
 from empnet.data.units import Unit, parse_unit
 
-__all__ = ["iread_npz", "write_npz"]
+__all__ = ["NAMES", "ROLES", "Layout", "iread_npz"]
 
 # What arrays mean, by the names that they have in data sets of the field; the first name is the one that is written.
 NAMES = {
@@ -31,6 +31,8 @@ NAMES = {
     "counts": ("N",),
     "offsets": ("offsets",),
 }
+ROLES = {name: role for role, names in NAMES.items() for name in names}
+PER_FRAME_AXES = {"energy": 0, "cell": 2, "pbc": 1}  # axes that one frame's value has; one more counts frames
 
 
 @dataclass(slots=True)
@@ -75,7 +77,7 @@ def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Array:
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """How the arrays of an archive make frames.
 
     Frames stand side by side, R (frames, width, 3), perhaps padded with species 0 at the end; or, flat, all particles
@@ -87,22 +89,32 @@ class _Layout:
     flat: bool
     counts: np.ndarray | None  # particles of each frame; None: all of them, or as many as the species tell
 
-    def place(self, array: _Array) -> str:
-        """What the first axis of an array counts: "frame", "particle" (of each frame), "fixed" (the same in all
-        frames) or "file" (neither). Of a whole that is known by name, ASE's dipole say, it is never particles."""
-        rows, numeric = array.shape[:1], array.dtype.kind in "biuf"
-        of_system = array.name in all_outputs and array.name not in PER_PARTICLE
+    def place(self, name: str, shape: tuple[int, ...], *, numeric: bool) -> str:
+        """What the rows of an array are, by its name if that has a meaning, else by its shape.
+
+        Returns:
+            ``"frame"``: one row a frame; ``"particle"``: rows for the particles of each frame; ``"fixed"``: one row a
+            particle, the same in all frames; ``"file"``: none of these.
+        """
+        role, rows = ROLES.get(name), shape[:1]
+        if role in ("positions", "forces"):
+            return "particle"
+        if role == "species":
+            return "fixed" if len(shape) == 1 and not self.flat else "particle"
+        if role in PER_FRAME_AXES:
+            return "frame" if len(shape) > PER_FRAME_AXES[role] else "file"
+        of_system = name in all_outputs and name not in PER_PARTICLE  # such as dipole, (frames, 3)
         if self.flat:
-            if rows == (self.width,) and not (self.width == self.frames and len(array.shape) == 1):
+            if rows == (self.width,) and not of_system and not (self.width == self.frames and len(shape) == 1):
                 return "particle"
             return "frame" if rows == (self.frames,) else "file"
         if rows == (self.frames,):
-            deep = len(array.shape) > 2 or (len(array.shape) == 2 and self.width > 1)
-            return "particle" if deep and array.shape[1] == self.width and not of_system else "frame"
+            deep = len(shape) > 2 or (len(shape) == 2 and self.width > 1)
+            return "particle" if deep and shape[1] == self.width and not of_system else "frame"
         return "fixed" if rows == (self.width,) and numeric and not of_system else "file"
 
 
-def _layout(roles: dict[str, _Array], file: str) -> _Layout:
+def _layout(roles: dict[str, _Array], file: str) -> Layout:
     positions = roles["positions"]
     if len(positions.shape) not in (2, 3) or positions.shape[-1] != 3:
         raise EmpnetError(
@@ -116,20 +128,21 @@ def _layout(roles: dict[str, _Array], file: str) -> _Layout:
         counts = given.whole() if given and given.shape == (frames,) and given.dtype.kind in "iu" else None
         if counts is not None and ((counts < 0) | (counts > width)).any():
             raise EmpnetError(f"{given.name} counts more than {width} particles", where=file)  # type: ignore[union-attr]
-        return _Layout(frames, width, False, counts)
+        return Layout(frames, width, False, counts)
     width = positions.shape[0]
     counts = np.array([width])
     if "offsets" in roles:
-        counts = np.diff(roles["offsets"].whole())
+        offsets = roles["offsets"].whole().astype(np.int64)
+        counts = np.diff(offsets) if offsets[:1].tolist() == [0] else offsets[:0] - 1
     elif "counts" in roles and roles["counts"].shape:
         counts = roles["counts"].whole()
-    if counts.ndim != 1 or counts.dtype.kind not in "iu" or (counts < 0).any() or counts.sum() != width:
+    if counts.ndim != 1 or counts.dtype.kind not in "iu" or (counts < 0).any() or int(counts.sum()) != width:
         raise EmpnetError(
             f"N or offsets do not share out the {width} rows of {positions.name}",
             where=file,
             wanted="the number of particles of each frame",
         )
-    return _Layout(len(counts), width, True, counts)
+    return Layout(len(counts), width, True, counts)
 
 
 def _roles(arrays: Mapping[str, _Array], file: str) -> dict[str, _Array]:
@@ -148,7 +161,7 @@ def _roles(arrays: Mapping[str, _Array], file: str) -> dict[str, _Array]:
     return roles
 
 
-def _check_shapes(roles: Mapping[str, _Array], layout: _Layout, file: str) -> None:
+def _check_shapes(roles: Mapping[str, _Array], layout: Layout, file: str) -> None:
     """Refuse arrays with a known meaning that do not fit the positions."""
     n, width = layout.frames, layout.width
     side_by_side = {
@@ -191,44 +204,47 @@ def iread_npz(path: Path, file: str, length_unit: Unit) -> Iterator[System]:
         roles = _roles(arrays, file)
         layout = _layout(roles, file)
         _check_shapes(roles, layout, file)
-        counted = {roles[role].name for role in ("counts", "offsets") if role in roles and layout.counts is not None}
-        canonical = {roles[role].name: role for role in roles if role not in ("counts", "offsets")}
-        places = {name: layout.place(array) for name, array in arrays.items() if name not in counted}
-        common = {name: arrays[name].whole() for name, spot in places.items() if spot in ("fixed", "file")}
+        used = {roles[role].name for role in ("counts", "offsets") if role in roles and layout.counts is not None}
+        places = {
+            name: layout.place(name, array.shape, numeric=array.dtype.kind in "biuf")
+            for name, array in arrays.items()
+            if name not in used
+        }
+        common = {name: arrays[name].whole() for name, place in places.items() if place in ("fixed", "file")}
         _check_unit(common.get("r_unit"), length_unit, file)
         for number in range(layout.frames):
-            rows = dict(common)
-            for name, spot in places.items():
-                if spot == "particle" and layout.flat:
-                    rows[name] = arrays[name].take(int(layout.counts[number]))  # type: ignore[index]
-                elif spot in ("frame", "particle"):
-                    rows[name] = arrays[name].take(1)[0]
-            count = None if layout.counts is None else int(layout.counts[number])
-            per_particle = [name for name, spot in places.items() if spot in ("particle", "fixed")]
-            named = {canonical.get(name, name): value for name, value in rows.items()}
-            yield _system(named, {canonical.get(name, name) for name in per_particle}, count, Origin(file, number))
+            rows = {name: _row(arrays[name], place, layout, number) for name, place in places.items() if name not in common}
+            yield _system(common | rows, places, layout, Origin(file, number))
 
 
-def _system(values: dict[str, Any], per_particle: set[str], count: int | None, origin: Origin) -> System:
-    """A system from the values of one frame by name; padding is cut off."""
-    if count is None and "species" in values:
-        real = values["species"] != 0
-        count = int(real.sum())
-        if not real[:count].all():
-            particle = int(np.argmin(real))
-            raise EmpnetError(
-                f"particle {particle} has species 0, but particles after it do not",
-                where=origin,
-                wanted="zeros as padding at the end only",
-            )
-    particles = {name: _plain(values.pop(name)[:count]) for name in sorted(per_particle)}
-    cell, pbc = values.pop("cell", None), values.pop("pbc", None)
-    properties, info = split_values({name: _plain(value) for name, value in values.items()})
+def _row(array: _Array, place: str, layout: Layout, number: int) -> np.ndarray:
+    """What an array says of one frame."""
+    if place == "particle" and layout.flat:
+        assert layout.counts is not None  # own invariant of a flat layout
+        return array.take(int(layout.counts[number]))
+    return array.take(1)[0]
+
+
+def _system(rows: Mapping[str, np.ndarray], places: Mapping[str, str], layout: Layout, origin: Origin) -> System:
+    """A system from the rows of one frame; padding is cut off."""
+    values: dict[str, Any] = {}
+    particles: dict[str, Any] = {}
+    for name, row in rows.items():
+        (particles if places[name] in ("particle", "fixed") else values)[ROLES.get(name, name)] = _text(row)
+    if layout.counts is not None:
+        count = int(layout.counts[origin.frame or 0])
+    elif any(ROLES.get(name) == "species" and place == "particle" for name, place in places.items()):
+        count = _unpadded(particles["species"], origin)
+    else:
+        count = layout.width
+    particles = {name: array[:count] for name, array in particles.items()}
+    cell, pbc = values.pop("cell", None), values.pop("pbc", False)
+    properties, info = split_values(values)
     return System(
         positions=particles.pop("positions"),
         species=particles.pop("species", None),
         cell=cell if cell is not None and cell.any() else None,
-        pbc=np.zeros(3, bool) if pbc is None else pbc,
+        pbc=pbc,
         properties=properties,
         info=info,
         arrays=particles,
@@ -236,8 +252,21 @@ def _system(values: dict[str, Any], per_particle: set[str], count: int | None, o
     )
 
 
-def _plain(value: np.ndarray) -> np.ndarray:
-    """Text as text, not bytes."""
+def _unpadded(species: np.ndarray, origin: Origin) -> int:
+    """The number of particles before the padding."""
+    real = species != 0
+    count = int(real.sum())
+    if not real[:count].all():
+        raise EmpnetError(
+            f"particle {int(np.argmin(real))} has species 0, but particles after it do not",
+            where=origin,
+            wanted="zeros as padding at the end only",
+        )
+    return count
+
+
+def _text(value: np.ndarray) -> np.ndarray:
+    """Bytes as text."""
     return np.char.decode(value, "utf-8", "replace") if value.dtype.kind == "S" else value
 
 

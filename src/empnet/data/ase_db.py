@@ -1,0 +1,104 @@
+"""ASE's databases (.db, .json): rows to systems and back."""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.db import connect
+from ase.db.core import check
+from ase.db.row import AtomsRow
+
+from empnet.data.atoms import NESTED_ARRAYS, PER_PARTICLE, from_atoms, with_results
+from empnet.data.errors import EmpnetError
+from empnet.data.system import Origin, System
+
+__all__ = ["iread_db", "write_db"]
+
+PAGE = 1000  # rows; ASE fetches all rows of a query at once
+
+
+def iread_db(path: Path, file: str) -> Iterator[System]:
+    """Read the rows of an ASE database in the order of their ids, some at a time.
+
+    Key-value pairs and data keep their names (pairs win); of the data, what ASE's calculators give for each particle,
+    such as forces, becomes an array.
+
+    Arguments:
+        path: Path of the database.
+        file: The path as the user wrote it, for messages.
+
+    Returns:
+        An iterator over systems; frames are counted from 0, as everywhere, not by id.
+
+    Raises:
+        EmpnetError: If the file is not an ASE database.
+    """
+    kind = "json" if path.suffix.lower() == ".json" else "db"
+    if kind == "db":
+        _check_tables(path, file)
+    with connect(str(path), type=kind, use_lock_file=False, serial=True) as database:
+        last, number = -1, 0
+        while True:
+            row = None
+            for row in database.select(f"id>{last}", sort="id", limit=PAGE):
+                yield _system(row, Origin(file, number))
+                number += 1
+            if row is None:
+                return
+            last = row.id
+
+
+def _check_tables(path: Path, file: str) -> None:
+    """Refuse a database of another kind, which ASE would write its tables into."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE name='systems'").fetchall()
+    finally:
+        connection.close()
+    if not found:
+        raise EmpnetError("is a database, but not one of ASE's", where=file, wanted="a table 'systems'")
+
+
+def _system(row: AtomsRow, origin: Origin) -> System:
+    atoms = row.toatoms()
+    data = dict(row.data)
+    arrays = dict(data.pop(NESTED_ARRAYS, {}))
+    for name in PER_PARTICLE & data.keys():
+        if np.shape(data[name])[:1] == (len(atoms),):
+            arrays[name] = data.pop(name)
+    atoms.info = {**data, **row.key_value_pairs, NESTED_ARRAYS: arrays}
+    return from_atoms(atoms, origin)
+
+
+def write_db(path: Path, systems: Iterable[System]) -> None:
+    """Write systems as an ASE database.
+
+    ASE's results (energy, forces, ...) and numbers and texts with names that ASE can search for become what they are
+    in ASE; everything else goes into the data of the row.
+
+    Arguments:
+        path: Path of the database, ending in ``.db`` or ``.json``.
+        systems: The systems, one at a time.
+
+    Raises:
+        EmpnetError: If a value cannot be kept.
+    """
+    kind = "json" if path.suffix.lower() == ".json" else "db"
+    with connect(str(path), type=kind, use_lock_file=False, serial=True, append=False) as database:
+        for system in systems:
+            atoms = with_results(system)
+            pairs = {name: value for name, value in atoms.info.items() if _searchable(name, value)}
+            data = {name: value for name, value in atoms.info.items() if name not in pairs}
+            own = {name: array for name, array in atoms.arrays.items() if name not in ROW_ARRAYS}
+            if own:
+                data[NESTED_ARRAYS] = own
+            try:
+                database.write(atoms, key_value_pairs=pairs, data=data)
+            except (TypeError, ValueError) as error:
+                raise EmpnetError(f"cannot be kept in a database ({error})", where=system.origin) from error

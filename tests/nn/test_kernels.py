@@ -1,0 +1,93 @@
+"""The sum over pairs against a literal loop, and its derivatives against finite differences."""
+
+import pytest
+import torch
+
+from empnet.data.batch import Pairs
+from empnet.data.errors import EmpnetError
+from empnet.nn import kernels
+from empnet.nn.pairs import sum_over_neighbours
+
+K = 6
+
+
+def neighbour_list(receivers: torch.Tensor, senders: torch.Tensor, n: int) -> Pairs:
+    counts = torch.bincount(receivers, minlength=n)
+    row_pointers = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
+    return Pairs(receivers, senders, row_pointers, torch.argsort(senders, stable=True))
+
+
+def problem(n: int, P: int, F: int, L: int | None) -> tuple:
+    """Random w, T, Y, f, q and pairs; L is the highest degree, None for distances only."""
+    torch.manual_seed(n + P + F)
+    receivers, senders = torch.randint(0, n, (2, P)) if P else torch.zeros(2, 0, dtype=torch.int64)
+    degrees = 1 if L is None else L + 1
+    w = torch.randn(P, 4, dtype=torch.float64, requires_grad=True)
+    T = torch.randn(K + 2, degrees, F, dtype=torch.float64, requires_grad=True)
+    Y = None if L is None else torch.randn(P, degrees**2, dtype=torch.float64, requires_grad=True)
+    f = torch.randn(n, F, dtype=torch.float64, requires_grad=True)
+    q = torch.randint(0, K - 1, (P,))
+    return w, T, Y, f, q, neighbour_list(receivers.sort().values, senders, n)
+
+
+def loop(w, T, Y, f, q, pairs) -> torch.Tensor:  # noqa: ANN001
+    """The formula, one term at a time."""
+    degree = [l for l in range(T.shape[1]) for _ in range(2 * l + 1)]
+    A = torch.zeros(len(f), len(degree), f.shape[1], dtype=f.dtype)
+    for p, (j, i) in enumerate(zip(pairs.receivers, pairs.senders, strict=True)):
+        for s, l in enumerate(degree):
+            for b in range(4):
+                y = 1 if Y is None else Y[p, s]
+                A[j, s] += w[p, b] * T[q[p] + b, l] * y * f[i]
+    return A
+
+
+@pytest.fixture(params=list(kernels.IMPLEMENTATIONS))
+def pair_sums(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
+    monkeypatch.setenv("EMPNET_KERNELS", request.param)
+    return kernels.pair_sums
+
+
+@pytest.mark.parametrize("L", [None, 0, 2])
+@pytest.mark.parametrize("F", [1, 3, 17])
+@pytest.mark.parametrize(("n", "P"), [(5, 23), (1, 3), (1, 0), (4, 0), (0, 0)])
+def test_values_are_those_of_the_loop(pair_sums, n: int, P: int, F: int, L: int | None) -> None:  # noqa: ANN001
+    args = problem(n, P, F, L)
+    A = pair_sums(*args)
+    assert A.shape == (n, 1 if L is None else (L + 1) ** 2, F)
+    torch.testing.assert_close(A.detach(), loop(*args).detach(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("L", [None, 2])
+@pytest.mark.parametrize("F", [1, 3])
+@pytest.mark.parametrize(("n", "P"), [(3, 5), (1, 2), (2, 0)])
+def test_derivatives_of_first_and_second_order(pair_sums, n: int, P: int, F: int, L: int | None) -> None:  # noqa: ANN001
+    w, T, Y, f, q, pairs = problem(n, P, F, L)
+    slots = [w, T, f] if Y is None else [w, T, f, Y]
+
+    def form(w, T, f, Y=None) -> torch.Tensor:  # noqa: ANN001
+        return pair_sums(w, T, Y, f, q, pairs)
+
+    assert torch.autograd.gradcheck(form, slots)
+    assert torch.autograd.gradgradcheck(form, slots)
+
+
+def test_float32_stays_float32(pair_sums) -> None:  # noqa: ANN001
+    w, T, Y, f, q, pairs = problem(5, 23, 3, 2)
+    A = pair_sums(w.float(), T.float(), Y.float(), f.float(), q, pairs)
+    assert A.dtype == torch.float32
+    # 23 pairs x 4 weights at most in a sum of terms of order one
+    torch.testing.assert_close(A.double(), pair_sums(w, T, Y, f, q, pairs), rtol=0, atol=1e-4)
+
+
+def test_a_spline_of_ones_is_a_plain_sum(pair_sums) -> None:  # noqa: ANN001
+    w, T, _, f, q, pairs = problem(5, 23, 3, None)
+    A = pair_sums(torch.full_like(w, 0.25), torch.ones_like(T), None, f, q, pairs)
+    wanted = sum_over_neighbours(f.index_select(0, pairs.senders), pairs.receivers, 5)
+    torch.testing.assert_close(A[:, 0], wanted)
+
+
+def test_an_unknown_kernel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMPNET_KERNELS", "abacus")
+    with pytest.raises(EmpnetError, match="EMPNET_KERNELS: 'abacus' is not a kernel; wanted reference"):
+        kernels.choose()

@@ -161,7 +161,7 @@ def test_ctrl_c_leaves_a_usable_run_that_resumes(data_file, uninterrupted, tmp_p
 
 
 def test_resume_refuses_another_configuration(finished):
-    with pytest.raises(EmpnetError, match=r"the configuration has changed: lr was 0\.002, is 0\.1"):
+    with pytest.raises(EmpnetError, match=r"the configuration has changed: lr was 0\.004, is 0\.1"):
         resume(finished, morse_pairs(), lr=0.1)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase.db import connect
-from ase.db.core import check
+from ase.db.core import Database, check
 from ase.db.row import AtomsRow
 
 from empnet.data.atoms import NESTED_ARRAYS, PER_PARTICLE, from_atoms, with_results
@@ -39,19 +38,27 @@ def iread_db(path: Path, file: str) -> Iterator[System]:
     Raises:
         EmpnetError: If the file is not an ASE database.
     """
-    kind = "json" if path.suffix.lower() == ".json" else "db"
-    if kind == "db":
+    if path.suffix.lower() != ".json":
         _check_tables(path, file)
-    with connect(str(path), type=kind, use_lock_file=False, serial=True) as database:
-        last, number = -1, 0
-        while True:
-            row = None
-            for row in database.select(f"id>{last}", sort="id", limit=PAGE):
-                yield _system(row, Origin(file, number))
-                number += 1
-            if row is None:
-                return
-            last = row.id
+    for number, row in enumerate(_rows(path)):
+        yield _system(row, Origin(file, number))
+
+
+def _connect(path: Path, **options: Any) -> Database:
+    kind = "json" if path.suffix.lower() == ".json" else "db"
+    return connect(str(path), type=kind, use_lock_file=False, serial=True, **options)
+
+
+def _rows(path: Path) -> Iterator[AtomsRow]:
+    if path.suffix.lower() == ".json":  # is read as a whole whatever is selected
+        yield from _connect(path).select()
+        return
+    with _connect(path) as database:
+        page, last = [None], -1
+        while page:
+            page = list(database.select(f"id>{last}", sort="id", limit=PAGE))
+            yield from page
+            last = page[-1].id if page else last
 
 
 def _check_tables(path: Path, file: str) -> None:
@@ -69,7 +76,7 @@ def _system(row: AtomsRow, origin: Origin) -> System:
     atoms = row.toatoms()
     data = dict(row.data)
     arrays = dict(data.pop(NESTED_ARRAYS, {}))
-    for name in PER_PARTICLE & data.keys():
+    for name in [name for name in data if name in PER_PARTICLE]:
         if np.shape(data[name])[:1] == (len(atoms),):
             arrays[name] = data.pop(name)
     atoms.info = {**data, **row.key_value_pairs, NESTED_ARRAYS: arrays}
@@ -89,16 +96,25 @@ def write_db(path: Path, systems: Iterable[System]) -> None:
     Raises:
         EmpnetError: If a value cannot be kept.
     """
-    kind = "json" if path.suffix.lower() == ".json" else "db"
-    with connect(str(path), type=kind, use_lock_file=False, serial=True, append=False) as database:
+    with _connect(path, append=False) as database:
         for system in systems:
-            atoms = with_results(system)
+            atoms = with_results(system, nested=True)
             pairs = {name: value for name, value in atoms.info.items() if _searchable(name, value)}
             data = {name: value for name, value in atoms.info.items() if name not in pairs}
-            own = {name: array for name, array in atoms.arrays.items() if name not in ROW_ARRAYS}
-            if own:
-                data[NESTED_ARRAYS] = own
             try:
                 database.write(atoms, key_value_pairs=pairs, data=data)
             except (TypeError, ValueError) as error:
                 raise EmpnetError(f"cannot be kept in a database ({error})", where=system.origin) from error
+
+
+def _searchable(name: str, value: Any) -> bool:
+    """Whether ASE takes this as a key-value pair, without even a warning."""
+    if not isinstance(value, (float, str)):
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            check({name: value})
+        except (ValueError, UserWarning):
+            return False
+    return True

@@ -17,7 +17,15 @@ from ase.spacegroup import Spacegroup
 from empnet.data.errors import EmpnetError
 from empnet.data.system import Origin, System
 
-__all__ = ["PER_PARTICLE", "from_atoms", "split_values", "with_results"]
+__all__ = [
+    "NESTED_ARRAYS",
+    "PER_PARTICLE",
+    "atomic_numbers",
+    "from_atoms",
+    "particle_arrays",
+    "split_values",
+    "with_results",
+]
 
 # Results of a calculator that have one row a particle, by their names: shapes alone do not tell (a dipole of 3 atoms).
 PER_PARTICLE = frozenset(
@@ -150,24 +158,29 @@ def atomic_numbers(system: System) -> np.ndarray:
     return system.species
 
 
-def with_results(system: System) -> Atoms:
+def with_results(system: System, *, nested: bool = False) -> Atoms:
     """The system as ASE's formats want it: what ASE calls a result (energy, forces, ...) in a calculator.
 
     Arguments:
         system: The system.
+        nested: Keep arrays of particles in ``info``, for formats that hold any ``info`` but no arrays of the user's.
 
     Returns:
         Atoms with other values of the whole system in ``info``, and other arrays of particles in ``arrays``.
     """
     atoms = Atoms(numbers=atomic_numbers(system), positions=system.positions, cell=system.cell, pbc=system.pbc)
-    results = {}
+    results, arrays = {}, {}
     for name, value in {**system.properties, **system.info}.items():
         is_result = name in all_properties and name not in PER_PARTICLE and np.asarray(value).dtype.kind in "iuf"
         (results if is_result else atoms.info)[name] = value
     for name, array in particle_arrays(system).items():
-        if name in all_properties and name in PER_PARTICLE and array.dtype.kind in "iuf":
-            results[name] = array
-        else:
+        is_result = name in all_properties and name in PER_PARTICLE and array.dtype.kind in "iuf"
+        (results if is_result else arrays)[name] = array
+    if nested and arrays:
+        # ASE's encodings know no arrays of text, only lists.
+        atoms.info[NESTED_ARRAYS] = {k: v.tolist() if v.dtype.kind == "U" else v for k, v in arrays.items()}
+    else:
+        for name, array in arrays.items():
             atoms.set_array(name, array)
     atoms.calc = SinglePointCalculator(atoms, **results) if results else None
     return atoms

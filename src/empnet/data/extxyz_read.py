@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-import numpy as np
 from ase.data import atomic_numbers as number_of_symbol
-from ase.io.extxyz import key_val_str_to_dict, read_xyz
+from ase.io.extxyz import read_xyz
 
 from empnet.data.atoms import from_atoms
 from empnet.data.errors import EmpnetError
@@ -48,7 +46,9 @@ class _Frame:
     def fault(self, particle: int, found: str, *, wanted: str = "", remedy: str = "") -> EmpnetError:
         """An error in the row of a particle."""
         line = self.line + 2 + particle
-        return EmpnetError(f"particle {particle} (line {line}): {found}", where=self.origin, wanted=wanted, remedy=remedy)
+        return EmpnetError(
+            f"particle {particle} (line {line}): {found}", where=self.origin, wanted=wanted, remedy=remedy
+        )
 
 
 def iread_extxyz(path: Path, file: str) -> Iterator[System]:
@@ -68,18 +68,10 @@ def iread_extxyz(path: Path, file: str) -> Iterator[System]:
     Raises:
         EmpnetError: If a frame cannot be read.
     """
-    warned = False
     try:
         with path.open(encoding="utf-8-sig") as stream:
             for frame in _frames(stream, file, path.stat().st_size):
-                extra = _check_width(frame)
-                if extra and not warned:
-                    warned = True
-                    warnings.warn(
-                        f"{frame.origin}: columns beyond the position have no names (there is no Properties=...) "
-                        "and are left out",
-                        stacklevel=2,
-                    )
+                _check_width(frame)
                 yield _parse(frame)
     except UnicodeDecodeError as error:
         raise EmpnetError(
@@ -190,22 +182,23 @@ def _decimals(text: str) -> int:
     return len(re.split("[eE]", text.partition(".")[2])[0])
 
 
-def _check_width(frame: _Frame) -> bool:
-    """Refuse rows with more columns than Properties declares, which ASE would drop; whether a plain file has some."""
+def _check_width(frame: _Frame) -> None:
+    """Refuse rows with more columns than Properties declares, which ASE would drop; warn of them in a plain file."""
     declared = _declared(frame.columns)
     if declared is None:  # no sensible declaration: left to ASE to refuse
-        return False
+        return
     for particle, row in enumerate(frame.rows):
-        if len(row.split()) > len(declared):
-            if frame.columns is PLAIN_COLUMNS:
-                return True
-            raise frame.fault(
-                particle,
-                f"{len(row.split())} columns",
-                wanted=f"{len(declared)}, as Properties={frame.columns} says",
-                remedy="mend the row or Properties",
-            )
-    return False
+        if len(row.split()) <= len(declared):
+            continue
+        if frame.columns is PLAIN_COLUMNS:
+            warnings.warn("columns beyond the position have no names (Properties=...) and are left out", stacklevel=2)
+            return
+        raise frame.fault(
+            particle,
+            f"{len(row.split())} columns",
+            wanted=f"{len(declared)}, as Properties={frame.columns} says",
+            remedy="mend the row or Properties",
+        )
 
 
 @lru_cache(maxsize=64)

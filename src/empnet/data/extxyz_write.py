@@ -84,7 +84,7 @@ def _columns(name: str, array: np.ndarray, system: System) -> tuple[str, list[li
         raise refused("its name has a meaning of its own there")
     if name == "charge" and "charges" in system.arrays:
         raise refused("'charge' and 'charges' are one there")
-    if array.ndim > 2 or array.ndim == 2 and not array.shape[1]:
+    if array.ndim > 2 or (array.ndim == 2 and not array.shape[1]):
         raise refused(f"its shape is {array.shape}")
     columns = array.reshape(len(array), -1)
     if array.dtype.kind == "f":
@@ -96,11 +96,15 @@ def _columns(name: str, array: np.ndarray, system: System) -> tuple[str, list[li
     if array.dtype.kind == "b":
         return "L", [["T" if value else "F" for value in column] for column in columns.T.tolist()]
     texts = [list(map(str, column)) for column in columns.T.tolist()]
-    if array.dtype.kind != "U" or not all(text.split() == [text] and text.isprintable() for text in sum(texts, [])):
+    if array.dtype.kind != "U" or not all(map(_is_word, columns.ravel().tolist())):
         raise refused("it holds something else than numbers and words")
     if name in all_properties:
         raise refused("its name means numbers there")
     return "S", texts
+
+
+def _is_word(text: str) -> bool:
+    return text.split() == [text] and text.isprintable()
 
 
 @lru_cache(maxsize=1024)

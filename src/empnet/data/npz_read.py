@@ -213,7 +213,7 @@ def iread_npz(path: Path, file: str, length_unit: Unit) -> Iterator[System]:
         common = {name: arrays[name].whole() for name, place in places.items() if place in ("fixed", "file")}
         _check_unit(common.get("r_unit"), length_unit, file)
         for number in range(layout.frames):
-            rows = {name: _row(arrays[name], place, layout, number) for name, place in places.items() if name not in common}
+            rows = {name: _row(arrays[name], places[name], layout, number) for name in places if name not in common}
             yield _system(common | rows, places, layout, Origin(file, number))
 
 

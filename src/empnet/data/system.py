@@ -52,9 +52,7 @@ def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str, or
         raise EmpnetError(f"{name} are not numbers ({error})", where=origin) from error
     if dtype is np.int64 and not np.array_equal(array, value):
         raise EmpnetError(f"{name} are not whole numbers", where=origin)
-    fits = array.ndim == len(shape) and all(
-        want in (None, got) for want, got in zip(shape, array.shape, strict=True)
-    )
+    fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
     if not fits:
         wanted = tuple("any" if size is None else size for size in shape)
         raise EmpnetError(f"{name} have shape {array.shape}", where=origin, wanted=f"shape {wanted}")
@@ -129,7 +127,10 @@ class System:
             put("features", _array(self.features, np.float64, (n, None), "features", self.origin))
         if self.cell is not None:
             put("cell", _array(self.cell, np.float64, (3, 3), "lattice vectors", self.origin))
-        put("pbc", tuple(bool(axis) for axis in np.broadcast_to(self.pbc, 3)))
+        pbc = self.pbc if np.ndim(self.pbc) else (self.pbc,) * 3
+        if len(pbc) != 3:
+            raise EmpnetError(f"pbc has {len(pbc)} entries", where=self.origin, wanted="one, or one for each axis")
+        put("pbc", tuple(map(bool, pbc)))
         put("properties", _frozen({key: _number(item, key, self.origin) for key, item in self.properties.items()}))
         put("info", _frozen(self.info))
         arrays = {key: _row_per_particle(item, n, key, self.origin) for key, item in self.arrays.items()}

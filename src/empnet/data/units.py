@@ -54,6 +54,7 @@ NAMES: dict[str, tuple[float, Dimension]] = {
 _FORGIVEN = {name.casefold(): name for name in NAMES}
 EXAMPLES = "eV, kcal/mol, Hartree, eV/angstrom, debye, bohr^3, cal/mol/K"
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+RAISED = re.compile(f"[{''.join(map(chr, SUPERSCRIPTS))}]+")
 TOKEN = re.compile(r"\s*([()*/^]|[+-]?\d+|%|[^\W\d_]\w*)\s*")
 
 
@@ -103,7 +104,9 @@ def parse_unit(text: str) -> Unit:
         True
     """
     plain = unicodedata.normalize("NFC", text).replace("**", "^").replace("·", "*")
-    plain = re.sub(f"[{''.join(map(chr, SUPERSCRIPTS))}]+", lambda raised: "^" + raised[0].translate(SUPERSCRIPTS), plain)
+    plain = re.sub(
+        f"[{''.join(map(chr, SUPERSCRIPTS))}]+", lambda raised: "^" + raised[0].translate(SUPERSCRIPTS), plain
+    )
     tokens = TOKEN.findall(plain)
     if "".join(tokens) != "".join(plain.split()) or not tokens:
         raise _unknown(text)

@@ -68,8 +68,8 @@ class TrainConfig(BaseModel):
     width: PositiveInt = Field(default=64, description="features of a particle inside the network")
     pooling: Literal["auto", "sum", "mean"] = Field(default="auto", description="readout over particles")
 
-    loss: Literal["mse", "mae", "huber"] = Field(default="mae", description="what is minimised")
-    lr: PositiveFloat = Field(default=2e-3, description="highest learning rate")
+    loss: Literal["mse", "mae", "huber"] = Field(default="mse", description="what is minimised")
+    lr: PositiveFloat = Field(default=4e-3, description="highest learning rate")
     batch: PositiveInt = Field(default=32, description="systems in a step")
     val: float = Field(default=0.05, ge=0, description="validation side: share (below 1) or number of systems")
     test: float = Field(default=0.1, ge=0, description="test side: share (below 1) or number of systems")

@@ -141,7 +141,7 @@ class Trainer:
             group["lr"] = schedule(self.progress.step)
         batch = self.job.dataset.batch(indices, self._encoder, self.job.card.torch_dtype).to(self.fabric.device)
         loss = loss_of(self.forward(batch), batch.targets, self._spread, self.config.loss)
-        value = float(loss)
+        value = loss.item()
         if not math.isfinite(value):
             raise EmpnetError(
                 f"the loss is {value} at step {self.progress.step}",

@@ -1,0 +1,163 @@
+"""Files to systems: every format that ASE reads, and numpy archives."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import ase.io
+from ase.io.formats import UnknownFileTypeError, filetype
+
+from empnet.data.ase_db import iread_db
+from empnet.data.atoms import from_atoms
+from empnet.data.bundled import resolve
+from empnet.data.checks import check_geometry
+from empnet.data.compression import plain_file
+from empnet.data.errors import EmpnetError
+from empnet.data.extxyz_read import iread_extxyz
+from empnet.data.npz_read import iread_npz
+from empnet.data.system import Origin, System
+from empnet.data.units import Unit, parse_unit
+
+__all__ = ["iread", "read"]
+
+Reader = Callable[[Path, str], Iterator[System]]
+
+
+def read(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> list[System]:
+    """Read all systems of a file; see :func:`iread`.
+
+    Arguments:
+        path: Path of a file, or the name of a bundled data set.
+        length_unit: Unit of positions and cell in files that state none; formats with a unit of their own
+            come in angstrom from ASE, so leave it for them.
+
+    Returns:
+        The systems in the order of the file.
+
+    Raises:
+        EmpnetError: If anything in the file cannot be read.
+
+    Example:
+        >>> molecules = read("qm7")
+        >>> len(molecules), molecules[0].formula, molecules[0].properties["energy"]
+        (6101, 'C4H7NO2', -1362.17)
+    """
+    return list(iread(path, length_unit=length_unit))
+
+
+def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> Iterator[System]:
+    """Read the systems of a file one at a time, in memory that does not grow with the file.
+
+    Reads every format that ASE reads, by suffix or content (extended XYZ, ASE's db and traj, cif, vasp, ...), numpy
+    archives (npz with R, z, E, F), and any of these compressed (gz, bz2, xz), through a temporary file. What ASE keeps
+    in a calculator (energy, forces, stress) is found under its plain name, as the file has it; where ``info`` has the
+    same key, the calculator's value stands.
+
+    Arguments:
+        path: Path of a file, or the name of a bundled data set.
+        length_unit: Unit of positions and cell in the file, if not angstrom; values are taken to angstrom.
+
+    Returns:
+        An iterator over systems, each with its file and frame number in ``origin``.
+
+    Raises:
+        EmpnetError: If there is no such file or the unit is unknown: at once. If a frame cannot be read, or has no
+            particles, positions that are not finite or a periodic cell without volume: when it is reached.
+
+    Example:
+        >>> next(iread("qm7")).origin
+        Origin(file='qm7', frame=0)
+    """
+    unit = parse_unit(length_unit)
+    if unit.dimension != parse_unit("angstrom").dimension:
+        raise EmpnetError(f"length unit '{unit}' is {unit.kind}", wanted="a length, such as angstrom or bohr")
+    return _iread(resolve(path), os.fspath(path), unit)
+
+
+def _iread(path: Path, file: str, unit: Unit) -> Iterator[System]:
+    with plain_file(path, file) as plain:
+        number = 0
+        for system in _guarded(_reader(plain, file, unit), plain, file):
+            yield check_geometry(_scaled(system, unit.factor))
+            number += 1
+        if not number:
+            raise EmpnetError("there are no systems in the file", where=file, wanted="at least one frame")
+
+
+def _scaled(system: System, factor: float) -> System:
+    if factor == 1.0:
+        return system
+    cell = None if system.cell is None else system.cell * factor
+    return replace(system, positions=system.positions * factor, cell=cell)
+
+
+def _reader(path: Path, file: str, unit: Unit) -> Reader:
+    """The reader for a file's format, told by its suffix or else by ASE."""
+    try:
+        if not path.stat().st_size:
+            raise EmpnetError("the file is empty", where=file, wanted="at least one frame")
+        suffix = path.suffix.lower()
+        if suffix in (".xyz", ".extxyz"):
+            return iread_extxyz
+        if suffix == ".npz":
+            return partial(iread_npz, length_unit=unit)
+        kind = filetype(str(path.resolve()))
+    except OSError as error:
+        raise EmpnetError(f"cannot be opened ({error.strerror})", where=file) from error
+    except UnknownFileTypeError as error:
+        raise EmpnetError(
+            "is in no format that ASE knows",
+            where=file,
+            wanted="a suffix such as .extxyz, .npz, .db, .traj, .cif, or a name such as OUTCAR",
+        ) from error
+    return {"extxyz": iread_extxyz, "db": iread_db, "json": iread_db}.get(kind, partial(_iread_ase, kind=kind))
+
+
+def _iread_ase(path: Path, file: str, kind: str) -> Iterator[System]:
+    # The absolute path, because ASE takes names such as postgres.xyz for addresses; @ is part of the name.
+    frames = ase.io.iread(str(path.resolve()), index=":", format=kind, parallel=False, do_not_split_by_at_sign=True)
+    for number, atoms in enumerate(frames):
+        yield from_atoms(atoms, Origin(file, number))
+
+
+def _guarded(reader: Reader, path: Path, file: str) -> Iterator[System]:
+    """What a reader yields; whatever goes wrong in it becomes one line that names the file and the frame."""
+    systems = reader(path, file)
+    told: set[str] = set()
+    for number in itertools.count():
+        origin = Origin(file, number or None)  # what fails at first may be any frame, or none
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                system = next(systems, None)
+        except EmpnetError:
+            raise
+        # ASE's readers are many and raise anything at damaged files (KeyError, AssertionError, struct.error, ...), and
+        # the user can do the same about all of it. Interrupts are no Exceptions and pass.
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise EmpnetError(
+                f"cannot be read ({type(error).__name__}{': ' if reason else ''}{reason[:200]})",
+                where=origin,
+                remedy="the file is damaged, cut short, or not what its name says",
+            ) from error
+        for message in _fresh(caught, told):
+            warnings.warn(f"{origin}: {message}", stacklevel=3)
+        if system is None:
+            return
+        yield system
+
+
+def _fresh(caught: list[warnings.WarningMessage], told: set[str]) -> Iterator[str]:
+    """Warnings meant for users, each once a file; those for programmers of ASE (deprecations) are none of theirs."""
+    for warning in caught:
+        text = " ".join(str(warning.message).split())
+        if warning.category is UserWarning and text not in told:
+            told.add(text)
+            yield text

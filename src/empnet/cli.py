@@ -21,6 +21,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+SETTINGS = (
+    *("property", "unit", "features", "length_unit", "cutoff", "layers", "width", "pooling", "loss", "lr", "batch"),
+    *("val", "test", "split", "seed", "epochs", "time", "patience", "fine_tune", "device", "dtype", "threads"),
+)
+"""Options of ``train`` that are settings of the run's configuration."""
+
 DATA = "Path of the data (extxyz, db, traj, npz, cif, ...), or the name of bundled data: qm7."
 Data = Annotated[str, typer.Argument(help=DATA, metavar="DATA")]
 Run = Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")]
@@ -36,8 +42,12 @@ def option(*names: str, help: str) -> Any:  # noqa: A002 (typer's word)
 def train(
     data: Annotated[str | None, typer.Argument(help=DATA, metavar="DATA")] = None,
     property_: Annotated[list[str] | None, option("--property", help="Scalar to learn; may be repeated.")] = None,
-    unit: Annotated[list[str] | None, option("--unit", help="Its unit in the data; for energies eV if not given.")] = None,
-    features: Annotated[list[str] | None, option("--features", help="Per-particle array to join; may be repeated.")] = None,
+    unit: Annotated[
+        list[str] | None, option("--unit", help="Its unit in the data; for energies eV if not given.")
+    ] = None,
+    features: Annotated[
+        list[str] | None, option("--features", help="Per-particle array to join; may be repeated.")
+    ] = None,
     length_unit: Annotated[str | None, option("--length-unit", help="Of positions in the data [angstrom].")] = None,
     out: Annotated[Path | None, option("--out", help="Run folder [runs/DATA-PROPERTY].")] = None,
     cutoff: Annotated[float | None, option("--cutoff", help="Range of a message, angstrom [5].")] = None,
@@ -53,7 +63,9 @@ def train(
     seed: Annotated[int | None, option("--seed", help="Of split, weights and order [0].")] = None,
     epochs: Annotated[int | None, option("--epochs", help="Passes over the data [about 15,000 steps].")] = None,
     time: Annotated[str | None, option("--time", help="Budget in place of epochs: 90s, 10m, 1h30m.")] = None,
-    patience: Annotated[int | None, option("--patience", help="Stop after so many epochs without a better one.")] = None,
+    patience: Annotated[
+        int | None, option("--patience", help="Stop after so many epochs without a better one.")
+    ] = None,
     config: Annotated[Path | None, option("--config", help="TOML file of settings; options here win.")] = None,
     resume: Annotated[Path | None, option("--resume", help="Go on with this run, exactly as if never stopped.")] = None,
     from_: Annotated[Path | None, option("--from", help="Start from this run's weights (fine-tune).")] = None,
@@ -68,10 +80,8 @@ def train(
     from empnet.learn.train import resume as go_on
     from empnet.learn.train import train as learn
 
-    names = ("features", "length_unit", "cutoff", "layers", "width", "pooling", "loss", "lr", "batch", "val", "test")
-    names += ("split", "seed", "epochs", "time", "patience", "device", "dtype", "threads", "unit")
     given = {**locals(), "property": property_, "fine_tune": None if from_ is None else str(from_)}
-    options = {name: given[name] for name in (*names, "property", "fine_tune") if given[name] is not None}
+    options = {name: given[name] for name in SETTINGS if given[name] is not None}
     settings = {**({} if config is None else read_config(config)), **options}
     data = settings.pop("data", None) if data is None else data
     if resume is not None:
@@ -120,8 +130,8 @@ def evaluate(
 
     evaluations = measure(load(run), data, unit=unit, quiet=quiet or as_json)
     for evaluation in evaluations:
-        single = plot is not None and len(evaluations) == 1
-        path = plot if single else (plot.parent if plot else run) / f"parity-{evaluation.name}.png"
+        folder = run if plot is None else plot.parent
+        path = plot if plot and len(evaluations) == 1 else folder / f"parity-{evaluation.name}.png"
         parity_plot(evaluation, path)
         if not (quiet or as_json):
             print_evaluation(evaluation)

@@ -90,7 +90,9 @@ def test_predicted_table(predictor, data, tmp_path):
     with (tmp_path / "p.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [int(row["frame"]) for row in rows] == list(range(40))
-    assert np.allclose([float(row["empnet_energy [eV]"]) for row in rows], predictor.predict(read(data))["energy"], atol=1e-6)
+    assert np.allclose(
+        [float(row["empnet_energy [eV]"]) for row in rows], predictor.predict(read(data))["energy"], atol=1e-6
+    )
 
 
 def test_a_file_is_never_overwritten_unasked(predictor, data, tmp_path):
@@ -119,7 +121,7 @@ def test_evaluation_numbers(predictor, data):
     assert found.metrics["max"].value == pytest.approx(np.abs(error).max())
     assert found.metrics["r2"].value == pytest.approx(r2_score(found.targets, found.predicted))
     assert found.metrics["mae"].low <= found.metrics["mae"].value <= found.metrics["mae"].high
-    assert [worst.origin for worst in found.worst][0] == f"{data}, frame {np.abs(error).argmax()}"
+    assert found.worst[0].origin == f"{data}, frame {np.abs(error).argmax()}"
     assert len(found.worst) == 10
     json.dumps(found.to_json())
 
@@ -134,7 +136,9 @@ def test_own_test_side_is_what_training_reported(predictor):
 def test_data_in_another_unit(predictor, tmp_path):
     from ase.units import kcal, mol
 
-    other = [System(s.positions, s.species, properties={"energy": s.properties["energy"] * mol / kcal}) for s in springs()]
+    other = [
+        System(s.positions, s.species, properties={"energy": s.properties["energy"] * mol / kcal}) for s in springs()
+    ]
     write(tmp_path / "kcal.extxyz", other)
     (found,) = evaluate(predictor, tmp_path / "kcal.extxyz", unit="kcal/mol")
     assert found.unit == "eV"

@@ -17,9 +17,7 @@ def of(atoms, energy: float | None = None, frame: int | None = None) -> System:
     properties = {} if energy is None else {"energy": energy}
     cell = atoms.cell.array if any(atoms.pbc) else None
     origin = Origin("made.xyz", frame)
-    return System(
-        atoms.positions, atoms.numbers, cell=cell, pbc=tuple(atoms.pbc), properties=properties, origin=origin
-    )
+    return System(atoms.positions, atoms.numbers, cell=cell, pbc=tuple(atoms.pbc), properties=properties, origin=origin)
 
 
 @pytest.fixture

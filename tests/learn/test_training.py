@@ -114,7 +114,8 @@ app(sys.argv[1:])
 
 
 def start(data: Path, out: Path) -> subprocess.Popen:
-    options = "--width 8 --layers 1 --batch 8 --val 0.15 --test 0.15 --threads 1 --epochs 6 --quiet".split()
+    sizes = ["--width", "8", "--layers", "1", "--batch", "8", "--val", "0.15", "--test", "0.15"]
+    options = [*sizes, "--threads", "1", "--epochs", "6", "--quiet"]
     command = [sys.executable, "-c", SCRIPT, "train", str(data), "--out", str(out), *options]
     return subprocess.Popen(command, env={**os.environ, "PYTHONWARNINGS": "default"})
 
@@ -139,7 +140,11 @@ def test_kill_and_resume_gives_the_same_bits(data_file, uninterrupted, tmp_path,
     if epochs_before == 0:
         wait_for(lambda: (out / "config.toml").exists())
     else:
-        wait_for(lambda: (out / "metrics.csv").exists() and len((out / "metrics.csv").read_text().splitlines()) > epochs_before)
+        wait_for(
+            lambda: (
+                (out / "metrics.csv").exists() and len((out / "metrics.csv").read_text().splitlines()) > epochs_before
+            )
+        )
     process.kill()
     assert process.wait() == -signal.SIGKILL
     assert resume(out, quiet=True).finished
@@ -211,7 +216,11 @@ def test_losses_and_types(tmp_path, loss, dtype):
 
 def test_fine_tuning_with_a_new_species_and_another_zero(finished, tmp_path, capsys):
     shifted = [
-        System(s.positions, np.where(np.asarray(s.species) == 8, 16, s.species), properties={"energy": s.properties["energy"] + 100})
+        System(
+            s.positions,
+            np.where(np.asarray(s.species) == 8, 16, s.species),
+            properties={"energy": s.properties["energy"] + 100},
+        )
         for s in morse_pairs(40, seed=3)
     ]
     settings = {**SMALL, "quiet": False, "width": None, "layers": None}

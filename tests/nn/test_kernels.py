@@ -30,20 +30,20 @@ def problem(n: int, P: int, F: int, L: int | None) -> tuple:
     return w, T, Y, f, q, neighbour_list(receivers.sort().values, senders, n)
 
 
-def loop(w, T, Y, f, q, pairs) -> torch.Tensor:  # noqa: ANN001
+def loop(w, T, Y, f, q, pairs) -> torch.Tensor:
     """The formula, one term at a time."""
-    degree = [l for l in range(T.shape[1]) for _ in range(2 * l + 1)]
-    A = torch.zeros(len(f), len(degree), f.shape[1], dtype=f.dtype)
+    degree_of = [degree for degree in range(T.shape[1]) for _ in range(2 * degree + 1)]
+    A = torch.zeros(len(f), len(degree_of), f.shape[1], dtype=f.dtype)
     for p, (j, i) in enumerate(zip(pairs.receivers, pairs.senders, strict=True)):
-        for s, l in enumerate(degree):
+        for s, degree in enumerate(degree_of):
             for b in range(4):
                 y = 1 if Y is None else Y[p, s]
-                A[j, s] += w[p, b] * T[q[p] + b, l] * y * f[i]
+                A[j, s] += w[p, b] * T[q[p] + b, degree] * y * f[i]
     return A
 
 
 @pytest.fixture(params=list(kernels.IMPLEMENTATIONS))
-def pair_sums(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
+def pair_sums(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("EMPNET_KERNELS", request.param)
     return kernels.pair_sums
 
@@ -51,7 +51,7 @@ def pair_sums(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch): 
 @pytest.mark.parametrize("L", [None, 0, 2])
 @pytest.mark.parametrize("F", [1, 3, 17])
 @pytest.mark.parametrize(("n", "P"), [(5, 23), (1, 3), (1, 0), (4, 0), (0, 0)])
-def test_values_are_those_of_the_loop(pair_sums, n: int, P: int, F: int, L: int | None) -> None:  # noqa: ANN001
+def test_values_are_those_of_the_loop(pair_sums, n: int, P: int, F: int, L: int | None) -> None:
     args = problem(n, P, F, L)
     A = pair_sums(*args)
     assert A.shape == (n, 1 if L is None else (L + 1) ** 2, F)
@@ -61,18 +61,18 @@ def test_values_are_those_of_the_loop(pair_sums, n: int, P: int, F: int, L: int 
 @pytest.mark.parametrize("L", [None, 2])
 @pytest.mark.parametrize("F", [1, 3, 17])
 @pytest.mark.parametrize(("n", "P"), [(3, 5), (1, 2), (2, 0)])
-def test_derivatives_of_first_and_second_order(pair_sums, n: int, P: int, F: int, L: int | None) -> None:  # noqa: ANN001
+def test_derivatives_of_first_and_second_order(pair_sums, n: int, P: int, F: int, L: int | None) -> None:
     w, T, Y, f, q, pairs = problem(n, P, F, L)
     slots = [w, T, f] if Y is None else [w, T, f, Y]
 
-    def form(w, T, f, Y=None) -> torch.Tensor:  # noqa: ANN001
+    def form(w, T, f, Y=None) -> torch.Tensor:
         return pair_sums(w, T, Y, f, q, pairs)
 
     assert torch.autograd.gradcheck(form, slots, fast_mode=True)
     assert torch.autograd.gradgradcheck(form, slots, fast_mode=True)
 
 
-def test_float32_stays_float32(pair_sums) -> None:  # noqa: ANN001
+def test_float32_stays_float32(pair_sums) -> None:
     w, T, Y, f, q, pairs = problem(5, 23, 3, 2)
     A = pair_sums(w.float(), T.float(), Y.float(), f.float(), q, pairs)
     assert A.dtype == torch.float32
@@ -80,7 +80,7 @@ def test_float32_stays_float32(pair_sums) -> None:  # noqa: ANN001
     torch.testing.assert_close(A.double(), pair_sums(w, T, Y, f, q, pairs), rtol=0, atol=1e-4)
 
 
-def test_a_spline_of_ones_is_a_plain_sum(pair_sums) -> None:  # noqa: ANN001
+def test_a_spline_of_ones_is_a_plain_sum(pair_sums) -> None:
     w, T, _, f, q, pairs = problem(5, 23, 3, None)
     A = pair_sums(torch.full_like(w, 0.25), torch.ones_like(T), None, f, q, pairs)
     wanted = sum_over_neighbours(f.index_select(0, pairs.senders), pairs.receivers, 5)

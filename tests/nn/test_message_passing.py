@@ -62,7 +62,7 @@ def derivatives(f_bar: torch.Tensor, inputs: list[torch.Tensor], order: int) -> 
 
 
 @pytest.mark.parametrize("distance", [by_differences, by_cdist])
-def test_formula_and_its_derivatives(layer: MessagePassingLayer, distance) -> None:  # noqa: ANN001
+def test_formula_and_its_derivatives(layer: MessagePassingLayer, distance) -> None:
     r, f = (value.requires_grad_() for value in clouds())
     found, wanted = layer(r, f), formula(layer, distance(r), f)
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)

@@ -119,7 +119,7 @@ def test_means_per_system() -> None:
 
 
 @pytest.mark.parametrize("pool", [sum_per_system, mean_per_system])
-def test_an_empty_batch_has_empty_sums(pool) -> None:  # noqa: ANN001
+def test_an_empty_batch_has_empty_sums(pool) -> None:
     nowhere = torch.zeros(0, dtype=torch.int64)
     assert pool(torch.zeros(0, 4), nowhere, 0).shape == (0, 4)
     assert pool(torch.zeros(0, 4), nowhere, 2).tolist() == [[0.0] * 4] * 2

@@ -10,7 +10,7 @@ from empnet.nn.radial import RadialBasis, envelope
 CUTOFF = 4.5
 
 
-def derivatives(function, d: torch.Tensor, order: int) -> list[torch.Tensor]:  # noqa: ANN001
+def derivatives(function, d: torch.Tensor, order: int) -> list[torch.Tensor]:
     """The function of one distance and its derivatives up to an order."""
     d = d.clone().requires_grad_()
     found = [function(d)]

@@ -20,7 +20,7 @@ class TwoInputs(torch.nn.Module):
         return {"y": self.first(a) + self.second(b)}
 
 
-def row(table, name: str):  # noqa: ANN001, ANN201
+def row(table, name: str):
     return next(layer for layer in table.layers if layer.name == name)
 
 

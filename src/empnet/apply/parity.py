@@ -26,8 +26,7 @@ def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
     y, y_hat, unit = evaluation.targets, evaluation.predicted, evaluation.unit
     figure = Figure(figsize=(9.0, 4.2), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.1, 1.0))
-    low, high = min(y.min(), y_hat.min()), max(y.max(), y_hat.max())
-    left.axline((low, low), slope=1.0, color="0.6", linewidth=1.0, zorder=1)
+    left.axline((y.min(), y.min()), slope=1.0, color="0.6", linewidth=1.0, zorder=1)
     left.scatter(y, y_hat, s=8, alpha=0.5, color="#1f5fa8", linewidths=0, zorder=2)
     left.set(xlabel=f"{evaluation.name} in the data [{unit}]", ylabel=f"{evaluation.name} predicted [{unit}]")
     left.set_aspect("equal", adjustable="datalim")

@@ -74,9 +74,7 @@ def _rows(pieces: Iterator[tuple[list[System], np.ndarray, np.ndarray]]) -> Iter
         yield from zip(systems, values, strict=True)
 
 
-def _labelled(
-    predictor: Predictor, pieces: Iterator[tuple[list[System], np.ndarray, np.ndarray]]
-) -> Iterator[System]:
+def _labelled(predictor: Predictor, pieces: Iterator[tuple[list[System], np.ndarray, np.ndarray]]) -> Iterator[System]:
     names = [f"empnet_{name}" for name in predictor.card.properties]
     for system, values in _rows(pieces):
         predicted = dict(zip(names, values.tolist(), strict=True))

@@ -22,10 +22,9 @@ class ArrayWriter:
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> writer = ArrayWriter(folder)
-        >>> writer.append(x=np.arange(2), y=np.zeros((2, 3)))
-        >>> writer.append(x=np.arange(2, 5), y=np.ones((1, 3)))
-        >>> writer.close()
+        >>> with ArrayWriter(folder) as writer:
+        ...     writer.append(x=np.arange(2), y=np.zeros((2, 3)))
+        ...     writer.append(x=np.arange(2, 5), y=np.ones((1, 3)))
         >>> arrays = map_arrays(folder)
         >>> arrays["x"], arrays["y"].shape
         (array([0, 1, 2, 3, 4]), (3, 3))
@@ -45,18 +44,22 @@ class ArrayWriter:
             self._files[name].write(np.ascontiguousarray(piece).data)
             self._index[name]["shape"][0] += len(piece)
 
-    def close(self) -> None:
-        """Close the files and write the index, without which the folder cannot be read."""
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(self, kind: object, *exception: object) -> None:
+        """Close the files; if all went well, write the index, without which the folder cannot be read."""
         for file in self._files.values():
             file.close()
-        (self._folder / INDEX).write_text(json.dumps(self._index), encoding="utf-8")
+        if kind is None:
+            (self._folder / INDEX).write_text(json.dumps(self._index), encoding="utf-8")
 
 
 def map_arrays(folder: Path) -> dict[str, np.ndarray]:
     """The arrays of a folder, read-only, mapped into memory as they are used.
 
     Arguments:
-        folder: A folder that an :class:`ArrayWriter` has closed.
+        folder: A folder that an :class:`ArrayWriter` has filled.
     """
     index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     return {name: _mapped(folder / f"{name}.bin", **entry) for name, entry in index.items()}

@@ -54,11 +54,10 @@ def _rows(path: Path) -> Iterator[AtomsRow]:
         yield from _connect(path).select()
         return
     with _connect(path) as database:
-        page, last = [None], -1
-        while page:
-            page = list(database.select(f"id>{last}", sort="id", limit=PAGE))
+        last = -1
+        while page := list(database.select(f"id>{last}", sort="id", limit=PAGE)):
             yield from page
-            last = page[-1].id if page else last
+            last = page[-1].id
 
 
 def _check_tables(path: Path, file: str) -> None:

@@ -169,7 +169,8 @@ def with_results(system: System, *, nested: bool = False) -> Atoms:
         Atoms with other values of the whole system in ``info``, and other arrays of particles in ``arrays``.
     """
     atoms = Atoms(numbers=atomic_numbers(system), positions=system.positions, cell=system.cell, pbc=system.pbc)
-    results, arrays = {}, {}
+    results: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, value in {**system.properties, **system.info}.items():
         is_result = name in all_properties and name not in PER_PARTICLE and np.asarray(value).dtype.kind in "iuf"
         (results if is_result else atoms.info)[name] = value

@@ -126,19 +126,18 @@ def _build_atomically(systems: Iterable[System], recipe: Recipe, folder: Path) -
 
 
 def _build(systems: Iterable[System], recipe: Recipe, folder: Path) -> None:
-    writer, targets, groups = ArrayWriter(folder), _Targets(recipe.properties), _Groups()
-    width = None
-    for system in systems:
-        target = targets.of(system)
-        if targets.missing:
-            continue  # the error is certain; read on only to say how many frames lack what
-        system = system.join_features(recipe.features)
-        rows = system_arrays(system, neighbour_list(system, recipe.cutoff))
-        width = _same_width(width, rows["features"], system)
-        writer.append(**rows, targets=target[None], groups=groups.of(system)[None])
-    targets.refuse_missing()
-    targets.refuse_constant()
-    writer.close()
+    targets, groups, width = _Targets(recipe.properties), _Groups(), None
+    with ArrayWriter(folder) as writer:
+        for system in systems:
+            target = targets.of(system)
+            if targets.missing:
+                continue  # the error is certain; read on only to say how many frames lack what
+            system = system.join_features(recipe.features)
+            rows = system_arrays(system, neighbour_list(system, recipe.cutoff))
+            width = _same_width(width, rows["features"], system)
+            writer.append(**rows, targets=target[None], groups=groups.of(system)[None])
+        targets.refuse_missing()
+        targets.refuse_constant()
 
 
 def _same_width(width: int | None, features: np.ndarray, system: System) -> int:

@@ -55,7 +55,7 @@ def _check_periodic(system: System) -> System:
     from ase.geometry import complete_cell  # periodic systems only
 
     cell = np.zeros((3, 3)) if system.cell is None else system.cell
-    there = cell.any(axis=1)
+    there = np.any(cell != 0, axis=1)
     for axis in range(3):
         if system.pbc[axis] and not there[axis]:
             raise EmpnetError(

@@ -204,9 +204,7 @@ class Dataset:
         )
 
 
-def collate(
-    systems: Sequence[System], cutoff: float, encoder: OneHot, dtype: torch.dtype = torch.float32
-) -> Batch:
+def collate(systems: Sequence[System], cutoff: float, encoder: OneHot, dtype: torch.dtype = torch.float32) -> Batch:
     """A batch of systems that are at hand, for prediction.
 
     Arguments:

@@ -147,28 +147,26 @@ def _check_row(row: str, particle: int, count: int, frame: _Frame) -> None:
 
 
 def _check_end(frame: _Frame) -> None:
-    """Refuse a last row without an end of line that breaks off, as far as the layout of the frame can tell.
+    """Refuse a last row without an end of line that was cut short, as far as the layout of the frame can tell.
 
-    A number with fewer decimals than any other in the frame was cut, and so was half an exponent; if the last column
-    holds no real numbers, a row that is shorter than all others, which are of one length, was cut.
+    A row was cut if it ends in half an exponent, or in a number with fewer decimals than any other in the frame, or,
+    where the last column holds no real numbers, if it is shorter than the others, which are of one length. Where
+    numbers or rows vary in length and this one is not among the longest, nobody can know: that is worth a warning.
     """
     row = frame.rows[-1] if frame.rows else "\n"
     if row.endswith("\n") or frame.vectors:
         return
     values, declared = row.split(), _declared(frame.columns) or ()
-    real = len(values) == len(declared) and declared[-1][1] == "R"
-    if real:
-        others = [
-            text
-            for other in [*frame.rows[:-1], " ".join(values[:-1])]
-            for (_, kind), text in zip(declared, other.split(), strict=False)
-            if kind == "R"
-        ]
-        fewer = bool(others) and _decimals(values[-1]) < min(map(_decimals, others))
-        cut = fewer or re.search(r"[eE][+-]?[0-9]?$", values[-1]) is not None
+    if len(values) == len(declared) and declared[-1][1] == "R":
+        rows = [*frame.rows[:-1], " ".join(values[:-1])]
+        cells = [cell for other in rows for cell in zip(declared, other.split(), strict=False)]
+        others = [_decimals(text) for (_, kind), text in cells if kind == "R"]
+        here = _decimals(values[-1])
+        cut = here < min(others, default=0) or re.search(r"[eE][+-]?[0-9]?$", values[-1]) is not None
     else:
-        lengths = {len(other.rstrip("\n")) for other in frame.rows[:-1]}
-        cut = len(lengths) == 1 and len(row) < min(lengths)
+        others = [len(other.rstrip("\n")) for other in frame.rows[:-1]]
+        here = len(row)
+        cut = len(set(others)) == 1 and here < others[0]
     if cut:
         raise frame.fault(
             len(frame.rows) - 1,
@@ -176,6 +174,8 @@ def _check_end(frame: _Frame) -> None:
             wanted="a whole row",
             remedy="remove the last frame or fetch the file again; if the row is whole, end it with a line break",
         )
+    if not others or here < max(others):
+        warnings.warn("the file ends without a line break, so its last number may have been cut short", stacklevel=2)
 
 
 def _decimals(text: str) -> int:

@@ -61,6 +61,8 @@ class _Array:
 def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Array:
     """Read the header of an array; what it promises must be what the archive holds."""
     name = member.filename.removesuffix(".npy")
+    if name == member.filename:
+        raise EmpnetError(f"the archive holds '{name}'", wanted="arrays only, with names in .npy")
     stream: BinaryIO = archive.open(member)  # type: ignore[assignment]
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -199,8 +201,7 @@ def iread_npz(path: Path, file: str, length_unit: Unit) -> Iterator[System]:
         EmpnetError: If there are no positions, or arrays do not fit each other, or hold Python objects.
     """
     with zipfile.ZipFile(path) as archive:
-        members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
-        arrays = {array.name: array for array in (_open(archive, member) for member in members)}
+        arrays = {array.name: array for array in (_open(archive, member) for member in archive.infolist())}
         roles = _roles(arrays, file)
         layout = _layout(roles, file)
         _check_shapes(roles, layout, file)
@@ -230,7 +231,9 @@ def _system(rows: Mapping[str, np.ndarray], places: Mapping[str, str], layout: L
     values: dict[str, Any] = {}
     particles: dict[str, Any] = {}
     for name, row in rows.items():
-        (particles if places[name] in ("particle", "fixed") else values)[ROLES.get(name, name)] = _text(row)
+        role = ROLES.get(name)
+        plain = name if role in (None, "counts", "offsets") else role
+        (particles if places[name] in ("particle", "fixed") else values)[plain] = _text(row)
     if layout.counts is not None:
         count = int(layout.counts[origin.frame or 0])
     elif any(ROLES.get(name) == "species" and place == "particle" for name, place in places.items()):

@@ -71,8 +71,11 @@ def _values(system: System) -> dict[str, tuple[str, Any]]:
 
 
 def _check_species(system: System, first: System, number: int) -> None:
-    alike = len(system) == len(first) and (system.species is None) == (first.species is None)
-    if not alike or (first.species is not None and not np.array_equal(system.species, first.species)):
+    if system.species is None or first.species is None:
+        alike = len(system) == len(first) and system.species is first.species
+    else:
+        alike = np.array_equal(system.species, first.species)
+    if not alike:
         raise EmpnetError(
             f"frame {number} ({system.formula}) does not have the species of frame 0 ({first.formula}) in their order",
             where=system.origin,

@@ -89,7 +89,7 @@ class OneHot:
         """
         codes = _codes(items) if self._same_kind(items) else None
         if codes is None:
-            return self._indices_one_by_one(items)
+            return self._indices_one_by_one(list(items))
         assert self._sorted is not None and self._order is not None  # own invariant: same kind, so codes exist
         places = np.searchsorted(self._sorted, codes)
         places[places == len(self)] = 0

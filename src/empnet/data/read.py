@@ -136,8 +136,8 @@ def _guarded(reader: Reader, path: Path, file: str) -> Iterator[System]:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 system = next(systems, None)
-        except EmpnetError:
-            raise
+        except EmpnetError as error:
+            raise error if str(error).startswith(file) else EmpnetError(str(error), where=origin) from error
         # ASE's readers are many and raise anything at damaged files (KeyError, AssertionError, struct.error, ...), and
         # the user can do the same about all of it. Interrupts are no Exceptions and pass.
         except Exception as error:

@@ -45,7 +45,12 @@ class Split:
 
 
 def split_systems(
-    groups: Int64[np.ndarray, " n"], *, validation: float, test: float, kind: SplitKind = "random", seed: int = 0
+    groups: Int64[np.ndarray, " n"],
+    *,
+    validation: float | int,
+    test: float | int,
+    kind: SplitKind = "random",
+    seed: int = 0,
 ) -> Split:
     """Divide systems into training, validation and test; equal systems (one group) stay on one side.
 
@@ -83,7 +88,7 @@ def split_systems(
     return split
 
 
-def _count(size: float, n: int, option: str) -> int:
+def _count(size: float | int, n: int, option: str) -> int:
     """A number of systems from a share (below 1) or a number."""
     if size < 0 or (size >= 1 and size != int(size)):
         raise EmpnetError(f"{option} {size:g}", wanted="a share between 0 and 1 or a whole number of systems")

@@ -47,7 +47,7 @@ def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str, or
     """A read-only copy of ``value`` with the wanted dtype and shape (None: any length)."""
     try:
         with np.errstate(invalid="ignore"):  # casting nan to int64: found by the comparison below
-            array = np.array(value, dtype=dtype)
+            array: np.ndarray = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise EmpnetError(f"{name} are not numbers ({error})", where=origin) from error
     if dtype is np.int64 and not np.array_equal(array, value):

@@ -19,7 +19,11 @@ Number = TypeVar("Number", float, np.ndarray)
 # Dimensions as powers of (energy, length, mass, charge, temperature), ASE's own base: eV, angstrom, amu, e, kelvin.
 # Time is length (mass / energy)^(1/2), so powers may be halves. Substance counts as a number: kcal/mol is an energy.
 Dimension = tuple[float, float, float, float, float]
-ENERGY, LENGTH, MASS, CHARGE, TEMPERATURE = (tuple(float(i == k) for i in range(5)) for k in range(5))
+ENERGY: Dimension = (1, 0, 0, 0, 0)
+LENGTH: Dimension = (0, 1, 0, 0, 0)
+MASS: Dimension = (0, 0, 1, 0, 0)
+CHARGE: Dimension = (0, 0, 0, 1, 0)
+TEMPERATURE: Dimension = (0, 0, 0, 0, 1)
 NUMBER: Dimension = (0, 0, 0, 0, 0)
 TIME: Dimension = (-0.5, 1, 0.5, 0, 0)
 PRESSURE: Dimension = (1, -3, 0, 0, 0)

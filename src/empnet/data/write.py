@@ -100,7 +100,7 @@ def _writer(target: Path, file: str) -> Writer:
         raise EmpnetError(
             f"no format to write is known for '{name}'", where=file, wanted="a suffix such as .extxyz, .npz, .db, .traj"
         ) from None
-    return partial(_write_ase, kind=kind)
+    return partial(_write_ase, file=file, kind=kind)
 
 
 def _write_extxyz(path: Path, systems: Iterable[System]) -> None:
@@ -119,12 +119,12 @@ def _write_traj(path: Path, systems: Iterable[System]) -> None:
                     raise EmpnetError(f"cannot be kept in a trajectory ({error})", where=system.origin) from error
 
 
-def _write_ase(path: Path, systems: Iterable[System], kind: str) -> None:
+def _write_ase(path: Path, systems: Iterable[System], file: str, kind: str) -> None:
     """Formats of structures: what else a system has is left out, but not without a word."""
     atoms = list(map(with_results, systems))
     try:
         ase.io.write(path, atoms if len(atoms) > 1 else atoms[0], format=kind, parallel=False)
     # As in reading: ASE's writers raise anything at what their format cannot hold.
     except Exception as error:
-        raise EmpnetError(f"cannot be written as {kind} ({error})", where=path.name) from error
-    warnings.warn(f"{path.name}: format {kind} may keep positions, species and cell only", stacklevel=2)
+        raise EmpnetError(f"cannot be written as {kind} ({type(error).__name__}: {error})", where=file) from error
+    warnings.warn(f"{file}: format {kind} may keep positions, species and cell only", stacklevel=2)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 
 __all__ = ["MovingAverage"]
 
 
-class MovingAverage:
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+
+class MovingAverage(Generic[Module]):
     r"""A copy of a model whose weights follow: :math:`\theta' \leftarrow \beta \theta' + (1 - \beta) \theta`.
 
     beta rises to ``decay`` as (1 + t) / (10 + t), so that the first weights are soon forgotten.
@@ -26,12 +30,12 @@ class MovingAverage:
         False
     """
 
-    def __init__(self, model: torch.nn.Module, decay: float = 0.999) -> None:
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+    def __init__(self, model: Module, decay: float = 0.999) -> None:
+        self.model: Module = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, model: torch.nn.Module, step: int) -> None:
+    def update(self, model: Module, step: int) -> None:
         """Follow the model after its step of this number, counted from 0."""
         beta = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - beta)

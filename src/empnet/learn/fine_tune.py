@@ -40,7 +40,9 @@ def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
     for name, value in sizes.items():
         if name in given and getattr(config, name) != value:
             raise EmpnetError(
-                f"{name} {getattr(config, name)} is given", where=config.fine_tune, wanted=f"{value}, which this run has"
+                f"{name} {getattr(config, name)} is given",
+                where=config.fine_tune,
+                wanted=f"{value}, which this run has",
             )
     return config.model_copy(update={**sizes, "features": card.features, "dtype": card.dtype})
 

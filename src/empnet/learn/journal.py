@@ -26,6 +26,7 @@ class Journal:
         self._quiet = quiet
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
         self._file: Path | None = None
+        self._told = ""
         self._kept: list[str] = []
         terminal = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[told]}"))
@@ -77,5 +78,5 @@ class Journal:
             epoch: The epoch under way, counted from 1.
             told: Losses and errors; unchanged if None.
         """
-        changes = {} if told is None else {"told": told}
-        self._live.update(self._task, completed=done, total=total, description=f"epoch {epoch}", **changes)
+        self._told = self._told if told is None else told
+        self._live.update(self._task, completed=done, total=total, description=f"epoch {epoch}", told=self._told)

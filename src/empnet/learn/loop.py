@@ -140,6 +140,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = schedule(self.progress.step)
         batch = self.job.dataset.batch(indices, self._encoder, self.job.card.torch_dtype).to(self.fabric.device)
+        assert batch.targets is not None  # own invariant: a data set for training has targets
         loss = loss_of(self.forward(batch), batch.targets, self._spread, self.config.loss)
         value = loss.item()
         if not math.isfinite(value):

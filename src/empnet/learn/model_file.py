@@ -69,7 +69,9 @@ class ModelCard:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> ModelCard:
         """The card that :meth:`to_json` wrote, in this or an earlier version."""
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
+        }
         del values["format_version"]
         return cls(**{**values, "architecture": Architecture.from_json(record["architecture"])})
 

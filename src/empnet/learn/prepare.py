@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from empnet.data.bundled import card as bundled_card
 from empnet.data.cache import Recipe, open_dataset
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
+from empnet.data.one_hot import OneHot
 from empnet.data.split import Split, split_systems
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
@@ -65,7 +66,7 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
     return config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})
 
 
-def open_data(data: str | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
+def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
     """The data set that the configuration asks for.
 
     Arguments:
@@ -96,10 +97,10 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         EmpnetError: If the data do not tell whether a property adds up over particles.
     """
     species = tuple(dataset.species)
-    card = ModelCard(
+    return ModelCard(
         architecture=Architecture(
             n_species=len(species),
-            pooling=("sum",) * len(config.property),
+            pooling=tuple(_pooling(dataset, split, config, journal)),
             n_features=dataset.arrays["features"].shape[1],
             cutoff=config.cutoff,
             layers=config.layers,
@@ -115,24 +116,18 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         versions=_versions(),
         threads=torch.get_num_threads(),
     )
-    return _with_pooling(card, dataset, split, config, journal)
 
 
-def _with_pooling(
-    card: ModelCard, dataset: Dataset, split: Split, config: TrainConfig, journal: Journal
-) -> ModelCard:
-    from dataclasses import replace
-
-    counts = dataset.composition(card.encoder)[split.train]
-    pooling: list[Pooling] = []
-    for k, name in enumerate(card.properties):
+def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> Iterator[Pooling]:
+    """What the user says of every property, or what the training side says of each."""
+    counts = dataset.composition(OneHot(dataset.species))[split.train]
+    for k, name in enumerate(config.property):
         if config.pooling == "auto":
-            chosen, why = choose_pooling(counts, dataset.targets[split.train, k], name, card.units[k])
+            chosen, why = choose_pooling(counts, dataset.targets[split.train, k], name, config.unit[k])
             journal.say(f"pooling of {why}")
-            pooling.append(chosen)
+            yield chosen
         else:
-            pooling.append(config.pooling)
-    return replace(card, architecture=replace(card.architecture, pooling=tuple(pooling)))
+            yield config.pooling
 
 
 def _versions() -> dict[str, str]:

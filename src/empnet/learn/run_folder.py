@@ -79,7 +79,9 @@ class RunFolder:
         if not self.path.exists():
             return
         if not force:
-            raise EmpnetError("is there already", where=self.path, remedy="choose another --out, or --force to replace it")
+            raise EmpnetError(
+                "is there already", where=self.path, remedy="choose another --out, or --force to replace it"
+            )
         if not self.config_file.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise EmpnetError("is no run folder and is not replaced", where=self.path, remedy="choose another --out")
 
@@ -98,7 +100,9 @@ class RunFolder:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}-"))
         except OSError as error:
-            raise EmpnetError(f"cannot be made ({error.strerror})", where=self.path, remedy="choose another --out") from None
+            raise EmpnetError(
+                f"cannot be made ({error.strerror})", where=self.path, remedy="choose another --out"
+            ) from None
         try:
             fill(unfinished)
             unfinished.chmod(0o755)  # mkdtemp's folders are the owner's alone

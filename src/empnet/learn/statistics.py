@@ -43,5 +43,5 @@ def fit_statistics(
         model.scale[k] = spread[k] / (sizes.mean() ** 0.5 if pooling == "sum" else 1.0)
     neighbours = dataset.arrays["n_pairs"][train].sum() / sizes.sum()
     for interaction in model.interactions:
-        interaction.mean_neighbours.fill_(max(1.0, float(neighbours)))
+        interaction.mean_neighbours.fill_(max(1.0, float(neighbours)))  # type: ignore[operator, union-attr]
     return spread

@@ -149,12 +149,14 @@ def _refuse_changed(config: TrainConfig, given: dict[str, Any], run: RunFolder) 
 
 
 def _prepare(
-    data: str | Sequence[System], config: TrainConfig, journal: Journal, quiet: bool
+    data: str | Path | Sequence[System], config: TrainConfig, journal: Journal, quiet: bool
 ) -> tuple[Job, PropertyModel]:
     """Read, split, and build the model with its statistics."""
     dataset = open_data(data, config, quiet)
     split = split_data(dataset, config)
-    journal.say(f"{config.data}: {dataset.sizes.size} systems, {dataset.sizes.min()} to {dataset.sizes.max()} particles")
+    journal.say(
+        f"{config.data}: {dataset.sizes.size} systems, {dataset.sizes.min()} to {dataset.sizes.max()} particles"
+    )
     sides = f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} for test"
     journal.say(f"split ({config.split}, seed {config.seed}): {sides}")
     torch.manual_seed(config.seed)

@@ -21,7 +21,7 @@ __all__ = ["MessagePassingLayer"]
 class MessagePassingLayer(torch.nn.Module):
     r"""Each particle sums the features of all particles, weighted by a function of their distance.
 
-    .. math:: \bar f_{j,k} = \rho \Big( \sum_i \phi(d_{ji})_k \, f_{i,k} \Big), \quad d_{ji} = |\mathbf r_i - \mathbf r_j|
+    .. math:: \bar f_{j,k} = \rho \Big( \sum_i \phi(d_{ji})_k \, f_{i,k} \Big), \quad d_{ji} = |r_i - r_j|
 
     phi: R -> R^F has one hidden layer of 128 units with softplus, rho is softplus, and i = j is included as phi(0).
     There is no cutoff. Differences of positions are taken in float64, so that float64 positions far from the origin
@@ -86,7 +86,7 @@ class MessagePassingLayer(torch.nn.Module):
 
     @property
     def _dtype(self) -> torch.dtype:
-        return self.phi[0].weight.dtype
+        return next(self.phi.parameters()).dtype
 
     def _phi(self, d: Float64[Tensor, " P"]) -> Float[Tensor, "P F"]:
         return self.phi(d[:, None].to(self._dtype))

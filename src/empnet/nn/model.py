@@ -165,6 +165,7 @@ class PropertyModel(torch.nn.Module):
 
     baseline: Tensor
     scale: Tensor
+    interactions: torch.nn.ModuleList
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -173,7 +174,9 @@ class PropertyModel(torch.nn.Module):
         self.spline = CubicSpline(architecture.knots, architecture.cutoff)
         self.basis = RadialBasis(architecture.n_basis, architecture.cutoff)
         self.embedding = torch.nn.Linear(architecture.n_species + architecture.n_features, F, bias=False)
-        self.interactions = torch.nn.ModuleList(Interaction(architecture, self.spline) for _ in range(architecture.layers))
+        self.interactions = torch.nn.ModuleList(
+            Interaction(architecture, self.spline) for _ in range(architecture.layers)
+        )
         self.readout = perceptron(F, F, F_prime, torch.nn.SiLU)
         self.register_buffer("baseline", torch.zeros(architecture.n_species, F_prime, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(F_prime, dtype=torch.float64))
@@ -183,7 +186,7 @@ class PropertyModel(torch.nn.Module):
         """All that differs from torch's defaults: unit features at the start, a readout that begins near zero."""
         torch.nn.init.normal_(self.embedding.weight)
         with torch.no_grad():
-            self.readout[-1].weight.mul_(0.1)
+            self.readout[-1].weight.mul_(0.1)  # type: ignore[operator]
 
     @property
     def dtype(self) -> torch.dtype:

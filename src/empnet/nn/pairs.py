@@ -43,7 +43,7 @@ def displacements(
 ) -> Float64[Tensor, "P 3"]:
     r"""Vectors from the receiver of each pair to its sender.
 
-    .. math:: \mathbf r_{ji} = \mathbf r_i - \mathbf r_j + S_{ji} \, \mathrm{cell}
+    .. math:: r_{ji} = r_i - r_j + S_{ji} \, \mathrm{cell}
 
     Differences are taken in float64, so that systems far from the origin lose nothing.
 

@@ -68,7 +68,8 @@ def unpadded(values: Float[Tensor, "B N F"], mask: Bool[Tensor, "B N"] | None) -
         One row for each of the n particles, shape (n, F).
 
     Example:
-        >>> unpadded(torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]]), torch.tensor([[True, False], [True, True]])).tolist()
+        >>> values = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])
+        >>> unpadded(values, torch.tensor([[True, False], [True, True]])).tolist()
         [[1.0], [3.0], [4.0]]
     """
     rows = values.flatten(0, 1)
@@ -134,7 +135,7 @@ class PointwiseConvolutionLayer(torch.nn.Module):
         """
         check_values("f_bar_batch", f_bar_batch, ("B", self.N, self.F))
         check_mask(mask, len(f_bar_batch), self.N)
-        f_bar = unpadded(f_bar_batch, mask).to(self.psi[0].weight.dtype)
+        f_bar = unpadded(f_bar_batch, mask).to(next(self.psi.parameters()).dtype)
         return padded(self.psi(f_bar), mask, self.N)
 
     def extra_repr(self) -> str:

@@ -55,13 +55,13 @@ class Summary:
         return sum(layer.parameters_without_biases for layer in self.layers)
 
     def __str__(self) -> str:
-        rows = [("layer", "", "output shape", "parameters", "without biases")]
+        rows = [["layer", "", "output shape", "parameters", "without biases"]]
         for layer in self.layers:
             depth = layer.name.count(".") + 1 if layer.name else 0
-            own = (f"{layer.parameters:,}", f"{layer.parameters_without_biases:,}") if layer.parameters else ("", "")
             shape = "" if layer.output_shape is None else str(layer.output_shape)
-            rows.append(("  " * depth + layer.name.rpartition(".")[2], layer.kind, shape, *own))
-        rows.append(("total", "", "", f"{self.parameters:,}", f"{self.parameters_without_biases:,}"))
+            counts = [f"{layer.parameters:,}", f"{layer.parameters_without_biases:,}"] if layer.parameters else ["", ""]
+            rows.append(["  " * depth + layer.name.rpartition(".")[2], layer.kind, shape, *counts])
+        rows.append(["total", "", "", f"{self.parameters:,}", f"{self.parameters_without_biases:,}"])
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         aligned = [
             [cell.rjust(width) if column > 2 else cell.ljust(width) for column, (cell, width) in enumerate(cells)]

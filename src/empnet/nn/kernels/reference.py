@@ -31,6 +31,7 @@ def pair_sums(
         phi = torch.addcmul(phi, w[:, [b]], rows.index_select(0, q + b))
     messages = phi.view(len(q), *T.shape[1:]) * f.index_select(0, pairs.senders)[:, None, :]  # (P, L + 1, F)
     if Y is not None:
-        degrees = [messages[:, [l]] * Y[:, l * l : (l + 1) * (l + 1), None] for l in range(T.shape[1])]
-        messages = torch.cat(degrees, dim=1)  # (P, S, F)
+        sizes = range(1, 2 * T.shape[1], 2)  # 2l + 1
+        blocks = zip(messages.split(1, dim=1), Y[:, :, None].split(list(sizes), dim=1), strict=True)
+        messages = torch.cat([message * Y_l for message, Y_l in blocks], dim=1)  # (P, S, F)
     return sum_over_neighbours(messages, pairs.receivers, len(f))

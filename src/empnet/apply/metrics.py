@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.stats import bootstrap
 
 __all__ = ["Metric", "metrics_of"]
 
@@ -15,22 +14,23 @@ RESAMPLES = 1000
 AT_ONCE = 2_000_000
 """Numbers that are held at a time while resampling."""
 
-Statistic = Callable[..., np.ndarray]
+Numbers = np.ndarray | np.floating
+Statistic = Callable[..., Numbers]
 
 
-def _mae(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> np.ndarray:
+def _mae(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> Numbers:
     return np.abs(y_hat - y).mean(axis=axis)
 
 
-def _rmse(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> np.ndarray:
+def _rmse(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> Numbers:
     return np.sqrt(np.square(y_hat - y).mean(axis=axis))
 
 
-def _largest(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> np.ndarray:
+def _largest(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> Numbers:
     return np.abs(y_hat - y).max(axis=axis)
 
 
-def _r2(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> np.ndarray:
+def _r2(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> Numbers:
     spread = np.square(y - y.mean(axis=axis, keepdims=True)).sum(axis=axis)
     with np.errstate(divide="ignore", invalid="ignore"):  # nan where all targets are equal: there R2 means nothing
         return np.where(spread > 0, 1 - np.square(y_hat - y).sum(axis=axis) / spread, np.nan)
@@ -78,19 +78,16 @@ def metrics_of(
 
 
 def _with_interval(statistic: Statistic, targets: np.ndarray, predicted: np.ndarray, seed: int) -> Metric:
-    value = float(statistic(targets, predicted))
-    if len(targets) < 2:
-        return Metric(value, value, value)
-    resampled = bootstrap(
-        (targets, predicted),
-        statistic,
-        paired=True,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=max(1, AT_ONCE // len(targets)),
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).bootstrap_distribution
+    resampled = np.concatenate(list(_resampled(statistic, targets, predicted, seed)))
     kept = resampled[np.isfinite(resampled)]  # a resample of equal targets has no R2
     low, high = np.quantile(kept, [0.025, 0.975]) if len(kept) else (np.nan, np.nan)
-    return Metric(value, float(low), float(high))
+    return Metric(float(statistic(targets, predicted)), float(low), float(high))
+
+
+def _resampled(statistic: Statistic, targets: np.ndarray, predicted: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """The statistic of systems drawn with replacement, as often as :data:`RESAMPLES` says, in bounded memory."""
+    rng, n = np.random.default_rng(seed), len(targets)
+    at_once = max(1, AT_ONCE // n)
+    for first in range(0, RESAMPLES, at_once):
+        draws = rng.integers(0, n, size=(min(at_once, RESAMPLES - first), n))
+        yield np.asarray(statistic(targets[draws], predicted[draws]))

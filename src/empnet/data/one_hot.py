@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Integer
 from numpy.typing import ArrayLike, DTypeLike
 
 from empnet.data.errors import EmpnetError
 
 __all__ = ["OneHot", "species_name"]
+
+Items = Sequence[Hashable] | Integer[np.ndarray, " n"]
 
 
 def species_name(species: Hashable) -> str:
@@ -51,7 +53,7 @@ class OneHot:
         (2, 4, 4)
     """
 
-    def __init__(self, alphabet: Sequence[Hashable], *, name: Callable[[Hashable], str] | None = None) -> None:
+    def __init__(self, alphabet: Items, *, name: Callable[[Hashable], str] | None = None) -> None:
         items = alphabet.tolist() if isinstance(alphabet, np.ndarray) else list(alphabet)
         self._index = {item: index for index, item in enumerate(items)}
         self.alphabet: tuple[Hashable, ...] = tuple(items)
@@ -71,7 +73,7 @@ class OneHot:
     def __repr__(self) -> str:
         return f"OneHot({list(self.alphabet)!r})"
 
-    def indices(self, items: Sequence[Hashable] | Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+    def indices(self, items: Items) -> Int64[np.ndarray, " n"]:
         """The place of each item in the alphabet.
 
         Arguments:
@@ -99,9 +101,7 @@ class OneHot:
             raise self._unknown(items[position], position)
         return self._order[places]
 
-    def encode(
-        self, items: Sequence[Hashable] | Int64[np.ndarray, " n"], *, dtype: DTypeLike = np.float64
-    ) -> Float[np.ndarray, "n K"]:
+    def encode(self, items: Items, *, dtype: DTypeLike = np.float64) -> Float[np.ndarray, "n K"]:
         """The unit vectors of a sequence.
 
         Arguments:
@@ -119,7 +119,7 @@ class OneHot:
         encoded[np.arange(len(indices)), indices] = 1
         return encoded
 
-    def encode_batch(self, strings: Sequence[Sequence[Hashable]], *, dtype: DTypeLike = np.float64) -> np.ndarray:
+    def encode_batch(self, strings: Sequence[Items], *, dtype: DTypeLike = np.float64) -> np.ndarray:
         """The unit vectors of B sequences of one length L, such as strings.
 
         Arguments:
@@ -177,7 +177,7 @@ class OneHot:
         """Whether codes of ``items`` can be compared with those of the alphabet: numbers with numbers, say."""
         return self._kind is not None and isinstance(items, str) == issubclass(self._kind, str)
 
-    def _indices_one_by_one(self, items: Sequence[Hashable]) -> Int64[np.ndarray, " n"]:
+    def _indices_one_by_one(self, items: Items) -> Int64[np.ndarray, " n"]:
         places = np.zeros(len(items), dtype=np.int64)
         for position, item in enumerate(items):
             place = self._index.get(item)

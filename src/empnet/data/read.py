@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import ase.io
-from ase.io.formats import UnknownFileTypeError, filetype
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 from empnet.data.ase_db import iread_db
 from empnet.data.atoms import from_atoms
@@ -57,7 +57,8 @@ def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> Ite
     Reads every format that ASE reads, by suffix or content (extended XYZ, ASE's db and traj, cif, vasp, ...), numpy
     archives (npz with R, z, E, F), and any of these compressed (gz, bz2, xz), through a temporary file. What ASE keeps
     in a calculator (energy, forces, stress) is found under its plain name, as the file has it; where ``info`` has the
-    same key, the calculator's value stands.
+    same key, the calculator's value stands. A file that was cut short is refused in XYZ, db, traj and npz; in formats
+    that do not say how many particles a frame has (cif, pdb, gro, ...) nobody can tell.
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
@@ -107,7 +108,9 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
             return iread_extxyz
         if suffix == ".npz":
             return partial(iread_npz, length_unit=unit)
-        kind = filetype(str(path.resolve()))
+        kind = filetype(str(path.resolve()))  # may be a suffix that means nothing
+        if kind not in ioformats or not ioformats[kind].can_read:
+            raise UnknownFileTypeError(kind)
     except OSError as error:
         raise EmpnetError(f"cannot be opened ({error.strerror})", where=file) from error
     except UnknownFileTypeError as error:

@@ -19,7 +19,7 @@ __all__ = ["TrainConfig", "read_config", "seconds", "write_config"]
 UNITS_OF_TIME = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def seconds(duration: str | float) -> float:
+def seconds(duration: str | float | int) -> float:
     """A duration such as ``"10m"``, ``"1h30m"`` or ``"90"`` in seconds.
 
     Raises:

@@ -71,7 +71,7 @@ def test_copies_hold_the_same(duplicate):
         ({"positions": [["a", "b", "c"]]}, "positions are not numbers"),
         ({"species": [1]}, r"species have shape \(1,\)"),
         ({"species": [1, 2.5, 3]}, "species are not whole numbers"),
-        ({"species": [1, float("nan"), 3]}, "species are not whole numbers"),
+        ({"species": np.array([1, float("nan"), 3])}, "species are not whole numbers"),
         ({"cell": [1, 2, 3]}, r"lattice vectors have shape \(3,\)"),
         ({"pbc": (True, False)}, "pbc has 2 entries"),
         ({"properties": {"energy": "low"}}, "property 'energy' is not a number"),

@@ -151,7 +151,7 @@ def _guarded(reader: Reader, path: Path, file: str) -> Iterator[System]:
                 remedy="the file is damaged, cut short, or not what its name says",
             ) from error
         for message in _fresh(caught, told):
-            warnings.warn(f"{origin}: {message}", stacklevel=3)
+            warnings.warn(f"{Origin(file, number)}: {message}", stacklevel=3)
         if system is None:
             return
         yield system

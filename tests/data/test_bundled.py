@@ -40,7 +40,8 @@ def test_cards_are_whole(name):
     known = card(name)
     assert resolve(name).name == known.file
     assert known.property in next(iread(name)).properties
-    assert parse_unit(known.unit).factor > 0
+    assert known.property in known.units
+    assert all(parse_unit(unit).factor > 0 for unit in known.units.values())
     folder = resolve(name).parent
     assert (folder / "README.md").is_file()
     assert "MIT" in (folder / "LICENSE").read_text()

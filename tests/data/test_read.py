@@ -104,7 +104,9 @@ class TestExtendedXYZ:
         (tmp_path / "a.xyz").write_text("1\n\nH 0 0 0\n2\n\nO 0 0 0\nH 0 0 1\n")
         assert [system.formula for system in read(tmp_path / "a.xyz")] == ["H", "HO"]
 
-    @pytest.mark.parametrize("encode", [lambda text: text.replace("\n", "\r\n").encode(), lambda text: text.encode("utf-8-sig")])
+    @pytest.mark.parametrize(
+        "encode", [lambda text: text.replace("\n", "\r\n").encode(), lambda text: text.encode("utf-8-sig")]
+    )
     def test_windows_files(self, path, encode):
         expected = read(path)
         path.write_bytes(encode(path.read_text()))
@@ -134,10 +136,14 @@ class TestExtendedXYZ:
         assert len(told) == 1  # once a file
 
     def test_scalars_are_told_from_everything_else(self, tmp_path):
-        (tmp_path / "a.xyz").write_text('1\na=1 b=2.5 c=T d=text e="1 2" f=nan id=12345678901234567890123 flag\nH 0 0 0\n')
+        (tmp_path / "a.xyz").write_text(
+            '1\na=1 b=2.5 c=T d=text e="1 2" f=nan id=12345678901234567890123 flag\nH 0 0 0\n'
+        )
         system = read(tmp_path / "a.xyz")[0]
-        np.testing.assert_equal(dict(system.properties), {"a": 1.0, "b": 2.5, "f": np.nan, "id": 12345678901234567890123.0})
-        assert {name for name in system.info} == {"c", "d", "e", "flag"}
+        np.testing.assert_equal(
+            dict(system.properties), {"a": 1.0, "b": 2.5, "f": np.nan, "id": 12345678901234567890123.0}
+        )
+        assert set(system.info) == {"c", "d", "e", "flag"}
 
     def test_frames_before_a_fault_are_read_first(self, path):
         with path.open("a") as stream:
@@ -148,13 +154,13 @@ class TestExtendedXYZ:
             next(systems)
 
     def test_memory_does_not_grow_with_the_file(self, path):
-        path.write_text(path.read_text() * 900)
+        path.write_text(path.read_text() * 450)
         next(iread(path))  # what is cached once
         tracemalloc.start()
-        assert sum(1 for _ in iread(path)) == 6300
+        assert sum(1 for _ in iread(path)) == 3150
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert path.stat().st_size > 4e6
+        assert path.stat().st_size > 2e6
         assert peak < 1e6  # buffers, and frames that wait for the garbage collector
 
     def test_names_that_ase_would_misread(self, path, tmp_path, monkeypatch):
@@ -172,8 +178,9 @@ class TestExtendedXYZ:
         expected = read(path)
         path.write_text(path.read_text().rstrip("\n"))
         np.testing.assert_array_equal(read(path)[-1].arrays["weight"], expected[-1].arrays["weight"])
-        path.write_text("2\n\nH 0 0 0\nH 0 0 0.74")
-        assert read(path)[0].positions[1, 2] == 0.74
+        path.write_text("2\n\nH 0 0 0\nH 0 0 0.74")  # of 0.7414, perhaps
+        with pytest.warns(UserWarning, match="frame 0: the file ends without a line break"):
+            assert read(path)[0].positions[1, 2] == 0.74
 
 
 class TestOtherFormats:
@@ -225,7 +232,9 @@ class TestOtherFormats:
             agree(system, atoms, file=path, frame=number)
             assert system.info["name"] == f"frame{number}"
 
-    @pytest.mark.parametrize("name", ["a.cif", "POSCAR", "a.vasp", "a.xsf", "a.gen", "a.pdb", "a.cfg", "XDATCAR", "a.json"])
+    @pytest.mark.parametrize(
+        "name", ["a.cif", "POSCAR", "a.vasp", "a.xsf", "a.gen", "a.pdb", "a.cfg", "XDATCAR", "a.json"]
+    )
     def test_structures(self, tmp_path, name):
         path = tmp_path / name
         crystal = bulk("NaCl", "rocksalt", a=5.6, cubic=True)
@@ -289,7 +298,8 @@ class TestNumpyArchives:
 
     @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
     @pytest.mark.parametrize(
-        "names", [("R", "z", "E", "F"), ("coords", "nuclear_charges", "energies", "forces"), ("pos", "Z", "energy", "F")]
+        "names",
+        [("R", "z", "E", "F"), ("coords", "nuclear_charges", "energies", "forces"), ("pos", "Z", "energy", "F")],
     )
     def test_layout_of_rmd17(self, tmp_path, save, names):
         arrays = self.arrays()
@@ -324,7 +334,9 @@ class TestNumpyArchives:
     def test_particles_one_after_the_other(self, tmp_path, key):
         counts = {"N": [1, 3, 2], "offsets": [0, 1, 4, 6]}[key]
         rows = np.arange(18.0).reshape(6, 3)
-        np.savez(tmp_path / "a.npz", R=rows, Z=np.arange(1, 7), U0=[1.0, 2.0, 3.0], F=-rows, label=[0, 1, 0], **{key: counts})
+        np.savez(
+            tmp_path / "a.npz", R=rows, Z=np.arange(1, 7), U0=[1.0, 2.0, 3.0], F=-rows, label=[0, 1, 0], **{key: counts}
+        )
         systems = read(tmp_path / "a.npz")
         assert [system.species.tolist() for system in systems] == [[1], [2, 3, 4], [5, 6]]
         assert [system.properties["U0"] for system in systems] == [1.0, 2.0, 3.0]
@@ -337,8 +349,8 @@ class TestNumpyArchives:
 
     def test_other_arrays_by_their_shapes(self, tmp_path):
         others = {
-            "gap": np.arange(4), "old_index": np.arange(4)[:, None], "charges": np.ones((4, 3)), "masses": [16.0, 1.0, 1.0],
-            "tensor": np.ones((4, 3, 3)), "dipole": np.ones((4, 3)), "vector": np.ones((4, 5)), "theory": "DFT",
+            "gap": np.arange(4), "old_index": np.arange(4)[:, None], "charges": np.ones((4, 3)),
+            "masses": [16.0, 1.0, 1.0], "tensor": np.ones((4, 3, 3)), "dipole": np.ones((4, 3)), "vector": np.ones((4, 5)), "theory": "DFT",
             "name": np.array(["a", "b", "c", "d"]), "label": np.array([b"a", b"b", b"c", b"d"]),
             "class_names": np.array(["x", "y"]), "good": np.ones(4, bool),
         }  # fmt: skip
@@ -357,7 +369,11 @@ class TestNumpyArchives:
     def test_periodic(self, tmp_path, each):
         cells = np.array([np.eye(3) * (5 + k) for k in range(4)])
         pbc = np.ones((4, 3), bool)
-        np.savez(tmp_path / "a.npz", **self.arrays(), **({"cell": cells, "pbc": pbc} if each else {"cell": cells[0], "pbc": True}))
+        np.savez(
+            tmp_path / "a.npz",
+            **self.arrays(),
+            **({"cell": cells, "pbc": pbc} if each else {"cell": cells[0], "pbc": True}),
+        )
         system = read(tmp_path / "a.npz")[3]
         assert system.pbc == (True, True, True)
         np.testing.assert_array_equal(system.cell, cells[3 if each else 0])
@@ -411,7 +427,8 @@ VASPRUN = """<?xml version="1.0" encoding="ISO-8859-1"?>
   <varray name="positions"><v>0.0 0.0 0.0</v><v>0.0 0.0 0.15</v></varray>
  </structure>
  <calculation>
-  <scstep><energy><i name="e_fr_energy">-8.6</i><i name="e_wo_entrp">-8.5</i><i name="e_0_energy">-8.5</i></energy></scstep>
+  <scstep><energy><i name="e_fr_energy">-8.6</i><i name="e_wo_entrp">-8.5</i>
+   <i name="e_0_energy">-8.5</i></energy></scstep>
   <structure>
    <crystal><varray name="basis"><v>5.0 0.0 0.0</v><v>0.0 5.0 0.0</v><v>0.0 0.0 5.0</v></varray>
     <i name="volume">125.0</i></crystal>

@@ -99,7 +99,7 @@ def test_there_and_back(first, second, value):
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("kcal/mole", "did you mean 'mol'?"), ("electronvolt", ""), ("MeV", "did you mean 'meV'?"), ("mpa", "'MPa'")]
+    [("kcal/mole", "did you mean 'kcal/mol'?"), ("electronvolt", ""), ("MeV", "did you mean 'meV'?"), ("mpa", "'MPa'")]
     + [(text, "") for text in ("", "eV/", "/eV", "eV//A", "eV A", "(eV", "eV)", "eV^", "eV^x", "eV^99", "2 eV", "eV+A")]
     + [(text, "") for text in ("k", "j", "E", "()", "^2", "eV^2^", "eV\n", "°", "eV^1.5")],
 )

@@ -24,19 +24,19 @@ class Card:
         title: One line that says what it is.
         file: Name of the data file in the data set's folder.
         property: The property that is usually learned.
-        unit: Unit of that property.
+        units: Unit of each property.
         licence: Terms of use, and whose they are.
         citation: What to cite.
 
     Example:
-        >>> card("qm7").unit
+        >>> card("qm7").units["energy"]
         'kcal/mol'
     """
 
     title: str
     file: str
     property: str
-    unit: str
+    units: dict[str, str]
     licence: str
     citation: str
 

@@ -164,6 +164,7 @@ class _Targets:
 
     properties: tuple[str, ...]
     count: int = 0
+    file: str = ""
     missing: list[tuple[System, str]] = field(default_factory=list)
     lowest: np.ndarray | None = None
     highest: np.ndarray | None = None
@@ -171,7 +172,8 @@ class _Targets:
     def of(self, system: System) -> np.ndarray:
         """The system's values, shape (F',)."""
         self.count += 1
-        absent = [name for name in self.properties if name not in system.properties]
+        self.file = system.origin.file
+        absent = [name for name in self.properties if not _has(system, name)]
         if absent:
             self.missing.append((system, absent[0]))
             return np.zeros(len(self.properties))
@@ -202,6 +204,12 @@ class _Targets:
             if low == high:
                 raise EmpnetError(
                     f"property '{name}' is {low:g} in all {self.count} frames",
+                    where=self.file,
                     wanted="a property that varies",
                     remedy="is this the right key? there is nothing to learn",
                 )
+
+
+def _has(system: System, name: str) -> bool:
+    """Whether the file says anything of this name, be it a number, a text or an array."""
+    return any(name in values for values in (system.properties, system.info, system.arrays))

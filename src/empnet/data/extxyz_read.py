@@ -151,7 +151,7 @@ def _check_end(frame: _Frame) -> None:
 
     A row was cut if it ends in half an exponent, or in a number with fewer decimals than any other in the frame, or,
     where the last column holds no real numbers, if it is shorter than the others, which are of one length. Where
-    numbers or rows vary in length and this one is not among the longest, nobody can know: that is worth a warning.
+    numbers or rows vary in length, nobody can know: that is worth a warning.
     """
     row = frame.rows[-1] if frame.rows else "\n"
     if row.endswith("\n") or frame.vectors:
@@ -174,7 +174,7 @@ def _check_end(frame: _Frame) -> None:
             wanted="a whole row",
             remedy="remove the last frame or fetch the file again; if the row is whole, end it with a line break",
         )
-    if not others or here < max(others):
+    if set(others) != {here}:
         warnings.warn("the file ends without a line break, so its last number may have been cut short", stacklevel=2)
 
 

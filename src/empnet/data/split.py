@@ -51,6 +51,7 @@ def split_systems(
     test: float | int,
     kind: SplitKind = "random",
     seed: int = 0,
+    file: str = "",
 ) -> Split:
     """Divide systems into training, validation and test; equal systems (one group) stay on one side.
 
@@ -61,6 +62,7 @@ def split_systems(
         kind: ``"random"``: groups are drawn by seed. ``"blocks"``: the file's order is kept: training first, then
             validation, then test. For frames that follow each other in time, whose neighbours look alike.
         seed: Seed of the draw.
+        file: The data as the user named them, for messages.
 
     Returns:
         The split, indices ascending on each side.
@@ -84,7 +86,7 @@ def split_systems(
     test_side, validation_side = np.isin(groups, test_groups), np.isin(groups, validation_groups)
     sides = (~test_side & ~validation_side, validation_side, test_side)
     split = Split(*(np.flatnonzero(side).astype(np.int64) for side in sides))
-    _refuse_empty(split, n, n_test)
+    _refuse_empty(split, n, n_test, file)
     return split
 
 
@@ -104,7 +106,7 @@ def _group_order(groups: np.ndarray, kind: SplitKind, seed: int) -> np.ndarray:
     return distinct[np.argsort(-first)]  # last in the file first, so that training has the beginning
 
 
-def _refuse_empty(split: Split, n: int, n_test: int) -> None:
+def _refuse_empty(split: Split, n: int, n_test: int, file: str) -> None:
     sizes = {"training": len(split.train), "validation": len(split.validation)}
     if n_test:
         sizes["test"] = len(split.test)
@@ -112,6 +114,7 @@ def _refuse_empty(split: Split, n: int, n_test: int) -> None:
     if missing:
         raise EmpnetError(
             f"{n} systems leave none for {' and '.join(missing)}",
+            where=file,
             wanted="at least one different system for each side",
             remedy="add systems, or choose --val and --test smaller (--test 0 for no test)",
         )

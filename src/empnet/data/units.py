@@ -108,9 +108,7 @@ def parse_unit(text: str) -> Unit:
         True
     """
     plain = unicodedata.normalize("NFC", text).replace("**", "^").replace("·", "*")
-    plain = re.sub(
-        f"[{''.join(map(chr, SUPERSCRIPTS))}]+", lambda raised: "^" + raised[0].translate(SUPERSCRIPTS), plain
-    )
+    plain = RAISED.sub(lambda raised: "^" + raised[0].translate(SUPERSCRIPTS), plain)
     tokens = TOKEN.findall(plain)
     if "".join(tokens) != "".join(plain.split()) or not tokens:
         raise _unknown(text)
@@ -162,7 +160,7 @@ def _named(token: str, text: str) -> tuple[float, np.ndarray, int]:
 
 def _unknown(text: str, token: str = "") -> EmpnetError:
     found = f"unknown unit '{text}'" + (f" ('{token}')" if token not in ("", text) else "")
-    suggestion = nearest(token, NAMES)
+    suggestion = nearest(token, NAMES) and nearest(text, [text.replace(token, name) for name in NAMES])
     return EmpnetError(found, wanted=f"a unit such as {EXAMPLES}", remedy=suggestion)
 
 

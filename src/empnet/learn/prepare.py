@@ -33,7 +33,7 @@ UNNAMED_UNIT = "file units"
 def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
     """The configuration with the property and its unit filled in, and said aloud where they are assumed.
 
-    Bundled data know their property and unit. Else the property is ``energy``, and energies are in eV.
+    Bundled data know their property and units. Else the property is ``energy``, and energies are in eV.
 
     Arguments:
         config: The configuration as the user gave it.
@@ -53,8 +53,8 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         usual = default_unit(name)
         if given:
             units.append(given[k])
-        elif bundled and name == bundled.property:
-            units.append(bundled.unit)
+        elif bundled and name in bundled.units:
+            units.append(bundled.units[name])
         elif usual:
             units.append(usual.name)
             journal.say(f"{name}: taken to be in {usual.name}; if it is not, say --unit")
@@ -81,7 +81,9 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
 def split_data(dataset: Dataset, config: TrainConfig) -> Split:
     """The sides of the data, exact duplicates together."""
     groups = dataset.arrays["groups"]
-    return split_systems(groups, validation=config.val, test=config.test, kind=config.split, seed=config.seed)
+    return split_systems(
+        groups, validation=config.val, test=config.test, kind=config.split, seed=config.seed, file=config.data
+    )
 
 
 def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> ModelCard:

@@ -350,7 +350,8 @@ class TestNumpyArchives:
     def test_other_arrays_by_their_shapes(self, tmp_path):
         others = {
             "gap": np.arange(4), "old_index": np.arange(4)[:, None], "charges": np.ones((4, 3)),
-            "masses": [16.0, 1.0, 1.0], "tensor": np.ones((4, 3, 3)), "dipole": np.ones((4, 3)), "vector": np.ones((4, 5)), "theory": "DFT",
+            "masses": [16.0, 1.0, 1.0], "tensor": np.ones((4, 3, 3)), "dipole": np.ones((4, 3)),
+            "vector": np.ones((4, 5)), "theory": "DFT",
             "name": np.array(["a", "b", "c", "d"]), "label": np.array([b"a", b"b", b"c", b"d"]),
             "class_names": np.array(["x", "y"]), "good": np.ones(4, bool),
         }  # fmt: skip

@@ -151,7 +151,7 @@ def test_a_unit_of_another_kind(predictor, data):
 
 
 def test_bootstrap_interval_covers():
-    """Of 40 intervals of 95 %, 38 hold the true value on average; below 32 of them, by binomial odds, 1 time in 1,000."""
+    """Of 40 intervals of 95 %, 38 hold the true value on average, and fewer than 32 once in 7,000 times (binomial)."""
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(40):

@@ -136,6 +136,8 @@ def evaluate(
         if not (quiet or as_json):
             print_evaluation(evaluation)
             typer.echo(f"parity plot: {path}")
+    if not (quiet or as_json):
+        typer.echo(f"run: {run}")
     if as_json:
         typer.echo(json.dumps([evaluation.to_json() for evaluation in evaluations], indent=1))
 

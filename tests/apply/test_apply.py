@@ -14,6 +14,7 @@ from empnet.apply.metrics import metrics_of
 from empnet.apply.parity import parity_plot
 from empnet.apply.predict import predict_file
 from empnet.apply.predictor import Predictor, load
+from empnet.apply.tables import print_evaluation
 from empnet.data.errors import EmpnetError
 from empnet.data.read import read
 from empnet.data.system import Origin, System
@@ -159,6 +160,16 @@ def test_bootstrap_interval_covers():
         mae = metrics_of(np.zeros(80), error)["mae"]
         held += mae.low <= np.sqrt(2 / np.pi) <= mae.high
     assert held >= 32
+
+
+def test_every_number_of_the_tables_has_its_unit(predictor, data, capsys):
+    print_evaluation(evaluate(predictor, data)[0])
+    told = capsys.readouterr().out
+    for header in ("true [eV]", "predicted [eV]", "error [eV]"):
+        assert header in told
+    for label in ("MAE", "RMSE", "largest error "):
+        (line,) = (line for line in told.splitlines() if f"│ {label}" in line)
+        assert line.count(" eV (") == 2
 
 
 def test_parity_plot_is_a_picture(predictor, data, tmp_path):

@@ -29,7 +29,8 @@ class Journal:
         self._told = ""
         self._kept: list[str] = []
         terminal = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[told]}"))
+        what, told = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[told]}"))
+        columns = (what, BarColumn(bar_width=20), told)
         self._live = Progress(*columns, TimeRemainingColumn(), console=terminal, transient=True)
         self._live.disable = quiet or not terminal.is_terminal
         self._task = self._live.add_task("training", total=None, told="")

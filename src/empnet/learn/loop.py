@@ -202,7 +202,7 @@ class Trainer:
         told = [f"loss {train_loss:.4f}"]
         for name, unit, mae, baseline in errors:
             row[f"validation_mae_{name} [{unit}]"] = float(mae)
-            told.append(f"{name}: validation MAE {mae:.4g} {unit} (composition {baseline:.4g})")
+            told.append(f"{name}: validation MAE {mae:.4g} {unit} (composition {baseline:.4g} {unit})")
         self.run.append_metrics(row)
         self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {', '.join(told)}")
         self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=", ".join(told))

@@ -53,6 +53,13 @@ def test_systems_atoms_and_lists_agree(predictor):
     assert np.asarray(predictor.predict([system, system])).shape == (2,)
 
 
+def test_systems_in_memory_are_checked_at_the_door(predictor, tmp_path):
+    bad = System([[0, 0, 0], [0, 0, np.nan]], [1, 8], properties={"energy": 1.0})
+    for act in (lambda: predictor.predict(bad), lambda: train([*springs(), bad], out=tmp_path / "run", quiet=True)):
+        with pytest.raises(EmpnetError, match="position of particle 1 is not finite"):
+            act()
+
+
 def test_nothing_to_predict(predictor):
     assert predictor.predict([]).values.shape == (0, 1)
 

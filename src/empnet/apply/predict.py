@@ -64,6 +64,7 @@ class _Counter:
         self.n = 0
 
     def count(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The same items, counted on their way."""
         for item in items:
             self.n += 1
             yield item

@@ -169,7 +169,7 @@ def _each_system(systems: System | ase.Atoms | Iterable[System | ase.Atoms]) -> 
 
     several = [systems] if isinstance(systems, System | Atoms) else systems
     for index, item in enumerate(several):
-        yield item if isinstance(item, System) else check_geometry(from_atoms(item, Origin(frame=index)))
+        yield check_geometry(item if isinstance(item, System) else from_atoms(item, Origin(frame=index)))
 
 
 def load(run: str | Path) -> Predictor:

@@ -16,7 +16,7 @@ from platformdirs import user_cache_path
 
 from empnet.data.arrays import ArrayWriter, map_arrays
 from empnet.data.bundled import resolve
-from empnet.data.checks import target_of
+from empnet.data.checks import check_geometry, target_of
 from empnet.data.dataset import Dataset, fingerprint, system_arrays
 from empnet.data.errors import EmpnetError
 from empnet.data.neighbours import neighbour_list
@@ -95,7 +95,11 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
     key = hashlib.sha256(json.dumps([FORMAT, fingerprint_of_data, asdict(recipe)]).encode()).hexdigest()[:32]
     folder = _cache_folder() / key
     if not (folder / "arrays.json").exists():
-        systems = iread(source, length_unit=recipe.length_unit) if isinstance(source, str | Path) else source
+        systems: Iterable[System]
+        if isinstance(source, str | Path):
+            systems = iread(source, length_unit=recipe.length_unit)
+        else:
+            systems = map(check_geometry, source)  # a reader has done so already
         _build_atomically(track(systems, f"reading {file or 'systems'}", quiet=quiet), recipe, folder)
     return Dataset(map_arrays(folder), file=file, data_hash=fingerprint_of_data)
 
@@ -155,6 +159,7 @@ class _Groups:
         self._number: dict[bytes, int] = {}
 
     def of(self, system: System) -> np.ndarray:
+        """The number of the system's group."""
         return np.array(self._number.setdefault(fingerprint(system), len(self._number)), dtype=np.int64)
 
 
@@ -183,6 +188,7 @@ class _Targets:
         return values
 
     def refuse_missing(self) -> None:
+        """Raise if a property is missing in a frame."""
         if self.count == 0:
             raise EmpnetError("no systems at all", wanted="at least one frame")
         if not self.missing:
@@ -198,6 +204,7 @@ class _Targets:
         )
 
     def refuse_constant(self) -> None:
+        """Raise if a property is the same in all frames."""
         if self.count < 2 or self.lowest is None or self.highest is None:
             return
         for name, low, high in zip(self.properties, self.lowest, self.highest, strict=True):

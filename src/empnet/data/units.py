@@ -52,6 +52,7 @@ NAMES: dict[str, tuple[float, Dimension]] = {
     "kbar": (1e3 * units.bar, PRESSURE), "bar": (units.bar, PRESSURE), "atm": (101325 * units.Pascal, PRESSURE),
     "amu": (1.0, MASS), "Da": (1.0, MASS), "kg": (units.kg, MASS),
     "fs": (units.fs, TIME), "ps": (1e3 * units.fs, TIME), "ns": (1e6 * units.fs, TIME), "s": (units.second, TIME),
+    "rad": (1.0, NUMBER), "degree": (np.pi / 180, NUMBER), "deg": (np.pi / 180, NUMBER),
     "1": (1.0, NUMBER), "dimensionless": (1.0, NUMBER), "percent": (1e-2, NUMBER), "%": (1e-2, NUMBER),
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from empnet import __version__
 from empnet.data.system import System
 from empnet.data.write import write
 
@@ -25,6 +26,13 @@ def folder(tmp_path_factory) -> Path:
     systems = [System([[0, 0, 0], [0, 0, x]], [1, 8], properties={"energy": (x - 1) ** 2, "gap": x}) for x in d]
     write(path / "springs.xyz", systems)
     return path
+
+
+def test_help_names_defaults_and_version():
+    told = empnet("train", "--help").stdout
+    for default in ("[angstrom]", "[64]", "[auto]", "[mse]", "[runs/DATA-PROPERTY]", "[all]"):
+        assert default in told
+    assert empnet("--version").stdout == f"empnet {__version__}\n"
 
 
 def test_from_file_to_predictions(folder):

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from empnet import __version__
+
 __all__ = ["app", "main"]
 
 MISTAKE, INTERRUPTED = 2, 130
 """Exit codes: the user can mend it; stopped by a signal. 0: all is well."""
 
 app = typer.Typer(
-    help="Euclidean message passing networks: learn a scalar property of whole systems of particles.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,8 +35,23 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors."
 
 
 def option(*names: str, help: str) -> Any:  # noqa: A002 (typer's word)
-    """An option that is None unless given, so that defaults stand in one place only."""
-    return typer.Option(*names, help=help, show_default=False)
+    """An option that is None unless given, so that defaults stand in one place only; its help names them in brackets."""
+    return typer.Option(*names, help=help.replace("[", r"\["), show_default=False)  # typer takes them for markup
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"empnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def empnet(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Euclidean message passing networks: learn a scalar property of whole systems of particles."""
 
 
 @app.command()

@@ -35,7 +35,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors."
 
 
 def option(*names: str, help: str) -> Any:  # noqa: A002 (typer's word)
-    """An option that is None unless given, so that defaults stand in one place only; its help names them in brackets."""
+    """An option that is None unless given, so that defaults stand in one place; its help names them in brackets."""
     return typer.Option(*names, help=help.replace("[", r"\["), show_default=False)  # typer takes them for markup
 
 

@@ -15,6 +15,7 @@ from empnet.data.atoms import from_atoms
 from empnet.data.checks import check_geometry
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.data.errors import EmpnetError
+from empnet.data.one_hot import symbol
 from empnet.data.system import Origin, System
 from empnet.learn.model_file import ModelCard, load_model
 from empnet.nn.model import PropertyModel
@@ -150,14 +151,9 @@ class Predictor:
         species = species_of(system)
         unknown = np.flatnonzero(~np.isin(species, self.card.species))
         if len(unknown):
-            from ase.data import chemical_symbols
-
-            def name(kind: int) -> str:
-                return chemical_symbols[kind] if 0 <= kind < len(chemical_symbols) else str(kind)
-
-            known = ", ".join(name(kind) for kind in self.card.species)
+            known = ", ".join(map(symbol, self.card.species))
             raise EmpnetError(
-                f"particle {unknown[0]} is {name(int(species[unknown[0]]))}, which the training data never had",
+                f"particle {unknown[0]} is {symbol(species[unknown[0]])}, which the training data never had",
                 where=system.origin,
                 wanted=f"species among {known}",
                 remedy="train with systems that have it (--from starts from this run)",

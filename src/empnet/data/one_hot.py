@@ -10,9 +10,25 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from empnet.data.errors import EmpnetError
 
-__all__ = ["OneHot", "species_name"]
+__all__ = ["OneHot", "species_name", "symbol"]
 
 Items = Sequence[Hashable] | Integer[np.ndarray, " n"]
+
+
+def symbol(species: Hashable) -> str:
+    """A species as briefly as people write it: the chemical symbol, or the number of any other kind of particle.
+
+    Arguments:
+        species: An atomic number, or the number of any other kind of particle.
+
+    Example:
+        >>> symbol(8), symbol(-1)
+        ('O', '-1')
+    """
+    from ase.data import chemical_symbols  # needed for messages only
+
+    number = int(species)  # type: ignore[call-overload]
+    return chemical_symbols[number] if 0 < number < len(chemical_symbols) else str(number)
 
 
 def species_name(species: Hashable) -> str:
@@ -25,11 +41,8 @@ def species_name(species: Hashable) -> str:
         >>> species_name(8), species_name(-1)
         ('O (8)', '-1')
     """
-    from ase.data import chemical_symbols  # needed for messages only
-
-    number = int(species)  # type: ignore[call-overload]
-    known = 0 < number < len(chemical_symbols)
-    return f"{chemical_symbols[number]} ({number})" if known else str(number)
+    name = symbol(species)
+    return name if name == str(species) else f"{name} ({species})"
 
 
 class OneHot:

@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from empnet.data.composition import fit_composition
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
+from empnet.data.one_hot import symbol
 from empnet.data.split import Split
 from empnet.data.units import convert, parse_unit
-from empnet.learn.baseline import fit_composition
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
 from empnet.learn.measure import measure
@@ -84,9 +85,7 @@ def start_from(
     _take_weights(model, old, len(old_card.species))
     _change_units(model, old_card, card)
     if new:
-        from ase.data import chemical_symbols
-
-        names = ", ".join(chemical_symbols[kind] if kind < len(chemical_symbols) else str(kind) for kind in new)
+        names = ", ".join(map(symbol, new))
         journal.say(f"new species, unknown to {config.fine_tune}: {names}; each gets a new row of weights")
     _correct_baseline(model, card, dataset, split)
     return model, card

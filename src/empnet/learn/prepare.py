@@ -12,17 +12,17 @@ import torch
 
 from empnet.data.bundled import card as bundled_card
 from empnet.data.cache import Recipe, open_dataset
+from empnet.data.composition import Pooling, choose_pooling
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.one_hot import OneHot
 from empnet.data.split import Split, split_systems
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
-from empnet.learn.baseline import choose_pooling
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
 from empnet.learn.model_file import ModelCard
-from empnet.nn.model import Architecture, Pooling
+from empnet.nn.model import Architecture
 
 __all__ = ["UNNAMED_UNIT", "make_card", "name_targets", "open_data", "split_data"]
 

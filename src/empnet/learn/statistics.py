@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
+from empnet.data.composition import composition_left, fit_composition
 from empnet.data.dataset import Dataset
 from empnet.data.one_hot import OneHot
-from empnet.learn.baseline import fit_composition
 from empnet.nn.model import PropertyModel
 
 __all__ = ["fit_statistics"]
@@ -36,8 +36,7 @@ def fit_statistics(
     spread = np.empty(targets.shape[1])
     for k, pooling in enumerate(model.architecture.pooling):
         b = fit_composition(counts, targets[:, k], pooling)
-        design = counts if pooling == "sum" else counts / sizes
-        left = float(np.std(targets[:, k] - design @ b))
+        left = float(np.std(composition_left(counts, targets[:, k], pooling)))
         spread[k] = left if left > 1e-12 * float(np.abs(targets[:, k]).max()) else 1.0  # composition tells all
         model.baseline[:, k] = torch.from_numpy(b)
         model.scale[k] = spread[k] / (sizes.mean() ** 0.5 if pooling == "sum" else 1.0)

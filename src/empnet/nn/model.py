@@ -15,22 +15,21 @@ How the formulas' symbols are called in the code:
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from empnet.data.batch import Batch, Pairs
+from empnet.data.composition import Pooling
 from empnet.nn.kernels import pair_sums
 from empnet.nn.pairs import displacements, distances, mean_per_system, sum_per_system
 from empnet.nn.perceptron import perceptron
 from empnet.nn.radial import RadialBasis, envelope
 from empnet.nn.spline import CubicSpline
 
-__all__ = ["Architecture", "Geometry", "Interaction", "Pooling", "PropertyModel"]
-
-Pooling = Literal["sum", "mean"]
+__all__ = ["Architecture", "Geometry", "Interaction", "PropertyModel"]
 
 
 @dataclass(frozen=True, slots=True)

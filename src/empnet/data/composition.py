@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from jaxtyping import Float64
 
 from empnet.data.errors import EmpnetError
-from empnet.nn.model import Pooling
 
-__all__ = ["choose_pooling", "fit_composition"]
+__all__ = ["Pooling", "choose_pooling", "composition_left", "fit_composition"]
+
+Pooling = Literal["sum", "mean"]
+"""How contributions of particles become a property of the system."""
 
 
 def _design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
@@ -36,10 +40,25 @@ def fit_composition(
     return np.linalg.lstsq(_design(counts, pooling), targets, rcond=None)[0]
 
 
-def _left(counts: np.ndarray, targets: np.ndarray, pooling: Pooling) -> float:
-    """Root mean square of what the composition fit leaves."""
-    fit = _design(counts, pooling) @ fit_composition(counts, targets, pooling)
-    return float(np.sqrt(np.mean((targets - fit) ** 2)))
+def composition_left(
+    counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], pooling: Pooling
+) -> Float64[np.ndarray, " n"]:
+    """What :func:`fit_composition` leaves of the property of each system: what geometry has to explain.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        targets: The property y of each system.
+        pooling: ``"sum"`` or ``"mean"``.
+
+    Example:
+        >>> composition_left(np.array([[2.0], [2.0]]), np.array([-5.0, -3.0]), "sum").round(6)
+        array([-1.,  1.])
+    """
+    return targets - _design(counts, pooling) @ fit_composition(counts, targets, pooling)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def choose_pooling(
@@ -71,7 +90,7 @@ def choose_pooling(
             f"all systems have {sizes[0]:.0f} particles, so the data do not tell if '{name}' adds up over them",
             wanted="--pooling sum (grows with the system, as an energy) or --pooling mean (does not, as a gap)",
         )
-    by_sum, by_mean = _left(counts, targets, "sum"), _left(counts, targets, "mean")
+    by_sum, by_mean = (_rms(composition_left(counts, targets, pooling)) for pooling in ("sum", "mean"))
     pooling: Pooling = "sum" if by_sum <= by_mean else "mean"
     told = "adds up over particles" if pooling == "sum" else "does not grow with the system"
     return pooling, (

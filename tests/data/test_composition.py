@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 
+from empnet.data.composition import choose_pooling, fit_composition
 from empnet.data.errors import EmpnetError
-from empnet.learn.baseline import choose_pooling, fit_composition
 
 RNG = np.random.default_rng(0)
 COUNTS = RNG.integers(1, 9, (60, 3)).astype(float)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
+from empnet.learn.model_file import ModelCard
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["Evaluation", "Worst", "evaluate"]
@@ -53,6 +54,7 @@ class Evaluation:
         predicted: What was predicted, shape (n,).
         metrics: MAE, RMSE, largest error, R2 with intervals.
         baseline: The same of the composition baseline.
+        baseline_name: What the baseline is, in words; with delta learning it holds the baseline key.
         worst: The systems with the largest errors, the largest first.
     """
 
@@ -62,6 +64,7 @@ class Evaluation:
     predicted: Float64[np.ndarray, " n"]
     metrics: dict[str, Metric]
     baseline: dict[str, Metric]
+    baseline_name: str
     worst: tuple[Worst, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -71,6 +74,7 @@ class Evaluation:
             "unit": self.unit,
             "systems": len(self.targets),
             "metrics": {name: asdict(metric) for name, metric in self.metrics.items()},
+            "baseline": self.baseline_name,
             "composition_baseline": {name: asdict(metric) for name, metric in self.baseline.items()},
             "worst": [asdict(system) for system in self.worst],
         }
@@ -94,14 +98,13 @@ def evaluate(
         EmpnetError: If the data cannot be read or lack a property.
     """
     systems = _own_test_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
-    factors = [_factor(unit, own) for own in predictor.card.units]
+    systems = _converted(systems, predictor.card, unit)
     targets: list[list[float]] = []
     origins, formulas, values, baselines = [], [], [], []
     what = f"evaluating on {data or 'the test side'}"
     for piece, predicted, baseline in predictor.stream(track(systems, what, quiet=quiet)):
         for system in piece:
-            found = [target_of(system, name) for name in predictor.card.properties]
-            targets.append([value * factor for value, factor in zip(found, factors, strict=True)])
+            targets.append([target_of(system, name) for name in predictor.card.properties])
             origins.append(str(system.origin))
             formulas.append(system.formula)
         values.append(predicted)
@@ -110,22 +113,33 @@ def evaluate(
         raise EmpnetError("no systems to evaluate on", where=data or predictor.run, remedy="name a data file")
     y, y_hat, y_0 = np.array(targets), np.concatenate(values), np.concatenate(baselines)
     return [
-        _evaluation(name, own, y[:, k], y_hat[:, k], y_0[:, k], origins, formulas)
-        for k, (name, own) in enumerate(zip(predictor.card.properties, predictor.card.units, strict=True))
+        _evaluation(predictor.card, k, y[:, k], y_hat[:, k], y_0[:, k], origins, formulas) for k in range(y.shape[1])
     ]
 
 
-def _factor(unit: str | None, own: str) -> float:
-    """What turns the data's unit into the model's."""
-    return 1.0 if unit is None or unit == own else convert(1.0, parse_unit(unit), parse_unit(own))
+def _converted(systems: Iterable[System], card: ModelCard, unit: str | None) -> Iterable[System]:
+    """The systems with the properties, and what is known of them beforehand, in the model's units."""
+    if unit is None or all(unit == own for own in card.units):
+        return systems
+    factors = {
+        name: convert(1.0, parse_unit(unit), parse_unit(own))
+        for names in (card.properties, card.baseline_keys)
+        for name, own in zip(names, card.units, strict=False)
+    }
+    return (replace(system, properties=_scaled(system.properties, factors)) for system in systems)
+
+
+def _scaled(properties: Mapping[str, float], factors: Mapping[str, float]) -> dict[str, float]:
+    return {name: value * factors.get(name, 1.0) for name, value in properties.items()}
 
 
 def _evaluation(
-    name: str, unit: str, y: np.ndarray, y_hat: np.ndarray, y_0: np.ndarray, origins: list[str], formulas: list[str]
+    card: ModelCard, k: int, y: np.ndarray, y_hat: np.ndarray, y_0: np.ndarray, origins: list[str], formulas: list[str]
 ) -> Evaluation:
     largest = np.argsort(-np.abs(y_hat - y), kind="stable")[:N_WORST]
     worst = tuple(Worst(origins[i], formulas[i], float(y[i]), float(y_hat[i])) for i in largest)
-    return Evaluation(name, unit, y, y_hat, metrics_of(y, y_hat), metrics_of(y, y_0), worst)
+    name, unit, beside = card.properties[k], card.units[k], card.baseline_names[k]
+    return Evaluation(name, unit, y, y_hat, metrics_of(y, y_hat), metrics_of(y, y_0), beside, worst)
 
 
 def _own_test_side(predictor: Predictor) -> Iterable[System]:

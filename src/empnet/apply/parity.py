@@ -47,7 +47,7 @@ def _told(axes, evaluation: Evaluation) -> None:  # noqa: ANN001 (matplotlib's A
     mae, r2 = evaluation.metrics["mae"], evaluation.metrics["r2"]
     lines = (
         f"MAE {mae.value:.3g} {evaluation.unit} ({mae.low:.3g} to {mae.high:.3g})",
-        f"composition alone: {evaluation.baseline['mae'].value:.3g} {evaluation.unit}",
+        f"{evaluation.baseline_name}: {evaluation.baseline['mae'].value:.3g} {evaluation.unit}",
         f"R² {r2.value:.5f}, {len(evaluation.targets)} systems",
     )
     axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float64
 
 from empnet.data.atoms import from_atoms
-from empnet.data.checks import check_geometry
+from empnet.data.checks import check_geometry, target_of
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.data.errors import EmpnetError
 from empnet.data.one_hot import symbol
@@ -32,7 +32,7 @@ class Prediction:
 
     Arguments:
         values: Shape (B, F'), float64, in the properties' units.
-        baseline: What the composition alone predicts, same shape.
+        baseline: What the composition alone predicts (with delta learning: added to the baseline key), same shape.
         properties: Names of the properties.
         units: Their units.
 
@@ -92,7 +92,8 @@ class Predictor:
             The predictions in the same order.
 
         Raises:
-            EmpnetError: If a species was not in the training data, or a geometry cannot be meant.
+            EmpnetError: If a species was not in the training data, a geometry cannot be meant, or a system lacks the
+                scalar that the model adds to (delta learning).
 
         Example:
             See :func:`load`.
@@ -131,7 +132,15 @@ class Predictor:
             batch = dataset.batch(chunk, self._encoder, self.card.torch_dtype)
             values.append(self.model(batch).numpy())
             baseline.append(self.model.composition_baseline(batch).numpy())
-        return systems, np.concatenate(values), np.concatenate(baseline)
+        known = self._known_beforehand(systems)
+        return systems, np.concatenate(values) + known, np.concatenate(baseline) + known
+
+    def _known_beforehand(self, systems: Sequence[System]) -> Float64[np.ndarray, "B F_prime"]:
+        """What the systems themselves say of the properties and the model adds to (delta learning); else zero."""
+        keys = self.card.baseline_keys
+        if not keys:
+            return np.zeros((len(systems), len(self.card.properties)))
+        return np.array([[target_of(system, key) for key in keys] for system in systems])
 
     def dataset(self, systems: Sequence[System]) -> Dataset:
         """The systems as the model wants them: features joined, species checked, neighbours found.

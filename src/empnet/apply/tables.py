@@ -37,7 +37,7 @@ def _worst(evaluation: Evaluation) -> Table:
 
 def _errors(evaluation: Evaluation) -> Table:
     title = f"{evaluation.name}, {len(evaluation.targets)} systems (95 % intervals)"
-    table = Table("", "model", "composition baseline", title=escape(title))
+    table = Table("", "model", escape(evaluation.baseline_name), title=escape(title))
     for name, label in LABELS.items():
         told = (_told(name, metrics[name], evaluation.unit) for metrics in (evaluation.metrics, evaluation.baseline))
         table.add_row(label, *map(escape, told))

@@ -16,7 +16,7 @@ from platformdirs import user_cache_path
 
 from empnet.data.arrays import ArrayWriter, map_arrays
 from empnet.data.bundled import resolve
-from empnet.data.checks import check_geometry, target_of
+from empnet.data.checks import check_geometry, target_of, targets_of
 from empnet.data.dataset import Dataset, fingerprint, system_arrays
 from empnet.data.errors import EmpnetError
 from empnet.data.neighbours import neighbour_list
@@ -36,6 +36,7 @@ class Recipe:
 
     Arguments:
         properties: Names of the scalars to be learned; none for data without labels.
+        baseline_keys: For each property a scalar of the data that is subtracted from it (delta learning); or none.
         cutoff: Range of the neighbour lists in angstrom.
         features: Names of the per-particle arrays that join the one-hot species.
         length_unit: Unit of lengths in the data.
@@ -45,6 +46,7 @@ class Recipe:
     cutoff: float
     features: tuple[str, ...] = ()
     length_unit: str = "angstrom"
+    baseline_keys: tuple[str, ...] = ()
 
 
 def data_hash(source: str | Path | Sequence[System]) -> str:
@@ -130,7 +132,7 @@ def _build_atomically(systems: Iterable[System], recipe: Recipe, folder: Path) -
 
 
 def _build(systems: Iterable[System], recipe: Recipe, folder: Path) -> None:
-    targets, groups, width = _Targets(recipe.properties), _Groups(), None
+    targets, groups, width = _Targets(recipe.properties, recipe.baseline_keys), _Groups(), None
     with ArrayWriter(folder) as writer:
         for system in systems:
             target = targets.of(system)
@@ -168,6 +170,7 @@ class _Targets:
     """Collects the properties to be learned and what is wrong with them."""
 
     properties: tuple[str, ...]
+    baseline_keys: tuple[str, ...] = ()
     count: int = 0
     file: str = ""
     missing: list[tuple[System, str]] = field(default_factory=list)
@@ -178,11 +181,11 @@ class _Targets:
         """The system's values, shape (F',)."""
         self.count += 1
         self.file = system.origin.file
-        absent = [name for name in self.properties if not _has(system, name)]
+        absent = [name for name in (*self.properties, *self.baseline_keys) if not _has(system, name)]
         if absent:
             self.missing.append((system, absent[0]))
             return np.zeros(len(self.properties))
-        values = np.array([target_of(system, name) for name in self.properties])
+        values = targets_of(system, self.properties, self.baseline_keys)
         self.lowest = values if self.lowest is None else np.minimum(self.lowest, values)
         self.highest = values if self.highest is None else np.maximum(self.highest, values)
         return values
@@ -207,10 +210,11 @@ class _Targets:
         """Raise if a property is the same in all frames."""
         if self.count < 2 or self.lowest is None or self.highest is None:
             return
-        for name, low, high in zip(self.properties, self.lowest, self.highest, strict=True):
+        for k, (name, low, high) in enumerate(zip(self.properties, self.lowest, self.highest, strict=True)):
             if low == high:
+                less = f" minus '{self.baseline_keys[k]}'" if self.baseline_keys else ""
                 raise EmpnetError(
-                    f"property '{name}' is {low:g} in all {self.count} frames",
+                    f"property '{name}'{less} is {low:g} in all {self.count} frames",
                     where=self.file,
                     wanted="a property that varies",
                     remedy="is this the right key? there is nothing to learn",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float64
 
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.system import System
 
-__all__ = ["check_geometry", "target_of"]
+__all__ = ["check_geometry", "target_of", "targets_of"]
 
 # A volume below either bound is zero but for rounding (lattice vectors with 8 decimals that lie in one plane).
 LEAST_VOLUME = 1e-9  # angstrom^3
@@ -113,6 +115,31 @@ def target_of(system: System, name: str) -> float:
         raise EmpnetError(f"'{name}' is {_kind(system.info[name])}", where=system.origin, wanted=wanted, remedy=remedy)
     found = f"no property '{name}'; numbers that are there: {numbers}"
     raise EmpnetError(found, where=system.origin, remedy=nearest(name, system.properties))
+
+
+def targets_of(
+    system: System, properties: Sequence[str], baseline_keys: Sequence[str] = ()
+) -> Float64[np.ndarray, " F_prime"]:
+    """What a network is to learn of a system: its properties, less what is known beforehand (delta learning).
+
+    Arguments:
+        system: The system.
+        properties: Names of F' properties.
+        baseline_keys: For each of them the name of a scalar to be subtracted, in the same unit; or none at all.
+
+    Returns:
+        The values in the file's units, shape (F',).
+
+    Raises:
+        EmpnetError: If one of them is absent, of another kind, or not finite.
+
+    Example:
+        >>> atom = System([[0, 0, 0]], properties={"energy": -13.5, "cheap": -13.0})
+        >>> targets_of(atom, ["energy"], ["cheap"])
+        array([-0.5])
+    """
+    values = np.array([target_of(system, name) for name in properties])
+    return values - [target_of(system, name) for name in baseline_keys] if baseline_keys else values
 
 
 def _kind(value: object) -> str:

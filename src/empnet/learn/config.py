@@ -61,6 +61,7 @@ class TrainConfig(BaseModel):
     property: Names = Field(default=(), description="scalar to be learned; several names: one model for all")
     unit: Names = Field(default=(), description="unit of each property in the data")
     features: Names = Field(default=(), description="per-particle arrays that join the one-hot species")
+    baseline_key: Names = Field(default=(), description="scalar in the data to which the difference is learned")
     length_unit: str = Field(default="angstrom", description="unit of positions and cells in the data")
 
     cutoff: PositiveFloat = Field(default=5.0, description="range of a message, angstrom")

@@ -21,31 +21,30 @@ from empnet.nn.model import PropertyModel
 
 __all__ = ["adopt_architecture", "start_from"]
 
-ADOPTED = ("cutoff", "layers", "width")
-
 
 def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
-    """The configuration with the sizes of the run that it starts from.
+    """The configuration with the sizes, features and baseline of the run that it starts from.
 
     Arguments:
         config: A configuration whose ``fine_tune`` names a run.
         given: Settings that the user gave; one that contradicts the run is an error.
 
     Raises:
-        EmpnetError: If a given size differs from the run's.
+        EmpnetError: If a given value differs from the run's.
     """
     if config.fine_tune is None:
         return config
     _, card = load_model(config.fine_tune)
-    sizes = {name: getattr(card.architecture, name) for name in ADOPTED}
-    for name, value in sizes.items():
+    sizes = {name: getattr(card.architecture, name) for name in ("cutoff", "layers", "width")}
+    values = {**sizes, "features": card.features, "dtype": card.dtype, "baseline_key": card.baseline_keys}
+    for name, value in values.items():
         if name in given and getattr(config, name) != value:
             raise EmpnetError(
                 f"{name} {getattr(config, name)} is given",
                 where=config.fine_tune,
                 wanted=f"{value}, which this run has",
             )
-    return config.model_copy(update={**sizes, "features": card.features, "dtype": card.dtype})
+    return config.model_copy(update=values)
 
 
 def start_from(

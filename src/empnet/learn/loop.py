@@ -190,7 +190,7 @@ class Trainer:
     def _record(self, measured: Measured) -> None:
         progress, card = self.progress, self.job.card
         train_loss = progress.loss_sum / max(1, progress.batch)
-        errors = zip(card.properties, card.units, measured.mae, measured.baseline_mae, strict=True)
+        names = zip(card.properties, card.units, card.baseline_names, strict=True)
         row = {
             "epoch": progress.epoch,
             "step": progress.step,
@@ -200,9 +200,9 @@ class Trainer:
             "validation_loss": self._validation_loss(measured),
         }
         told = [f"loss {train_loss:.4f}"]
-        for name, unit, mae, baseline in errors:
+        for (name, unit, beside), mae, baseline in zip(names, measured.mae, measured.baseline_mae, strict=True):
             row[f"validation_mae_{name} [{unit}]"] = float(mae)
-            told.append(f"{name}: validation MAE {mae:.4g} {unit} (composition {baseline:.4g} {unit})")
+            told.append(f"{name}: validation MAE {mae:.4g} {unit} ({beside} {baseline:.4g} {unit})")
         self.run.append_metrics(row)
         self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {', '.join(told)}")
         self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=", ".join(told))

@@ -47,6 +47,7 @@ class Measured:
                 "mae": float(self.mae[k]),
                 "rmse": float(rmse[k]),
                 "baseline_mae": float(self.baseline_mae[k]),
+                "baseline": card.baseline_names[k],
                 "unit": card.units[k],
                 "systems": len(self.targets),
             }

@@ -18,8 +18,8 @@ from empnet.nn.model import Architecture, PropertyModel
 
 __all__ = ["FORMAT_VERSION", "ModelCard", "load_model", "read_card", "save_card", "save_weights"]
 
-FORMAT_VERSION = 1
-"""Of the two files. A later version of the package must read all earlier ones."""
+FORMAT_VERSION = 2
+"""Of the two files. A later version of the package must read all earlier ones. 2: baseline_keys, seen."""
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 
@@ -34,6 +34,7 @@ class ModelCard:
         properties: Names of what it predicts.
         units: Their units.
         features: Per-particle arrays that it wants beside the species.
+        baseline_keys: For each property the scalar of the data to which the model adds; empty if it adds to none.
         length_unit: Unit of lengths in its training data.
         dtype: What the network computes in.
         data: Path, SHA-256 and number of systems of its training data.
@@ -46,6 +47,7 @@ class ModelCard:
     properties: tuple[str, ...]
     units: tuple[str, ...]
     features: tuple[str, ...] = ()
+    baseline_keys: tuple[str, ...] = ()
     length_unit: str = "angstrom"
     dtype: str = "float32"
     data: dict[str, Any] = field(default_factory=dict)
@@ -56,6 +58,13 @@ class ModelCard:
     def encoder(self) -> OneHot:
         """One-hot encoder of the species."""
         return OneHot(self.species)
+
+    @property
+    def baseline_names(self) -> tuple[str, ...]:
+        """What stands beside each property's errors for comparison, in words."""
+        if not self.baseline_keys:
+            return ("composition baseline",) * len(self.properties)
+        return tuple(f"{key} and composition baseline" for key in self.baseline_keys)
 
     @property
     def torch_dtype(self) -> torch.dtype:

@@ -40,7 +40,7 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         journal: Where assumptions are told.
 
     Raises:
-        EmpnetError: If a unit is unknown.
+        EmpnetError: If a unit is unknown, or properties and baseline keys do not pair up.
     """
     bundled = bundled_card(config.data)
     properties = config.property or ((bundled.property,) if bundled else ("energy",))
@@ -61,6 +61,13 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         else:
             units.append(UNNAMED_UNIT)
             journal.say(f"{name}: its unit is not known; name it with --unit")
+    if len(config.baseline_key) not in (0, len(properties)):
+        raise EmpnetError(
+            f"{len(config.baseline_key)} baseline keys for {len(properties)} properties",
+            wanted="one for each property, or none",
+        )
+    for name, key, unit in zip(properties, config.baseline_key, units, strict=False):
+        journal.say(f"{name}: its difference to {key} is learned; both are taken to be in {unit}")
     if not config.property:
         journal.say(f"property: {', '.join(properties)} [{', '.join(units)}]")
     return config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})
@@ -74,7 +81,7 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
         config: Properties, cutoff and features.
         quiet: No progress bar.
     """
-    recipe = Recipe(config.property, config.cutoff, config.features, config.length_unit)
+    recipe = Recipe(config.property, config.cutoff, config.features, config.length_unit, config.baseline_key)
     return open_dataset(data, recipe, quiet=quiet)
 
 
@@ -112,6 +119,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         properties=config.property,
         units=config.unit,
         features=config.features,
+        baseline_keys=config.baseline_key,
         length_unit=config.length_unit,
         dtype=config.dtype,
         data={"file": dataset.file, "sha256": dataset.data_hash, "systems": len(dataset)},

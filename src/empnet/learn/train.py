@@ -215,6 +215,6 @@ def _tell(results: dict[str, Any], run: RunFolder, journal: Journal) -> None:
         unit = errors["unit"]
         journal.say(
             f"{name}: {side} MAE {errors['mae']:.4g} {unit} on {errors['systems']} systems "
-            f"(composition baseline {errors['baseline_mae']:.4g} {unit})"
+            f"({errors['baseline']} {errors['baseline_mae']:.4g} {unit})"
         )
     journal.say(f"run: {run}")

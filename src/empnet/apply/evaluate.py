@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -21,7 +21,9 @@ from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
 from empnet.learn.run_folder import RunFolder
 
-__all__ = ["Evaluation", "Worst", "evaluate"]
+__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "own_side"]
+
+Side = Literal["validation", "test"]
 
 N_WORST = 10
 
@@ -97,7 +99,7 @@ def evaluate(
     Raises:
         EmpnetError: If the data cannot be read or lack a property.
     """
-    systems = _own_test_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
+    systems = own_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
     systems = _converted(systems, predictor.card, unit)
     targets: list[list[float]] = []
     origins, formulas, values, baselines = [], [], [], []
@@ -112,9 +114,29 @@ def evaluate(
     if not targets:
         raise EmpnetError("no systems to evaluate on", where=data or predictor.run, remedy="name a data file")
     y, y_hat, y_0 = np.array(targets), np.concatenate(values), np.concatenate(baselines)
-    return [
-        _evaluation(predictor.card, k, y[:, k], y_hat[:, k], y_0[:, k], origins, formulas) for k in range(y.shape[1])
-    ]
+    return evaluations_of(predictor.card, y, y_hat, y_0, origins, formulas)
+
+
+def evaluations_of(
+    card: ModelCard,
+    targets: Float64[np.ndarray, "n F_prime"],
+    predicted: Float64[np.ndarray, "n F_prime"],
+    baseline: Float64[np.ndarray, "n F_prime"],
+    origins: Sequence[str],
+    formulas: Sequence[str],
+) -> list[Evaluation]:
+    """One evaluation for each property, from numbers that are at hand.
+
+    Arguments:
+        card: Names and units of the properties.
+        targets: The properties in the data, shape (n, F'), in the model's units.
+        predicted: What was predicted.
+        baseline: What is known without the network.
+        origins: Where each system comes from.
+        formulas: What each system is made of.
+    """
+    columns = (targets.T, predicted.T, baseline.T)
+    return [_evaluation(card, k, *column, origins, formulas) for k, column in enumerate(zip(*columns, strict=True))]
 
 
 def _converted(systems: Iterable[System], card: ModelCard, unit: str | None) -> Iterable[System]:
@@ -134,7 +156,13 @@ def _scaled(properties: Mapping[str, float], factors: Mapping[str, float]) -> di
 
 
 def _evaluation(
-    card: ModelCard, k: int, y: np.ndarray, y_hat: np.ndarray, y_0: np.ndarray, origins: list[str], formulas: list[str]
+    card: ModelCard,
+    k: int,
+    y: np.ndarray,
+    y_hat: np.ndarray,
+    y_0: np.ndarray,
+    origins: Sequence[str],
+    formulas: Sequence[str],
 ) -> Evaluation:
     largest = np.argsort(-np.abs(y_hat - y), kind="stable")[:N_WORST]
     worst = tuple(Worst(origins[i], formulas[i], float(y[i]), float(y_hat[i])) for i in largest)
@@ -142,12 +170,20 @@ def _evaluation(
     return Evaluation(name, unit, y, y_hat, metrics_of(y, y_hat), metrics_of(y, y_0), beside, worst)
 
 
-def _own_test_side(predictor: Predictor) -> Iterable[System]:
-    """The frames of the run's data that are on its test side."""
+def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
+    """The frames of the run's own data that are on one of its sides, lazily and in the file's order.
+
+    Arguments:
+        predictor: The trained model of a run folder.
+        side: ``"test"`` or ``"validation"``.
+
+    Raises:
+        EmpnetError: If that side is empty, or the data cannot be read.
+    """
     run = RunFolder(predictor.run)
-    config, test = run.read_config(), run.read_split().test
-    if len(test) == 0:
-        raise EmpnetError("the run has no test side", where=run, remedy="name a data file to evaluate on")
-    wanted = set(test.tolist())
+    config, indices = run.read_config(), getattr(run.read_split(), side)
+    if len(indices) == 0:
+        raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
+    wanted = set(indices.tolist())
     frames = enumerate(iread(config.data, length_unit=config.length_unit))
     return (system for index, system in frames if index in wanted)

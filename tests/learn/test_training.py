@@ -233,9 +233,3 @@ def test_fine_tuning_with_a_new_species_and_another_zero(finished, tmp_path, cap
 def test_fine_tuning_refuses_another_size(finished, tmp_path):
     with pytest.raises(EmpnetError, match="width 32 is given"):
         train(morse_pairs(), "energy", out=tmp_path / "run", fine_tune=str(finished), **{**SMALL, "width": 32})
-
-
-def test_a_loss_that_is_no_number_stops_with_the_weights_kept(finished, monkeypatch):
-    monkeypatch.setattr("empnet.learn.loop.loss_of", lambda *_: torch.tensor(float("nan")))
-    with pytest.raises(EmpnetError, match="the loss is nan"):
-        train(morse_pairs(), "energy", out=finished.with_name("nan"), epochs=1, **SMALL)

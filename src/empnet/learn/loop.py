@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from empnet.learn.average import MovingAverage
 from empnet.learn.budget import StepBudget, steps_from_epochs
 from empnet.learn.checkpoint import load_checkpoint, save_checkpoint
 from empnet.learn.config import TrainConfig
+from empnet.learn.diagnosis import Explosion, cause_of
 from empnet.learn.interrupt import Interrupt
 from empnet.learn.journal import Journal
 from empnet.learn.loss import loss_of
@@ -77,6 +79,7 @@ class Trainer:
         self.average.model.to(self.fabric.device)
         self.progress = load_checkpoint(run.path, model, self.average.model, optimizer)
         run.drop_metrics_from(self.progress.epoch)
+        self._exploded = Explosion(len(job.split.train), job.config.batch)
         self._spread = torch.from_numpy(job.spread).to(self.fabric.device)
         self._encoder = job.card.encoder
         self._started = started - self.progress.elapsed
@@ -95,17 +98,20 @@ class Trainer:
             Whether training has ended (and not been stopped).
 
         Raises:
-            EmpnetError: If the loss is no longer a number.
+            EmpnetError: If the loss is no longer a number, or has exploded.
         """
         progress = self.progress
         if progress.total is None:
             progress.total = steps_from_epochs(self.config, self.steps_an_epoch)
             progress.anneal_from = 0 if progress.total is None else min(WARM_UP, progress.total // 10)
-        if progress.total is None and self.config.time is not None:
+        if progress.best is None or progress.total is None:
             began = time.perf_counter()
-            self._validate()
+            measured = self._validate()
+            if progress.best is None:  # a run has usable weights from the first moment
+                self._keep_if_best(measured)
             epoch_cost = time.perf_counter() - began
-            self._budget = StepBudget(self.config.time, self.steps_an_epoch, epoch_cost)
+            if progress.total is None and self.config.time is not None:
+                self._budget = StepBudget(self.config.time, self.steps_an_epoch, epoch_cost)
         with Interrupt() as interrupt, self.journal:
             while not progress.done and not interrupt.asked:
                 self._epoch(interrupt)
@@ -143,18 +149,28 @@ class Trainer:
         assert batch.targets is not None  # own invariant: a data set for training has targets
         loss = loss_of(self.forward(batch), batch.targets, self._spread, self.config.loss)
         value = loss.item()
-        if not math.isfinite(value):
-            raise EmpnetError(
-                f"the loss is {value} at step {self.progress.step}",
-                where=self.run,
-                remedy="the best weights so far are kept; try a smaller --lr, and look for outliers in the data",
-            )
+        if self._exploded(value):
+            self._stop(f"the loss is {value:.3g}", indices)
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), LARGEST_GRADIENT)
+        if not math.isfinite(norm):  # a step with it would spoil the weights
+            self._stop(f"the gradient of the loss is {norm:.3g}", indices)
         self.optimizer.step()
         self.average.update(self.model, self.progress.step)
         return value
+
+    def _stop(self, found: str, indices: np.ndarray) -> NoReturn:
+        """End a run that has gone wrong: say why, and keep the last good weights."""
+        progress, rate = self.progress, self.optimizer.param_groups[0]["lr"]
+        cause = cause_of(self.model, self.job.dataset, indices, self.job.card, self.job.spread, rate)
+        error = EmpnetError(
+            f"{found} at step {progress.step}: {cause}",
+            where=self.run,
+            remedy=f"the last good weights are kept; mend the data, or try: --from {self.run} --lr {rate / 4:.1g}",
+        )
+        self.journal.note(str(error))
+        raise error
 
     def _fix_total(self) -> None:
         """Under a time budget: once enough steps are measured, fix how many there will be."""
@@ -176,16 +192,22 @@ class Trainer:
         """Validate, keep the best weights, write the epoch's row."""
         progress = self.progress
         measured = self._validate()
-        score = float(np.mean(measured.mae / self.job.spread))
-        if progress.best is None or score < progress.best:
-            progress.best, progress.best_epoch = score, progress.epoch
-            save_weights(self.run.path, self.average.model)
+        self._keep_if_best(measured)
         self._record(measured)
         patience = self.config.patience
         out_of_patience = patience is not None and progress.epoch - progress.best_epoch >= patience
         progress.done = progress.step == progress.total or out_of_patience
         progress.epoch += 1
         progress.batch, progress.loss_sum = 0, 0.0
+
+    def _keep_if_best(self, measured: Measured) -> None:
+        progress = self.progress
+        score = float(np.mean(measured.mae / self.job.spread))
+        if not math.isfinite(score):
+            self._stop(f"the validation error is {score}", self.job.split.validation[:256])
+        if progress.best is None or score < progress.best:
+            progress.best, progress.best_epoch = score, progress.epoch
+            save_weights(self.run.path, self.average.model)
 
     def _record(self, measured: Measured) -> None:
         progress, card = self.progress, self.job.card

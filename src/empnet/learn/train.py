@@ -21,7 +21,7 @@ from empnet.learn.fine_tune import adopt_architecture, start_from
 from empnet.learn.journal import Journal
 from empnet.learn.loop import Job, Trainer
 from empnet.learn.measure import measure
-from empnet.learn.model_file import load_model, read_card, save_card, save_weights
+from empnet.learn.model_file import load_model, read_card, save_card
 from empnet.learn.prepare import differences, make_card, name_targets, open_data, refuse_changed_data, split_data
 from empnet.learn.run_folder import RunFolder, free_name
 from empnet.learn.statistics import fit_statistics
@@ -186,8 +186,6 @@ def _fit(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, start
     if trainer.progress.step:
         journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
     finished = trainer.fit()
-    if trainer.progress.best is None:  # stopped before the first validation: leave weights that can be used
-        save_weights(run.path, trainer.average.model)
     if not finished:
         journal.say(f"stopped at step {trainer.progress.step}; go on with: empnet train --resume {run}")
         return TrainResult(run.path, False, {})

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from empnet.apply.predictor import Prediction as Prediction
     from empnet.apply.predictor import Predictor as Predictor
     from empnet.apply.predictor import load as load
+    from empnet.apply.train import resume as resume
+    from empnet.apply.train import train as train
     from empnet.data.errors import EmpnetError as EmpnetError
     from empnet.data.one_hot import OneHot as OneHot
     from empnet.data.read import iread as iread
     from empnet.data.read import read as read
     from empnet.data.system import System as System
     from empnet.data.write import write as write
-    from empnet.learn.train import resume as resume
-    from empnet.learn.train import train as train
     from empnet.nn.message_passing import MessagePassingLayer as MessagePassingLayer
     from empnet.nn.model import PropertyModel as PropertyModel
     from empnet.nn.pointwise import PointwiseConvolutionLayer as PointwiseConvolutionLayer
@@ -42,9 +42,9 @@ _HOME = {
     "iread": "empnet.data.read",
     "load": "empnet.apply.predictor",
     "read": "empnet.data.read",
-    "resume": "empnet.learn.train",
+    "resume": "empnet.apply.train",
     "summary": "empnet.nn.summary",
-    "train": "empnet.learn.train",
+    "train": "empnet.apply.train",
     "write": "empnet.data.write",
 }
 """Where each public name lives; it is imported when it is first asked for, so that the command line starts at once."""

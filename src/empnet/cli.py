@@ -13,8 +13,8 @@ from empnet import __version__
 
 __all__ = ["app", "main"]
 
-MISTAKE, INTERRUPTED = 2, 130
-"""Exit codes: the user can mend it; stopped by a signal. 0: all is well."""
+FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
+"""Exit codes: a check or a probe has failed; the user can mend it; stopped by a signal. 0: all is well."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,20 +23,52 @@ app = typer.Typer(
 )
 
 SETTINGS = (
-    *("property", "unit", "features", "length_unit", "cutoff", "layers", "width", "pooling", "loss", "lr", "batch"),
-    *("val", "test", "split", "seed", "epochs", "time", "patience", "fine_tune", "device", "dtype", "threads"),
+    *("property", "unit", "baseline_key", "features", "length_unit", "cutoff", "layers", "width", "pooling", "loss"),
+    *("lr", "batch", "val", "test", "train_size", "split", "seed", "epochs", "time", "patience", "fine_tune"),
+    *("device", "dtype", "threads"),
 )
 """Options of ``train`` that are settings of the run's configuration."""
-
-DATA = "Path of the data (extxyz, db, traj, npz, cif, ...), or the name of bundled data: qm7."
-Data = Annotated[str, typer.Argument(help=DATA, metavar="DATA")]
-Run = Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 
 
 def option(*names: str, help: str) -> Any:  # noqa: A002 (typer's word)
     """An option that is None unless given, so that defaults stand in one place; its help names them in brackets."""
     return typer.Option(*names, help=help.replace("[", r"\["), show_default=False)  # typer takes them for markup
+
+
+DATA = "Path of the data (extxyz, db, traj, npz, cif, ...), or the name of bundled data: qm7."
+Data = Annotated[str, typer.Argument(help=DATA, metavar="DATA")]
+Run = Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+
+Property = Annotated[list[str] | None, option("--property", help="Scalar to learn; may be repeated.")]
+Unit = Annotated[list[str] | None, option("--unit", help="Its unit in the data; for energies eV if not given.")]
+BaselineKey = Annotated[
+    list[str] | None, option("--baseline-key", help="Scalar in the data; the difference to it is learned.")
+]
+Features = Annotated[list[str] | None, option("--features", help="Per-particle array to join; may be repeated.")]
+LengthUnit = Annotated[str | None, option("--length-unit", help="Of positions in the data [angstrom].")]
+Cutoff = Annotated[float | None, option("--cutoff", help="Range of a message, angstrom [5].")]
+Layers = Annotated[int | None, option("--layers", help="Interactions [3].")]
+Width = Annotated[int | None, option("--width", help="Features of a particle in the network [64].")]
+Pooling = Annotated[str | None, option("--pooling", help="sum, mean or auto [auto].")]
+Loss = Annotated[str | None, option("--loss", help="mse, mae or huber [mse].")]
+Rate = Annotated[float | None, option("--lr", help="Highest learning rate [0.004].")]
+BatchSize = Annotated[int | None, option("--batch", help="Systems in a step [32].")]
+Validation = Annotated[float | None, option("--val", help="Validation side: share or number [0.05].")]
+Test = Annotated[float | None, option("--test", help="Test side: share or number [0.1].")]
+TrainSize = Annotated[int | None, option("--train-size", help="Systems for training [all that are left].")]
+SplitBy = Annotated[str | None, option("--split", help="random, or blocks for frames in order of time [random].")]
+Seed = Annotated[int | None, option("--seed", help="Of split, weights and order [0].")]
+Epochs = Annotated[int | None, option("--epochs", help="Passes over the data [about 15,000 steps].")]
+Time = Annotated[str | None, option("--time", help="Budget in place of epochs: 90s, 10m, 1h30m.")]
+Patience = Annotated[int | None, option("--patience", help="Stop after so many epochs without a better one.")]
+Config = Annotated[Path | None, option("--config", help="TOML file of settings; options here win.")]
+From = Annotated[Path | None, option("--from", help="Start from this run's weights (fine-tune).")]
+Device = Annotated[str | None, option("--device", help="auto, cpu or cuda [auto].")]
+Dtype = Annotated[str | None, option("--dtype", help="float32 or float64 [float32].")]
+Threads = Annotated[int | None, option("--threads", help="Processor threads [all].")]
 
 
 def _tell_version(wanted: bool) -> None:
@@ -55,61 +87,115 @@ def empnet(
 
 
 @app.command()
+def inspect(
+    data: Data,
+    property_: Annotated[
+        list[str] | None, option("--property", help="Scalar to look at; may be repeated [all that are there].")
+    ] = None,
+    unit: Unit = None,
+    length_unit: LengthUnit = None,
+    html: Annotated[Path | None, option("--html", help="Write a page with histograms to this file.")] = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Look at data before training: what is there, what is odd: empnet inspect molecules.xyz --html page.html."""
+    from empnet.apply.inspect_page import write_inspection_page
+    from empnet.apply.inspect_table import print_inspection
+    from empnet.data.files import refuse_to_replace
+    from empnet.data.inspection import inspect_data
+
+    if html is not None:
+        refuse_to_replace(html, force, option="--html")
+    found = inspect_data(
+        data,
+        properties=tuple(property_ or ()),
+        unit=tuple(unit or ()),
+        length_unit=length_unit or "angstrom",
+        quiet=quiet or as_json,
+    )
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1))
+    elif not quiet:
+        print_inspection(found)
+    if html is not None:
+        write_inspection_page(found, html)
+        if not (quiet or as_json):
+            typer.echo(f"page: {html}")
+
+
+@app.command()
 def train(
     data: Annotated[str | None, typer.Argument(help=DATA, metavar="DATA")] = None,
-    property_: Annotated[list[str] | None, option("--property", help="Scalar to learn; may be repeated.")] = None,
-    unit: Annotated[
-        list[str] | None, option("--unit", help="Its unit in the data; for energies eV if not given.")
-    ] = None,
-    features: Annotated[
-        list[str] | None, option("--features", help="Per-particle array to join; may be repeated.")
-    ] = None,
-    length_unit: Annotated[str | None, option("--length-unit", help="Of positions in the data [angstrom].")] = None,
+    property_: Property = None,
+    unit: Unit = None,
+    baseline_key: BaselineKey = None,
+    features: Features = None,
+    length_unit: LengthUnit = None,
     out: Annotated[Path | None, option("--out", help="Run folder [runs/DATA-PROPERTY].")] = None,
-    cutoff: Annotated[float | None, option("--cutoff", help="Range of a message, angstrom [5].")] = None,
-    layers: Annotated[int | None, option("--layers", help="Interactions [3].")] = None,
-    width: Annotated[int | None, option("--width", help="Features of a particle in the network [64].")] = None,
-    pooling: Annotated[str | None, option("--pooling", help="sum, mean or auto [auto].")] = None,
-    loss: Annotated[str | None, option("--loss", help="mse, mae or huber [mse].")] = None,
-    lr: Annotated[float | None, option("--lr", help="Highest learning rate [0.004].")] = None,
-    batch: Annotated[int | None, option("--batch", help="Systems in a step [32].")] = None,
-    val: Annotated[float | None, option("--val", help="Validation side: share or number [0.05].")] = None,
-    test: Annotated[float | None, option("--test", help="Test side: share or number [0.1].")] = None,
-    split: Annotated[str | None, option("--split", help="random, or blocks for frames in order of time.")] = None,
-    seed: Annotated[int | None, option("--seed", help="Of split, weights and order [0].")] = None,
-    epochs: Annotated[int | None, option("--epochs", help="Passes over the data [about 15,000 steps].")] = None,
-    time: Annotated[str | None, option("--time", help="Budget in place of epochs: 90s, 10m, 1h30m.")] = None,
-    patience: Annotated[
-        int | None, option("--patience", help="Stop after so many epochs without a better one.")
-    ] = None,
-    config: Annotated[Path | None, option("--config", help="TOML file of settings; options here win.")] = None,
+    cutoff: Cutoff = None,
+    layers: Layers = None,
+    width: Width = None,
+    pooling: Pooling = None,
+    loss: Loss = None,
+    lr: Rate = None,
+    batch: BatchSize = None,
+    val: Validation = None,
+    test: Test = None,
+    train_size: TrainSize = None,
+    split: SplitBy = None,
+    seed: Seed = None,
+    epochs: Epochs = None,
+    time: Time = None,
+    patience: Patience = None,
+    config: Config = None,
     resume: Annotated[Path | None, option("--resume", help="Go on with this run, exactly as if never stopped.")] = None,
-    from_: Annotated[Path | None, option("--from", help="Start from this run's weights (fine-tune).")] = None,
-    device: Annotated[str | None, option("--device", help="auto, cpu or cuda.")] = None,
-    dtype: Annotated[str | None, option("--dtype", help="float32 or float64.")] = None,
-    threads: Annotated[int | None, option("--threads", help="Processor threads [all].")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run folder that is there.")] = False,
+    from_: From = None,
+    overfit: Annotated[
+        int | None, option("--overfit", help="Capacity probe: learn so many systems by heart, or say why not.")
+    ] = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    threads: Threads = None,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Learn a property: empnet train molecules.xyz --property energy."""
-    from empnet.learn.config import read_config
-    from empnet.learn.train import resume as go_on
-    from empnet.learn.train import train as learn
-
-    given = {**locals(), "property": property_, "fine_tune": None if from_ is None else str(from_)}
-    options = {name: given[name] for name in SETTINGS if given[name] is not None}
-    settings = {**({} if config is None else read_config(config)), **options}
+    settings = _settings(locals())
     data = settings.pop("data", None) if data is None else data
     if resume is not None:
+        from empnet.apply.train import resume as go_on
+
         finished = go_on(resume, data, quiet=quiet, **settings).finished
-    elif data is None:
-        raise typer.BadParameter("missing: a path, or the name of bundled data such as qm7", param_hint="DATA")
+    elif overfit is not None:
+        from empnet.learn.overfit import overfit as probe
+
+        found = probe(_named(data), settings.pop("property", None), systems=overfit, quiet=quiet, **settings)
+        raise typer.Exit(0 if found.reached else FAILED)
     else:
-        property_given = settings.pop("property", None)
-        settings.pop("data", None)
-        finished = learn(data, property_given, out=out, force=force, quiet=quiet, **settings).finished
+        from empnet.apply.train import train as learn
+
+        named = _named(data)
+        finished = learn(named, settings.pop("property", None), out=out, force=force, quiet=quiet, **settings).finished
     if not finished:
         raise typer.Exit(INTERRUPTED)
+
+
+def _settings(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run: those of the file that --config names, and over them the options that were given."""
+    from empnet.learn.config import read_config
+
+    from_ = given.get("from_")
+    given = {**given, "property": given["property_"], "fine_tune": None if from_ is None else str(from_)}
+    options = {name: given[name] for name in SETTINGS if given.get(name) is not None}
+    config = given["config"]
+    return {**({} if config is None else read_config(config)), **options}
+
+
+def _named(data: str | None) -> str:
+    if data is None:
+        raise typer.BadParameter("missing: a path, or the name of bundled data such as qm7", param_hint="DATA")
+    return data
 
 
 @app.command()
@@ -117,7 +203,7 @@ def predict(
     run: Run,
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="File to write: .extxyz (or any other format), or .csv.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Predict each frame of a file: empnet predict RUN molecules.xyz --out predicted.extxyz."""
@@ -135,7 +221,7 @@ def evaluate(
     data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
     unit: Annotated[str | None, option("--unit", help="Unit of the property in DATA, if not the run's.")] = None,
     plot: Annotated[Path | None, option("--plot", help="Where the parity plot goes [RUN/parity-PROPERTY.png].")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")] = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Measure errors against data that have the property: empnet evaluate RUN molecules.xyz."""
@@ -156,6 +242,85 @@ def evaluate(
         typer.echo(f"run: {run}")
     if as_json:
         typer.echo(json.dumps([evaluation.to_json() for evaluation in evaluations], indent=1))
+
+
+@app.command()
+def check(
+    run: Run,
+    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Audit a model: symmetries, smoothness, what its training never had. Exit code 1 if a check fails."""
+    from empnet.apply.audit import audit
+    from empnet.apply.audit_table import print_audit
+    from empnet.apply.predictor import load
+
+    found = audit(load(run), data, quiet=quiet or as_json)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1))
+    elif not quiet:
+        print_audit(found)
+    raise typer.Exit(0 if found.passed else FAILED)
+
+
+@app.command()
+def report(run: Run, quiet: Quiet = False) -> None:
+    """Write a run's report.html again, from what lies in the run folder and its data."""
+    from empnet.apply.report import write_report
+
+    path = write_report(run, quiet=quiet)
+    if not quiet:
+        typer.echo(f"report: {path}")
+
+
+@app.command("learn-curve")
+def learn_curve(
+    data: Data,
+    sizes: Annotated[str, typer.Option("--sizes", help="Training sizes: 100,300,1000,3000.")],
+    property_: Property = None,
+    unit: Unit = None,
+    baseline_key: BaselineKey = None,
+    features: Features = None,
+    length_unit: LengthUnit = None,
+    out: Annotated[Path | None, option("--out", help="Folder of the curve [runs/DATA-PROPERTY-curve].")] = None,
+    cutoff: Cutoff = None,
+    layers: Layers = None,
+    width: Width = None,
+    pooling: Pooling = None,
+    loss: Loss = None,
+    lr: Rate = None,
+    batch: BatchSize = None,
+    val: Validation = None,
+    test: Test = None,
+    split: SplitBy = None,
+    seed: Seed = None,
+    epochs: Epochs = None,
+    time: Time = None,
+    patience: Patience = None,
+    config: Config = None,
+    from_: From = None,
+    device: Device = None,
+    dtype: Dtype = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Error against training size, and how much more data would halve it. The same command goes on if stopped."""
+    from empnet.apply.learning_curve import learning_curve
+
+    settings = _settings(locals())
+    settings.pop("data", None)
+    try:
+        numbers = [int(size) for size in sizes.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"'{sizes}' is not like 100,300,1000", param_hint="--sizes") from None
+    property_given = settings.pop("property", None)
+    curves = learning_curve(data, property_given, sizes=numbers, out=out, quiet=quiet or as_json, **settings)
+    if as_json and curves:
+        typer.echo(json.dumps([curve.to_json() for curve in curves], indent=1))
+    if not curves:
+        raise typer.Exit(INTERRUPTED)
 
 
 def main() -> None:

@@ -11,8 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from empnet.apply.predictor import Predictor
-from empnet.data.errors import EmpnetError
-from empnet.data.files import replacing
+from empnet.data.files import refuse_to_replace, replacing
 from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
@@ -43,10 +42,7 @@ def predict_file(
         EmpnetError: If the data cannot be read or predicted; then no file is written.
     """
     out = Path(out)
-    if out.exists() and not force:
-        raise EmpnetError("is there already", where=out, remedy="choose another --out, or --force to replace it")
-    if not out.parent.is_dir():
-        raise EmpnetError("its folder does not exist", where=out, remedy="make the folder first")
+    refuse_to_replace(out, force)
     systems = iread(data, length_unit=predictor.card.length_unit)
     pieces = predictor.stream(track(systems, f"predicting {data}", quiet=quiet))
     counter = _Counter()

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["replacing", "write_text"]
+from empnet.data.errors import EmpnetError
+
+__all__ = ["refuse_to_replace", "replacing", "write_text"]
 
 
 @contextmanager
@@ -38,6 +40,23 @@ def _umask() -> int:
     mask = os.umask(0)  # can only be read by setting it
     os.umask(mask)
     return mask
+
+
+def refuse_to_replace(path: Path, force: bool, option: str = "--out") -> None:
+    """Raise if a file is there that was not said to be replaced, or its folder is not.
+
+    Arguments:
+        path: Where a file is to be written.
+        force: It may be replaced.
+        option: The option that named it, for the message.
+
+    Raises:
+        EmpnetError: If it is there, or there is no such folder.
+    """
+    if path.exists() and not force:
+        raise EmpnetError("is there already", where=path, remedy=f"choose another {option}, or --force to replace it")
+    if not path.parent.is_dir():
+        raise EmpnetError("its folder does not exist", where=path, remedy="make the folder first")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,32 @@ class Split:
     def to_json(self) -> dict[str, list[int]]:
         """Plain lists by side, for ``split.json``."""
         return {side: getattr(self, side).tolist() for side in ("train", "validation", "test")}
+
+    def with_train_size(self, size: int, seed: int, file: str = "") -> Split:
+        """The same validation and test sides with fewer systems for training.
+
+        Smaller sides of one seed lie within larger ones, so that learning curves compare like with like.
+
+        Arguments:
+            size: Number of systems for training.
+            seed: Seed of the draw.
+            file: The data as the user named them, for messages.
+
+        Raises:
+            EmpnetError: If there are fewer systems than that.
+
+        Example:
+            >>> split = Split(np.arange(8), np.array([8]), np.array([9]))
+            >>> few, more = split.with_train_size(2, seed=0), split.with_train_size(4, seed=0)
+            >>> bool(np.isin(few.train, more.train).all())
+            True
+        """
+        if not 1 <= size <= len(self.train):
+            raise EmpnetError(
+                f"--train-size {size}", where=file, wanted=f"at most {len(self.train)}, which the other sides leave"
+            )
+        drawn = np.random.default_rng([seed, 1]).permutation(self.train)[:size]
+        return replace(self, train=np.sort(drawn))
 
     @classmethod
     def from_json(cls, record: dict[str, list[int]]) -> Split:

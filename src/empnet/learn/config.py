@@ -74,6 +74,7 @@ class TrainConfig(BaseModel):
     batch: PositiveInt = Field(default=32, description="systems in a step")
     val: float = Field(default=0.05, ge=0, description="validation side: share (below 1) or number of systems")
     test: float = Field(default=0.1, ge=0, description="test side: share (below 1) or number of systems")
+    train_size: PositiveInt | None = Field(default=None, description="systems for training; all that are left if None")
     split: SplitKind = Field(default="random", description="random, or blocks for frames in order of time")
     seed: int = Field(default=0, ge=0, description="of the split, the initial weights and the order of systems")
     epochs: PositiveInt | None = Field(default=None, description="passes over the training side")

@@ -15,7 +15,7 @@ from empnet.data.cache import Recipe, open_dataset
 from empnet.data.composition import Pooling, choose_pooling
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
-from empnet.data.one_hot import OneHot
+from empnet.data.one_hot import OneHot, symbol
 from empnet.data.split import Split, split_systems
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
@@ -88,9 +88,10 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
 def split_data(dataset: Dataset, config: TrainConfig) -> Split:
     """The sides of the data, exact duplicates together."""
     groups = dataset.arrays["groups"]
-    return split_systems(
+    split = split_systems(
         groups, validation=config.val, test=config.test, kind=config.split, seed=config.seed, file=config.data
     )
+    return split if config.train_size is None else split.with_train_size(config.train_size, config.seed, config.data)
 
 
 def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> ModelCard:
@@ -106,6 +107,10 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         EmpnetError: If the data do not tell whether a property adds up over particles.
     """
     species = tuple(dataset.species)
+    counts = dataset.composition(OneHot(species))[split.train].sum(axis=0)
+    untrained = [symbol(kind) for kind, count in zip(species, counts, strict=True) if count == 0]
+    if untrained:
+        journal.say(f"no system for training has {', '.join(untrained)}: predictions for these species mean nothing")
     return ModelCard(
         architecture=Architecture(
             n_species=len(species),

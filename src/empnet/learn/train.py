@@ -28,7 +28,7 @@ from empnet.learn.statistics import fit_statistics
 from empnet.nn.model import PropertyModel
 from empnet.nn.summary import summary
 
-__all__ = ["TrainResult", "resume", "train"]
+__all__ = ["TrainResult", "resume", "run_name", "train"]
 
 IN_MEMORY = "systems in memory"
 
@@ -83,7 +83,7 @@ def train(
     values = {"data": IN_MEMORY if in_memory else str(data), "property": property, **settings}
     config = TrainConfig.make({key: value for key, value in values.items() if value is not None})
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
-    run = RunFolder(out or _free_name(config))
+    run = RunFolder(out or free_name(run_name(config)))
     run.refuse_existing(force)
     _set_threads(config.threads)
     config = name_targets(config, journal)
@@ -125,9 +125,18 @@ def _name(data: str | Path | Sequence[System]) -> str:
     return str(data) if isinstance(data, str | Path) else IN_MEMORY
 
 
-def _free_name(config: TrainConfig) -> Path:
+def run_name(config: TrainConfig) -> str:
+    """What a run is called after its data and properties.
+
+    Arguments:
+        config: The configuration.
+
+    Example:
+        >>> run_name(TrainConfig(data="data/water.xyz", property="energy"))
+        'water-energy'
+    """
     stem = Path(config.data).name.split(".")[0].replace(" ", "-") or "run"
-    return free_name("-".join([stem, *config.property]))
+    return "-".join([stem, *config.property])
 
 
 def _set_threads(threads: int | None) -> None:

@@ -1,0 +1,243 @@
+"""The learning curve: how the error falls as training data grow, and how many more would halve it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from empnet.apply.curve_figure import curve_figure
+from empnet.apply.evaluate import evaluate
+from empnet.apply.metrics import Metric
+from empnet.apply.predictor import load
+from empnet.apply.train import resume, train
+from empnet.data.errors import EmpnetError
+from empnet.data.files import write_text
+from empnet.learn.config import TrainConfig
+from empnet.learn.fine_tune import adopt_architecture
+from empnet.learn.journal import Journal
+from empnet.learn.prepare import differences, name_targets, open_data, split_data
+from empnet.learn.run_folder import RunFolder
+from empnet.learn.train import run_name
+
+__all__ = ["LearningCurve", "Point", "learning_curve"]
+
+FLAT = -0.05
+"""A slope above this means that more data of this kind do not help: half the error would need a million times more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The error of one training size.
+
+    Arguments:
+        size: Number of systems for training.
+        mae: Mean absolute error on the test side, with its 95 % interval.
+    """
+
+    size: int
+    mae: Metric
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    r"""Error against training size for one property, with the power law through it.
+
+    .. math:: \mathrm{MAE}(n) \approx a \, n^{\alpha}
+
+    References:
+        Learning curves: asymptotic values and rate of convergence, Cortes et al., 1993.
+
+    Arguments:
+        name: The property.
+        unit: Its unit.
+        points: The measured errors, by size.
+        baseline: Error of the composition baseline (of the largest size).
+
+    Example:
+        >>> points = [Point(n, Metric(100 / n**0.5, 0.0, 0.0)) for n in (100, 400, 1600)]
+        >>> curve = LearningCurve("energy", "eV", tuple(points), 50.0)
+        >>> round(curve.slope, 6), round(curve.half_error_factor, 6)
+        (-0.5, 4.0)
+    """
+
+    name: str
+    unit: str
+    points: tuple[Point, ...]
+    baseline: float
+
+    @property
+    def _line(self) -> tuple[float, float]:
+        sizes, errors = zip(*((point.size, max(point.mae.value, 1e-300)) for point in self.points), strict=True)
+        slope, log_a = np.polyfit(np.log(sizes), np.log(errors), 1)
+        return float(slope), float(log_a)
+
+    @property
+    def slope(self) -> float:
+        """alpha: least squares on a double logarithmic scale."""
+        return self._line[0]
+
+    @property
+    def slope_error(self) -> float | None:
+        """Standard error of alpha; None with two points, which always lie on a line."""
+        n = len(self.points)
+        if n < 3:
+            return None
+        x = np.log([point.size for point in self.points])
+        left = np.log([point.mae.value for point in self.points]) - np.log([self.fitted(p.size) for p in self.points])
+        return float(np.sqrt(np.square(left).sum() / (n - 2) / np.square(x - x.mean()).sum()))
+
+    @property
+    def half_error_factor(self) -> float:
+        """How many times as many systems halve the error; infinite if more do not help."""
+        return 2.0 ** (-1.0 / self.slope) if self.slope < FLAT else np.inf
+
+    def fitted(self, size: int | float) -> float:
+        """The power law's error at a training size.
+
+        Arguments:
+            size: Number of systems.
+        """
+        slope, log_a = self._line
+        return float(np.exp(log_a + slope * np.log(size)))
+
+    def told(self) -> str:
+        """The curve in words."""
+        largest = self.points[-1]
+        error = "" if self.slope_error is None else f" (standard error {self.slope_error:.2f})"
+        line = f"{self.name}: the error falls as n^{self.slope:.2f}{error}"
+        if not np.isfinite(self.half_error_factor):
+            return f"{line}: more data of this kind hardly help"
+        factor, wanted = self.half_error_factor, self.half_error_factor * largest.size
+        return (
+            f"{line}; half of {largest.mae.value:.3g} {self.unit} would take {factor:.1f} times as many systems, "
+            f"about {wanted:,.0f}, if the line goes on"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``curve.json`` and ``--json``."""
+        factor = self.half_error_factor
+        return {
+            "property": self.name,
+            "unit": self.unit,
+            "points": [asdict(point) for point in self.points],
+            "baseline_mae": self.baseline,
+            "slope": self.slope,
+            "slope_error": self.slope_error,
+            "half_error_factor": factor if np.isfinite(factor) else None,
+        }
+
+
+def learning_curve(
+    data: str | Path,
+    property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
+    *,
+    sizes: Sequence[int],
+    out: str | Path | None = None,
+    quiet: bool = False,
+    **settings: Any,
+) -> list[LearningCurve]:
+    """Train on more and more of the data, with one validation and one test side for all, and measure the errors.
+
+    What is there already in ``out`` is not done again: the same call goes on where it was stopped, and more sizes can
+    be added later.
+
+    Arguments:
+        data: Path of a file, or the name of bundled data.
+        property: The scalar to be learned, or several.
+        sizes: Training sizes, two or more.
+        out: The folder for the curve, with one run folder a size; default: runs/DATA-PROPERTY-curve.
+        quiet: Print nothing.
+        **settings: Any setting of :class:`~empnet.learn.config.TrainConfig`, the same for each size.
+
+    Returns:
+        A curve for each property; none if training was stopped before its end.
+
+    Raises:
+        EmpnetError: If there are fewer than two sizes, or ``out`` holds a curve of other settings.
+    """
+    journal = Journal(quiet)
+    ordered = sorted(set(sizes))
+    if len(ordered) < 2 or ordered[0] < 1:
+        raise EmpnetError(f"sizes {list(sizes)}", where="--sizes", wanted="two or more, such as 100,300,1000")
+    config = _checked({"data": str(data), "property": property, **settings}, largest=ordered[-1], quiet=quiet)
+    folder = Path(out) if out is not None else Path("runs") / f"{run_name(config)}-curve"
+    _refuse_other(folder, config)
+    for size in ordered:
+        journal.say(f"training on {size} systems")
+        if not _train(folder / f"n-{size}", data, property, size, settings):
+            journal.say(f"stopped; the same command goes on with {folder}")
+            return []
+    curves = _measure(folder, ordered)
+    _write(folder, curves)
+    for curve in curves:
+        journal.say(curve.told())
+    journal.say(f"curve: {folder}")
+    return curves
+
+
+def _checked(values: dict[str, Any], *, largest: int, quiet: bool) -> TrainConfig:
+    """The configuration of the largest size, once it is sure that the data are enough for it."""
+    given = {key: value for key, value in values.items() if value is not None}
+    config = adopt_architecture(TrainConfig.make({**given, "train_size": largest}), given=set(given))
+    if config.test == 0:
+        raise EmpnetError("there is no test side", where="--test", wanted="a side on which all sizes are measured")
+    config = name_targets(config, Journal(quiet))
+    split_data(open_data(config.data, config, quiet), config)
+    return config
+
+
+def _refuse_other(folder: Path, config: TrainConfig) -> None:
+    """Raise if the folder is something else, or a curve with other settings."""
+    runs = sorted(folder.glob("n-*"))
+    if folder.exists() and not runs and any(folder.iterdir()):
+        raise EmpnetError("is there already and holds no learning curve", where=folder, remedy="choose another --out")
+    for run in runs:
+        saved, now = (each.model_dump(exclude={"train_size"}) for each in (RunFolder(run).read_config(), config))
+        changed = differences(saved, now)
+        if changed:
+            raise EmpnetError(
+                f"holds a curve of other settings: {'; '.join(changed)}", where=folder, remedy="choose another --out"
+            )
+
+
+def _train(run: Path, data: str | Path, property_: Any, size: int, settings: dict[str, Any]) -> bool:
+    """Train one size, go on with it, or leave it if it is finished. Returns whether it is."""
+    if (run / "results.json").exists():
+        return True
+    if run.exists():
+        return resume(run, quiet=True).finished
+    return train(data, property_, out=run, quiet=True, train_size=size, **settings).finished
+
+
+def _measure(folder: Path, sizes: Sequence[int]) -> list[LearningCurve]:
+    found = [evaluate(load(folder / f"n-{size}"), quiet=True) for size in sizes]
+    return [
+        LearningCurve(
+            name=last.name,
+            unit=last.unit,
+            points=tuple(Point(size, row[k].metrics["mae"]) for size, row in zip(sizes, found, strict=True)),
+            baseline=last.baseline["mae"].value,
+        )
+        for k, last in enumerate(found[-1])
+    ]
+
+
+def _write(folder: Path, curves: Sequence[LearningCurve]) -> None:
+    """The curves as numbers, ``curve.json`` and ``curve.csv``, and as pictures."""
+    write_text(folder / "curve.json", json.dumps([curve.to_json() for curve in curves], indent=1) + "\n")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["property", "systems", "mae", "low", "high", "unit"])
+    for curve in curves:
+        curve_figure(curve, folder / f"curve-{curve.name}.png")
+        for point in curve.points:
+            mae = point.mae
+            writer.writerow([curve.name, point.size, repr(mae.value), repr(mae.low), repr(mae.high), curve.unit])
+    write_text(folder / "curve.csv", text.getvalue())

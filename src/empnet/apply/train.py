@@ -1,0 +1,71 @@
+"""Training as people want it: the run, and a report of it to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from empnet.apply.report import write_report
+from empnet.data.system import System
+from empnet.learn.train import TrainResult
+from empnet.learn.train import resume as resume_only
+from empnet.learn.train import train as train_only
+
+__all__ = ["resume", "train"]
+
+
+def train(
+    data: str | Path | Sequence[System],
+    property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
+    *,
+    out: str | Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **settings: Any,
+) -> TrainResult:
+    """Learn scalar properties of whole systems, and write a report into the run folder.
+
+    Arguments:
+        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems.
+        property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
+        out: The run folder; default: a free name in ``runs``.
+        force: Replace a run folder that is there.
+        quiet: Print nothing.
+        **settings: Any setting of :class:`~empnet.learn.config.TrainConfig`, such as ``time="10m"``.
+
+    Raises:
+        EmpnetError: If the data or a setting cannot be meant; then nothing is written.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+        >>> result = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True)
+        >>> sorted(result.results), (result.run / "report.html").exists()
+        (['test', 'validation'], True)
+    """
+    return _reported(train_only(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
+
+
+def resume(
+    run: str | Path, data: str | Path | Sequence[System] | None = None, *, quiet: bool = False, **settings: Any
+) -> TrainResult:
+    """Go on with a run that was stopped, exactly as if it had not been, and write its report.
+
+    Arguments:
+        run: The run folder.
+        data: The data again; needed only if they were systems in memory.
+        quiet: Print nothing.
+        **settings: Settings that must be as they were.
+
+    Raises:
+        EmpnetError: If a setting or the data have changed.
+    """
+    return _reported(resume_only(run, data, quiet=quiet, **settings), quiet)
+
+
+def _reported(result: TrainResult, quiet: bool) -> TrainResult:
+    """The same result, once the report is written; a run that was stopped gets its report when it is finished."""
+    if result.finished:
+        write_report(result.run, quiet=quiet)
+    return result

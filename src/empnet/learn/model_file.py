@@ -14,6 +14,7 @@ import torch
 from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing, write_text
 from empnet.data.one_hot import OneHot
+from empnet.data.seen import Seen
 from empnet.nn.model import Architecture, PropertyModel
 
 __all__ = ["FORMAT_VERSION", "ModelCard", "load_model", "read_card", "save_card", "save_weights"]
@@ -40,6 +41,7 @@ class ModelCard:
         data: Path, SHA-256 and number of systems of its training data.
         versions: Versions of this package and of those that its results depend on.
         threads: Processor threads in training.
+        seen: What the training side had: species, sizes, distances; None in files that do not tell.
     """
 
     architecture: Architecture
@@ -53,6 +55,7 @@ class ModelCard:
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     threads: int = 1
+    seen: Seen | None = None
 
     @property
     def encoder(self) -> OneHot:
@@ -73,7 +76,9 @@ class ModelCard:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values with the format's version."""
-        return {"format_version": FORMAT_VERSION, **asdict(self), "architecture": self.architecture.to_json()}
+        seen = None if self.seen is None else self.seen.to_json()
+        architecture = self.architecture.to_json()
+        return {"format_version": FORMAT_VERSION, **asdict(self), "architecture": architecture, "seen": seen}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> ModelCard:
@@ -82,6 +87,8 @@ class ModelCard:
             key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
         }
         del values["format_version"]
+        if values.get("seen") is not None:
+            values["seen"] = Seen.from_json(record["seen"])
         return cls(**{**values, "architecture": Architecture.from_json(record["architecture"])})
 
     def build(self) -> PropertyModel:

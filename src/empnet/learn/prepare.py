@@ -16,6 +16,7 @@ from empnet.data.composition import Pooling, choose_pooling
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.one_hot import OneHot, symbol
+from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
@@ -130,6 +131,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         data={"file": dataset.file, "sha256": dataset.data_hash, "systems": len(dataset)},
         versions=_versions(),
         threads=torch.get_num_threads(),
+        seen=Seen.of(dataset, split.train),
     )
 
 

@@ -1,0 +1,181 @@
+"""What the training data had: species, distances and sizes, so that others can be held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from empnet.data.dataset import Dataset
+
+__all__ = ["BIN", "Seen"]
+
+BIN = 0.05
+"""Width of the bins of distances, angstrom: a bond's vibration spans a few of them."""
+
+BLOCK = 1_000_000
+"""Pairs that are looked at in one go, which bounds memory."""
+
+BINS = 1 << 32
+"""Room for bins in the code of a pair of species and a bin."""
+
+Kind = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The species, sizes and distances that occur in some systems.
+
+    Arguments:
+        species: The species, ascending.
+        sizes: Smallest and largest number of particles of a system.
+        shortest: Shortest distance of all pairs in angstrom; infinite if there are none within the cutoff.
+        ranges: For each pair of species (a <= b) with particles within the cutoff the distances that occur, as
+            ranges (from, to) in angstrom whose ends are multiples of :data:`BIN`.
+
+    Example:
+        >>> from empnet.data.system import System
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [8, 1]) for d in (0.96, 0.98, 1.02, 1.57)]
+        >>> seen = Seen.of(Dataset.from_systems(pairs, cutoff=5.0))
+        >>> seen.ranges, seen.shortest
+        ({(1, 8): ((0.95, 1.05), (1.55, 1.6))}, 0.96)
+    """
+
+    species: tuple[int, ...]
+    sizes: tuple[int, int]
+    shortest: float
+    ranges: dict[Kind, tuple[tuple[float, float], ...]]
+
+    @classmethod
+    def of(cls, dataset: Dataset, indices: Int64[np.ndarray, " n"] | None = None) -> Seen:
+        """What some systems of a data set have.
+
+        Arguments:
+            dataset: The data set; distances go up to the cutoff of its neighbour lists.
+            indices: The systems, shape (n,), at least one; None: all of them.
+        """
+        chosen = np.zeros(len(dataset), dtype=bool)
+        chosen[slice(None) if indices is None else indices] = True
+        names = np.array(dataset.species)
+        codes, shortest = [np.zeros(0, dtype=np.int64)], np.inf
+        for _, kinds, d in _pairs(dataset, chosen, names, one_way=True):
+            shortest = min(shortest, float(d.min(initial=np.inf)))
+            n_bins = int(d.max(initial=0) / BIN) + 1
+            occupied = np.flatnonzero(np.bincount(kinds * n_bins + (d / BIN).astype(np.int64)))  # faster than unique
+            codes.append(occupied // n_bins * BINS + occupied % n_bins)
+        sizes = dataset.sizes[chosen]
+        species = np.unique(dataset.arrays["species"][np.repeat(chosen, dataset.sizes)])
+        ranges = _ranges_of(np.unique(np.concatenate(codes)), names)
+        return cls(tuple(species.tolist()), (int(sizes.min()), int(sizes.max())), shortest, ranges)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a pair of species is written "1,8"."""
+        return {
+            "species": list(self.species),
+            "sizes": list(self.sizes),
+            "shortest": self.shortest if np.isfinite(self.shortest) else None,
+            "ranges": {f"{a},{b}": [list(ends) for ends in ranges] for (a, b), ranges in self.ranges.items()},
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Seen:
+        """The record that :meth:`to_json` wrote."""
+        smallest, largest = record["sizes"]
+        ranges = {}
+        for names, ends in dict(record["ranges"]).items():
+            a, b = map(int, names.split(","))
+            ranges[a, b] = tuple((float(first), float(last)) for first, last in ends)
+        shortest = np.inf if record["shortest"] is None else float(record["shortest"])
+        return cls(tuple(record["species"]), (smallest, largest), shortest, ranges)
+
+    def distance_to(self, kind: Kind, d: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """How far distances are from the nearest one that the same pair of species has here.
+
+        Arguments:
+            kind: The two species, in any order.
+            d: Distances in angstrom, shape (n,).
+
+        Returns:
+            Angstrom, shape (n,); 0 within a range, infinite if the pair of species has none.
+
+        Example:
+            >>> seen = Seen((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
+            >>> seen.distance_to((8, 1), np.array([1.0, 1.25, 2.6])).round(6)
+            array([0. , 0.2, 1. ])
+        """
+        ranges = self.ranges.get((min(kind), max(kind)), ())
+        if not ranges:
+            return np.full(len(d), np.inf)
+        first, last = np.array(ranges).T
+        below = np.searchsorted(first, d, side="right") - 1  # the range that begins below, -1 if none does
+        after = np.where(below >= 0, np.maximum(0, d - last[below]), np.inf)
+        before = np.where(below + 1 < len(first), first[np.minimum(below + 1, len(first) - 1)] - d, np.inf)
+        return np.minimum(after, before)
+
+    def unseen(
+        self, dataset: Dataset
+    ) -> Iterator[tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"], np.ndarray]]:
+        """Each pair of other data, with its distance and how far that is from all that occur here.
+
+        Arguments:
+            dataset: The other data.
+
+        Returns:
+            Piece by piece: the receiving particle of each pair (counted through the data set), the distances, and
+            :meth:`distance_to` of them, both in angstrom. Of the two directions of a pair both are there.
+        """
+        names = np.array(dataset.species)
+        for receivers, kinds, d in _pairs(dataset, np.ones(len(dataset), dtype=bool), names):
+            away = np.empty(len(d))
+            for code in np.unique(kinds):
+                same = kinds == code
+                away[same] = self.distance_to(_kind(int(code), names), d[same])
+            yield receivers, d, away
+
+
+def _kind(code: int, names: np.ndarray) -> Kind:
+    return int(names[code // len(names)]), int(names[code % len(names)])
+
+
+def _ranges_of(codes: np.ndarray, names: np.ndarray) -> dict[Kind, tuple[tuple[float, float], ...]]:
+    """Neighbouring bins joined to ranges, from the sorted codes of occupied bins."""
+    ends = np.flatnonzero(np.diff(codes) != 1)  # a gap, or another pair of species
+    first = codes[np.concatenate([[0], ends + 1])] if len(codes) else codes
+    last = codes[np.concatenate([ends, [len(codes) - 1]])] if len(codes) else codes
+    ranges: dict[Kind, list[tuple[float, float]]] = {}
+    for begin, end in zip(first.tolist(), last.tolist(), strict=True):
+        low, high = (round(edge * BIN, 6) for edge in (begin % BINS, end % BINS + 1))
+        ranges.setdefault(_kind(begin // BINS, names), []).append((low, high))
+    return {kind: tuple(those) for kind, those in ranges.items()}
+
+
+def _pairs(
+    dataset: Dataset, chosen: np.ndarray, names: np.ndarray, one_way: bool = False
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Receiver, code of the two species and distance of each pair of the chosen systems, block by block."""
+    arrays = dataset.arrays
+    place = np.searchsorted(names, arrays["species"])
+    last_pair, last_particle = np.cumsum(arrays["n_pairs"]), np.cumsum(arrays["n_particles"])
+    system = 0
+    while system < len(dataset):
+        pairs_before = int(last_pair[system - 1]) if system else 0
+        end = max(system + 1, int(np.searchsorted(last_pair, pairs_before + BLOCK, side="right")))
+        n_pairs = arrays["n_pairs"][system:end]
+        rows = slice(pairs_before, int(last_pair[end - 1]))
+        keep = np.repeat(chosen[system:end], n_pairs)
+        if one_way:
+            keep &= arrays["receivers"][rows] <= arrays["senders"][rows]
+        system_of = np.repeat(np.arange(system, end), n_pairs)[keep]
+        offset = (last_particle - arrays["n_particles"])[system_of]
+        receivers = arrays["receivers"][rows][keep] + offset
+        senders = arrays["senders"][rows][keep] + offset
+        vectors = arrays["positions"][senders] - arrays["positions"][receivers]
+        shifts = arrays["shifts"][rows][keep]
+        if shifts.any():
+            vectors += np.einsum("pi,pij->pj", shifts.astype(np.float64), arrays["cells"][system_of])
+        a, b = place[receivers], place[senders]
+        yield receivers, np.minimum(a, b) * len(names) + np.maximum(a, b), np.sqrt(np.square(vectors).sum(axis=1))
+        system = end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,7 +24,7 @@ p, li { max-width: 46rem; overflow-wrap: anywhere; }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: 1rem 0; font-size: .9rem; }
 a { color: var(--link); }
 figure { margin: 1rem 0; } figure svg { width: 100%; height: auto; max-height: 34rem; display: block; }
-figcaption { color: var(--faint); font-size: .85rem; max-width: 46rem; }
+figcaption { color: var(--faint); font-size: .85rem; max-width: 46rem; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -55,10 +56,10 @@ class Section:
         """What a link names to lead here.
 
         Example:
-            >>> Section("Learning curves", "").anchor
-            'learning-curves'
+            >>> Section("Learning curves", "").anchor, Section('Errors of "E"', "").anchor
+            ('learning-curves', 'errors-of-e')
         """
-        return "-".join(self.title.lower().split())
+        return "-".join(re.findall(r"\w+", self.title.lower()))
 
 
 def page(title: str, lead: str, sections: Sequence[Section], *, script: str = "") -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from empnet.apply.evaluate import Evaluation
 from empnet.data.files import replacing
@@ -82,7 +84,9 @@ def draw_error_distribution(axes: Axes, evaluation: Evaluation, colour: str = CO
     """
     error = evaluation.predicted - evaluation.targets
     reach = max(float(np.quantile(np.abs(error), 0.99)), 1e-12)
-    axes.hist(np.clip(error, -reach, reach), bins=61, color=colour, alpha=0.8)
+    bins = min(61, 2 * math.isqrt(len(error)) + 1)  # odd: an error of zero lies within a bin
+    axes.hist(np.clip(error, -reach, reach), bins=bins, color=colour, alpha=0.8)
+    axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.axvline(0.0, color="0.6", linewidth=1.0)
     axes.set(xlabel=f"error: predicted - true [{evaluation.unit}]", ylabel="systems")
     return int((np.abs(error) > reach).sum())

@@ -1,0 +1,123 @@
+// Turns the still pictures of systems into ones that move, where the browser can.
+(() => {
+  "use strict";
+  const MOST_AT_ONCE = 8; // browsers lose the oldest of about 16 contexts
+  const TURN = 0.35; // degrees in 25 ms
+  const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const live = new Map();
+
+  function able() {
+    const context = document.createElement("canvas").getContext("webgl2");
+    if (!context) return false;
+    context.getExtension("WEBGL_lose_context")?.loseContext();
+    return true;
+  }
+
+  function fill(viewer, scene) {
+    const bonds = scene.kinds.map(() => []);
+    for (const [i, j] of scene.bonds) {
+      bonds[i].push(j);
+      bonds[j].push(i);
+    }
+    viewer.addModel().addAtoms(
+      scene.positions.map(([x, y, z], i) => ({
+        x, y, z, serial: i, index: i, elem: "X", resi: scene.kinds[i], hetflag: true,
+        bonds: bonds[i], bondOrder: bonds[i].map(() => 1),
+      })),
+    );
+    const stick = Math.min(...scene.looks.map(([, , radius]) => radius)) * 0.45;
+    scene.looks.forEach(([, color, radius], kind) => {
+      const style = { sphere: { radius, color } };
+      if (scene.bonds.length) style.stick = { radius: stick, color };
+      viewer.setStyle({ resi: kind }, style);
+    });
+    const ends = scene.cell.flat();
+    const reach = Math.max(0, ...ends.map((end) => Math.hypot(...end)));
+    for (const [start, end] of scene.cell) {
+      const [from, to] = [start, end].map(([x, y, z]) => ({ x, y, z }));
+      viewer.addCylinder({ start: from, end: to, radius: reach * 0.004, color: "#8792a0", fromCap: 1, toCap: 1 });
+    }
+  }
+
+  function start(stage) {
+    if (live.has(stage)) return;
+    if (live.size >= MOST_AT_ONCE) stop(live.keys().next().value);
+    const place = document.createElement("div");
+    place.className = "live3d";
+    stage.append(place);
+    const viewer = $3Dmol.createViewer(place, { backgroundAlpha: 0, nomouse: true, disableFog: true });
+    if (!viewer) return place.remove();
+    fill(viewer, SCENES[Number(stage.dataset.scene)]);
+    viewer.zoomTo();
+    viewer.zoom(1.3); // the library leaves more air than a small picture has
+    viewer.render();
+    stage.classList.add("live");
+    live.set(stage, { viewer, place });
+    rest(stage, false);
+  }
+
+  function stop(stage) {
+    const { viewer, place } = live.get(stage);
+    live.delete(stage);
+    viewer.spin(false);
+    place.remove();
+    stage.classList.remove("live");
+    place.querySelector("canvas")?.getContext("webgl2")?.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+
+  function rest(stage, wanted) {
+    const viewer = live.get(stage)?.viewer;
+    if (!viewer) return;
+    viewer.spin(false);
+    const held = stage.matches(":hover, :focus-within") || stage.dataset.away === "1";
+    if (!wanted && !held && !calm.matches) viewer.spin("vy", TURN);
+  }
+
+  const KEYS = {
+    ArrowLeft: (viewer) => viewer.rotate(-10, "vy"), ArrowRight: (viewer) => viewer.rotate(10, "vy"),
+    ArrowUp: (viewer) => viewer.rotate(-10, "vx"), ArrowDown: (viewer) => viewer.rotate(10, "vx"),
+    "+": (viewer) => viewer.zoom(1.1), "-": (viewer) => viewer.zoom(1 / 1.1),
+  };
+
+  function listen(stage) {
+    stage.tabIndex = 0;
+    stage.setAttribute("role", "group");
+    stage.setAttribute("aria-label", "3D view: arrow keys turn it, plus and minus zoom");
+    for (const kind of ["pointerenter", "focus"]) stage.addEventListener(kind, () => rest(stage, true));
+    for (const kind of ["pointerleave", "blur"]) stage.addEventListener(kind, () => rest(stage, false));
+    stage.addEventListener("pointerdown", (event) => {
+      if (event.isPrimary) stage.setPointerCapture(event.pointerId);
+      rest(stage, true);
+    });
+    stage.addEventListener("pointermove", (event) => {
+      if (!stage.hasPointerCapture(event.pointerId)) return;
+      const viewer = live.get(stage)?.viewer;
+      viewer?.rotate(event.movementX * 0.6, "vy");
+      viewer?.rotate(event.movementY * 0.6, "vx");
+    });
+    stage.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey) return; // the wheel alone scrolls the page
+      event.preventDefault();
+      live.get(stage)?.viewer.zoom(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+    }, { passive: false });
+    stage.addEventListener("keydown", (event) => {
+      const viewer = live.get(stage)?.viewer;
+      if (!viewer || !(event.key in KEYS)) return;
+      event.preventDefault();
+      KEYS[event.key](viewer);
+    });
+  }
+
+  const stages = document.querySelectorAll(".stage");
+  if (!stages.length || !able()) return;
+  stages.forEach(listen);
+  const watcher = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      target.dataset.away = isIntersecting ? "0" : "1";
+      if (isIntersecting) start(target);
+      rest(target, false);
+    }
+  }, { rootMargin: "100px" });
+  stages.forEach((stage) => watcher.observe(stage));
+  calm.addEventListener("change", () => live.forEach((_, stage) => rest(stage, false)));
+})();

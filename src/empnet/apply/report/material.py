@@ -1,0 +1,95 @@
+"""All that the report is made of, gathered from a run folder; what cannot be had is told in words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from empnet.apply.predictor import Predictor, load
+from empnet.apply.report.curves import Curves, read_curves
+from empnet.apply.report.side import MeasuredSide, measure_side
+from empnet.data.errors import EmpnetError
+from empnet.data.split import Split
+from empnet.learn.config import TrainConfig
+from empnet.learn.model_file import ModelCard, read_card
+from empnet.learn.run_folder import RunFolder
+
+__all__ = ["Material", "gather"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a run folder holds, read.
+
+    Arguments:
+        run: The run folder.
+        config: Its configuration.
+        card: What its model is.
+        split: The sides of its data.
+        predictor: Its trained model; None before the first weights.
+        curves: The course of training; None before the first epoch.
+        results: ``results.json``: errors by side and property; empty before the end of training.
+        side: Errors measured again, system by system; None if the data cannot be had.
+        log: Lines of ``log.txt``.
+        left_out: What the report cannot show, and why.
+    """
+
+    run: RunFolder
+    config: TrainConfig
+    card: ModelCard
+    split: Split
+    predictor: Predictor | None
+    curves: Curves | None
+    results: dict[str, Any]
+    side: MeasuredSide | None
+    log: tuple[str, ...]
+    left_out: tuple[str, ...] = field(default=())
+
+
+def gather(run: str | Path, *, quiet: bool = False) -> Material:
+    """Read a run folder and measure its test side again.
+
+    Arguments:
+        run: The run folder.
+        quiet: No progress bar.
+
+    Raises:
+        EmpnetError: If it is no run folder, or a file in it is damaged.
+    """
+    folder = RunFolder(run)
+    config, card = folder.read_config(), read_card(folder.path)
+    left_out: list[str] = []
+    predictor = side = None
+    if (folder.path / "model.safetensors").exists():
+        predictor = load(run)
+        try:
+            side = measure_side(predictor, quiet=quiet)
+        except EmpnetError as error:
+            left_out.append(f"Errors system by system, the worst systems and their pictures are left out: {error}.")
+    else:
+        left_out.append("Errors and filters are left out: there are no trained weights yet.")
+    curves, results = read_curves(folder.path, card), _results(folder)
+    if curves is None:
+        left_out.append("Learning curves are left out: no epoch is finished.")
+    if not results:
+        left_out.append("Training has not come to its end: what is shown here is of the best weights so far.")
+    split, log = folder.read_split(), _log(folder)
+    return Material(folder, config, card, split, predictor, curves, results, side, log, tuple(left_out))
+
+
+def _results(folder: RunFolder) -> dict[str, Any]:
+    path = folder.path / "results.json"
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise EmpnetError(f"is damaged ({error})", where=path) from None
+
+
+def _log(folder: RunFolder) -> tuple[str, ...]:
+    if not folder.log_file.exists():
+        return ()
+    return tuple(folder.log_file.read_text(encoding="utf-8", errors="replace").splitlines())

@@ -1,0 +1,129 @@
+"""The errors of one side of a run's own data, with what the report wants to know of each system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from empnet.apply.evaluate import Evaluation, Side, evaluations_of, own_side
+from empnet.apply.predictor import Predictor
+from empnet.data.cache import data_hash
+from empnet.data.checks import target_of
+from empnet.data.dataset import species_of
+from empnet.data.errors import EmpnetError
+from empnet.data.progress import track
+from empnet.data.system import System
+from empnet.learn.run_folder import RunFolder
+from empnet.learn.train import IN_MEMORY
+from empnet.nn.pairs import displacements, distances
+
+__all__ = ["DRAWN", "MeasuredSide", "measure_side"]
+
+DRAWN = 6
+"""How many of the worst systems are drawn."""
+
+SAMPLE = 5_000
+"""Particles whose distances to their neighbours are counted: enough for a histogram."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredSide:
+    """Errors on one side of the data.
+
+    Arguments:
+        name: ``"test"``, or ``"validation"`` where there is no test side.
+        evaluations: One for each property.
+        sizes: Number of particles of each system, shape (n,).
+        counts: Particles of each of the model's species in each system, shape (n, species).
+        worst: For each property the systems with the largest errors, the largest first.
+        distances: Distances of neighbours within the cutoff in some of the systems, angstrom.
+    """
+
+    name: Side
+    evaluations: tuple[Evaluation, ...]
+    sizes: Int64[np.ndarray, " n"]
+    counts: Int64[np.ndarray, "n species"]
+    worst: tuple[tuple[System, ...], ...]
+    distances: Float64[np.ndarray, " P"]
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is noted of systems while they go by."""
+
+    predictor: Predictor
+    targets: list[list[float]] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    formulas: list[str] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    counts: list[np.ndarray] = field(default_factory=list)
+    sample: list[System] = field(default_factory=list)
+
+    def each(self, systems: Iterable[System]) -> Iterator[System]:
+        """The same systems, noted."""
+        card, sampled = self.predictor.card, 0
+        for system in systems:
+            self.targets.append([target_of(system, name) for name in card.properties])
+            self.origins.append(str(system.origin))
+            self.formulas.append(system.formula)
+            self.sizes.append(len(system))
+            self.counts.append((species_of(system)[:, None] == np.array(card.species)).sum(axis=0))
+            if sampled < SAMPLE:
+                self.sample.append(system)
+                sampled += len(system)
+            yield system
+
+
+def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
+    """Predict the test side of the run's own data, or the validation side if there is no test side.
+
+    Arguments:
+        predictor: The trained model of a run folder.
+        quiet: No progress bar.
+
+    Raises:
+        EmpnetError: If the data are no longer there or no longer the same.
+    """
+    run = RunFolder(predictor.run)
+    _refuse_other_data(predictor, run)
+    side: Side = "test" if len(run.read_split().test) else "validation"
+    watch = _Watch(predictor)
+    systems = watch.each(track(own_side(predictor, side), f"predicting the {side} side", quiet=quiet))
+    values: list[np.ndarray] = []
+    baselines: list[np.ndarray] = []
+    done = 0
+    worst: list[list[tuple[float, System]]] = [[] for _ in predictor.card.properties]
+    for piece, predicted, baseline in predictor.stream(systems):
+        errors = np.abs(predicted - np.array(watch.targets[done : done + len(piece)]))
+        done += len(piece)
+        values.append(predicted)
+        baselines.append(baseline)
+        for k, column in enumerate(errors.T):
+            found = sorted([*worst[k], *zip(column.tolist(), piece, strict=True)], key=lambda item: -item[0])
+            worst[k] = found[:DRAWN]
+    y, y_hat, y_0 = np.array(watch.targets), np.concatenate(values), np.concatenate(baselines)
+    evaluations = evaluations_of(predictor.card, y, y_hat, y_0, watch.origins, watch.formulas)
+    systems_of = tuple(tuple(system for _, system in found) for found in worst)
+    sizes, counts = np.array(watch.sizes), np.stack(watch.counts)
+    return MeasuredSide(side, tuple(evaluations), sizes, counts, systems_of, _distances(predictor, watch.sample))
+
+
+def _refuse_other_data(predictor: Predictor, run: RunFolder) -> None:
+    """Raise if the run's data cannot be measured again: the split counts the systems of one certain file."""
+    data = run.read_config().data
+    if data == IN_MEMORY:
+        raise EmpnetError("the data were systems in memory and are not kept in the run")
+    if data_hash(data) != predictor.card.data["sha256"]:
+        raise EmpnetError(f"the data file {data} has changed since training")
+
+
+def _distances(predictor: Predictor, systems: list[System]) -> Float64[np.ndarray, " P"]:
+    dataset = predictor.dataset(systems)
+    card, found = predictor.card, []
+    for chunk in dataset.chunks(np.arange(len(dataset))):
+        batch = dataset.batch(chunk, card.encoder, card.torch_dtype)
+        found.append(distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of)).numpy())
+    return np.concatenate(found)

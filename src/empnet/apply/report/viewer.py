@@ -1,0 +1,80 @@
+"""Pictures of systems that turn: 3Dmol.js with a little script of our own, over a still picture that always shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+
+from empnet.apply.report.scene import MOST, Scene
+from empnet.apply.report.still import STILL, still
+
+__all__ = ["STYLE", "legend", "script", "view"]
+
+STYLE = """
+.stage { position: relative; height: 16rem; touch-action: pan-y; cursor: grab; border-radius: .3rem; overflow: hidden; }
+.stage:focus-visible { outline: 2px solid var(--link); }
+.stage svg.still { position: absolute; inset: 0; width: 100%; height: 100%; max-height: none; }
+.stage.live svg.still { visibility: hidden; }
+.stage .live3d { position: absolute; inset: 0; }
+.still circle { stroke: var(--ink); stroke-opacity: .45; stroke-width: .8; }
+.still .bond { stroke: #8792a0; stroke-width: 3.5; stroke-linecap: round; }
+.still .cell { stroke: #8792a0; stroke-width: 1; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; margin: .5rem 0; }
+.legend i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em;
+  border: 1px solid var(--faint); vertical-align: -.05em; }
+@media print { .stage.live svg.still { visibility: visible; } .stage .live3d { display: none; } }
+"""
+
+
+def view(scene: Scene, number: int, label: str, caption: str) -> str:
+    """A picture with its caption: still until the script replaces it.
+
+    Arguments:
+        scene: What is drawn.
+        number: Of the scene in what :func:`script` is given.
+        label: What it shows, for those who cannot see it.
+        caption: Plain text.
+    """
+    less = ""
+    if scene.particles > MOST:
+        less = f" {MOST:,} of its {scene.particles:,} particles are drawn."
+    if len(scene.positions) > STILL:
+        less += f" (The still picture shows {STILL:,}.)"
+    return (
+        f'<figure class="card"><div class="stage" data-scene="{number}">{still(scene, label)}</div>'
+        f"<figcaption>{escape(caption + less)}</figcaption></figure>"
+    )
+
+
+def legend(scenes: Sequence[Scene]) -> str:
+    """Which colour is which species, over several scenes."""
+    colours = {look.name: look.colour for scene in scenes for look in scene.looks}
+    names = (f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in colours.items())
+    return f'<div class="legend">{"".join(names)}</div>'
+
+
+def script(scenes: Sequence[Scene]) -> str:
+    """The viewer's library, the scenes and the script that brings both together; empty without scenes.
+
+    Arguments:
+        scenes: In the order of their numbers.
+    """
+    if not scenes:
+        return ""
+    folder = files("empnet.apply.report").joinpath("assets")
+    library, own = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("3Dmol-min.js", "viewer.js"))
+    data = json.dumps([scene.to_json() for scene in scenes], separators=(",", ":"))
+    licence = folder.joinpath("LICENSE").read_text(encoding="utf-8").replace("*/", "* /")
+    return _inline(f"/*!\n{licence}*/\n{library}\nconst SCENES = {data};\n{own}")
+
+
+def _inline(code: str) -> str:
+    r"""Code that may stand in a page: nothing in it ends the script, or begins a comment of HTML.
+
+    In JavaScript's strings and regular expressions ``\x3c`` is the same as ``<``.
+    """
+    for mark in ("</script", "<script", "<!--"):
+        code = code.replace(mark, mark.replace("<", r"\x3c"))
+    return code

@@ -1,0 +1,172 @@
+"""Numbers and findings as sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from empnet.apply.evaluate import Evaluation
+from empnet.apply.report.curves import Curves, Trend
+from empnet.apply.report.material import Material
+from empnet.nn.model import PropertyModel
+
+__all__ = ["amount", "duration", "errors_told", "explained", "notes", "pooling_told", "size", "training_told"]
+
+GAP = 2.0
+"""Validation loss over training loss from which overfitting is worth a sentence: at twice the loss, half of what is
+still wrong on new systems is something that the model has learned by heart."""
+
+
+def amount(value: float, unit: str = "") -> str:
+    """A number with its unit: three significant digits, or whole above a thousand.
+
+    Example:
+        >>> amount(0.12345, "eV"), amount(12345.6), amount(6.3, "eV"), amount(100.0)
+        ('0.123 eV', '12,346', '6.30 eV', '100')
+    """
+    text = f"{value:,.0f}" if 100 <= abs(value) < 1e9 else f"{value:#.3g}"
+    return f"{text} {unit}".rstrip()
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it.
+
+    Example:
+        >>> duration(42.3), duration(100.0), duration(7325.0)
+        ('42 s', '1 min 40 s', '2 h 2 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(n_bytes: int) -> str:
+    """The size of a file.
+
+    Example:
+        >>> size(512), size(52_000), size(3_400_000)
+        ('512 bytes', '52.0 kB', '3.4 MB')
+    """
+    if n_bytes < 1000:
+        return f"{n_bytes} bytes"
+    return f"{n_bytes / 1e3:.1f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def explained(evaluation: Evaluation) -> float:
+    """The share of the baseline's squared error that the model removes; below zero if it is worse.
+
+    1 - sum (y_hat - y)^2 / sum (y_0 - y)^2; nan if the baseline has no error.
+    """
+    left = evaluation.baseline["rmse"].value ** 2
+    return 1 - evaluation.metrics["rmse"].value ** 2 / left if left > 0 else np.nan
+
+
+def errors_told(evaluation: Evaluation, side: str) -> str:
+    """The error, how sure it is, and what it is beside the baseline's."""
+    mae, base, unit = evaluation.metrics["mae"], evaluation.baseline["mae"], evaluation.unit
+    seen = "which training never saw" if side == "test" else "which chose the weights, so that it is a little too small"
+    told = (
+        f"{evaluation.name}: the mean absolute error is {amount(mae.value, unit)} on the {len(evaluation.targets):,} "
+        f"systems of the {side} side, {seen} (95 % interval {amount(mae.low)} to {amount(mae.high, unit)}). "
+        f"The {evaluation.baseline_name}, which knows no geometry, errs by {amount(base.value, unit)}"
+    )
+    share = explained(evaluation)
+    if np.isnan(share):
+        return f"{told}."
+    if mae.value >= base.value:
+        return f"{told}: the model is no better than that. It has not learned from the geometry yet."
+    return f"{told}; the model explains {_percent(share)} of the variance that it leaves."
+
+
+def _percent(share: float) -> str:
+    """A share in per cent, with more digits near 100, and never rounded up to 100.
+
+    Example:
+        >>> _percent(0.5), _percent(0.99884), _percent(0.9999999)
+        ('50.0 %', '99.88 %', '99.99 %')
+    """
+    percent = 100 * share
+    return f"{percent:.1f} %" if percent < 99 else f"{min(np.floor(percent * 100) / 100, 99.99):.2f} %"
+
+
+def training_told(material: Material, model: PropertyModel | None) -> str:
+    """How long it took to learn from what."""
+    config, split, curves = material.config, material.split, material.curves
+    total = sum(map(len, (split.train, split.validation, split.test)))
+    told = f"It learned from {len(split.train):,} of {total:,} systems in {config.data}"
+    if curves is not None:
+        steps, seconds = int(curves.steps[-1]), float(curves.seconds[-1])
+        told += f", in {duration(seconds)}: {steps:,} steps of up to {config.batch} systems, {len(curves):,} epochs"
+    if model is not None:
+        told += f". The model has {sum(p.numel() for p in model.parameters()):,} parameters"
+    if config.fine_tune is not None:
+        told += f" and began with the weights of {config.fine_tune}"
+    return f"{told}."
+
+
+def pooling_told(material: Material, k: int) -> str:
+    """How particles make up property k, and why it was decided so."""
+    name, pooling = material.card.properties[k], material.card.architecture.pooling[k]
+    prefix = f"pooling of {name}: "
+    why = next((line.removeprefix(prefix) for line in material.log if line.startswith(prefix)), "")
+    if why:
+        return f"Pooling of {name}: {why}."
+    meaning = "the property grows with the system" if pooling == "sum" else "the property does not grow with the system"
+    asked = ", as the configuration asks" if material.config.pooling != "auto" else ""
+    return f"Pooling of {name}: {pooling} over particles{asked} ({meaning})."
+
+
+def notes(material: Material) -> list[tuple[str, str]]:
+    """What to keep in mind, each with the kind of its paragraph ("good", "warn", "bad" or none)."""
+    told: list[tuple[str, str]] = []
+    if material.curves is not None:
+        told += [*_trends(material, material.curves), *_gap(material.curves)]
+    if material.config.split == "random":
+        told.append((
+            "The sides were drawn at random, so the error holds for systems like these. If frames follow each other "
+            "in time, their neighbours in the file look alike and it is too small: train again with --split blocks.",
+            "",
+        ))  # fmt: skip
+    else:
+        told.append(("The test side is the last part of the file, in order: the future of a trajectory.", ""))
+    return told + [(reason, "warn") for reason in material.left_out]
+
+
+def _trends(material: Material, curves: Curves) -> list[tuple[str, str]]:
+    """Whether more training would have helped, for each property."""
+    found = [(name, curves.trend(k)) for k, name in enumerate(material.card.properties)]
+    told = [_trend(name, trend) for name, trend in found if trend is not None]
+    return told or [(f"{len(curves)} epochs are too few to tell whether the validation error was still falling.", "")]
+
+
+def _trend(name: str, trend: Trend) -> tuple[str, str]:
+    moved = f"by {abs(trend.fall):.1%} from the last tenth but one of the epochs to the last tenth".replace("%", " %")
+    if trend.improving:
+        return (
+            f"The validation error of {name} was still falling at the end, {moved}: more training is likely to help "
+            "(--time or --epochs).",
+            "warn",
+        )
+    if trend.worsening:
+        return f"The validation error of {name} rose at the end, {moved}. The weights kept are the best ones.", "warn"
+    return f"The validation error of {name} had settled at the end: it no longer moved by more than its scatter.", ""
+
+
+def _gap(curves: Curves) -> list[tuple[str, str]]:
+    """How much better the model does on what it has seen."""
+    training, validation = float(curves.training_loss[-1]), float(curves.validation_loss[-1])
+    if not (training > 0 and np.isfinite(validation)):
+        return []
+    ratio = validation / training
+    told = f"In the last epoch the loss was {validation:.3g} on the validation side and {training:.3g} in training"
+    if ratio > GAP:
+        return [(
+            f"{told}, {ratio:.1f} times as much on new systems: part of what was learned holds for the training side "
+            "alone (overfitting), and more data would help.",
+            "",
+        )]  # fmt: skip
+    if ratio > 1:
+        return [(f"{told}, {ratio:.2g} times as much on new systems: a gap, but no large one.", "")]
+    return [(f"{told}: no sign of overfitting.", "")]

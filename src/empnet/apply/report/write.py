@@ -1,0 +1,118 @@
+"""Write ``report.html`` into a run folder."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from empnet.apply.evaluate import Evaluation
+from empnet.apply.page import Section, page, paragraph
+from empnet.apply.report.error_sections import error_section
+from empnet.apply.report.material import Material, gather
+from empnet.apply.report.scene import Scene
+from empnet.apply.report.sections import configuration, course, files_and_versions, filters, model_told, split
+from empnet.apply.report.viewer import STYLE, script
+from empnet.apply.report.words import amount, duration, errors_told, notes, pooling_told, training_told
+from empnet.data.files import write_text
+
+__all__ = ["write_report"]
+
+STYLE_OF_REPORT = """
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); gap: 0 2rem; }
+.figures figure svg { max-height: none; max-width: 34rem; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)); gap: .8rem;
+  margin: 1rem 0; }
+.facts b { display: block; font-size: 1.4rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.facts span { color: var(--faint); font-size: .85rem; display: block; overflow-wrap: anywhere; }
+figure.card { margin: 0; }
+"""
+
+
+def write_report(run: str | Path, *, quiet: bool = False) -> Path:
+    """Write ``report.html``: a page on what a run has learned, which needs nothing but itself.
+
+    What can be had of the run is on the page. Errors are measured again on the run's own test side, or on the
+    validation side if there is none; if the data are gone, the page says so and tells the errors that training
+    measured.
+
+    Arguments:
+        run: The run folder.
+        quiet: No progress bar.
+
+    Returns:
+        Path of the page; one that was there is replaced.
+
+    Raises:
+        EmpnetError: If it is no run folder, or a file in it is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> places = [[[0, 0, 0], [0, 0, 1 + 0.01 * i]] for i in range(20)]
+        >>> pairs = [empnet.System(r, [1, 1], properties={"energy": r[1][2]}) for r in places]
+        >>> run = empnet.train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
+        >>> write_report(run, quiet=True).name
+        'report.html'
+    """
+    material = gather(run, quiet=quiet)
+    sections, scenes = _sections(material)
+    style = f"<style>{STYLE_OF_REPORT}{STYLE}</style>\n"
+    title = f"Report of {material.run.path.resolve().name}: {', '.join(material.card.properties)}"
+    path = material.run.path / "report.html"
+    write_text(path, page(title, style + _lead(material), sections, script=script(scenes)))
+    return path
+
+
+def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
+    """All parts of the page in order, and what its viewers show."""
+    scenes: list[Scene] = []
+    errors = []
+    if material.side is not None:
+        for k in range(len(material.card.properties)):
+            section, more = error_section(material.side, k, material.card.species, len(scenes))
+            errors.append(section)
+            scenes += more
+    told = (course(material), filters(material), split(material), configuration(material), model_told(material))
+    return [*errors, *(section for section in told if section is not None), files_and_versions(material)], scenes
+
+
+def _lead(material: Material) -> str:
+    """The summary: facts at a glance, then sentences."""
+    side, model = material.side, None if material.predictor is None else material.predictor.model
+    told = [errors_told(evaluation, side.name) for evaluation in side.evaluations] if side else _reported(material)
+    if side is not None and side.name == "validation":
+        told.append("The run has no test side, so its errors are those of the validation side.")
+    told += [training_told(material, model), *(pooling_told(material, k) for k in range(len(material.card.properties)))]
+    lines = [paragraph(line) for line in told]
+    lines += [paragraph(line, kind=kind) for line, kind in notes(material)]
+    return _facts(material) + "".join(lines)
+
+
+def _reported(material: Material) -> list[str]:
+    """The errors that training measured, where they cannot be measured again."""
+    side = "test" if "test" in material.results else "validation"
+    beside = dict(zip(material.card.properties, material.card.baseline_names, strict=True))
+    return [
+        f"{name}: the mean absolute error was {amount(told['mae'], told['unit'])} on the {told['systems']:,} systems "
+        f"of the {side} side when training ended; the {beside[name]} errs by "
+        f"{amount(told['baseline_mae'], told['unit'])}. An interval cannot be given without the data."
+        for name, told in material.results.get(side, {}).items()
+    ]
+
+
+def _facts(material: Material) -> str:
+    facts = []
+    for evaluation in () if material.side is None else material.side.evaluations:
+        facts += _facts_of(evaluation, material.side.name if material.side else "")
+    if material.curves is not None:
+        facts.append((duration(float(material.curves.seconds[-1])), "of training"))
+    cards = (f'<div class="card"><b>{escape(value)}</b><span>{escape(what)}</span></div>' for value, what in facts)
+    return f'<div class="facts">{"".join(cards)}</div>' if facts else ""
+
+
+def _facts_of(evaluation: Evaluation, side: str) -> list[tuple[str, str]]:
+    mae, base, unit = evaluation.metrics["mae"], evaluation.baseline["mae"], evaluation.unit
+    interval = f"95 %: {amount(mae.low)} to {amount(mae.high, unit)}"
+    return [
+        (amount(mae.value, unit), f"{side} MAE of {evaluation.name} ({interval})"),
+        (amount(base.value, unit), f"MAE of the {evaluation.baseline_name}"),
+    ]

@@ -1,0 +1,161 @@
+"""The page tells what the run folder holds, and says in words what it cannot tell."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from empnet.apply.evaluate import evaluate
+from empnet.apply.predictor import load
+from empnet.apply.report import write_report
+from empnet.apply.report.words import amount
+from empnet.data.errors import EmpnetError
+from empnet.learn.train import train
+
+from .conftest import HOSTILE, chains
+
+
+class Page(HTMLParser):
+    """What a browser would take for elements and for text."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.attributes, self.labels, self.texts = [], [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self.labels += [value for name, value in attrs if name == "aria-label" and tag == "svg"]
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+@pytest.fixture(scope="module")
+def page(trained):
+    return Page(write_report(trained, quiet=True))
+
+
+def test_the_errors_are_those_of_evaluate(page, trained):
+    for evaluation in evaluate(load(trained), quiet=True):
+        mae = evaluation.metrics["mae"]
+        told = f"the mean absolute error is {amount(mae.value, 'eV')} on the 20 systems of the test side"
+        assert told in page.text
+        assert f"(95 % interval {amount(mae.low)} to {amount(mae.high, 'eV')})" in page.text
+
+
+def test_all_figures_are_there(page):
+    kinds = (
+        "Parity plot of",
+        "Residual plot of",
+        "Distribution of the errors of",
+        "Learning curve: validation error of",
+    )
+    for name in (HOSTILE, "gap"):
+        assert all(f"{kind} {name}" in page.labels for kind in kinds)
+        assert f"Learning curve: validation error of {name}" in page.labels
+        assert f"Error of {name} by number of particles" in page.labels
+        assert f"Error of {name} by species" in page.labels
+    assert "Learning curves: loss of training and validation" in page.labels
+    assert [f"Learned filters of interaction {number}" in page.labels for number in (1, 2, 3)] == [True, True, False]
+    assert sum(label.startswith("Picture of") for label in page.labels) == 12
+
+
+def test_the_page_needs_nothing_else(page):
+    wanted = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "data", "action")]
+    assert wanted
+    assert all(value.startswith(("#", "data:")) for value in wanted)
+    assert not {"iframe", "object", "embed", "form"} & set(page.tags)
+
+
+def test_names_from_data_stay_text(page, trained):
+    assert page.tags.count("script") == 1  # ours
+    assert HOSTILE in page.text
+    assert "script><script>alert(1)<.extxyz, frame" in page.text
+    text = (trained / "report.html").read_text(encoding="utf-8")
+    assert text.count("</script>") == 1
+    assert "<script>alert" not in text
+
+
+def test_every_setting_and_file_is_listed(page, trained):
+    for file in ("config.toml", "split.json", "model.safetensors", "metrics.csv", "checkpoint/state.safetensors"):
+        assert file in page.text
+    card = json.loads((trained / "model.json").read_text())
+    assert card["data"]["sha256"] in page.text
+    assert f"torch {card['versions']['torch']}" in page.text
+    assert "cutoff 5.0 range of a message, angstrom" in page.text
+
+
+def test_the_licence_comes_with_the_library(trained, page):
+    text = (trained / "report.html").read_text(encoding="utf-8")
+    assert "University of Pittsburgh" in text
+    assert "BSD-3-Clause" in text
+
+
+def test_a_report_is_replaced_by_the_same_report(run):
+    path = write_report(run, quiet=True)
+    first = path.read_bytes()
+    path.write_text("older")
+    assert write_report(run, quiet=True).read_bytes() == first
+    assert not list(run.glob(".*"))
+
+
+def test_data_that_are_gone(run):
+    config = run / "config.toml"
+    config.write_text(re.sub(r"^data = .*$", 'data = "gone.extxyz"', config.read_text(), flags=re.M))
+    page = Page(write_report(run, quiet=True))
+    reported = json.loads((run / "results.json").read_text())["test"]["gap"]
+    assert "are left out: no such file 'gone.extxyz'" in page.text
+    assert f"gap: the mean absolute error was {amount(reported['mae'], 'eV')} on the 20 systems" in page.text
+    assert "Learned filters of interaction 1" in page.labels
+    assert "script" not in page.tags  # no viewer without something to be viewed
+
+
+def test_data_that_have_changed(run, tmp_path):
+    data = tmp_path / "changed.extxyz"
+    from empnet.data.write import write
+
+    write(data, chains(59))
+    config = run / "config.toml"
+    config.write_text(re.sub(r"^data = .*$", f"data = {json.dumps(str(data))}", config.read_text(), flags=re.M))
+    assert "has changed since training" in Page(write_report(run, quiet=True)).text
+
+
+def test_systems_in_memory_without_a_test_side(tmp_path):
+    run = train(chains(30), "gap", out=tmp_path / "run", epochs=1, width=4, test=0, pooling="mean", quiet=True).run
+    page = Page(write_report(run, quiet=True))
+    assert "the data were systems in memory" in page.text
+    assert "of the validation side when training ended" in page.text
+
+
+def test_without_a_test_side_the_validation_side_is_measured(tmp_path):
+    from empnet.data.write import write
+
+    write(tmp_path / "chains.extxyz", chains(30))
+    settings = {"epochs": 1, "width": 4, "val": 10, "test": 0, "pooling": "mean", "unit": "eV"}
+    run = train(tmp_path / "chains.extxyz", "gap", out=tmp_path / "run", quiet=True, **settings).run
+    page = Page(write_report(run, quiet=True))
+    assert "on the 10 systems of the validation side, which chose the weights" in page.text
+    assert "no test side" in page.text
+
+
+def test_a_run_that_has_only_begun(run):
+    for file in ("results.json", "metrics.csv", "model.safetensors"):
+        (run / file).unlink()
+    page = Page(write_report(run, quiet=True))
+    assert "there are no trained weights yet" in page.text
+    assert "no epoch is finished" in page.text
+    assert "Training has not come to its end" in page.text
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    with pytest.raises(EmpnetError, match="run folder of empnet"):
+        write_report(tmp_path, quiet=True)
+    assert not list(Path(tmp_path).iterdir())

@@ -24,7 +24,7 @@ from empnet.data.npz_read import iread_npz
 from empnet.data.system import Origin, System
 from empnet.data.units import Unit, parse_unit
 
-__all__ = ["iread", "read"]
+__all__ = ["iread", "iread_unchecked", "read"]
 
 Reader = Callable[[Path, str], Iterator[System]]
 
@@ -75,6 +75,19 @@ def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> Ite
         >>> next(iread("qm7")).origin
         Origin(file='qm7', frame=0)
     """
+    return (check_geometry(system) for system in iread_unchecked(path, length_unit=length_unit))
+
+
+def iread_unchecked(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> Iterator[System]:
+    """Read systems as :func:`iread` does, those without usable geometry too: for looking at what is wrong.
+
+    Arguments:
+        path: Path of a file, or the name of a bundled data set.
+        length_unit: Unit of positions and cell in the file, if not angstrom.
+
+    Raises:
+        EmpnetError: As for :func:`iread`, except that positions and cells are not checked.
+    """
     unit = parse_unit(length_unit)
     if unit.dimension != parse_unit("angstrom").dimension:
         raise EmpnetError(f"length unit '{unit}' is {unit.kind}", wanted="a length, such as angstrom or bohr")
@@ -85,7 +98,7 @@ def _iread(path: Path, file: str, unit: Unit) -> Iterator[System]:
     with plain_file(path, file) as plain:
         number = 0
         for system in _guarded(_reader(plain, file, unit), plain, file):
-            yield check_geometry(_scaled(system, unit.factor))
+            yield _scaled(system, unit.factor)
             number += 1
         if not number:
             raise EmpnetError("there are no systems in the file", where=file, wanted="at least one frame")

@@ -1,0 +1,181 @@
+"""Whether forces are the slope of the energies: their sign, their unit, or nothing to do with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from empnet.data.inspection.frames import Frames, numbered
+from empnet.data.inspection.geometry import shortest_vectors, whole_cells
+from empnet.data.inspection.record import Finding
+from empnet.data.inspection.time_order import internal_distances
+from empnet.data.units import parse_unit
+
+__all__ = ["Slope", "consistency_findings", "force_energy_slope"]
+
+LEAST = 8
+"""Pairs of frames needed for a verdict."""
+
+N_FRAMES = 2000
+"""Frames of one kind whose nearest partners are sought."""
+
+N_PAIRS = 100
+"""So many pairs, the nearest, are compared: the nearer they are, the less the potential bends between them."""
+
+SHARP = 0.1
+"""Relative median deviation of dE / W up to which it is a number, and not a cloud: below it, units can be told."""
+
+AGREE = 0.5
+"""Agreement of signs (from -1 to 1), weighted by size, from which work and energy belong together: three in four."""
+
+CLOSE = 0.15
+"""How far from 1 the slope may be: units of energy differ by more (23.06 from 27.2), noise in it by less."""
+
+MATCH = 0.08  # half way between 23.06 and 27.2, in logarithms
+ENERGIES = ("eV", "Hartree", "kcal/mol", "kJ/mol")
+FORCES = ("eV/angstrom", "Hartree/bohr", "kcal/mol/angstrom", "kJ/mol/angstrom", "eV/bohr", "Hartree/angstrom",
+          "kcal/mol/bohr", "kJ/mol/nm")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """How energy differences of near frames compare with the work of their forces.
+
+    Arguments:
+        pairs: Number of pairs of frames.
+        value: Weighted median of dE / W with W = -(F_1 + F_2) / 2 . (r_2 - r_1): 1 if forces are what they should be.
+        spread: Weighted median of |dE / W - value| / |value|.
+        agreement: sum |W| sign(W dE) / sum |W|: 1 if all signs agree, -1 if all are opposite, 0 for unrelated numbers.
+    """
+
+    pairs: int
+    value: float
+    spread: float
+    agreement: float
+
+
+def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None:
+    """Compare energy differences with the work of the mean force between near frames of one kind.
+
+    The mean of the forces at both ends is exact for a harmonic potential, so frames need not be very near. Molecules
+    are turned onto each other first (W. Kabsch, Acta Cryst. A 32, 922, 1976), crystals must have one cell.
+
+    Arguments:
+        frames: The data.
+        energy: Key of the energies.
+        forces: Key of the forces.
+
+    Returns:
+        The comparison; None if there are fewer than eight pairs of frames.
+    """
+    parts = [_work(frames, energy, forces, pairs) for pairs in _near_pairs(frames, energy, forces)]
+    if not parts:
+        return None
+    work, difference, far = (np.concatenate(values) for values in zip(*parts, strict=True))
+    use = np.flatnonzero((work != 0) & (difference != 0))
+    use = use[np.argsort(far[use])[:N_PAIRS]]
+    if len(use) < LEAST:
+        return None
+    ratio, weight = difference[use] / work[use], np.abs(work[use])
+    value = _weighted_median(ratio, weight)
+    spread = _weighted_median(np.abs(ratio / value - 1), weight)
+    return Slope(len(use), value, spread, float(np.sum(weight * np.sign(ratio)) / weight.sum()))
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    half = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    return float(values[order[min(half, len(order) - 1)]])
+
+
+def _near_pairs(frames: Frames, energy: str, forces: str) -> Iterator[np.ndarray]:
+    """For each kind of frame, pairs of each frame with the one most like it, shape (n, 2)."""
+    y, f = frames.properties[energy], frames.vectors[forces]
+    for members in frames.repeated(least=2):
+        complete = np.isfinite(y[members]) & np.isfinite(f[frames.rows(members)]).all(axis=(1, 2))
+        members = members[complete]
+        if len(members) < 2:
+            continue
+        members = members[np.linspace(0, len(members) - 1, min(len(members), N_FRAMES)).astype(int)]
+        x = internal_distances(frames, members)
+        x -= x.mean(axis=0)
+        square = np.square(x).sum(axis=1)
+        apart = square[:, None] + square[None] - 2 * x @ x.T
+        comparable = frames.groups[members][:, None] != frames.groups[members][None]
+        cell = numbered(np.round(frames.cells[k], 6).tobytes() for k in members)
+        comparable &= cell[:, None] == cell[None]
+        apart = np.where(comparable, apart, np.inf)
+        nearest = apart.argmin(axis=1)
+        found = np.isfinite(apart.min(axis=1))
+        pairs = np.sort(np.stack([members, members[nearest]], axis=1)[found], axis=1)
+        if len(pairs):
+            yield np.unique(pairs, axis=0)
+
+
+def _work(frames: Frames, energy: str, forces: str, pairs: np.ndarray) -> tuple[np.ndarray, ...]:
+    """W, dE and the mean square step of some pairs of frames of one kind."""
+    one, two = frames.rows(pairs[:, 0]), frames.rows(pairs[:, 1])
+    r_1, r_2 = frames.positions[one], frames.positions[two]
+    f_1, f_2 = frames.vectors[forces][one], frames.vectors[forces][two]
+    if frames.wraps[pairs[0, 0]]:
+        step = shortest_vectors(r_2 - r_1, whole_cells(frames, pairs[:, 0]))
+        step -= step.mean(axis=1, keepdims=True)
+    else:
+        r_1, r_2 = r_1 - r_1.mean(axis=1, keepdims=True), r_2 - r_2.mean(axis=1, keepdims=True)
+        turn = _rotations(r_2, r_1)
+        step, f_2 = r_2 @ turn - r_1, f_2 @ turn
+    work = -np.sum((f_1 + f_2) / 2 * step, axis=(1, 2))
+    y = frames.properties[energy]
+    return work, y[pairs[:, 1]] - y[pairs[:, 0]], np.square(step).sum(axis=2).mean(axis=1)
+
+
+def _rotations(moved: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """Rotations R, shape (n, 3, 3), for which moved @ R is nearest to fixed."""
+    u, _, vt = np.linalg.svd(moved.transpose(0, 2, 1) @ fixed)
+    sign = np.linalg.det(u @ vt)
+    u[:, :, 2] *= sign[:, None]
+    rotations: np.ndarray = u @ vt
+    return rotations
+
+
+def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Finding]:
+    """Whether forces fit the energies in sign and unit.
+
+    Arguments:
+        frames: The data.
+        energy: Key of the energies.
+        forces: Key of the forces.
+    """
+    slope = force_energy_slope(frames, energy, forces)
+    if slope is None:
+        return []
+    size = abs(slope.value)
+    measured = (
+        f"between {slope.pairs} pairs of near frames, energy differences are {slope.value:.3g} times the work of the "
+        f"forces (half of them within {slope.spread:.0%}; signs agree by {slope.agreement:.0%})"
+    )
+    usual = slope.value > 0 and abs(np.log(size)) < CLOSE
+    if abs(slope.agreement) < AGREE or (slope.spread > SHARP and not usual):
+        told = f"{measured}: frames are too far apart, or forces do not belong to the energies"
+        return [Finding("note", forces, told, "sign and unit cannot be told from these frames")]
+    if usual:
+        return [Finding("note", forces, f"they fit '{energy}' in sign and unit: {measured}")]
+    sign = "their sign is reversed (gradients in place of forces)" if slope.value < 0 else ""
+    unit = "" if abs(np.log(size)) < CLOSE else _mixed(size)
+    suspected = " and ".join(part for part in (sign, unit) if part)
+    return [Finding("warning", forces, f"suspected: {suspected}; {measured}", "mend the forces or the energies")]
+
+
+def _mixed(size: float) -> str:
+    """Units of energy and force that make up a factor, in words."""
+    found = []
+    for energy in ENERGIES:
+        for force in FORCES:
+            factor = parse_unit(force).factor / parse_unit(energy).factor
+            miss = abs(np.log(size / factor))
+            if miss < MATCH:
+                found.append((miss, f"energies in {energy} with forces in {force}"))
+    told = [text for _, text in sorted(found)[:2]]
+    return " or ".join(told) if told else f"a factor of {size:.3g} that no pair of units explains"

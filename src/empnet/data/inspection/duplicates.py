@@ -1,0 +1,128 @@
+"""Systems that are in the data twice, exactly or nearly, and whether their targets agree."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from empnet.data.inspection.frames import Frames, numbered
+from empnet.data.inspection.geometry import Geometry
+from empnet.data.inspection.record import Finding
+from empnet.data.inspection.targets import residuals
+
+__all__ = ["exact_duplicates", "exact_findings", "near_duplicates", "near_findings"]
+
+NEAR = 0.001
+"""Of the usual distance to the nearest particle: 0.001 angstrom in molecules, where geometry optimisers stop."""
+
+AGREES = 1e-6  # of the property's spread: what writing a number with six digits costs
+
+
+def exact_duplicates(frames: Frames) -> list[np.ndarray]:
+    """The frames of each set of exactly equal systems, ascending.
+
+    Arguments:
+        frames: The data.
+    """
+    order = np.argsort(frames.groups, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(frames.groups[order])) + 1)
+    return [part for part in parts if len(part) > 1]
+
+
+def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, float]:
+    """Pairs of frames of one composition whose sorted distances agree, however they are turned, moved or reordered.
+
+    Frames that are exactly equal to one before them are left out. Of many that are alike, each is paired with one.
+
+    Arguments:
+        frames: The data.
+        geometry: Their distances.
+
+    Returns:
+        Pairs of frames, shape (n, 2), the earlier first, and the tolerance in angstrom.
+    """
+    known = geometry.nearest[np.isfinite(geometry.nearest)]
+    tolerance = NEAR * float(np.median(known)) if len(known) else 0.0
+    counts, _ = frames.composition()
+    single = np.unique(frames.groups, return_index=True)[1]
+    single = single[frames.sizes[single] > 1]
+    wraps = frames.wraps
+    kinds = numbered((counts[k].tobytes(), bool(wraps[k])) for k in single)
+    order = np.argsort(kinds, kind="stable")
+    pairs: list[tuple[int, int]] = []
+    for part in np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1):
+        if len(part) > 1:
+            pairs += _near_pairs(single[part], geometry.fingerprints[single[part]], tolerance)
+    return np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2), tolerance
+
+
+def _near_pairs(members: np.ndarray, points: np.ndarray, tolerance: float) -> list[tuple[int, int]]:
+    distance, other = cKDTree(points).query(points, k=2, p=np.inf, distance_upper_bound=tolerance)
+    own = np.arange(len(points))
+    partner = np.where(other[:, 0] == own, other[:, 1], other[:, 0])  # of equal points, the first may be the other
+    apart = np.where(other[:, 0] == own, distance[:, 1], distance[:, 0])
+    near = np.flatnonzero(np.isfinite(apart))
+    return [(int(min(pair)), int(max(pair))) for pair in zip(members[near], members[partner[near]], strict=True)]
+
+
+def exact_findings(frames: Frames, units: dict[str, str]) -> list[Finding]:
+    """Exact duplicates, and contradictions between their targets.
+
+    Arguments:
+        frames: The data.
+        units: Units of the properties that are looked at.
+    """
+    sets = exact_duplicates(frames)
+    if not sets:
+        return []
+    extra = sum(len(part) - 1 for part in sets)
+    told = f"{extra} of {len(frames)} frames are exactly equal to one before them"
+    first = f"first: {frames.where(int(sets[0][0]))} and {int(frames.numbers[sets[0][1]])}"
+    findings = [Finding("advice", "duplicates", told, "training keeps them on one side of the split", first)]
+    pairs = np.array([(part[0], other) for part in sets for other in part[1:]])
+    return findings + _contradictions(frames, pairs, units, "equal")
+
+
+def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: dict[str, str]) -> list[Finding]:
+    """Near duplicates, and how far their targets are apart.
+
+    Arguments:
+        frames: The data.
+        pairs: What :func:`near_duplicates` found.
+        tolerance: With what tolerance.
+        units: Units of the properties that are looked at.
+    """
+    if not len(pairs):
+        return []
+    involved = len(np.unique(pairs))
+    told = (
+        f"{involved} of {len(frames)} frames have all sorted distances within {tolerance:.2g} angstrom of another one's"
+    )
+    where = f"first: {frames.where(int(pairs[0, 0]))} and {int(frames.numbers[pairs[0, 1]])}"
+    remedy = "a random split would put such pairs on both sides; mirror images count as equal"
+    return [
+        Finding("advice", "near duplicates", told, remedy, where),
+        *_contradictions(frames, pairs, units, "nearly equal"),
+    ]
+
+
+def _contradictions(frames: Frames, pairs: np.ndarray, units: dict[str, str], word: str) -> list[Finding]:
+    """Equal systems must have equal targets; nearly equal ones, targets that are much nearer than those of any two."""
+    findings = []
+    for name, unit in units.items():
+        y = frames.properties[name]
+        apart = np.abs(y[pairs[:, 0]] - y[pairs[:, 1]])
+        spread = float(np.nanstd(residuals(frames, name, "")))
+        limit = AGREES * spread if word == "equal" else spread
+        wrong = np.flatnonzero(apart > limit)
+        if len(wrong):
+            worst = int(wrong[np.argmax(apart[wrong])])
+            one, two = pairs[worst]
+            told = (
+                f"{len(wrong)} of {len(pairs)} pairs of {word} systems have different values, by up to "
+                f"{apart[worst]:.4g} {unit} (the composition leaves {spread:.4g} {unit})"
+            )
+            where = f"{frames.where(int(one))} and {int(frames.numbers[two])}"
+            remedy = "no function of the geometry gives both: find out which is right, or what else differs"
+            findings.append(Finding("warning", name, told, remedy, where))
+    return findings

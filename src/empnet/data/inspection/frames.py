@@ -1,0 +1,134 @@
+"""All frames as flat arrays: what inspections compute with, from a file or from a data set that is built already."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from empnet.data.dataset import Dataset
+from empnet.data.system import Origin
+
+__all__ = ["Frames", "from_dataset", "numbered"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Many systems, particle after particle.
+
+    Arguments:
+        file: The data as the user named them.
+        numbers: Number of each frame in the file, shape (S,).
+        sizes: Number of particles of each frame, shape (S,).
+        positions: Shape (P, 3), in angstrom.
+        species: Shape (P,); zeros if particles have no species.
+        named: Whether particles have species.
+        cells: Lattice vectors as rows, shape (S, 3, 3), in angstrom; zeros for open systems.
+        periodic: Along which lattice vectors a frame repeats, shape (S, 3).
+        groups: A number for each frame, equal for exact duplicates, shape (S,).
+        properties: Scalars of each frame by name, shape (S,); nan where a frame has none.
+        vectors: Vectors of each particle by name, shape (P, 3); nan where a frame has none.
+        stresses: Stress or virial of each frame by name, shape (S, 3, 3), symmetric; nan where a frame has none.
+    """
+
+    file: str
+    numbers: np.ndarray
+    sizes: np.ndarray
+    positions: np.ndarray
+    species: np.ndarray
+    named: bool
+    cells: np.ndarray
+    periodic: np.ndarray
+    groups: np.ndarray
+    properties: Mapping[str, np.ndarray]
+    vectors: Mapping[str, np.ndarray]
+    stresses: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @property
+    def first(self) -> np.ndarray:
+        """Index of the first particle of each frame, shape (S,)."""
+        return np.cumsum(self.sizes) - self.sizes
+
+    @property
+    def wraps(self) -> np.ndarray:
+        """Whether a frame repeats along any axis, shape (S,)."""
+        return np.any(self.periodic, axis=1)
+
+    @property
+    def frame_of(self) -> np.ndarray:
+        """The frame of each particle, shape (P,)."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    def where(self, frame: int) -> str:
+        """A frame in words, for messages."""
+        return str(Origin(frame=int(self.numbers[frame])))
+
+    def composition(self) -> tuple[np.ndarray, list[int]]:
+        """How many particles of each species each frame has, shape (S, species), and the species."""
+        alphabet, column = np.unique(self.species, return_inverse=True)
+        flat = np.bincount(self.frame_of * len(alphabet) + column, minlength=len(self) * len(alphabet))
+        return flat.reshape(len(self), len(alphabet)).astype(np.float64), alphabet.tolist()
+
+    def sequences(self) -> np.ndarray:
+        """A number for each frame, equal if species follow each other in the same order, shape (S,)."""
+        species = np.ascontiguousarray(self.species, dtype=np.int64)
+        return numbered(
+            (int(n), zlib.crc32(species[start : start + n].tobytes()))
+            for start, n in zip(self.first, self.sizes, strict=True)
+        )
+
+    def rows(self, members: np.ndarray) -> np.ndarray:
+        """The particles of frames of one size, shape (members, N)."""
+        return self.first[members][:, None] + np.arange(self.sizes[members[0]])
+
+    def repeated(self, least: int) -> Iterator[np.ndarray]:
+        """Frames that have the same species in the same order, such as those of a trajectory, ascending.
+
+        Arguments:
+            least: Smallest number of such frames that is of use.
+        """
+        sequences = self.sequences()
+        order = np.argsort(sequences, kind="stable")
+        for members in np.split(order, np.flatnonzero(np.diff(sequences[order])) + 1):
+            if len(members) >= least and self.sizes[members[0]] > 1:
+                yield members
+
+
+def numbered(items: Iterator[object]) -> np.ndarray:
+    """Numbers in the order of first appearance, equal for equal items.
+
+    Example:
+        >>> numbered(iter("aba")).tolist()
+        [0, 1, 0]
+    """
+    number: dict[object, int] = {}
+    return np.array([number.setdefault(item, len(number)) for item in items], dtype=np.int64)
+
+
+def from_dataset(dataset: Dataset, properties: tuple[str, ...]) -> Frames:
+    """The frames of a data set that was built for training; it holds targets, but no forces.
+
+    Arguments:
+        dataset: The data.
+        properties: Names of its targets.
+    """
+    arrays = dataset.arrays
+    return Frames(
+        file=dataset.file,
+        numbers=np.where(arrays["frames"] < 0, np.arange(len(dataset)), arrays["frames"]),
+        sizes=arrays["n_particles"],
+        positions=arrays["positions"],
+        species=arrays["species"],
+        named=bool(np.any(arrays["species"])),
+        cells=arrays["cells"],
+        periodic=np.any(arrays["cells"], axis=2),
+        groups=arrays["groups"],
+        properties={name: dataset.targets[:, k] for k, name in enumerate(properties)},
+        vectors={},
+        stresses={},
+    )

@@ -1,0 +1,170 @@
+"""The whole inspection: one pass over the data, then every question that can be asked of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from empnet.data.bundled import card
+from empnet.data.errors import EmpnetError
+from empnet.data.inspection.consistency import consistency_findings
+from empnet.data.inspection.duplicates import exact_duplicates, exact_findings, near_duplicates, near_findings
+from empnet.data.inspection.forces import force_findings, force_key
+from empnet.data.inspection.frames import Frames
+from empnet.data.inspection.gather import Gathered, gather
+from empnet.data.inspection.geometry import Geometry, measure
+from empnet.data.inspection.histograms import histograms
+from empnet.data.inspection.keys import key_findings
+from empnet.data.inspection.lengths import distance_findings
+from empnet.data.inspection.record import Finding, Inspection, PropertyFacts, gravest_first
+from empnet.data.inspection.reference import reference_findings
+from empnet.data.inspection.stress import stress_findings
+from empnet.data.inspection.targets import is_energy, property_facts, target_findings
+from empnet.data.inspection.time_order import order_findings
+from empnet.data.one_hot import symbol
+from empnet.data.system import System
+from empnet.data.units import default_unit, parse_unit
+
+__all__ = ["inspect_data"]
+
+UNNAMED_UNIT = "file units"
+"""What numbers carry whose unit nobody has named."""
+
+
+def inspect_data(
+    source: str | Path | Sequence[System],
+    *,
+    properties: Sequence[str] = (),
+    unit: Sequence[str] = (),
+    length_unit: str = "angstrom",
+    quiet: bool = False,
+) -> Inspection:
+    """Look at data before anything is trained: facts, and what is suspected to be wrong with them.
+
+    Nothing is guessed in silence: what is only likely is said to be suspected, with the numbers that speak for it.
+
+    Arguments:
+        source: Path of a file, the name of bundled data such as ``"qm7"``, or systems.
+        properties: Names of the scalars that are to be learned; what is wrong with them is an error. Default: all
+            scalars are looked at, and none is wanted.
+        unit: Unit of each property, or one for all; default: of bundled data their own, of ``energy`` eV.
+        length_unit: Unit of lengths in files that state none.
+        quiet: No progress bar.
+
+    Raises:
+        EmpnetError: If no frame at all can be read, or a unit is unknown.
+
+    Example:
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 0.0}) for d in (0.7, 0.8, 0.9)]
+        >>> print(inspect_data(pairs, properties=["energy"]).findings[0])
+        error: energy: it is 0 in all 3 frames: there is nothing to learn; is this the right key?
+    """
+    begun = time.perf_counter()
+    named = _named_units(source, properties, unit)
+    gathered = gather(source, length_unit, quiet)
+    file = str(source) if isinstance(source, str | Path) else ""
+    frames = gathered.frames(file)
+    geometry = measure(frames)
+    units = {name: _unit(name, named) for name in frames.properties}
+    learnable = [name for name in frames.properties if _is_learnable(frames, name, properties)]
+    facts = [fact for name in learnable if (fact := property_facts(frames, name, units[name]))]
+    told = {fact.name: fact.unit for fact in facts}
+    near, tolerance = near_duplicates(frames, geometry)
+    keys = gathered.tally.keys()
+    findings = [
+        *gathered.findings(),
+        *key_findings(keys, gathered.tally.frames, properties),
+        *distance_findings(frames, geometry),
+        *exact_findings(frames, told),
+        *near_findings(frames, near, tolerance, told),
+        *order_findings(frames),
+        *_property_findings(frames, facts, properties),
+        *_force_findings(frames, facts),
+    ]
+    return _inspection(frames, geometry, gathered, facts, gravest_first(findings), len(np.unique(near[:, 1])), begun)
+
+
+def _named_units(source: object, properties: Sequence[str], unit: Sequence[str]) -> dict[str, str]:
+    """Units that the user, or the card of bundled data, has named."""
+    for text in unit:
+        parse_unit(text)
+    bundled = card(source) if isinstance(source, str | Path) else None
+    names = properties or ((bundled.property,) if bundled else ("energy",))
+    given = list(unit) * len(names) if len(unit) == 1 else list(unit)
+    if len(given) not in (0, len(names)):
+        raise EmpnetError(f"{len(given)} units for {len(names)} properties", wanted="one for each, or one for all")
+    return {**(bundled.units if bundled else {}), **dict(zip(names, given, strict=False))}
+
+
+def _unit(name: str, named: dict[str, str]) -> str:
+    usual = default_unit(name)
+    return named.get(name) or (usual.name if usual else UNNAMED_UNIT)
+
+
+def _is_learnable(frames: Frames, name: str, properties: Sequence[str]) -> bool:
+    """Whether a scalar is what somebody wants to learn, or could want: no counter and no label."""
+    y = frames.properties[name]
+    whole = np.all(y[np.isfinite(y)] == np.round(y[np.isfinite(y)]))
+    return name in properties or is_energy(name) or not whole
+
+
+def _property_findings(frames: Frames, facts: list[PropertyFacts], properties: Sequence[str]) -> list[Finding]:
+    findings = []
+    for fact in facts:
+        findings += target_findings(frames, fact, wanted=fact.name in properties)
+        if is_energy(fact.name) and fact.pooling != "mean":
+            findings += reference_findings(frames, fact)
+    return findings
+
+
+def _force_findings(frames: Frames, facts: list[PropertyFacts]) -> list[Finding]:
+    energies = [fact.name for fact in facts if is_energy(fact.name)]
+    energy = min(energies, key=lambda name: (name != "energy", len(name)), default="")
+    findings = []
+    forces = force_key(frames)
+    if forces:
+        usual = default_unit(forces)
+        findings += force_findings(frames, forces, usual.name if usual else UNNAMED_UNIT)
+        if energy:
+            findings += consistency_findings(frames, energy, forces)
+    for name in frames.stresses:
+        findings += stress_findings(frames, name, energy)
+    return findings
+
+
+def _inspection(
+    frames: Frames,
+    geometry: Geometry,
+    gathered: Gathered,
+    facts: list[PropertyFacts],
+    findings: tuple[Finding, ...],
+    near: int,
+    begun: float,
+) -> Inspection:
+    counts, species = frames.composition()
+    shortest = int(np.argmin(geometry.nearest))
+    known = bool(np.isfinite(geometry.nearest[shortest]))
+    sampled = [f"{gathered.left_out} frames were counted only: too many particles to keep"] if gathered.left_out else []
+    return Inspection(
+        file=frames.file,
+        systems=gathered.tally.frames,
+        particles=int(frames.sizes.sum()),
+        sizes=(int(frames.sizes.min()), int(np.median(frames.sizes)), int(frames.sizes.max())),
+        periodic=int(frames.wraps.sum()),
+        species={symbol(z): int(n) for z, n in zip(species, (counts > 0).sum(axis=0), strict=True)}
+        if frames.named
+        else {},
+        shortest=float(geometry.nearest[shortest]) if known else None,
+        shortest_where=frames.where(int(frames.frame_of[shortest])) if known else "",
+        exact_duplicates=sum(len(part) - 1 for part in exact_duplicates(frames)),
+        near_duplicates=near,
+        keys=gathered.tally.keys(),
+        properties=tuple(facts),
+        findings=findings,
+        histograms=histograms(frames, geometry, facts),
+        sampled=tuple(sampled),
+        seconds=time.perf_counter() - begun,
+    )

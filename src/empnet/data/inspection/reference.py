@@ -1,0 +1,136 @@
+"""In which unit, and against which zero, energies seem to be, judged by their size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from empnet.data.inspection.atomic_energies import all_electron_energy, cohesive_energy, valence_energy
+from empnet.data.inspection.frames import Frames
+from empnet.data.inspection.record import Finding, PropertyFacts
+from empnet.data.units import parse_unit
+
+__all__ = ["Guess", "guesses", "reference_findings"]
+
+UNITS = ("eV", "Hartree", "Ry", "kcal/mol", "kJ/mol")
+"""In which energies come."""
+
+NEAREST_NEXT = 2.0  # between Rydberg and Hartree, the two units that are nearest to each other
+TIGHT = 1.1  # total energies: relativity takes heavy atoms as far from the formula, and NEAREST_NEXT is well beyond
+WIDE = 4.0  # binding energies: from Mg (weakly bound metals) to VASP's, whose atoms are without spin
+ODD = {"all electrons": TIGHT, "valence electrons": TIGHT, "binding": WIDE}
+
+WORDS = {
+    "all electrons": "total energies with all electrons",
+    "valence electrons": "total energies with valence electrons only (pseudopotentials)",
+    "binding": "energies against free atoms (atomisation, cohesive)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A unit and a zero that energies fit.
+
+    Arguments:
+        kind: ``"all electrons"``, ``"valence electrons"`` or ``"binding"``.
+        unit: The unit.
+        ratio: Median of energies over what atoms tell: 1 if it fits perfectly.
+        least: The twentieth part of frames lies below this ratio.
+        most: The twentieth part of frames lies above this ratio.
+        expected: Median of what atoms tell, in that unit.
+    """
+
+    kind: str
+    unit: str
+    ratio: float
+    least: float
+    most: float
+    expected: float
+
+    @property
+    def odd(self) -> float:
+        """How far from perfect it is, as a factor of what is still likely; above 1 the guess is no good."""
+        return float(max(abs(np.log(self.least)), abs(np.log(self.most))) / np.log(ODD[self.kind]))
+
+
+def guesses(frames: Frames, name: str) -> list[Guess]:
+    """Units and zeros that energies fit by their size, the best first.
+
+    A free atom counts either -E(Z) with all electrons (a formula), or the ionisation energies of its valence
+    electrons, or nothing; what it is bound by is taken from its element. Nine in ten total energies must come within
+    10 % of the sum over atoms, binding energies within a factor of 4.
+
+    Arguments:
+        frames: The data.
+        name: The property.
+    """
+    counts, species = frames.composition()
+    y = frames.properties[name]
+    there = np.isfinite(y)
+    if not frames.named or not there.any() or min(species) < 1:
+        return []
+    bound = np.array([cohesive_energy(z) for z in species])
+    atoms = {
+        "all electrons": np.array([all_electron_energy(z) for z in species]) + np.nan_to_num(bound),
+        "valence electrons": np.array([valence_energy(z) for z in species]) + bound,
+        "binding": bound,
+    }
+    found = []
+    for kind, atom in atoms.items():
+        expected = counts[there] @ atom
+        for unit in UNITS:
+            factor = parse_unit(unit).factor
+            least, ratio, most = np.quantile(y[there] * factor / expected, [0.05, 0.5, 0.95]).tolist()
+            if least > 0:  # and no nan
+                found.append(Guess(kind, unit, ratio, least, most, float(np.median(expected)) / factor))
+    return sorted((guess for guess in found if guess.odd <= 1), key=lambda guess: guess.odd)
+
+
+def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
+    """Whether energies can be in the unit that they are taken to be in.
+
+    Arguments:
+        frames: The data.
+        facts: Of a property that is an energy.
+    """
+    found = guesses(frames, facts.name)
+    if not found:
+        return _unknown(frames, facts)
+    stated = _SAME.get(facts.unit)
+    fitting = [guess for guess in found if guess.unit == stated]
+    if fitting:
+        return [Finding("note", facts.name, f"their size is that of {_told(fitting[0], facts)}")]
+    best = [guess for guess in found if guess.kind == found[0].kind]
+    options = " or ".join(dict.fromkeys(guess.unit for guess in best))
+    if stated is None:
+        told = f"nobody has named the unit; suspected {options}: their size is that of {_told(best[0], facts)}"
+        return [Finding("note", facts.name, told, f"name it, such as --unit {best[0].unit}")]
+    told = f"suspected {options}, not {facts.unit}: their size is that of {_told(best[0], facts)}; {_shares(facts)}"
+    return [Finding("warning", facts.name, told, f"if that is so, say --unit {best[0].unit}")]
+
+
+_SAME = {name: unit for unit in UNITS for name in (unit, {"Hartree": "Ha", "Ry": "Rydberg"}.get(unit, unit))}
+
+
+def _told(guess: Guess, facts: PropertyFacts) -> str:
+    return (
+        f"{WORDS[guess.kind]} in {guess.unit} (mean {facts.mean:,.6g}, atoms tell about {guess.expected:,.4g}; "
+        f"ratio {guess.ratio:.3g})"
+    )
+
+
+def _shares(facts: PropertyFacts) -> str:
+    shares = ", ".join(f"{share:.4g} a {name}" for name, share in facts.per_species.items())
+    return f"the composition fit gives {shares}"
+
+
+def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
+    """Energies of no size that is known: perhaps against a zero of somebody's own."""
+    if not frames.named or not facts.deviation:
+        return []
+    told = (
+        f"their zero is not known: mean {facts.mean:,.6g} {facts.unit} is neither a total energy nor one against free "
+        f"atoms in eV, Hartree, Ry, kcal/mol or kJ/mol; {_shares(facts)}"
+    )
+    return [Finding("note", facts.name, told, "the unit cannot be checked by size: make sure of it")]

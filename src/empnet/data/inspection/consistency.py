@@ -13,7 +13,17 @@ from empnet.data.inspection.record import Finding
 from empnet.data.inspection.time_order import internal_distances
 from empnet.data.units import parse_unit
 
-__all__ = ["Slope", "consistency_findings", "force_energy_slope"]
+__all__ = [
+    "LEAST",
+    "MATCH",
+    "N_FRAMES",
+    "N_PAIRS",
+    "SHARP",
+    "Slope",
+    "consistency_findings",
+    "force_energy_slope",
+    "slope_of",
+]
 
 LEAST = 8
 """Pairs of frames needed for a verdict."""
@@ -78,10 +88,20 @@ def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None
     use = use[np.argsort(far[use])[:N_PAIRS]]
     if len(use) < LEAST:
         return None
-    ratio, weight = difference[use] / work[use], np.abs(work[use])
+    return slope_of(difference[use], work[use])
+
+
+def slope_of(difference: np.ndarray, work: np.ndarray) -> Slope:
+    """The weighted median of dE / W, and how far it can be trusted.
+
+    Arguments:
+        difference: dE of each pair.
+        work: W of each pair, not zero.
+    """
+    ratio, weight = difference / work, np.abs(work)
     value = _weighted_median(ratio, weight)
     spread = _weighted_median(np.abs(ratio / value - 1), weight)
-    return Slope(len(use), value, spread, float(np.sum(weight * np.sign(ratio)) / weight.sum()))
+    return Slope(len(ratio), value, spread, float(np.sum(weight * np.sign(ratio)) / weight.sum()))
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from empnet.data.inspection.forces import force_key
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.geometry import Geometry
-from empnet.data.inspection.record import Bars, PropertyFacts, bars
+from empnet.data.inspection.record import UNNAMED_UNIT, Bars, PropertyFacts, bars
 from empnet.data.inspection.targets import residuals
 from empnet.data.units import default_unit
 
@@ -37,6 +37,6 @@ def histograms(frames: Frames, geometry: Geometry, facts: Iterable[PropertyFacts
     forces = force_key(frames)
     if forces:
         usual = default_unit(forces)
-        label = f"size of a force [{usual.name if usual else 'file units'}]"
+        label = f"size of a force [{usual.name if usual else UNNAMED_UNIT}]"
         drawn.append(bars("Forces", label, np.linalg.norm(frames.vectors[forces], axis=1), "particles"))
     return tuple(bar for bar in drawn if bar is not None)

@@ -19,7 +19,7 @@ from empnet.data.inspection.geometry import Geometry, measure
 from empnet.data.inspection.histograms import histograms
 from empnet.data.inspection.keys import key_findings
 from empnet.data.inspection.lengths import distance_findings
-from empnet.data.inspection.record import Finding, Inspection, PropertyFacts, gravest_first
+from empnet.data.inspection.record import UNNAMED_UNIT, Finding, Inspection, PropertyFacts, gravest_first
 from empnet.data.inspection.reference import reference_findings
 from empnet.data.inspection.stress import stress_findings
 from empnet.data.inspection.targets import is_energy, property_facts, target_findings
@@ -29,9 +29,6 @@ from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 
 __all__ = ["inspect_data"]
-
-UNNAMED_UNIT = "file units"
-"""What numbers carry whose unit nobody has named."""
 
 
 def inspect_data(
@@ -121,7 +118,7 @@ def _property_findings(frames: Frames, facts: list[PropertyFacts], properties: S
 
 
 def _force_findings(frames: Frames, facts: list[PropertyFacts]) -> list[Finding]:
-    energies = [fact.name for fact in facts if is_energy(fact.name)]
+    energies = {fact.name: fact.unit for fact in facts if is_energy(fact.name)}
     energy = min(energies, key=lambda name: (name != "energy", len(name)), default="")
     findings = []
     forces = force_key(frames)
@@ -131,7 +128,7 @@ def _force_findings(frames: Frames, facts: list[PropertyFacts]) -> list[Finding]
         if energy:
             findings += consistency_findings(frames, energy, forces)
     for name in frames.stresses:
-        findings += stress_findings(frames, name, energy)
+        findings += stress_findings(frames, name, energy, energies.get(energy, UNNAMED_UNIT), forces)
     return findings
 
 

@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Bars", "Finding", "Inspection", "Key", "Level", "PropertyFacts", "bars"]
+__all__ = ["UNNAMED_UNIT", "Bars", "Finding", "Inspection", "Key", "Level", "PropertyFacts", "bars", "gravest_first"]
 
 Level = Literal["note", "advice", "warning", "error"]
 """How grave: a fact worth knowing; something to do; something suspected to be wrong; something training refuses."""
+
+UNNAMED_UNIT = "file units"
+"""What numbers carry whose unit nobody has named."""
 
 LEVELS: tuple[Level, ...] = ("error", "warning", "advice", "note")
 N_BARS = 40
@@ -97,7 +100,7 @@ class PropertyFacts:
         left: Root mean square of what a linear fit on the composition leaves: what geometry has to explain.
         pooling: ``"sum"`` (extensive), ``"mean"`` (intensive), or empty if the data cannot tell.
         why: How that was decided, in words.
-        per_species: The fit's contribution of each species, by symbol.
+        per_species: The fit's contribution of each species, by symbol; empty if species never vary independently.
     """
 
     name: str

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float64
 
 from empnet.data.inspection.atomic_energies import all_electron_energy, cohesive_energy, valence_energy
 from empnet.data.inspection.frames import Frames
-from empnet.data.inspection.record import Finding, PropertyFacts
+from empnet.data.inspection.record import UNNAMED_UNIT, Finding, PropertyFacts
 from empnet.data.units import parse_unit
 
 __all__ = ["Guess", "guesses", "reference_findings"]
 
-UNITS = ("eV", "Hartree", "Ry", "kcal/mol", "kJ/mol")
+UNITS = ("eV", "Hartree", "Ry", "kcal/mol", "kJ/mol", "meV")
 """In which energies come."""
 
 NEAREST_NEXT = 2.0  # between Rydberg and Hartree, the two units that are nearest to each other
@@ -54,7 +55,7 @@ class Guess:
         return float(max(abs(np.log(self.least)), abs(np.log(self.most))) / np.log(ODD[self.kind]))
 
 
-def guesses(frames: Frames, name: str) -> list[Guess]:
+def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
     """Units and zeros that energies fit by their size, the best first.
 
     A free atom counts either -E(Z) with all electrons (a formula), or the ionisation energies of its valence
@@ -63,10 +64,9 @@ def guesses(frames: Frames, name: str) -> list[Guess]:
 
     Arguments:
         frames: The data.
-        name: The property.
+        y: The energy of each frame; nan where there is none.
     """
     counts, species = frames.composition()
-    y = frames.properties[name]
     there = np.isfinite(y)
     if not frames.named or not there.any() or min(species) < 1:
         return []
@@ -94,23 +94,28 @@ def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
         frames: The data.
         facts: Of a property that is an energy.
     """
-    found = guesses(frames, facts.name)
+    found = guesses(frames, frames.properties[facts.name])
     if not found:
         return _unknown(frames, facts)
-    stated = _SAME.get(facts.unit)
+    stated = _listed(facts.unit)
     fitting = [guess for guess in found if guess.unit == stated]
     if fitting:
         return [Finding("note", facts.name, f"their size is that of {_told(fitting[0], facts)}")]
     best = [guess for guess in found if guess.kind == found[0].kind]
     options = " or ".join(dict.fromkeys(guess.unit for guess in best))
-    if stated is None:
+    if facts.unit == UNNAMED_UNIT:
         told = f"nobody has named the unit; suspected {options}: their size is that of {_told(best[0], facts)}"
         return [Finding("note", facts.name, told, f"name it, such as --unit {best[0].unit}")]
     told = f"suspected {options}, not {facts.unit}: their size is that of {_told(best[0], facts)}; {_shares(facts)}"
     return [Finding("warning", facts.name, told, f"if that is so, say --unit {best[0].unit}")]
 
 
-_SAME = {name: unit for unit in UNITS for name in (unit, {"Hartree": "Ha", "Ry": "Rydberg"}.get(unit, unit))}
+def _listed(unit: str) -> str:
+    """The unit by the name that it has here: Ha is Hartree."""
+    if unit == UNNAMED_UNIT:
+        return ""
+    factor = parse_unit(unit).factor
+    return next((name for name in UNITS if np.isclose(parse_unit(name).factor, factor, rtol=1e-3)), unit)
 
 
 def _told(guess: Guess, facts: PropertyFacts) -> str:
@@ -121,6 +126,8 @@ def _told(guess: Guess, facts: PropertyFacts) -> str:
 
 
 def _shares(facts: PropertyFacts) -> str:
+    if not facts.per_species:
+        return "species do not vary independently, so shares of each cannot be told"
     shares = ", ".join(f"{share:.4g} a {name}" for name, share in facts.per_species.items())
     return f"the composition fit gives {shares}"
 
@@ -129,8 +136,12 @@ def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
     """Energies of no size that is known: perhaps against a zero of somebody's own."""
     if not frames.named or not facts.deviation:
         return []
+    reversed_ = guesses(frames, -frames.properties[facts.name])
+    if reversed_:
+        told = f"their sign is reversed: without it, their size is that of {_told(reversed_[0], facts)}"
+        return [Finding("note", facts.name, told, "energies needed to take systems apart are positive: is that meant?")]
     told = (
         f"their zero is not known: mean {facts.mean:,.6g} {facts.unit} is neither a total energy nor one against free "
-        f"atoms in eV, Hartree, Ry, kcal/mol or kJ/mol; {_shares(facts)}"
+        f"atoms in any usual unit; {_shares(facts)}"
     )
     return [Finding("note", facts.name, told, "the unit cannot be checked by size: make sure of it")]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from empnet.data.inspection.consistency import MATCH, SHARP, Slope
 from empnet.data.inspection.frames import Frames
-from empnet.data.inspection.record import Finding
+from empnet.data.inspection.record import UNNAMED_UNIT, Finding
+from empnet.data.inspection.strain import strain_slopes
 from empnet.data.units import parse_unit
 
 __all__ = ["stress_findings", "symmetric"]
@@ -13,7 +15,8 @@ __all__ = ["stress_findings", "symmetric"]
 STRONGEST = 1.0
 """eV/angstrom^3, or 160 GPa: stress beyond it is rare; the bulk modulus of diamond is 2.8."""
 
-COMMON = ("kB", "GPa", "bar")
+STRESSES = ("eV/angstrom^3", "GPa", "kB", "bar", "Hartree/bohr^3")
+VIRIALS = ("eV", "Hartree", "kcal/mol")
 
 
 def symmetric(value: object) -> np.ndarray | None:
@@ -33,28 +36,58 @@ def symmetric(value: object) -> np.ndarray | None:
     return flat[[0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(3, 3) if array.size == 6 else flat.reshape(3, 3)
 
 
-def stress_findings(frames: Frames, name: str, energy: str) -> list[Finding]:
-    """Whether a stress can be in eV/angstrom^3 with the sign that ASE gives it.
+def stress_findings(frames: Frames, name: str, energy: str, unit: str, forces: str) -> list[Finding]:
+    """Whether a stress can be in eV/angstrom^3 with the sign that ASE gives it, or what else it seems to be.
 
     Arguments:
         frames: The data.
         name: Key of the stress or virial.
         energy: Key of the energies; empty if there are none.
+        unit: Unit of the energies.
+        forces: Key of the forces; empty if there are none.
     """
     stress = frames.stresses[name]
     there = np.isfinite(stress).all(axis=(1, 2))
     size = np.abs(stress[there]).max(axis=(1, 2), initial=0.0)
     if not there.any() or not size.any():
         return []
+    slopes = strain_slopes(frames, energy, forces, name) if energy else None
+    return (slopes and _by_strain(name, slopes, unit)) or _by_size(name, frames.cells[there], size)
+
+
+def _by_strain(name: str, slopes: tuple[Slope, Slope], unit: str) -> list[Finding]:
+    """What a stress is, told by what strain does to the energy; nothing if that is no clear number."""
+    found = []
+    energy = 1.0 if unit == UNNAMED_UNIT else parse_unit(unit).factor
+    for slope, kind, units in zip(slopes, ("a stress", "a virial"), (STRESSES, VIRIALS), strict=True):
+        for candidate in units if slope.spread < SHARP else ():
+            miss = abs(np.log(abs(slope.value) * energy / parse_unit(candidate).factor))
+            if miss < MATCH:
+                found.append((slope.spread, miss, kind, candidate, slope))
+    if not found:
+        return []
+    _, _, kind, candidate, slope = min(found)
+    sign = "positive under tension (as ASE's stress)" if slope.value > 0 else "positive under pressure (as VASP's)"
+    told = (
+        f"{kind} in {candidate}, {sign}: between {slope.pairs} pairs of near frames in different cells, energy "
+        f"differences are {slope.value:.3g} times its work (half of them within {slope.spread:.0%})"
+    )
+    if (candidate, slope.value > 0) == ("eV/angstrom^3", True) or (kind == "a virial" and candidate == "eV"):
+        return [Finding("note", name, told)]
+    factor = parse_unit(candidate).factor * (1 if slope.value > 0 else -1)
+    remedy = f"times {factor:.4g} it is ASE's stress in eV/angstrom^3" if kind == "a stress" else ""
+    return [Finding("warning", name, f"suspected: {told}", remedy)]
+
+
+def _by_size(name: str, cells: np.ndarray, size: np.ndarray) -> list[Finding]:
     usual, largest = float(np.median(size)), float(size.max())
     shown = f"largest component of a frame: median {usual:.3g}, up to {largest:.3g}"
     if usual <= STRONGEST:
         return [Finding("note", name, f"{shown}: like a stress in eV/angstrom^3")]
-    volume = np.abs(np.linalg.det(frames.cells[there]))
-    fitting = [unit for unit in COMMON if usual * parse_unit(unit).factor < STRONGEST]
-    options = ", ".join(fitting)
-    per_volume = float(np.median(size / np.where(volume > 0, volume, np.nan)))
-    virial = f"; or a virial in eV (over the volume: {per_volume:.2g} eV/angstrom^3)" if per_volume < STRONGEST else ""
+    volume = np.abs(np.linalg.det(cells))
+    options = ", ".join(unit for unit in STRESSES if usual * parse_unit(unit).factor < STRONGEST)
+    per_volume = float(np.median(size / np.where(volume > 0, volume, np.inf)))
+    virial = f", or a virial in eV (over the volume: {per_volume:.2g} eV/angstrom^3)" if per_volume < STRONGEST else ""
     told = (
         f"{shown}: no stress in eV/angstrom^3 (more than {STRONGEST:g} is rare; 1 eV/angstrom^3 = 1602 kB = 160 GPa); "
         f"suspected: {options}{virial}"

@@ -55,6 +55,7 @@ def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None
     pooling, why = _pooling(counts, y, name, unit)
     left = composition_left(counts, y, pooling or "sum")
     shares = fit_composition(counts, y, pooling or "sum")
+    told = np.linalg.matrix_rank(counts) == len(species)  # else many shares fit as well
     return PropertyFacts(
         name=name,
         unit=unit,
@@ -64,7 +65,7 @@ def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None
         left=float(np.sqrt(np.mean(np.square(left)))),
         pooling=pooling,
         why=why,
-        per_species={symbol(kind): float(share) for kind, share in zip(species, shares, strict=True)},
+        per_species={symbol(kind): float(b) for kind, b in zip(species, shares, strict=True)} if told else {},
     )
 
 

@@ -147,6 +147,14 @@ def test_near_duplicates_however_they_lie(frames):
     assert "2 of 122 frames" in finding.told
 
 
+def test_other_points_with_the_same_distances_are_no_duplicates():
+    """A homometric pair: six points on a line, with the same 15 distances and no motion that maps one to the other."""
+    one, two = (np.array([[x, 0.0, 0.0] for x in points]) for points in ([0, 1, 4, 10, 12, 17], [0, 1, 8, 11, 13, 17]))
+    other = np.array([[x, 1.0, 0.0] for x in (0, 2, 5, 9, 14, 20)])
+    pairs = [System(points, [6] * 6) for points in (one, two, other, one[::-1] * 1.0001)]
+    assert inspect_data(pairs, quiet=True).near_duplicates == 1  # the last, of the first
+
+
 def test_one_outlier(frames):
     found = told(with_energy(frames, lambda k, energy: energy + 30.0 * (k == 50)))
     assert any("1 of 121 frames lie more than 10" in text for level, text in found if level == "warning")

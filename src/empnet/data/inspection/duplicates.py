@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from empnet.data.inspection.frames import Frames, numbered
-from empnet.data.inspection.geometry import Geometry
+from empnet.data.inspection.geometry import LARGEST, Geometry, shortest_vectors, whole_cells
 from empnet.data.inspection.record import Finding
 from empnet.data.inspection.targets import residuals
 
@@ -14,6 +17,9 @@ __all__ = ["exact_duplicates", "exact_findings", "near_duplicates", "near_findin
 
 NEAR = 0.001
 """Of the usual distance to the nearest particle: 0.001 angstrom in molecules, where geometry optimisers stop."""
+
+CANDIDATES = 4
+"""So many frames with the nearest fingerprints are looked at closely for each frame."""
 
 AGREES = 1e-6  # of the property's spread: what writing a number with six digits costs
 
@@ -30,7 +36,7 @@ def exact_duplicates(frames: Frames) -> list[np.ndarray]:
 
 
 def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, float]:
-    """Pairs of frames of one composition whose sorted distances agree, however they are turned, moved or reordered.
+    """Pairs of frames of one composition whose distances agree, however they are turned, moved or reordered.
 
     Frames that are exactly equal to one before them are left out. Of many that are alike, each is paired with one.
 
@@ -52,17 +58,49 @@ def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, flo
     pairs: list[tuple[int, int]] = []
     for part in np.split(order, np.flatnonzero(np.diff(kinds[order])) + 1):
         if len(part) > 1:
-            pairs += _near_pairs(single[part], geometry.fingerprints[single[part]], tolerance)
+            pairs += _near_pairs(frames, single[part], geometry.fingerprints[single[part]], tolerance)
     return np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2), tolerance
 
 
-def _near_pairs(members: np.ndarray, points: np.ndarray, tolerance: float) -> list[tuple[int, int]]:
-    distance, other = cKDTree(points).query(points, k=2, p=np.inf, distance_upper_bound=tolerance)
-    own = np.arange(len(points))
-    partner = np.where(other[:, 0] == own, other[:, 1], other[:, 0])  # of equal points, the first may be the other
-    apart = np.where(other[:, 0] == own, distance[:, 1], distance[:, 0])
-    near = np.flatnonzero(np.isfinite(apart))
-    return [(int(min(pair)), int(max(pair))) for pair in zip(members[near], members[partner[near]], strict=True)]
+def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, tolerance: float) -> Iterator[tuple[int, int]]:
+    """Each frame with the first one whose fingerprint is near and whose particles have the same surroundings."""
+    many = min(CANDIDATES + 1, len(points))
+    distance, other = cKDTree(points).query(points, k=many, p=np.inf, distance_upper_bound=tolerance)
+    for own in range(len(points)):
+        for k in other[own][np.isfinite(distance[own]) & (other[own] != own)]:
+            one, two = sorted((int(members[own]), int(members[k])))
+            if _same_surroundings(frames, one, two, tolerance):
+                yield one, two
+                break
+
+
+def _same_surroundings(frames: Frames, one: int, two: int, tolerance: float) -> bool:
+    """Whether each particle of either frame has one of its kind in the other frame with the same distances to all.
+
+    Sorted distances alone are equal for different arrangements of species on one lattice, too. Particles of frames
+    that are too large for all distances are not compared.
+    """
+    if frames.sizes[one] > LARGEST:
+        return True
+    (species_1, rows_1), (species_2, rows_2) = _surroundings(frames, one), _surroundings(frames, two)
+    for kind in np.unique(species_1):
+        apart = cdist(rows_1[species_1 == kind], rows_2[species_2 == kind], "chebyshev") <= tolerance
+        if not (apart.any(axis=0).all() and apart.any(axis=1).all()):
+            return False
+    return True
+
+
+def _surroundings(frames: Frames, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """The species of each particle, and its sorted distances to the others, species after species, shape (N, N)."""
+    members = np.array([frame])
+    inside = frames.rows(members)[0]
+    positions, species = frames.positions[inside], frames.species[inside]
+    vectors = (positions[:, None] - positions[None]).reshape(1, -1, 3)
+    if frames.wraps[frame]:
+        vectors = shortest_vectors(vectors, whole_cells(frames, members))
+    d = np.linalg.norm(vectors[0], axis=1).reshape(len(inside), len(inside))
+    order = np.lexsort((d, np.broadcast_to(species, d.shape)), axis=1)
+    return species, np.take_along_axis(d, order, axis=1)
 
 
 def exact_findings(frames: Frames, units: dict[str, str]) -> list[Finding]:
@@ -96,10 +134,11 @@ def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: di
         return []
     involved = len(np.unique(pairs))
     told = (
-        f"{involved} of {len(frames)} frames have all sorted distances within {tolerance:.2g} angstrom of another one's"
+        f"{involved} of {len(frames)} frames are nearly equal to another one: every particle has the same distances "
+        f"around it to {tolerance:.2g} angstrom"
     )
     where = f"first: {frames.where(int(pairs[0, 0]))} and {int(frames.numbers[pairs[0, 1]])}"
-    remedy = "a random split would put such pairs on both sides; mirror images count as equal"
+    remedy = "a random split may put such pairs on both sides; mirror images count as equal"
     return [
         Finding("advice", "near duplicates", told, remedy, where),
         *_contradictions(frames, pairs, units, "nearly equal"),

@@ -11,7 +11,7 @@ from vesin import NeighborList
 
 from empnet.data.inspection.frames import Frames
 
-__all__ = ["N_BLOCKS", "Geometry", "measure", "shortest_vectors", "whole_cells"]
+__all__ = ["LARGEST", "N_BLOCKS", "Geometry", "measure", "shortest_vectors", "whole_cells"]
 
 N_BLOCKS = 32
 """Numbers in a fingerprint."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from empnet.data.bundled import card
 from empnet.data.errors import EmpnetError
-from empnet.data.inspection.consistency import consistency_findings
+from empnet.data.inspection.consistency import N_FRAMES, consistency_findings
 from empnet.data.inspection.duplicates import exact_duplicates, exact_findings, near_duplicates, near_findings
 from empnet.data.inspection.forces import force_findings, force_key
 from empnet.data.inspection.frames import Frames
-from empnet.data.inspection.gather import Gathered, gather
-from empnet.data.inspection.geometry import Geometry, measure
+from empnet.data.inspection.gather import MAX_PARTICLES, Gathered, gather
+from empnet.data.inspection.geometry import LARGEST, Geometry, measure
 from empnet.data.inspection.histograms import histograms
 from empnet.data.inspection.keys import key_findings
 from empnet.data.inspection.lengths import distance_findings
@@ -23,7 +23,7 @@ from empnet.data.inspection.record import UNNAMED_UNIT, Finding, Inspection, Pro
 from empnet.data.inspection.reference import reference_findings
 from empnet.data.inspection.stress import stress_findings
 from empnet.data.inspection.targets import is_energy, property_facts, target_findings
-from empnet.data.inspection.time_order import order_findings
+from empnet.data.inspection.time_order import LARGEST_GROUP, order_findings
 from empnet.data.one_hot import symbol
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
@@ -144,7 +144,6 @@ def _inspection(
     counts, species = frames.composition()
     shortest = int(np.argmin(geometry.nearest))
     known = bool(np.isfinite(geometry.nearest[shortest]))
-    sampled = [f"{gathered.left_out} frames were counted only: too many particles to keep"] if gathered.left_out else []
     return Inspection(
         file=frames.file,
         systems=gathered.tally.frames,
@@ -162,6 +161,20 @@ def _inspection(
         properties=tuple(facts),
         findings=findings,
         histograms=histograms(frames, geometry, facts),
-        sampled=tuple(sampled),
+        sampled=tuple(_sampled(frames, gathered)),
         seconds=time.perf_counter() - begun,
     )
+
+
+def _sampled(frames: Frames, gathered: Gathered) -> Iterator[str]:
+    """What was not looked at in full, in words."""
+    if gathered.left_out:
+        yield f"{gathered.left_out} frames were counted only: more than {MAX_PARTICLES:,} particles together"
+    large = int((frames.sizes > LARGEST).sum())
+    if large:
+        yield f"near duplicates of {large} frames with more than {LARGEST} particles: by the nearest distances only"
+    most = int(np.bincount(frames.sequences()).max())
+    if most > N_FRAMES:
+        yield f"forces and stress against energies: {N_FRAMES:,} of {most:,} frames of one kind"
+    if most > LARGEST_GROUP:
+        yield f"order: the first {LARGEST_GROUP:,} of {most:,} frames of one kind"

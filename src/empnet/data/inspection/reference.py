@@ -120,9 +120,13 @@ def _listed(unit: str) -> str:
 
 def _told(guess: Guess, facts: PropertyFacts) -> str:
     return (
-        f"{WORDS[guess.kind]} in {guess.unit} (mean {facts.mean:,.6g}, atoms tell about {guess.expected:,.4g}; "
-        f"ratio {guess.ratio:.3g})"
+        f"{WORDS[guess.kind]} in {guess.unit} (mean {_number(facts.mean)}; what is known of the atoms tells about "
+        f"{_number(guess.expected)}; ratio {guess.ratio:.3f})"
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 
 def _shares(facts: PropertyFacts) -> str:
@@ -141,7 +145,7 @@ def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
         told = f"their sign is reversed: without it, their size is that of {_told(reversed_[0], facts)}"
         return [Finding("note", facts.name, told, "energies needed to take systems apart are positive: is that meant?")]
     told = (
-        f"their zero is not known: mean {facts.mean:,.6g} {facts.unit} is neither a total energy nor one against free "
-        f"atoms in any usual unit; {_shares(facts)}"
+        f"their zero is not known: mean {_number(facts.mean)} {facts.unit} is neither a total energy nor one "
+        f"against free atoms in any usual unit; {_shares(facts)}"
     )
     return [Finding("note", facts.name, told, "the unit cannot be checked by size: make sure of it")]

@@ -133,7 +133,12 @@ def _zeros(y: np.ndarray, facts: PropertyFacts) -> list[Finding]:
     """Zeros among numbers that are nowhere near zero: values that were never computed."""
     others = np.abs(y[y != 0])
     zeros = len(y) - len(others)
-    if not zeros or len(others) < zeros or others.min() < HALF_DIGITS * facts.deviation + 0.1 * np.median(others):
+    if (
+        not zeros
+        or len(others) < zeros
+        or np.ptp(others) == 0
+        or others.min() < HALF_DIGITS * facts.deviation + 0.1 * np.median(others)
+    ):
         return []
     told = f"exactly 0 in {zeros} of {len(y)} frames, while no other is below {others.min():.4g} {facts.unit} in size"
     return [Finding("warning", facts.name, f"{told}; suspected: values that are missing", "remove those frames")]

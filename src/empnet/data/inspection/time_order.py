@@ -10,7 +10,7 @@ from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.geometry import shortest_vectors, whole_cells
 from empnet.data.inspection.record import Finding
 
-__all__ = ["Correlation", "internal_distances", "order_findings", "time_order"]
+__all__ = ["LARGEST_GROUP", "Correlation", "internal_distances", "order_findings", "time_order"]
 
 N_DISTANCES = 64
 """So many distances tell frames of one molecule or crystal apart."""

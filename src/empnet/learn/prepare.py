@@ -15,6 +15,7 @@ from empnet.data.cache import Recipe, open_dataset
 from empnet.data.composition import Pooling, choose_pooling
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
+from empnet.data.inspection import quick_findings
 from empnet.data.one_hot import OneHot, symbol
 from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
@@ -25,7 +26,16 @@ from empnet.learn.journal import Journal
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import Architecture
 
-__all__ = ["UNNAMED_UNIT", "make_card", "name_targets", "open_data", "split_data"]
+__all__ = [
+    "UNNAMED_UNIT",
+    "differences",
+    "look_at",
+    "make_card",
+    "name_targets",
+    "open_data",
+    "refuse_changed_data",
+    "split_data",
+]
 
 UNNAMED_UNIT = "file units"
 """What numbers carry whose unit nobody has named."""
@@ -84,6 +94,31 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
     """
     recipe = Recipe(config.property, config.cutoff, config.features, config.length_unit, config.baseline_key)
     return open_dataset(data, recipe, quiet=quiet)
+
+
+def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
+    """The quick part of an inspection: tell what is suspected, and refuse what cannot be meant.
+
+    Arguments:
+        dataset: The data.
+        config: The configuration.
+        journal: Where suspicions are told.
+
+    Raises:
+        EmpnetError: If there is nothing to learn.
+    """
+    names = config.property
+    if config.baseline_key:
+        names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
+    findings = quick_findings(dataset, names, config.unit)
+    for finding in findings:
+        if finding.level == "error":
+            raise EmpnetError(
+                f"{finding.topic}: {finding.told}", where=finding.where or config.data, remedy=finding.remedy
+            )
+        journal.say(str(finding))
+    if findings:
+        journal.say(f"more about the data: empnet inspect {config.data}")
 
 
 def split_data(dataset: Dataset, config: TrainConfig) -> Split:

@@ -22,7 +22,15 @@ from empnet.learn.journal import Journal
 from empnet.learn.loop import Job, Trainer
 from empnet.learn.measure import measure
 from empnet.learn.model_file import load_model, read_card, save_card
-from empnet.learn.prepare import differences, make_card, name_targets, open_data, refuse_changed_data, split_data
+from empnet.learn.prepare import (
+    differences,
+    look_at,
+    make_card,
+    name_targets,
+    open_data,
+    refuse_changed_data,
+    split_data,
+)
 from empnet.learn.run_folder import RunFolder, free_name
 from empnet.learn.statistics import fit_statistics
 from empnet.nn.model import PropertyModel
@@ -166,6 +174,7 @@ def _prepare(
     journal.say(
         f"{config.data}: {dataset.sizes.size} systems, {dataset.sizes.min()} to {dataset.sizes.max()} particles"
     )
+    look_at(dataset, config, journal)
     sides = f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} for test"
     journal.say(f"split ({config.split}, seed {config.seed}): {sides}")
     torch.manual_seed(config.seed)

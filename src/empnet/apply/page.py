@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from types import MappingProxyType
 
 __all__ = ["Section", "figure", "page", "paragraph", "table"]
+
+NO_MARKS: Mapping[str, str] = MappingProxyType({})
 
 CSS = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1c2430; --faint: #5d6878; --line: #d9dee5; --card: #f5f7f9;
@@ -106,13 +109,20 @@ def paragraph(text: str, *, kind: str = "") -> str:
     return f"<p{attribute}>{escape(text)}</p>"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Sequence[int] = ()) -> str:
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: Sequence[int] = (),
+    marks: Mapping[str, str] = NO_MARKS,
+) -> str:
     """A table of plain texts; on a narrow screen it scrolls by itself.
 
     Arguments:
         columns: The headings.
         rows: A text for each column; texts are escaped.
         numbers: Columns to be set to the right.
+        marks: Classes ("good", "warn", "bad") of cells that hold just this text.
 
     Example:
         >>> "<td>3 &lt; 4</td>" in table(["what"], [["3 < 4"]])
@@ -120,8 +130,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Seq
     """
 
     def cells(tag: str, texts: Sequence[str]) -> str:
-        kinds = (' class="number"' if k in numbers else "" for k in range(len(texts)))
-        return "".join(f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in zip(kinds, texts, strict=True))
+        kinds = ("number" if k in numbers else marks.get(text, "") for k, text in enumerate(texts))
+        attributes = (f' class="{kind}"' if kind else "" for kind in kinds)
+        return "".join(f"<{tag}{kind}>{escape(text)}</{tag}>" for kind, text in zip(attributes, texts, strict=True))
 
     body = "\n".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return (

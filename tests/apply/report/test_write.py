@@ -9,12 +9,16 @@ import pytest
 
 from empnet.apply.evaluate import evaluate
 from empnet.apply.predictor import load
-from empnet.apply.report import write_report
-from empnet.apply.report.words import amount
+from empnet.apply.report import words, write_report
 from empnet.data.errors import EmpnetError
 from empnet.learn.train import train
 
 from .conftest import HOSTILE, chains
+
+
+def amount(value, unit=""):
+    """As it reads: a space that does not break is a space."""
+    return words.amount(value, unit).replace("\u00a0", " ")
 
 
 class Page(HTMLParser):
@@ -84,6 +88,13 @@ def test_names_from_data_stay_text(page, trained):
     assert "<script>alert" not in text
 
 
+def test_the_audit_is_told_line_by_line(page):
+    assert "Audit: " in page.text
+    assert "This is a short audit, on 4 systems" in page.text
+    for test in ("rotation", "translation", "permutation", "supercell", "smooth curvature", "determinism"):
+        assert f" {test} " in page.text
+
+
 def test_every_setting_and_file_is_listed(page, trained):
     for file in ("config.toml", "split.json", "model.safetensors", "metrics.csv", "checkpoint/state.safetensors"):
         assert file in page.text
@@ -100,17 +111,17 @@ def test_the_licence_comes_with_the_library(trained, page):
 
 
 def test_a_report_is_replaced_by_the_same_report(run):
-    path = write_report(run, quiet=True)
+    path = write_report(run, audited=False, quiet=True)
     first = path.read_bytes()
     path.write_text("older")
-    assert write_report(run, quiet=True).read_bytes() == first
+    assert write_report(run, audited=False, quiet=True).read_bytes() == first
     assert not list(run.glob(".*"))
 
 
 def test_data_that_are_gone(run):
     config = run / "config.toml"
     config.write_text(re.sub(r"^data = .*$", 'data = "gone.extxyz"', config.read_text(), flags=re.M))
-    page = Page(write_report(run, quiet=True))
+    page = Page(write_report(run, audited=False, quiet=True))
     reported = json.loads((run / "results.json").read_text())["test"]["gap"]
     assert "are left out: no such file 'gone.extxyz'" in page.text
     assert f"gap: the mean absolute error was {amount(reported['mae'], 'eV')} on the 20 systems" in page.text
@@ -125,12 +136,12 @@ def test_data_that_have_changed(run, tmp_path):
     write(data, chains(59))
     config = run / "config.toml"
     config.write_text(re.sub(r"^data = .*$", f"data = {json.dumps(str(data))}", config.read_text(), flags=re.M))
-    assert "has changed since training" in Page(write_report(run, quiet=True)).text
+    assert "has changed since training" in Page(write_report(run, audited=False, quiet=True)).text
 
 
 def test_systems_in_memory_without_a_test_side(tmp_path):
     run = train(chains(30), "gap", out=tmp_path / "run", epochs=1, width=4, test=0, pooling="mean", quiet=True).run
-    page = Page(write_report(run, quiet=True))
+    page = Page(write_report(run, audited=False, quiet=True))
     assert "the data were systems in memory" in page.text
     assert "of the validation side when training ended" in page.text
 
@@ -141,7 +152,7 @@ def test_without_a_test_side_the_validation_side_is_measured(tmp_path):
     write(tmp_path / "chains.extxyz", chains(30))
     settings = {"epochs": 1, "width": 4, "val": 10, "test": 0, "pooling": "mean", "unit": "eV"}
     run = train(tmp_path / "chains.extxyz", "gap", out=tmp_path / "run", quiet=True, **settings).run
-    page = Page(write_report(run, quiet=True))
+    page = Page(write_report(run, audited=False, quiet=True))
     assert "on the 10 systems of the validation side, which chose the weights" in page.text
     assert "no test side" in page.text
 
@@ -149,7 +160,7 @@ def test_without_a_test_side_the_validation_side_is_measured(tmp_path):
 def test_a_run_that_has_only_begun(run):
     for file in ("results.json", "metrics.csv", "model.safetensors"):
         (run / file).unlink()
-    page = Page(write_report(run, quiet=True))
+    page = Page(write_report(run, audited=False, quiet=True))
     assert "there are no trained weights yet" in page.text
     assert "no epoch is finished" in page.text
     assert "Training has not come to its end" in page.text

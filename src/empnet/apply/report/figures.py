@@ -130,6 +130,7 @@ def _name_bars(axes: Axes, groups: Sequence[Group], what: str) -> None:
     axes.set_yticks(range(len(groups)), [plain(group.name) for group in groups])
     axes.invert_yaxis()
     axes.set_xlim(left=0)
+    axes.locator_params(axis="x", nbins=6)
     right = axes.secondary_yaxis("right")
     right.set_yticks(range(len(groups)), [f"{group.systems:,}" for group in groups])
     right.tick_params(length=0)

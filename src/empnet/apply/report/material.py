@@ -7,16 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from empnet.apply.audit import Audit, audit
 from empnet.apply.predictor import Predictor, load
 from empnet.apply.report.curves import Curves, read_curves
 from empnet.apply.report.side import MeasuredSide, measure_side
 from empnet.data.errors import EmpnetError
 from empnet.data.split import Split
+from empnet.data.system import System
 from empnet.learn.config import TrainConfig
 from empnet.learn.model_file import ModelCard, read_card
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["Material", "gather"]
+
+AUDITED = 4
+"""Systems that the report audits: ``empnet check`` looks at more, and takes its time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +37,7 @@ class Material:
         curves: The course of training; None before the first epoch.
         results: ``results.json``: errors by side and property; empty before the end of training.
         side: Errors measured again, system by system; None if the data cannot be had.
+        audit: What was found in a few systems of that side; None if it was not asked for or the data cannot be had.
         log: Lines of ``log.txt``.
         left_out: What the report cannot show, and why.
     """
@@ -44,15 +50,17 @@ class Material:
     curves: Curves | None
     results: dict[str, Any]
     side: MeasuredSide | None
+    audit: Audit | None
     log: tuple[str, ...]
     left_out: tuple[str, ...] = field(default=())
 
 
-def gather(run: str | Path, *, quiet: bool = False) -> Material:
+def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Material:
     """Read a run folder and measure its test side again.
 
     Arguments:
         run: The run folder.
+        audited: Audit the model, too.
         quiet: No progress bar.
 
     Raises:
@@ -61,11 +69,12 @@ def gather(run: str | Path, *, quiet: bool = False) -> Material:
     folder = RunFolder(run)
     config, card = folder.read_config(), read_card(folder.path)
     left_out: list[str] = []
-    predictor = side = None
+    predictor = side = found = None
     if (folder.path / "model.safetensors").exists():
         predictor = load(run)
         try:
             side = measure_side(predictor, quiet=quiet)
+            found = audit(predictor, _few(side), quiet=quiet) if audited else None
         except EmpnetError as error:
             left_out.append(f"Errors system by system, the worst systems and their pictures are left out: {error}.")
     else:
@@ -76,7 +85,12 @@ def gather(run: str | Path, *, quiet: bool = False) -> Material:
     if not results:
         left_out.append("Training has not come to its end: what is shown here is of the best weights so far.")
     split, log = folder.read_split(), _log(folder)
-    return Material(folder, config, card, split, predictor, curves, results, side, log, tuple(left_out))
+    return Material(folder, config, card, split, predictor, curves, results, side, found, log, tuple(left_out))
+
+
+def _few(side: MeasuredSide) -> list[System]:
+    """Systems for the audit, from all over the sample."""
+    return list(side.sample[:: max(1, len(side.sample) // AUDITED)][:AUDITED])
 
 
 def _results(folder: RunFolder) -> dict[str, Any]:

@@ -39,7 +39,8 @@ class MeasuredSide:
         sizes: Number of particles of each system, shape (n,).
         counts: Particles of each of the model's species in each system, shape (n, species).
         worst: For each property the systems with the largest errors, the largest first.
-        distances: Distances of neighbours within the cutoff in some of the systems, angstrom.
+        sample: Some of the systems.
+        distances: Distances of neighbours within the cutoff in the sample, angstrom.
     """
 
     name: Side
@@ -47,6 +48,7 @@ class MeasuredSide:
     sizes: Int64[np.ndarray, " n"]
     counts: Int64[np.ndarray, "n species"]
     worst: tuple[tuple[System, ...], ...]
+    sample: tuple[System, ...]
     distances: Float64[np.ndarray, " P"]
 
 
@@ -107,8 +109,10 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
     y, y_hat, y_0 = np.array(watch.targets), np.concatenate(values), np.concatenate(baselines)
     evaluations = evaluations_of(predictor.card, y, y_hat, y_0, watch.origins, watch.formulas)
     systems_of = tuple(tuple(system for _, system in found) for found in worst)
-    sizes, counts = np.array(watch.sizes), np.stack(watch.counts)
-    return MeasuredSide(side, tuple(evaluations), sizes, counts, systems_of, _distances(predictor, watch.sample))
+    sizes, counts, sample = np.array(watch.sizes), np.stack(watch.counts), tuple(watch.sample)
+    return MeasuredSide(
+        side, tuple(evaluations), sizes, counts, systems_of, sample, _distances(predictor, watch.sample)
+    )
 
 
 def _refuse_other_data(predictor: Predictor, run: RunFolder) -> None:

@@ -15,16 +15,20 @@ GAP = 2.0
 """Validation loss over training loss from which overfitting is worth a sentence: at twice the loss, half of what is
 still wrong on new systems is something that the model has learned by heart."""
 
+JUMP = 10.0
+"""Training loss over that of the epoch before from which training was thrown back: a mean over hundreds of steps does
+not do so by chance."""
+
 
 def amount(value: float, unit: str = "") -> str:
-    """A number with its unit: three significant digits, or whole above a thousand.
+    """A number with its unit: three significant digits, or whole above a hundred.
 
     Example:
-        >>> amount(0.12345, "eV"), amount(12345.6), amount(6.3, "eV"), amount(100.0)
-        ('0.123 eV', '12,346', '6.30 eV', '100')
+        >>> print(amount(0.12345, "eV"), amount(12345.6), amount(6.3, "eV"), amount(100.0))
+        0.123 eV 12,346 6.30 eV 100
     """
     text = f"{value:,.0f}" if 100 <= abs(value) < 1e9 else f"{value:#.3g}"
-    return f"{text} {unit}".rstrip()
+    return f"{text}\u00a0{unit}" if unit else text  # the unit stays on the number's line
 
 
 def duration(seconds: float) -> str:
@@ -122,7 +126,7 @@ def notes(material: Material) -> list[tuple[str, str]]:
     """What to keep in mind, each with the kind of its paragraph ("good", "warn", "bad" or none)."""
     told: list[tuple[str, str]] = []
     if material.curves is not None:
-        told += [*_trends(material, material.curves), *_gap(material.curves)]
+        told += [*_trends(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
     if material.config.split == "random":
         told.append((
             "The sides were drawn at random, so the error holds for systems like these. If frames follow each other "
@@ -170,3 +174,13 @@ def _gap(curves: Curves) -> list[tuple[str, str]]:
     if ratio > 1:
         return [(f"{told}, {ratio:.2g} times as much on new systems: a gap, but no large one.", "")]
     return [(f"{told}: no sign of overfitting.", "")]
+
+
+def _jumps(curves: Curves) -> list[tuple[str, str]]:
+    """Epochs in which training was thrown back."""
+    jumps = int((curves.training_loss[1:] > JUMP * curves.training_loss[:-1]).sum())
+    if not jumps:
+        return []
+    when = "in one epoch" if jumps == 1 else f"in {jumps} epochs"
+    told = f"The training loss jumped to more than {JUMP:g} times the one before {when}: the learning rate (--lr) may "
+    return [(f"{told}be too high.", "warn")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from empnet.apply.evaluate import Evaluation
 from empnet.apply.page import Section, page, paragraph
+from empnet.apply.report.audit_section import audit_section, audit_told
 from empnet.apply.report.error_sections import error_section
 from empnet.apply.report.material import Material, gather
 from empnet.apply.report.scene import Scene
@@ -28,7 +29,7 @@ figure.card { margin: 0; }
 """
 
 
-def write_report(run: str | Path, *, quiet: bool = False) -> Path:
+def write_report(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Path:
     """Write ``report.html``: a page on what a run has learned, which needs nothing but itself.
 
     What can be had of the run is on the page. Errors are measured again on the run's own test side, or on the
@@ -37,6 +38,7 @@ def write_report(run: str | Path, *, quiet: bool = False) -> Path:
 
     Arguments:
         run: The run folder.
+        audited: Audit the model on a few systems, which takes some seconds.
         quiet: No progress bar.
 
     Returns:
@@ -50,10 +52,10 @@ def write_report(run: str | Path, *, quiet: bool = False) -> Path:
         >>> places = [[[0, 0, 0], [0, 0, 1 + 0.01 * i]] for i in range(20)]
         >>> pairs = [empnet.System(r, [1, 1], properties={"energy": r[1][2]}) for r in places]
         >>> run = empnet.train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
-        >>> write_report(run, quiet=True).name
+        >>> write_report(run, audited=False, quiet=True).name
         'report.html'
     """
-    material = gather(run, quiet=quiet)
+    material = gather(run, audited=audited, quiet=quiet)
     sections, scenes = _sections(material)
     style = f"<style>{STYLE_OF_REPORT}{STYLE}</style>\n"
     title = f"Report of {material.run.path.resolve().name}: {', '.join(material.card.properties)}"
@@ -71,7 +73,14 @@ def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
             section, more = error_section(material.side, k, material.card.species, len(scenes))
             errors.append(section)
             scenes += more
-    told = (course(material), filters(material), split(material), configuration(material), model_told(material))
+    told = (
+        audit_section(material.audit),
+        course(material),
+        filters(material),
+        split(material),
+        configuration(material),
+        model_told(material),
+    )
     return [*errors, *(section for section in told if section is not None), files_and_versions(material)], scenes
 
 
@@ -83,7 +92,8 @@ def _lead(material: Material) -> str:
         told.append("The run has no test side, so its errors are those of the validation side.")
     told += [training_told(material, model), *(pooling_told(material, k) for k in range(len(material.card.properties)))]
     lines = [paragraph(line) for line in told]
-    lines += [paragraph(line, kind=kind) for line, kind in notes(material)]
+    findings = notes(material) if material.audit is None else [audit_told(material.audit), *notes(material)]
+    lines += [paragraph(line, kind=kind) for line, kind in findings]
     return _facts(material) + "".join(lines)
 
 

@@ -2,9 +2,12 @@
 (() => {
   "use strict";
   const MOST_AT_ONCE = 8; // browsers lose the oldest of about 16 contexts
-  const TURN = 0.35; // degrees in 25 ms
+  const TURN = 0.014; // degrees in a millisecond
+  const REST = 33; // milliseconds between two pictures
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   const live = new Map();
+  const turning = new Set();
+  let running = false;
 
   function able() {
     const context = document.createElement("canvas").getContext("webgl2");
@@ -57,20 +60,29 @@
   }
 
   function stop(stage) {
-    const { viewer, place } = live.get(stage);
+    const { place } = live.get(stage);
     live.delete(stage);
-    viewer.spin(false);
+    turning.delete(stage);
     place.remove();
     stage.classList.remove("live");
     place.querySelector("canvas")?.getContext("webgl2")?.getExtension("WEBGL_lose_context")?.loseContext();
   }
 
   function rest(stage, wanted) {
-    const viewer = live.get(stage)?.viewer;
-    if (!viewer) return;
-    viewer.spin(false);
     const held = stage.matches(":hover, :focus-within") || stage.dataset.away === "1";
-    if (!wanted && !held && !calm.matches) viewer.spin("vy", TURN);
+    if (wanted || held || calm.matches || !live.has(stage)) return turning.delete(stage);
+    turning.add(stage);
+    if (!running) requestAnimationFrame((now) => turn(now, now));
+    running = true;
+  }
+
+  // All that turn, in one go, and never faster than the browser can draw.
+  function turn(now, before) {
+    running = turning.size > 0;
+    if (!running) return;
+    const due = now - before >= REST;
+    if (due) turning.forEach((stage) => live.get(stage).viewer.rotate(TURN * Math.min(now - before, 4 * REST), "vy"));
+    requestAnimationFrame((next) => turn(next, due ? now : before));
   }
 
   const KEYS = {

@@ -1,0 +1,54 @@
+"""The part of the page that tells what the audit found."""
+
+from __future__ import annotations
+
+from empnet.apply.audit import Audit, AuditLine
+from empnet.apply.page import Section, paragraph, table
+
+__all__ = ["audit_section", "audit_told"]
+
+MARKS = {"pass": "good", "skip": "warn", "fail": "bad"}
+
+
+def audit_told(audit: Audit) -> tuple[str, str]:
+    """The verdict in a sentence, and the kind of its paragraph."""
+    failed = [line.name for line in audit.lines if line.verdict == "fail"]
+    if failed:
+        return f"Audit: {len(failed)} of {len(audit.lines)} tests failed ({', '.join(failed)}); see below.", "bad"
+    skips = sum(line.verdict == "skip" for line in audit.lines)
+    rest = f"; {skips} could not be made" if skips else ""
+    return f"Audit: {len(audit.lines) - skips} tests of symmetry, smoothness and coverage passed{rest}.", "good"
+
+
+def audit_section(audit: Audit | None) -> Section | None:
+    """What was tested, with what result; None without an audit.
+
+    Arguments:
+        audit: What was found.
+    """
+    if audit is None:
+        return None
+    lead = paragraph(
+        "Every prediction must have these properties, whatever the model has learned. This is a short audit, on "
+        f"{audit.systems:,} systems; empnet check looks at more. What is measured is the largest deviation."
+    )
+    rows = [
+        [line.name, _done(line), _number(line.deviation, line.unit), _number(line.threshold, line.unit), line.verdict]
+        for line in audit.lines
+    ]
+    columns = ["test", "what was done", "deviation", "at most", "verdict"]
+    return Section("Audit", lead + table(columns, rows, numbers=[2, 3], marks=MARKS))
+
+
+def _done(line: AuditLine) -> str:
+    """What was done, what is to be said of it, and where a failure was worst."""
+    worst = f"Worst: {line.where}." if line.verdict == "fail" and line.where else ""
+    remark = f"{line.remark[:1].upper()}{line.remark[1:].rstrip('.')}." if line.remark else ""
+    return " ".join(part for part in (line.done, remark, worst) if part)
+
+
+def _number(value: float | None, unit: str) -> str:
+    """A deviation: with its unit, or as a share."""
+    if value is None:
+        return ""
+    return f"{value:.2g} {unit}" if unit else f"{100 * value:.3g} %"

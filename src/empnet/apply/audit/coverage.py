@@ -31,7 +31,9 @@ DONE = (
 )
 
 
-def coverage_lines(seen: Seen | None, dataset: Dataset, systems: Sequence[System]) -> list[AuditLine]:
+def coverage_lines(
+    seen: Seen | None, dataset: Dataset, systems: Sequence[System], *, own: bool = False
+) -> list[AuditLine]:
     """Hold data against what the training side had.
 
     Two things fail a model for these data: a species that it was never trained on, and particles nearer to each other
@@ -39,10 +41,14 @@ def coverage_lines(seen: Seen | None, dataset: Dataset, systems: Sequence[System
     Of distances between and beyond those of training a share is measured, and fails above one particle in ten. Sizes
     are only told: a larger system of known surroundings is nothing new to a sum over particles.
 
+    Where the data are a side of the run's own, the shortest distance is only told too: of data that were drawn
+    together the shortest distance lies on any side by chance, which says nothing against the model.
+
     Arguments:
         seen: What the training side had; None if the model file does not tell.
         dataset: The data, as the model takes them.
         systems: The same, for their names.
+        own: The data are the run's own test or validation side.
     """
     if seen is None:
         return [skipped(*told, "not recorded in this model file") for told in zip(NAMES, DONE, strict=True)]
@@ -50,7 +56,7 @@ def coverage_lines(seen: Seen | None, dataset: Dataset, systems: Sequence[System
     system_of = np.repeat(np.arange(len(dataset)), dataset.sizes)
     return [
         _particles(seen, dataset, systems, system_of),
-        _shortest(seen, systems, system_of[receivers], d),
+        _shortest(seen, systems, system_of[receivers], d, own),
         _distances(systems, system_of, receivers, away),
     ]
 
@@ -68,17 +74,19 @@ def _particles(seen: Seen, dataset: Dataset, systems: Sequence[System], system_o
     return AuditLine(NAMES[0], DONE[0], float(strange.mean()), 0.0, "", verdict, "; ".join(told), where)
 
 
-def _shortest(seen: Seen, systems: Sequence[System], system_of: np.ndarray, d: np.ndarray) -> AuditLine:
+def _shortest(seen: Seen, systems: Sequence[System], system_of: np.ndarray, d: np.ndarray, own: bool) -> AuditLine:
     if not len(d):
         return skipped(NAMES[1], DONE[1], "no two particles are within the cutoff")
     if not np.isfinite(seen.shortest):
         return skipped(NAMES[1], DONE[1], "no two particles of the training side are within the cutoff")
     nearest = int(np.argmin(d))
     shorter = max(0.0, seen.shortest - float(d[nearest]))
-    told = f"{d[nearest]:.3f} angstrom here, {seen.shortest:.3f} angstrom in training"
-    verdict = verdict_of(shorter <= BIN)
     where = origin_of(systems, int(system_of[nearest]))
-    return AuditLine(NAMES[1], DONE[1], shorter, BIN, "angstrom", verdict, told, where)
+    told = f"{d[nearest]:.3f} angstrom here, {seen.shortest:.3f} angstrom in training"
+    if own and shorter > BIN:
+        told += f"; {where} is extrapolated, which is told only, for the run's own sides were drawn together"
+    most, good = None if own else BIN, own or shorter <= BIN
+    return AuditLine(NAMES[1], DONE[1], shorter, most, "angstrom", verdict_of(good), told, where)
 
 
 def _distances(systems: Sequence[System], system_of: np.ndarray, receivers: np.ndarray, away: np.ndarray) -> AuditLine:

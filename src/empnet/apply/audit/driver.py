@@ -62,13 +62,13 @@ def audit(
     given, called = material(predictor, data)
     systems = drawn(track(given, f"reading {called}", quiet=quiet), rng)
     sample = sample_of(systems, rng)
-    tests = _tests(Subject(predictor), systems, sample, rng)
+    tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)
     lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
     return Audit(predictor.run, called, len(systems), len(sample), tuple(lines))
 
 
 def _tests(
-    subject: Subject, systems: Sequence[System], sample: Sequence[System], rng: np.random.Generator
+    subject: Subject, systems: Sequence[System], sample: Sequence[System], rng: np.random.Generator, own: bool
 ) -> Iterator[list[AuditLine]]:
     base = subject.base(sample)
     yield symmetry_lines(subject, base, rng)
@@ -76,5 +76,5 @@ def _tests(
     yield [batch_line(subject, base), determinism_line(subject, base)]
     yield smoothness_lines(subject, sample[:PATHS], rng)
     dataset = subject.predictor.dataset(systems)
-    coverage = coverage_lines(subject.predictor.card.seen, dataset, systems)
+    coverage = coverage_lines(subject.predictor.card.seen, dataset, systems, own=own)
     yield [dead_units_line(subject, dataset), *coverage]

@@ -20,7 +20,7 @@ __all__ = ["Path", "along", "paths_of"]
 COMPANY = 12
 """Particles that a path leads through at most, those nearest to the one that moves: so large systems are quick."""
 
-WINDOW, CROWD = 0.1, 0.5
+WINDOW, CROWD = 0.1, 1.0
 """How far from the cutoff the narrow path begins and ends, and how far a particle moves in a crowd, angstrom."""
 
 STEP = 0.02
@@ -57,13 +57,13 @@ class Path:
 
 
 def paths_of(system: System, cutoff: float, rng: np.random.Generator) -> list[Path]:
-    """Two ways to move a particle so that a distance passes the cutoff, and neighbours come and go.
+    """Ways to move a particle so that a distance passes the cutoff, and neighbours come and go.
 
     1. A copy of the outermost particle passes the cutoff of that particle, with nothing else in range, so that small
        jumps of the value, the slope and the curvature show.
-    2. A particle moves in a crowd (the periodic system, or an open one packed with its images): there it has many
-       neighbours at all distances, and if a largest number of them is kept, some are dropped on the way, and the
-       value jumps.
+    2. Two particles, one after the other, move in a crowd (the periodic system, or an open one packed with its
+       images): there they have many neighbours at all distances, and if a largest number of them is kept, some are
+       dropped on the way, and the value jumps.
 
     Arguments:
         system: A system, of which the particles nearest to the outermost one are taken.
@@ -77,9 +77,10 @@ def paths_of(system: System, cutoff: float, rng: np.random.Generator) -> list[Pa
     paths = [Path(probe, n, direction, edge, 2, "a copy of the outermost particle is drawn away from it")]
     if n > 1:
         crowd = system if any(system.pbc) and len(system) <= 2 * COMPANY else boxed(cluster, nearest)
-        heading = rng.normal(size=3)
         told = "a particle is moved among its neighbours in a periodic box"
-        paths.append(Path(crowd, 0, heading / np.linalg.norm(heading), np.arange(0, CROWD, STEP), 0, told))
+        for row in (0, len(crowd) - 1):
+            heading = rng.normal(size=3)
+            paths.append(Path(crowd, row, heading / np.linalg.norm(heading), np.arange(0, CROWD, STEP), 0, told))
     return paths
 
 

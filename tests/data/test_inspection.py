@@ -251,6 +251,28 @@ def test_keys_and_their_kinds():
     assert kinds["kind"][:4] == ("per particle", "whole number", 1.0, 2.0)
 
 
+def test_a_wanted_property_that_is_no_number(frames):
+    named = [replace(s, info={"kind": "cluster"}) for s in frames]
+    for name, words in (
+        ("kind", "it is text per frame"),
+        ("forces", "it is vector 3 per particle"),
+        ("energi", "did you mean 'energy'?"),
+    ):
+        errors = [text for level, text in told(named, properties=[name]) if level == "error"]
+        assert len(errors) == 1
+        assert words in errors[0]
+
+
+def test_units_are_named_or_said_to_be_taken(frames):
+    notes = [str(finding) for finding in inspect_data(frames, quiet=True).findings]
+    assert any("energy: taken to be in eV" in note for note in notes)
+    inspection = inspect_data(frames, properties=["energy"], unit=["kcal/mol"], quiet=True)
+    assert not any("energy: taken to be" in str(f) for f in inspection.findings if f.topic == "energy")
+    assert inspection.properties[0].unit == "kcal/mol"
+    with pytest.raises(EmpnetError, match="unknown unit"):
+        inspect_data(frames, unit=["kcal/mole"], quiet=True)
+
+
 def test_the_quick_part_says_the_same_of_a_data_set_that_is_built(trajectory):
     twin = replace(trajectory[7], properties={"energy": trajectory[7].properties["energy"] + 0.25})
     dataset = open_dataset([*trajectory, twin], Recipe(("energy",), cutoff=5.0), quiet=True)

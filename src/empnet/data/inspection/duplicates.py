@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -49,7 +50,7 @@ def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, flo
     """
     known = geometry.nearest[np.isfinite(geometry.nearest)]
     tolerance = NEAR * float(np.median(known)) if len(known) else 0.0
-    counts, _ = frames.composition()
+    counts, _ = frames.composition
     single = np.unique(frames.groups, return_index=True)[1]
     single = single[frames.sizes[single] > 1]
     wraps = frames.wraps
@@ -66,10 +67,11 @@ def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, toleran
     """Each frame with the first one whose fingerprint is near and whose particles have the same surroundings."""
     many = min(CANDIDATES + 1, len(points))
     distance, other = cKDTree(points).query(points, k=many, p=np.inf, distance_upper_bound=tolerance)
+    same = cache(lambda one, two: _same_surroundings(frames, one, two, tolerance))  # each pair is met from both sides
     for own in range(len(points)):
         for k in other[own][np.isfinite(distance[own]) & (other[own] != own)]:
             one, two = sorted((int(members[own]), int(members[k])))
-            if _same_surroundings(frames, one, two, tolerance):
+            if same(one, two):
                 yield one, two
                 break
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from empnet.data.system import Origin
 __all__ = ["Frames", "from_dataset", "numbered"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots, so that what follows from the arrays is computed once
 class Frames:
     """Many systems, particle after particle.
 
@@ -49,17 +50,17 @@ class Frames:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    @property
+    @cached_property
     def first(self) -> np.ndarray:
         """Index of the first particle of each frame, shape (S,)."""
         return np.cumsum(self.sizes) - self.sizes
 
-    @property
+    @cached_property
     def wraps(self) -> np.ndarray:
         """Whether a frame repeats along any axis, shape (S,)."""
         return np.any(self.periodic, axis=1)
 
-    @property
+    @cached_property
     def frame_of(self) -> np.ndarray:
         """The frame of each particle, shape (P,)."""
         return np.repeat(np.arange(len(self)), self.sizes)
@@ -68,12 +69,14 @@ class Frames:
         """A frame in words, for messages."""
         return str(Origin(frame=int(self.numbers[frame])))
 
+    @cached_property
     def composition(self) -> tuple[np.ndarray, list[int]]:
         """How many particles of each species each frame has, shape (S, species), and the species."""
         alphabet, column = np.unique(self.species, return_inverse=True)
         flat = np.bincount(self.frame_of * len(alphabet) + column, minlength=len(self) * len(alphabet))
         return flat.reshape(len(self), len(alphabet)).astype(np.float64), alphabet.tolist()
 
+    @cached_property
     def sequences(self) -> np.ndarray:
         """A number for each frame, equal if species follow each other in the same order, shape (S,)."""
         species = np.ascontiguousarray(self.species, dtype=np.int64)
@@ -92,7 +95,7 @@ class Frames:
         Arguments:
             least: Smallest number of such frames that is of use.
         """
-        sequences = self.sequences()
+        sequences = self.sequences
         order = np.argsort(sequences, kind="stable")
         for members in np.split(order, np.flatnonzero(np.diff(sequences[order])) + 1):
             if len(members) >= least and self.sizes[members[0]] > 1:

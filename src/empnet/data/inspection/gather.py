@@ -31,12 +31,12 @@ class Gathered:
     """What one pass over the data found.
 
     Arguments:
-        frames: The usable frames.
-        tally: Their keys.
+        tally: Keys of the usable frames.
         refused: What frames were refused for.
         stopped: Why reading stopped before the end; empty if it did not.
         left_out: Usable frames that were counted only, because there were too many.
-        species: In how many frames each species is.
+        rows: What is kept of each usable frame.
+        particles: How many particles are kept.
     """
 
     tally: Tally = field(default_factory=Tally)

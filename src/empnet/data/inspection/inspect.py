@@ -78,6 +78,7 @@ def inspect_data(
         *exact_findings(frames, told),
         *near_findings(frames, near, tolerance, told),
         *order_findings(frames),
+        *_taken_units(facts, named),
         *_property_findings(frames, facts, properties),
         *_force_findings(frames, facts),
     ]
@@ -99,6 +100,15 @@ def _named_units(source: object, properties: Sequence[str], unit: Sequence[str])
 def _unit(name: str, named: dict[str, str]) -> str:
     usual = default_unit(name)
     return named.get(name) or (usual.name if usual else UNNAMED_UNIT)
+
+
+def _taken_units(facts: list[PropertyFacts], named: dict[str, str]) -> list[Finding]:
+    """Units that nobody has named and that are taken as ASE has them: said aloud."""
+    return [
+        Finding("note", fact.name, f"taken to be in {fact.unit}, as for ASE", "if it is not, say --unit")
+        for fact in facts
+        if fact.name not in named and fact.unit != UNNAMED_UNIT
+    ]
 
 
 def _is_learnable(frames: Frames, name: str, properties: Sequence[str]) -> bool:
@@ -141,7 +151,7 @@ def _inspection(
     near: int,
     begun: float,
 ) -> Inspection:
-    counts, species = frames.composition()
+    counts, species = frames.composition
     shortest = int(np.argmin(geometry.nearest))
     known = bool(np.isfinite(geometry.nearest[shortest]))
     return Inspection(
@@ -173,7 +183,7 @@ def _sampled(frames: Frames, gathered: Gathered) -> Iterator[str]:
     large = int((frames.sizes > LARGEST).sum())
     if large:
         yield f"near duplicates of {large} frames with more than {LARGEST} particles: by the nearest distances only"
-    most = int(np.bincount(frames.sequences()).max())
+    most = int(np.bincount(frames.sequences).max())
     if most > N_FRAMES:
         yield f"forces and stress against energies: {N_FRAMES:,} of {most:,} frames of one kind"
     if most > LARGEST_GROUP:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from empnet.data.errors import nearest
 from empnet.data.inspection.record import Finding, Key, Level
 from empnet.data.system import System
 
@@ -14,6 +15,9 @@ __all__ = ["Tally", "key_findings"]
 
 FEW = 20
 """At most so many different values are labels; more are numbers or texts."""
+
+NUMBERS = ("number", "whole number", "label or count")
+"""Kinds of keys that are a number for each frame."""
 
 
 class _Values:
@@ -140,8 +144,15 @@ def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list
             told = f"missing in {n - key.frames} of {n} frames"
             grave: Level = level if level == "error" or key.low is not None else "note"
             findings.append(Finding(grave, key.name, told, "remove those frames or add the value"))
-    there = {key.name for key in keys if key.place == "per frame"}
-    for name in properties:
-        if name not in there:
-            findings.append(Finding("error", name, "there is no such property in any frame"))
-    return findings
+    return findings + [finding for name in properties for finding in _no_number(name, keys)]
+
+
+def _no_number(name: str, keys: Sequence[Key]) -> list[Finding]:
+    """A property that is to be learned, and is no number of the whole system."""
+    found = [key for key in keys if key.name == name]
+    if any(key.place == "per frame" and key.kind.startswith(NUMBERS) for key in found):
+        return []
+    numbers = [key.name for key in keys if key.place == "per frame" and key.kind.startswith(NUMBERS)]
+    told = f"it is {found[0].kind} {found[0].place}" if found else "there is no such key in any frame"
+    remedy = nearest(name, numbers) or f"numbers that are there: {', '.join(numbers) or 'none'}"
+    return [Finding("error", name, f"{told}; wanted one number for the whole system", remedy)]

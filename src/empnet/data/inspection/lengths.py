@@ -16,8 +16,8 @@ __all__ = ["distance_findings"]
 LENGTHS = ("bohr", "nm", "pm")
 NOBLE = (2, 10, 18, 36, 54, 86)  # far apart by nature
 
-OTHER_UNIT = 1.25
-"""Bohr are 1.89 in an angstrom; real distances are 0.8 to 1.3 times the sum of covalent radii, so these stay apart."""
+BONDED = (0.88, 1.2)
+"""Distance to the nearest atom over the sum of covalent radii: 0.89 in molybdenum, 1 in molecules, 1.19 in lithium."""
 
 COLLIDING = 0.5
 """Of the sum of covalent radii: the shortest bonds that are known, H2 and the like, have 0.9 or more."""
@@ -55,7 +55,7 @@ def _against_radii(frames: Frames, geometry: Geometry) -> list[Finding]:
     bond = covalent_radii[np.where(known, frames.species, 1)] + covalent_radii[np.where(known, geometry.partner, 1)]
     middle = float(np.median(geometry.nearest[known] / bond[known]))
     for name in LENGTHS:
-        if abs(np.log(middle * parse_unit(name).factor)) < np.log(OTHER_UNIT) < abs(np.log(middle)):
+        if BONDED[0] < middle * parse_unit(name).factor < BONDED[1]:
             told = (
                 f"suspected: lengths are in {name}, not angstrom: the nearest atom is {middle:.2f} times as far as "
                 "covalent radii tell"

@@ -36,9 +36,9 @@ class Guess:
     Arguments:
         kind: ``"all electrons"``, ``"valence electrons"`` or ``"binding"``.
         unit: The unit.
-        ratio: Median of energies over what atoms tell: 1 if it fits perfectly.
-        least: The twentieth part of frames lies below this ratio.
-        most: The twentieth part of frames lies above this ratio.
+        ratio: Median of energies over what bound atoms tell.
+        least: Nineteen in twenty frames are above this ratio to what bound or free atoms tell, whichever is nearer.
+        most: Nineteen in twenty frames are below this ratio.
         expected: Median of what atoms tell, in that unit.
     """
 
@@ -66,24 +66,28 @@ def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
         frames: The data.
         y: The energy of each frame; nan where there is none.
     """
-    counts, species = frames.composition()
+    counts, species = frames.composition
     there = np.isfinite(y)
     if not frames.named or not there.any() or min(species) < 1:
         return []
     bound = np.array([cohesive_energy(z) for z in species])
-    atoms = {
-        "all electrons": np.array([all_electron_energy(z) for z in species]) + np.nan_to_num(bound),
-        "valence electrons": np.array([valence_energy(z) for z in species]) + bound,
-        "binding": bound,
+    free = {
+        "all electrons": np.array([all_electron_energy(z) for z in species]),
+        "valence electrons": np.array([valence_energy(z) for z in species]),
+        "binding": np.zeros(len(species)),
     }
     found = []
-    for kind, atom in atoms.items():
-        expected = counts[there] @ atom
+    for kind, atom in free.items():
+        gain = bound if kind == "binding" else np.nan_to_num(bound)  # in a total energy it hardly matters
+        low, high = counts[there] @ (atom + gain), counts[there] @ atom
         for unit in UNITS:
             factor = parse_unit(unit).factor
-            least, ratio, most = np.quantile(y[there] * factor / expected, [0.05, 0.5, 0.95]).tolist()
+            energy = y[there] * factor
+            nearer = low if kind == "binding" else np.clip(energy, low, high)
+            least, most = np.quantile(energy / nearer, [0.05, 0.95]).tolist()
             if least > 0:  # and no nan
-                found.append(Guess(kind, unit, ratio, least, most, float(np.median(expected)) / factor))
+                ratio, expected = np.median(energy / low), np.median(low) / factor
+                found.append(Guess(kind, unit, float(ratio), least, most, float(expected)))
     return sorted((guess for guess in found if guess.odd <= 1), key=lambda guess: guess.odd)
 
 

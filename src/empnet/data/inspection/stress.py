@@ -47,7 +47,7 @@ def stress_findings(frames: Frames, name: str, energy: str, unit: str, forces: s
         forces: Key of the forces; empty if there are none.
     """
     stress = frames.stresses[name]
-    there = np.isfinite(stress).all(axis=(1, 2))
+    there = np.isfinite(stress).all(axis=(1, 2)) & frames.wraps
     size = np.abs(stress[there]).max(axis=(1, 2), initial=0.0)
     if not there.any() or not size.any():
         return []

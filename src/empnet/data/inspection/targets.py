@@ -18,6 +18,7 @@ __all__ = ["is_energy", "property_facts", "residuals", "target_findings"]
 OUTLYING = 10.0
 """Robust standard deviations; of no distribution do more than 1 % lie so many standard deviations out (Chebyshev)."""
 
+FAR_FROM_ZERO = 0.5  # of the median: the smallest of numbers among which a zero is a stranger
 ROBUST = 1.4826  # standard deviations in a median absolute deviation, for a normal distribution
 HALF_DIGITS = float(np.sqrt(np.finfo(np.float64).eps))  # rounding in a fit stays far below, a signal above
 MANY = 0.1  # of all frames: so many are no outliers, the distribution has two parts
@@ -50,7 +51,7 @@ def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None
     there = np.isfinite(frames.properties[name])
     if not there.any():
         return None
-    counts, species = frames.composition()
+    counts, species = frames.composition
     counts, y = counts[there], frames.properties[name][there]
     pooling, why = _pooling(counts, y, name, unit)
     left = composition_left(counts, y, pooling or "sum")
@@ -90,7 +91,7 @@ def residuals(frames: Frames, name: str, pooling: str) -> np.ndarray:
     y = frames.properties[name]
     there = np.isfinite(y)
     left = np.full(len(y), np.nan)
-    counts, _ = frames.composition()
+    counts, _ = frames.composition
     kind: Pooling = "mean" if pooling == "mean" else "sum"
     left[there] = composition_left(counts[there], y[there], kind)
     return left / frames.sizes if pooling == "sum" else left
@@ -124,7 +125,7 @@ def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> li
 
 def _explained(frames: Frames, facts: PropertyFacts, n: int) -> bool:
     """Whether the composition's fit is exact, though it has fewer parameters than half the values."""
-    counts, _ = frames.composition()
+    counts, _ = frames.composition
     rounding = 1e3 * np.finfo(np.float64).eps * abs(facts.mean)
     return 2 * counts.shape[1] < n and facts.left <= max(HALF_DIGITS * facts.deviation, rounding)
 
@@ -133,12 +134,7 @@ def _zeros(y: np.ndarray, facts: PropertyFacts) -> list[Finding]:
     """Zeros among numbers that are nowhere near zero: values that were never computed."""
     others = np.abs(y[y != 0])
     zeros = len(y) - len(others)
-    if (
-        not zeros
-        or len(others) < zeros
-        or np.ptp(others) == 0
-        or others.min() < HALF_DIGITS * facts.deviation + 0.1 * np.median(others)
-    ):
+    if not 0 < zeros < len(others) or np.ptp(others) == 0 or others.min() < FAR_FROM_ZERO * np.median(others):
         return []
     told = f"exactly 0 in {zeros} of {len(y)} frames, while no other is below {others.min():.4g} {facts.unit} in size"
     return [Finding("warning", facts.name, f"{told}; suspected: values that are missing", "remove those frames")]

@@ -141,6 +141,16 @@ def test_own_test_side_is_what_training_reported(predictor):
     assert found.baseline["mae"].value == pytest.approx(reported["baseline_mae"], rel=1e-9)
 
 
+def test_own_test_side_of_changed_data_is_refused(data, tmp_path):
+    """The split counts frames: in another file they are other systems."""
+    copy = tmp_path / "springs.extxyz"
+    copy.write_bytes(data.read_bytes())
+    run = train(str(copy), out=tmp_path / "run", epochs=1, width=8, layers=1, batch=8, quiet=True).run
+    write(copy, springs()[::-1], overwrite=True)
+    with pytest.raises(EmpnetError, match="the data have changed"):
+        evaluate(load(run))
+
+
 def test_data_in_another_unit(predictor, tmp_path):
     from ase.units import kcal, mol
 

@@ -31,10 +31,10 @@ def test_a_batch_is_learned_by_heart():
 
 def test_a_network_that_is_too_small(monkeypatch):
     """With one feature no attempt gets there at once; a wider network does."""
-    monkeypatch.setattr(module, "STEPS", 250)
+    monkeypatch.setattr(module, "STEPS", 500)
     monkeypatch.setattr(module, "ITERATIONS", 60)
     monkeypatch.setattr(module, "_widened", lambda card, factor: _sized(card, {1: 1, 2: 32, 4: 64}[factor]))
-    probe = overfit(springs(), "energy", systems=12, width=1, layers=1, **SMALL)
+    probe = overfit(springs(), "energy", systems=8, width=1, layers=1, **SMALL)
     assert probe.verdict == "network too small"
     assert [attempt.what.split(",")[0] for attempt in probe.attempts[:3]] == ["AdamW", "AdamW", "L-BFGS in float64"]
     assert min(attempt.loss for attempt in probe.attempts[:3]) > NIL

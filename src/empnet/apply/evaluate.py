@@ -12,6 +12,7 @@ from jaxtyping import Float64
 
 from empnet.apply.metrics import Metric, metrics_of
 from empnet.apply.predictor import Predictor
+from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
@@ -19,6 +20,7 @@ from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
+from empnet.learn.prepare import refuse_changed_data
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "own_side"]
@@ -178,12 +180,14 @@ def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
         side: ``"test"`` or ``"validation"``.
 
     Raises:
-        EmpnetError: If that side is empty, or the data cannot be read.
+        EmpnetError: If that side is empty, or the data cannot be read or are no longer what they were.
     """
     run = RunFolder(predictor.run)
     config, indices = run.read_config(), getattr(run.read_split(), side)
     if len(indices) == 0:
         raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
+    remedy = "the split is of no use for other data; name a data file to evaluate on"
+    refuse_changed_data(predictor.card, data_hash(config.data), run.path, remedy)
     wanted = set(indices.tolist())
     frames = enumerate(iread(config.data, length_unit=config.length_unit))
     return (system for index, system in frames if index in wanted)

@@ -197,13 +197,14 @@ def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
     return [f"{key} was {saved.get(key)}, is {value}" for key, value in given.items() if saved.get(key) != value]
 
 
-def refuse_changed_data(card: ModelCard, now: str, run: Path) -> None:
+def refuse_changed_data(card: ModelCard, now: str, run: Path, remedy: str) -> None:
     """Raise if the data are no longer those that the run was made with.
 
     Arguments:
         card: The run's card.
         now: SHA-256 of the data now.
         run: The run folder.
+        remedy: What to do.
 
     Raises:
         EmpnetError: If the hash differs.
@@ -212,5 +213,5 @@ def refuse_changed_data(card: ModelCard, now: str, run: Path) -> None:
         raise EmpnetError(
             f"the data have changed: sha256 was {card.data['sha256'][:12]}, is {now[:12]} ({card.data['file']})",
             where=run,
-            remedy="a run resumes only with its own data; start a new one with --from",
+            remedy=remedy,
         )

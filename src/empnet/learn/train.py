@@ -121,7 +121,8 @@ def resume(
     source = config.data if data is None or isinstance(data, str | Path) else data
     if source == IN_MEMORY:
         raise EmpnetError("its data were systems in memory", where=run, remedy="give them again: resume(run, systems)")
-    refuse_changed_data(card, data_hash(source), Path(run))
+    remedy = "a run resumes only with its own data; start a new one with --from"
+    refuse_changed_data(card, data_hash(source), Path(run), remedy)
     _set_threads(card.threads)
     dataset, split = open_data(source, config, quiet), folder.read_split()
     model = card.build()

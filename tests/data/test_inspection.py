@@ -284,6 +284,18 @@ def test_the_quick_part_says_the_same_of_a_data_set_that_is_built(trajectory):
     assert quick_findings(exact, ["energy"], ["eV"])[0].level == "error"
 
 
+def test_histograms_count_all_and_show_the_many():
+    from empnet.data.inspection.record import bars
+
+    values = np.append(np.random.default_rng(0).normal(size=2000), [1e6, np.nan])
+    drawn = bars("x", "x [eV]", values)
+    assert sum(drawn.counts) == 2001
+    assert 1 <= drawn.beyond <= 22  # half of a hundredth at either end, and one
+    assert drawn.edges[-1] < 5
+    assert bars("x", "x", np.array([2, 2, 3, 7])).counts == (2, 1, 0, 0, 0, 1)
+    assert bars("x", "x", np.array([2, 2])) is None
+
+
 def test_the_record_is_json(frames):
     import json
 

@@ -40,7 +40,7 @@ def inspection_page(inspection: Inspection) -> str:
     Arguments:
         inspection: What it shows.
     """
-    lead = table(("", ""), facts(inspection))
+    lead = table(("", ""), facts(inspection)[1:])  # the first is in the title
     sections = [Section("Findings", _findings(inspection)), *_sections(inspection)]
     return page(f"Data: {inspection.file or 'systems in memory'}", lead, sections)
 

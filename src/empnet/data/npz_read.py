@@ -6,6 +6,7 @@ import io
 import math
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -58,12 +59,12 @@ class _Array:
         return self.take(self.shape[0]) if self.shape else self.take(1).reshape(())
 
 
-def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> _Array:
-    """Read the header of an array; what it promises must be what the archive holds."""
+def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack) -> _Array:
+    """Read the header of an array; what it promises must be what the archive holds. Its stream ends with the others."""
     name = member.filename.removesuffix(".npy")
     if name == member.filename:
         raise EmpnetError(f"the archive holds '{name}'", wanted="arrays only, with names in .npy")
-    stream: BinaryIO = archive.open(member)  # type: ignore[assignment]
+    stream: BinaryIO = streams.enter_context(archive.open(member))  # type: ignore[assignment]
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = header(stream)
@@ -200,8 +201,8 @@ def iread_npz(path: Path, file: str, length_unit: Unit) -> Iterator[System]:
     Raises:
         EmpnetError: If there are no positions, or arrays do not fit each other, or hold Python objects.
     """
-    with zipfile.ZipFile(path) as archive:
-        arrays = {array.name: array for array in (_open(archive, member) for member in archive.infolist())}
+    with zipfile.ZipFile(path) as archive, ExitStack() as streams:
+        arrays = {array.name: array for array in (_open(archive, member, streams) for member in archive.infolist())}
         roles = _roles(arrays, file)
         layout = _layout(roles, file)
         _check_shapes(roles, layout, file)

@@ -145,7 +145,7 @@ def bars(title: str, label: str, values: np.ndarray, what: str = "systems") -> B
         what: What is counted.
 
     Returns:
-        The histogram; None if there is no finite number.
+        The histogram; None if there are no different numbers to be shown.
 
     Example:
         >>> sum(bars("sizes", "particles", np.array([3, 3, 5])).counts)
@@ -153,7 +153,7 @@ def bars(title: str, label: str, values: np.ndarray, what: str = "systems") -> B
     """
     values = np.asarray(values, dtype=np.float64)
     values = values[np.isfinite(values)]
-    if not len(values):
+    if not len(values) or np.ptp(values) == 0:
         return None
     if np.all(values == np.round(values)) and np.ptp(values) < N_BARS:
         edges, inside = np.arange(values.min() - 0.5, values.max() + 1.0), values
@@ -162,7 +162,7 @@ def bars(title: str, label: str, values: np.ndarray, what: str = "systems") -> B
         reach = high - low
         if values.min() > low - 0.5 * reach and values.max() < high + 0.5 * reach:  # nothing is far out
             low, high = values.min(), values.max()
-        low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
+        low, high = (low, high) if high > low else (values.min(), values.max())
         edges, inside = np.linspace(low, high, N_BARS + 1), np.clip(values, low, high)
     counts, _ = np.histogram(inside, edges)
     beyond = int(((values < edges[0]) | (values > edges[-1])).sum())

@@ -63,9 +63,22 @@ def test_the_unit_is_recognised(kind, stated, unit):
     elif {unit, stated} <= {"kcal/mol", "kJ/mol"} and kind != "all electrons":
         assert finding.level in ("note", "warning")  # binding varies by more than these units differ
     else:
-        assert finding.level == "warning"
+        small = kind != "all electrons" and convert(1.0, unit, "eV") > convert(1.0, stated, "eV")
+        assert finding.level == ("advice" if small else "warning")
+        assert ("energies of formation" in finding.told) == small  # which are as small
         assert f"suspected {unit}" in finding.told
         assert " a C" in finding.told  # the fit's numbers are shown, for people to judge by
+
+
+def test_differences_are_not_judged_by_size():
+    from empnet.data.cache import Recipe, open_dataset
+    from empnet.data.inspection import quick_findings
+
+    systems = molecules(lambda numbers, bound: convert(bound, "eV", "kcal/mol"))
+    dataset = open_dataset(systems, Recipe(("energy",), cutoff=5.0), quiet=True)
+    (finding,) = [f for f in quick_findings(dataset, ["energy"], ["eV"]) if "suspected" in f.told]
+    assert "kcal/mol, not eV" in finding.told
+    assert not [f for f in quick_findings(dataset, ["energy"], ["eV"], differences=True) if "suspected" in f.told]
 
 
 def test_a_zero_of_ones_own_is_called_unknown():

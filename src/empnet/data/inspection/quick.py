@@ -15,13 +15,16 @@ from empnet.data.inspection.time_order import order_findings
 __all__ = ["quick_findings"]
 
 
-def quick_findings(dataset: Dataset, properties: Sequence[str], units: Sequence[str]) -> list[Finding]:
+def quick_findings(
+    dataset: Dataset, properties: Sequence[str], units: Sequence[str], *, differences: bool = False
+) -> list[Finding]:
     """What training should say before it starts; errors are targets that cannot be meant.
 
     Arguments:
         dataset: The data, with their targets.
         properties: Name of each target.
         units: Unit of each target.
+        differences: Whether targets are differences (delta learning), whose size says nothing of their unit.
 
     Returns:
         Findings that call for something, the gravest first; notes are left out.
@@ -40,6 +43,6 @@ def quick_findings(dataset: Dataset, properties: Sequence[str], units: Sequence[
         if facts is None:
             continue
         findings += target_findings(frames, facts, wanted=True)
-        if is_energy(name) and facts.pooling != "mean":
+        if not differences and is_energy(name) and facts.pooling != "mean":
             findings += reference_findings(frames, facts)
     return list(gravest_first(finding for finding in findings if finding.level != "note"))

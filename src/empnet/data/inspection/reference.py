@@ -111,7 +111,11 @@ def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
         told = f"nobody has named the unit; suspected {options}: their size is that of {_told(best[0], facts)}"
         return [Finding("note", facts.name, told, f"name it, such as --unit {best[0].unit}")]
     told = f"suspected {options}, not {facts.unit}: their size is that of {_told(best[0], facts)}; {_shares(facts)}"
-    return [Finding("warning", facts.name, told, f"if that is so, say --unit {best[0].unit}")]
+    remedy = f"if that is so, say --unit {best[0].unit}"
+    if best[0].kind == "binding" and parse_unit(best[0].unit).factor > parse_unit(facts.unit).factor:
+        told = f"{told}; or energies against another zero, such as energies of formation or differences"
+        return [Finding("advice", facts.name, told, remedy)]  # these are as small, and as usual
+    return [Finding("warning", facts.name, told, remedy)]
 
 
 def _listed(unit: str) -> str:

@@ -33,11 +33,11 @@ def audit_section(audit: Audit | None) -> Section | None:
         f"{audit.systems:,} systems; empnet check looks at more. What is measured is the largest deviation."
     )
     rows = [
-        [line.name, _done(line), _number(line.deviation, line.unit), _number(line.threshold, line.unit), line.verdict]
+        [line.name, line.verdict, _number(line.deviation, line.unit), _number(line.threshold, line.unit), _done(line)]
         for line in audit.lines
     ]
-    columns = ["test", "what was done", "deviation", "at most", "verdict"]
-    return Section("Audit", lead + table(columns, rows, numbers=[2, 3], marks=MARKS))
+    columns = ["test", "verdict", "deviation", "at most", "what was done"]
+    return Section("Audit", f'{lead}<div class="audit">{table(columns, rows, numbers=[2, 3], marks=MARKS)}</div>')
 
 
 def _done(line: AuditLine) -> str:

@@ -68,7 +68,7 @@ def _metrics(evaluation: Evaluation) -> str:
 def _distribution(evaluation: Evaluation) -> str:
     error = evaluation.predicted - evaluation.targets
     drawn, outside = distribution(evaluation)
-    caption = f"Errors of {len(error):,} systems. {outside:,} beyond the edges are drawn at them."
+    caption = f"Errors of {len(error):,} systems; those beyond the edges ({outside:,}) are drawn at them."
     absolute, unit = np.abs(error), evaluation.unit
     rows = [
         [f"{100 * share:g} % of the systems", amount(float(np.quantile(absolute, share)), unit)] for share in QUANTILES
@@ -96,7 +96,7 @@ def _groups(evaluation: Evaluation, side: MeasuredSide, species: tuple[int, ...]
         drawn = mae_of_groups(groups, unit, "systems with", f"Error of {name} by species")
         left_out = f" Of {len(groups)} species the 20 with the largest error are shown." if len(groups) > 20 else ""
         parts.append(figure(drawn, f"Error of the systems that contain a species.{left_out} {interval}"))
-    else:
+    elif len(groups) > 1:
         there = ", ".join(group.name for group in groups)
         alike.append(f"All systems contain the same species ({there}), so errors cannot be told apart by them.")
     return f'<div class="figures">{"".join(parts)}</div>' * bool(parts) + "".join(map(paragraph, alike))

@@ -23,7 +23,7 @@ STYLE = """
 .still .cell { stroke: #8792a0; stroke-width: 1; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .85rem; margin: .5rem 0; }
 .legend i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em;
-  border: 1px solid var(--faint); vertical-align: -.05em; }
+  border: 1px solid var(--faint); vertical-align: -.05em; print-color-adjust: exact; }
 @media print { .stage.live svg.still { visibility: visible; } .stage .live3d { display: none; } }
 """
 

@@ -35,12 +35,12 @@ def duration(seconds: float) -> str:
     """A duration as people say it.
 
     Example:
-        >>> duration(42.3), duration(100.0), duration(7325.0)
-        ('42 s', '1 min 40 s', '2 h 2 min')
+        >>> duration(0.42), duration(42.3), duration(100.0), duration(7325.0)
+        ('0.42 s', '42 s', '1 min 40 s', '2 h 2 min')
     """
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return f"{seconds:.2g} s" if whole < 10 else f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
@@ -102,12 +102,17 @@ def training_told(material: Material, model: PropertyModel | None) -> str:
     told = f"It learned from {len(split.train):,} of {total:,} systems in {config.data}"
     if curves is not None:
         steps, seconds = int(curves.steps[-1]), float(curves.seconds[-1])
-        told += f", in {duration(seconds)}: {steps:,} steps of up to {config.batch} systems, {len(curves):,} epochs"
+        done = f"{_counted(steps, 'step')} of up to {config.batch} systems, {_counted(len(curves), 'epoch')}"
+        told += f", in {duration(seconds)}: {done}"
     if model is not None:
         told += f". The model has {sum(p.numel() for p in model.parameters()):,} parameters"
     if config.fine_tune is not None:
         told += f" and began with the weights of {config.fine_tune}"
     return f"{told}."
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def pooling_told(material: Material, k: int) -> str:
@@ -142,7 +147,8 @@ def _trends(material: Material, curves: Curves) -> list[tuple[str, str]]:
     """Whether more training would have helped, for each property."""
     found = [(name, curves.trend(k)) for k, name in enumerate(material.card.properties)]
     told = [_trend(name, trend) for name, trend in found if trend is not None]
-    return told or [(f"{len(curves)} epochs are too few to tell whether the validation error was still falling.", "")]
+    few = f"Too few epochs ({len(curves)}) to tell whether the validation error was still falling."
+    return told or [(few, "")]
 
 
 def _trend(name: str, trend: Trend) -> tuple[str, str]:

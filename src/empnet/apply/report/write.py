@@ -26,6 +26,9 @@ STYLE_OF_REPORT = """
 .facts b { display: block; font-size: 1.4rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .facts span { color: var(--faint); font-size: .85rem; display: block; overflow-wrap: anywhere; }
 figure.card { margin: 0; }
+.audit td:last-child { min-width: 16rem; }
+@media print { h3 { break-after: avoid; } .figures { grid-template-columns: 1fr 1fr; }
+  tr, .card { break-inside: avoid; } .audit td:last-child { min-width: 0; } .audit td.number { white-space: normal; } }
 """
 
 

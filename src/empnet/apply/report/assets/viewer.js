@@ -42,6 +42,19 @@
     }
   }
 
+  // As large as it may be and still turn within its place: the sphere around everything just fits.
+  function fit(viewer, scene, place) {
+    const n = scene.positions.length;
+    const [x, y, z] = [0, 1, 2].map((axis) => scene.positions.reduce((sum, r) => sum + r[axis], 0) / n);
+    const thick = Math.max(...scene.looks.map(([, , radius]) => radius));
+    let reach = 0;
+    for (const r of scene.positions.concat(scene.cell.flat())) {
+      reach = Math.max(reach, Math.hypot(r[0] - x, r[1] - y, r[2] - z) + thick);
+    }
+    const [left, right] = [x - reach, x + reach].map((end) => viewer.modelToScreen({ x: end, y, z }).x);
+    viewer.zoom((0.95 * Math.min(place.clientWidth, place.clientHeight)) / Math.abs(right - left));
+  }
+
   function start(stage) {
     if (live.has(stage)) return;
     if (live.size >= MOST_AT_ONCE) stop(live.keys().next().value);
@@ -52,8 +65,8 @@
     if (!viewer) return place.remove();
     fill(viewer, SCENES[Number(stage.dataset.scene)]);
     viewer.zoomTo();
-    viewer.zoom(1.3); // the library leaves more air than a small picture has
     viewer.render();
+    fit(viewer, SCENES[Number(stage.dataset.scene)], place);
     stage.classList.add("live");
     live.set(stage, { viewer, place });
     rest(stage, false);

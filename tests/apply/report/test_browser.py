@@ -1,6 +1,7 @@
 """The page in a real browser, without a screen: it runs, it turns, it adapts, and it asks nobody for anything."""
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
@@ -39,9 +40,30 @@ def browser(launched):
     browser.close()
 
 
+@pytest.fixture(scope="module")
+def flat_browser(launched):
+    """Without WebGL: quicker, where nothing need turn."""
+    browser = launched("--disable-3d-apis")
+    yield browser
+    browser.close()
+
+
 @pytest.fixture
 def opened(browser, path):
     """Opens the page; the page, once it has loaded, and what was heard of it: messages, errors, requests."""
+    with contexts_of(browser, path) as opening:
+        yield opening
+
+
+@pytest.fixture
+def opened_flat(flat_browser, path):
+    """The same without WebGL."""
+    with contexts_of(flat_browser, path) as opening:
+        yield opening
+
+
+@contextmanager
+def contexts_of(browser, path):
     contexts = []
 
     def opening(**settings):
@@ -84,8 +106,8 @@ def test_every_picture_comes_alive_nothing_is_said_and_nobody_asked(opened):
     assert heard == []
 
 
-def test_all_figures_are_seen(opened):
-    page, _ = opened(**CALM)
+def test_all_figures_are_seen(opened_flat):
+    page, _ = opened_flat(**CALM)
     figures = page.locator("figure svg[aria-label]")
     # for each of two properties: parity, residuals, distribution, size, species, learning curve and 6 systems; for
     # both: loss, learning rate and 2 interactions
@@ -134,14 +156,12 @@ def test_the_wheel_scrolls_the_page(opened):
     page.wait_for_function("before => scrollY > before", arg=before)
 
 
-def test_a_browser_without_webgl_shows_still_pictures(launched, path):
-    browser = launched("--disable-3d-apis")
-    page, heard = listened(browser.new_page(), path)
+def test_a_browser_without_webgl_shows_still_pictures(opened_flat):
+    page, heard = opened_flat()
     assert page.locator("canvas").count() == 0
     assert page.locator("svg.still").count() == 12
     assert all(still.is_visible() for still in page.locator("svg.still").all())
     assert heard == []
-    browser.close()
 
 
 def test_on_paper_the_pictures_are_still(opened):
@@ -154,8 +174,8 @@ def test_on_paper_the_pictures_are_still(opened):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_paper_and_ink(opened, scheme):
-    page, _ = opened(color_scheme=scheme, **CALM)
+def test_paper_and_ink(opened_flat, scheme):
+    page, _ = opened_flat(color_scheme=scheme, **CALM)
     ask = "name => getComputedStyle(document.body)[name].match(/\\d+/g).slice(0, 3).map(Number)"
     paper, ink = (max(page.evaluate(ask, name)) for name in ("backgroundColor", "color"))
     assert (paper < 60 and ink > 200) if scheme == "dark" else (paper > 200 and ink < 60)
@@ -164,8 +184,8 @@ def test_paper_and_ink(opened, scheme):
                               .replace("[name]", ".fill"))) == ink  # fmt: skip
 
 
-def test_on_a_phone_the_page_does_not_scroll_sideways(opened):
-    page, _ = opened(viewport=PHONE, **CALM)
+def test_on_a_phone_the_page_does_not_scroll_sideways(opened_flat):
+    page, _ = opened_flat(viewport=PHONE, **CALM)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     # and its figures can be read: 9 pixels are the least that a phone's own captions have
     text = page.locator("figure svg text").all()
@@ -178,8 +198,8 @@ def test_on_a_phone_the_page_does_not_scroll_sideways(opened):
     assert min(heights) >= 9
 
 
-def test_names_from_data_are_no_code(opened):
-    page, heard = opened(**CALM)
+def test_names_from_data_are_no_code(opened_flat):
+    page, heard = opened_flat(**CALM)
     dialogs = []
     page.on("dialog", lambda dialog: dialogs.append(dialog) or dialog.dismiss())
     assert page.locator("script").count() == 1

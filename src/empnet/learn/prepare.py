@@ -16,6 +16,7 @@ from empnet.data.composition import Pooling, choose_pooling
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection import quick_findings
+from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.one_hot import OneHot, symbol
 from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
@@ -27,7 +28,6 @@ from empnet.learn.model_file import ModelCard
 from empnet.nn.model import Architecture
 
 __all__ = [
-    "UNNAMED_UNIT",
     "differences",
     "look_at",
     "make_card",
@@ -36,9 +36,6 @@ __all__ = [
     "refuse_changed_data",
     "split_data",
 ]
-
-UNNAMED_UNIT = "file units"
-"""What numbers carry whose unit nobody has named."""
 
 
 def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
@@ -110,7 +107,7 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     names = config.property
     if config.baseline_key:
         names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
-    findings = quick_findings(dataset, names, config.unit)
+    findings = quick_findings(dataset, names, config.unit, differences=bool(config.baseline_key))
     for finding in findings:
         if finding.level == "error":
             raise EmpnetError(

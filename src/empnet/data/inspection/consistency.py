@@ -43,6 +43,10 @@ AGREE = 0.5
 CLOSE = 0.15
 """How far from 1 the slope may be: units of energy differ by more (23.06 from 27.2), noise in it by less."""
 
+BLURRED, FAR, SURE = 0.5, 4.0, 3.3
+"""A comparison whose median deviation is above SHARP but below the first still tells a reversed sign, and a factor
+beyond the second, if its signs are as unanimous as chance makes them once in a thousand times (3.3 deviations)."""
+
 MATCH = 0.08  # half way between 23.06 and 27.2, in logarithms
 ENERGIES = ("eV", "Hartree", "kcal/mol", "kJ/mol")
 FORCES = ("eV/angstrom", "Hartree/bohr", "kcal/mol/angstrom", "kJ/mol/angstrom", "eV/bohr", "Hartree/angstrom",
@@ -177,15 +181,24 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
         f"forces (half of them within {slope.spread:.0%}; signs agree by {slope.agreement:.0%})"
     )
     usual = slope.value > 0 and abs(np.log(size)) < CLOSE
-    if abs(slope.agreement) < AGREE or (slope.spread > SHARP and not usual):
+    if abs(slope.agreement) < AGREE or (slope.spread > SHARP and not usual and not _far_off(slope)):
         told = f"{measured}: frames are too far apart, or forces do not belong to the energies"
         return [Finding("note", forces, told, "sign and unit cannot be told from these frames")]
     if usual:
         return [Finding("note", forces, f"they fit '{energy}' in sign and unit: {measured}")]
     sign = "their sign is reversed (gradients in place of forces)" if slope.value < 0 else ""
     unit = "" if abs(np.log(size)) < CLOSE else _mixed(size)
+    if slope.spread > SHARP:
+        unit = "" if 1 / FAR < size < FAR else f"energies and forces that differ by a factor of about {size:.2g}"
     suspected = " and ".join(part for part in (sign, unit) if part)
     return [Finding("warning", forces, f"suspected: {suspected}; {measured}", "mend the forces or the energies")]
+
+
+def _far_off(slope: Slope) -> bool:
+    """Whether even a blurred comparison tells: the sign is the other one, or the factor is beyond all bending."""
+    if slope.spread > BLURRED or abs(slope.agreement) * np.sqrt(slope.pairs) < SURE:
+        return False
+    return slope.value < 0 or not 1 / FAR < slope.value < FAR
 
 
 def _mixed(size: float) -> str:

@@ -16,7 +16,7 @@ from empnet.apply.curve_figure import curve_figure
 from empnet.apply.evaluate import evaluate
 from empnet.apply.metrics import Metric
 from empnet.apply.predictor import load
-from empnet.apply.train import resume, train
+from empnet.apply.report import write_report
 from empnet.data.errors import EmpnetError
 from empnet.data.files import write_text
 from empnet.learn.config import TrainConfig
@@ -24,7 +24,7 @@ from empnet.learn.fine_tune import adopt_architecture
 from empnet.learn.journal import Journal
 from empnet.learn.prepare import differences, name_targets, open_data, split_data
 from empnet.learn.run_folder import RunFolder
-from empnet.learn.train import run_name
+from empnet.learn.train import resume, run_name, train
 
 __all__ = ["LearningCurve", "Point", "learning_curve"]
 
@@ -212,8 +212,12 @@ def _train(run: Path, data: str | Path, property_: Any, size: int, settings: dic
     if (run / "results.json").exists():
         return True
     if run.exists():
-        return resume(run, quiet=True).finished
-    return train(data, property_, out=run, quiet=True, train_size=size, **settings).finished
+        result = resume(run, quiet=True)
+    else:
+        result = train(data, property_, out=run, quiet=True, train_size=size, **settings)
+    if result.finished:
+        write_report(run, audited=False, quiet=True)  # the points of a curve are models to compare, not to use
+    return result.finished
 
 
 def _measure(folder: Path, sizes: Sequence[int]) -> list[LearningCurve]:

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
+from jaxtyping import Int64
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
@@ -14,7 +17,7 @@ from empnet.data.inspection.geometry import LARGEST, Geometry, shortest_vectors,
 from empnet.data.inspection.record import Finding
 from empnet.data.inspection.targets import residuals
 
-__all__ = ["exact_duplicates", "exact_findings", "near_duplicates", "near_findings"]
+__all__ = ["exact_duplicates", "exact_findings", "further_frames", "near_duplicates", "near_findings"]
 
 NEAR = 0.001
 """Of the usual distance to the nearest particle: 0.001 angstrom in molecules, where geometry optimisers stop."""
@@ -61,6 +64,24 @@ def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, flo
         if len(part) > 1:
             pairs += _near_pairs(frames, single[part], geometry.fingerprints[single[part]], tolerance)
     return np.array(sorted(set(pairs)), dtype=np.int64).reshape(-1, 2), tolerance
+
+
+def further_frames(pairs: Int64[np.ndarray, "n 2"]) -> int:
+    """How many frames would go if of all that hang together by pairs only one were kept.
+
+    Arguments:
+        pairs: Pairs of frames.
+
+    Example:
+        >>> further_frames(np.array([[1, 5], [3, 5], [7, 8]]))
+        3
+    """
+    frames, ends = np.unique(pairs, return_inverse=True)
+    if not len(frames):
+        return 0
+    one, two = ends.reshape(-1, 2).T
+    graph = coo_matrix((np.ones(len(one)), (one, two)), shape=(len(frames), len(frames)))
+    return len(frames) - int(connected_components(graph, directed=False)[0])
 
 
 def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, tolerance: float) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,13 @@ import numpy as np
 from empnet.data.bundled import card
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection.consistency import N_FRAMES, consistency_findings
-from empnet.data.inspection.duplicates import exact_duplicates, exact_findings, near_duplicates, near_findings
+from empnet.data.inspection.duplicates import (
+    exact_duplicates,
+    exact_findings,
+    further_frames,
+    near_duplicates,
+    near_findings,
+)
 from empnet.data.inspection.forces import force_findings, force_key
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.gather import MAX_PARTICLES, Gathered, gather
@@ -82,7 +88,7 @@ def inspect_data(
         *_property_findings(frames, facts, properties),
         *_force_findings(frames, facts),
     ]
-    return _inspection(frames, geometry, gathered, facts, gravest_first(findings), len(np.unique(near[:, 1])), begun)
+    return _inspection(frames, geometry, gathered, facts, gravest_first(findings), further_frames(near), begun)
 
 
 def _named_units(source: object, properties: Sequence[str], unit: Sequence[str]) -> dict[str, str]:

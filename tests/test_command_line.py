@@ -51,6 +51,35 @@ def test_from_file_to_predictions(folder):
     assert "parity plot: run/parity-energy.png" in told.stdout
     assert (folder / "run" / "parity-energy.png").exists()
     assert empnet("train", "--resume", "run", "--quiet", cwd=folder).returncode == 0
+    assert (folder / "run" / "report.html").read_text().startswith("<!doctype html>")
+    (folder / "run" / "report.html").unlink()
+    assert empnet("report", "run", cwd=folder).stdout == "report: run/report.html\n"
+    audited = empnet("check", "run", "--json", cwd=folder)
+    assert audited.returncode in (0, 1), audited.stderr  # two epochs need not make a model that passes
+    assert {line["verdict"] for line in json.loads(audited.stdout)["lines"]} <= {"pass", "fail", "skip"}
+
+
+def test_inspection(folder):
+    found = empnet("inspect", "springs.xyz", "--property", "energy", "--html", "look.html", "--json", cwd=folder)
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["systems"] == 60
+    assert (folder / "look.html").read_text().startswith("<!doctype html>")
+    again = empnet("inspect", "springs.xyz", "--html", "look.html", cwd=folder)
+    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+    assert "shortest distance" in empnet("inspect", "springs.xyz", cwd=folder).stdout
+    (folder / "look.html").unlink()
+
+
+def test_capacity_probe_and_learning_curve(folder):
+    small = ["--width", 16, "--layers", 1, "--threads", 1]
+    probed = empnet("train", "springs.xyz", "--overfit", 4, *small, cwd=folder)
+    assert (probed.returncode, "reached: the network can learn these 4 systems" in probed.stdout) == (0, True)
+    curve = empnet(
+        "learn-curve", "springs.xyz", "--sizes", "10,30", "--epochs", 2, "--out", "curve", *small, cwd=folder
+    )
+    assert curve.returncode == 0, curve.stderr
+    assert "energy: the error falls as n^" in curve.stdout or "hardly help" in curve.stdout
+    assert (folder / "curve" / "curve-energy.png").exists()
 
 
 def test_settings_from_a_file_and_options_that_win(folder):
@@ -74,6 +103,12 @@ MISTAKES = {
     "no data": (["train"], "qm7"),
     "unknown option": (["train", "springs.xyz", "--cutof", "4"], "--cutof"),
     "unknown setting in a file": (["train", "springs.xyz", "--config", "bad.toml"], "did you mean 'cutoff'"),
+    "no number of sizes": (["learn-curve", "springs.xyz", "--sizes", "ten"], "'ten' is not like 100,300,1000"),
+    "check of nothing": (["check", "nowhere"], "nowhere"),
+    "report of nothing": (["report", "nowhere"], "nowhere"),
+    "inspection of nothing": (["inspect", "nothing.xyz"], "nothing.xyz"),
+    "overfit more than there are": (["train", "springs.xyz", "--overfit", "99"], "the training side"),
+    "baseline key absent": (["train", "springs.xyz", "--baseline-key", "gab"], "did you mean 'gap'"),
     "both epochs and time": (["train", "springs.xyz", "--epochs", "1", "--time", "1m"], "both epochs and time"),
 }
 

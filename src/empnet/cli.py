@@ -229,11 +229,12 @@ def evaluate(
     from empnet.apply.parity import parity_plot
     from empnet.apply.predictor import load
     from empnet.apply.tables import print_evaluation
+    from empnet.data.files import plain_name
 
     evaluations = measure(load(run), data, unit=unit, quiet=quiet or as_json)
     for evaluation in evaluations:
         folder = run if plot is None else plot.parent
-        path = plot if plot and len(evaluations) == 1 else folder / f"parity-{evaluation.name}.png"
+        path = plot if plot and len(evaluations) == 1 else folder / f"parity-{plain_name(evaluation.name)}.png"
         parity_plot(evaluation, path)
         if not (quiet or as_json):
             print_evaluation(evaluation)

@@ -18,7 +18,7 @@ from empnet.apply.metrics import Metric
 from empnet.apply.predictor import load
 from empnet.apply.report import write_report
 from empnet.data.errors import EmpnetError
-from empnet.data.files import write_text
+from empnet.data.files import plain_name, write_text
 from empnet.learn.config import TrainConfig
 from empnet.learn.fine_tune import adopt_architecture
 from empnet.learn.journal import Journal
@@ -240,7 +240,7 @@ def _write(folder: Path, curves: Sequence[LearningCurve]) -> None:
     writer = csv.writer(text)
     writer.writerow(["property", "systems", "mae", "low", "high", "unit"])
     for curve in curves:
-        curve_figure(curve, folder / f"curve-{curve.name}.png")
+        curve_figure(curve, folder / f"curve-{plain_name(curve.name)}.png")
         for point in curve.points:
             mae = point.mae
             writer.writerow([curve.name, point.size, repr(mae.value), repr(mae.low), repr(mae.high), curve.unit])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from empnet.data.errors import EmpnetError
 
-__all__ = ["refuse_to_replace", "replacing", "write_text"]
+__all__ = ["plain_name", "refuse_to_replace", "replacing", "write_text"]
 
 
 @contextmanager
@@ -40,6 +41,19 @@ def _umask() -> int:
     mask = os.umask(0)  # can only be read by setting it
     os.umask(mask)
     return mask
+
+
+def plain_name(text: str) -> str:
+    """A text as part of a file's name: what is no letter, digit, dot, dash or underscore becomes a dash.
+
+    Arguments:
+        text: Such as the name of a property.
+
+    Example:
+        >>> plain_name("energy/atom (eV)")
+        'energy-atom-eV'
+    """
+    return re.sub(r"[^\w.-]+", "-", text).strip("-")
 
 
 def refuse_to_replace(path: Path, force: bool, option: str = "--out") -> None:

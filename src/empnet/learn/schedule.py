@@ -10,13 +10,22 @@ __all__ = ["WARM_UP", "Schedule"]
 WARM_UP = 100
 """Steps in which the learning rate rises."""
 
+SLOWLY = 5000
+"""Steps after which the learning rate has fallen by a factor of root two, however long the run is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    r"""Learning rate of each step: linear warm-up, then constant, then :math:`\frac12(1 + \cos \pi x)` to zero.
+    r"""Learning rate of each step t: linear warm-up, a slow fall, and in the end a cosine to zero.
 
-    The constant part is there because a run with a time budget must measure its steps before it knows how many
-    there will be.
+    .. math:: \eta(t) = \eta_{peak} \, \min(1, t / t_w) \; (1 + t / t_s)^{-1/2} \; \tfrac12 (1 + \cos \pi x)
+
+    x runs from 0 to 1 from the step where annealing begins to the last one. Annealing begins late in a run with a
+    time budget, which must measure its steps before it knows how many there will be. The fall with the root of the
+    steps keeps long runs stable: what a short run bears for all its steps, a long one does not.
+
+    References:
+        Attention is all you need, Vaswani et al., 2017, https://arxiv.org/abs/1706.03762 (the root).
 
     Arguments:
         peak: Highest learning rate.
@@ -25,8 +34,8 @@ class Schedule:
 
     Example:
         >>> schedule = Schedule(peak=1.0, anneal_from=100, total=1100)
-        >>> schedule(0), schedule(100), round(schedule(600), 3), schedule(1100)
-        (0.01, 1.0, 0.5, 0.0)
+        >>> schedule(0), round(schedule(100), 3), round(schedule(600), 3), schedule(1100)
+        (0.01, 0.99, 0.472, 0.0)
     """
 
     peak: float
@@ -35,7 +44,7 @@ class Schedule:
 
     def __call__(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
-        rate = self.peak * min(1.0, (step + 1) / WARM_UP)
+        rate = self.peak * min(1.0, (step + 1) / WARM_UP) / math.sqrt(1 + step / SLOWLY)
         if self.total is None or step < self.anneal_from:
             return rate
         done = min(1.0, (step - self.anneal_from) / max(1, self.total - self.anneal_from))

@@ -13,13 +13,13 @@ import torch
 
 from empnet.data.cache import data_hash
 from empnet.data.errors import EmpnetError
-from empnet.data.files import write_text
+from empnet.data.files import plain_name, write_text
 from empnet.data.system import System
 from empnet.learn.checkpoint import Progress, save_checkpoint
 from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.fine_tune import adopt_architecture, start_from
 from empnet.learn.journal import Journal
-from empnet.learn.loop import Job, Trainer
+from empnet.learn.loop import Job, Trainer, new_optimizer
 from empnet.learn.measure import measure
 from empnet.learn.model_file import load_model, read_card, save_card
 from empnet.learn.prepare import (
@@ -144,8 +144,8 @@ def run_name(config: TrainConfig) -> str:
         >>> run_name(TrainConfig(data="data/water.xyz", property="energy"))
         'water-energy'
     """
-    stem = Path(config.data).name.split(".")[0].replace(" ", "-") or "run"
-    return "-".join([stem, *config.property])
+    stem = Path(config.data).name.split(".")[0] or "run"
+    return plain_name("-".join([stem, *config.property]))
 
 
 def _set_threads(threads: int | None) -> None:
@@ -196,7 +196,7 @@ def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
     write_config(folder / "config.toml", job.config)
     write_text(folder / "split.json", json.dumps(job.split.to_json()) + "\n")
     save_card(folder, job.card)
-    save_checkpoint(folder, model, model, torch.optim.AdamW(model.parameters()), Progress())
+    save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress())
 
 
 def _fit(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, started: float) -> TrainResult:

@@ -1,0 +1,53 @@
+"""Gradients are clipped at what is usual, so that one odd batch cannot throw the weights off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+
+__all__ = ["clip_gradients"]
+
+LARGEST = 1.0
+"""No gradient is longer than this, whatever is usual."""
+
+TIMES = 2.0
+"""How many times the usual length is allowed."""
+
+MEMORY = 0.99
+"""Of the running mean of lengths: some hundred steps."""
+
+
+def clip_gradients(parameters: Iterable[torch.nn.Parameter], usual: float | None) -> tuple[float, float | None]:
+    """Shorten a gradient that is much longer than those before it.
+
+    Adam divides a gradient by the root mean square of earlier ones, so late in training, when gradients are small, a
+    single long one moves every weight by several learning rates. A bound that follows the usual length prevents it.
+
+    References:
+        AutoClip: adaptive gradient clipping for source separation networks, Seetharaman et al., 2020,
+        https://arxiv.org/abs/2007.14469 (the same idea with a percentile).
+
+    Arguments:
+        parameters: Parameters with gradients, which are changed in place.
+        usual: Running mean of the lengths so far, as clipped; None at the first step.
+
+    Returns:
+        The gradient's length before clipping, and the running mean with it; if the length is no number, nothing is
+        changed that could be used.
+
+    Example:
+        >>> weight = torch.nn.Parameter(torch.zeros(2))
+        >>> weight.grad = torch.tensor([3.0, 4.0])
+        >>> clip_gradients([weight], usual=0.1)
+        (5.0, 0.101)
+        >>> weight.grad.norm().item() < 0.2001
+        True
+    """
+    limit = LARGEST if usual is None else min(LARGEST, TIMES * usual)
+    length = float(torch.nn.utils.clip_grad_norm_(parameters, limit))
+    if not math.isfinite(length):
+        return length, usual
+    clipped = min(length, limit)
+    return length, clipped if usual is None else MEMORY * usual + (1 - MEMORY) * clipped

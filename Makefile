@@ -11,6 +11,7 @@ DEMO_TIME ?= 2m
 demo: $(STAMP)
 	$(BIN)/empnet train qm7 --time $(DEMO_TIME) --out $(DEMO) --force
 	$(BIN)/empnet evaluate $(DEMO)
+	@echo "report: $(DEMO)/report.html"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest tests

@@ -8,6 +8,8 @@ from typing import Any
 
 from empnet.apply.report import write_report
 from empnet.data.system import System
+from empnet.learn.journal import Journal
+from empnet.learn.run_folder import RunFolder
 from empnet.learn.train import TrainResult
 from empnet.learn.train import resume as resume_only
 from empnet.learn.train import train as train_only
@@ -67,5 +69,8 @@ def resume(
 def _reported(result: TrainResult, quiet: bool) -> TrainResult:
     """The same result, once the report is written; a run that was stopped gets its report when it is finished."""
     if result.finished:
-        write_report(result.run, quiet=quiet)
+        path = write_report(result.run, quiet=quiet)
+        journal = Journal(quiet)
+        journal.write_to(RunFolder(result.run).log_file)
+        journal.say(f"report: {path}")
     return result

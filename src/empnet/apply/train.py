@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from empnet.apply.report import write_report
+from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 from empnet.learn.journal import Journal
 from empnet.learn.run_folder import RunFolder
@@ -68,9 +69,12 @@ def resume(
 
 def _reported(result: TrainResult, quiet: bool) -> TrainResult:
     """The same result, once the report is written; a run that was stopped gets its report when it is finished."""
-    if result.finished:
-        path = write_report(result.run, quiet=quiet)
-        journal = Journal(quiet)
-        journal.write_to(RunFolder(result.run).log_file)
-        journal.say(f"report: {path}")
+    if not result.finished:
+        return result
+    journal = Journal(quiet)
+    journal.write_to(RunFolder(result.run).log_file)
+    try:
+        journal.say(f"report: {write_report(result.run, quiet=quiet)}")
+    except EmpnetError as error:  # the run itself is whole: hours of training do not end in a failure
+        journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
     return result

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from empnet import __version__
+from empnet.cli import main
 from empnet.data.system import System
 from empnet.data.write import write
 
@@ -114,15 +115,27 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_mistakes(folder, name):
+def test_mistakes(folder, name, monkeypatch, capsys):
+    """In this process, because starting one costs seconds; the next test starts one."""
     (folder / "bad.toml").write_text("cutof = 3.0\n")
     words, told = MISTAKES[name]
     before = sorted(folder.rglob("*"))
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", ["empnet", *words])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert told in capsys.readouterr().err
+    assert sorted(folder.rglob("*")) == before  # nothing is written
+
+
+@pytest.mark.parametrize(
+    "words", [["train", "springs.xyz", "--property", "enrgy"], ["train", "springs.xyz", "--cutof"]]
+)
+def test_a_mistake_in_a_process_of_its_own(folder, words):
     done = empnet(*words, cwd=folder)
     assert done.returncode == 2
-    assert told in done.stderr
     assert "Traceback" not in done.stderr
-    assert sorted(folder.rglob("*")) == before  # nothing is written
 
 
 def test_an_existing_run_is_kept(folder):

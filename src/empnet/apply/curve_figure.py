@@ -36,7 +36,7 @@ def curve_figure(curve: LearningCurve, path: str | Path) -> None:
     _draw_measured(axes, curve, sizes)
     ends = _draw_law(axes, curve, sizes)
     axes.axhline(curve.baseline, color="#b3541e", linewidth=1.0)
-    _note(axes, "composition baseline", (sizes[0], curve.baseline), (0, 4), color="#b3541e")
+    _note(axes, "composition baseline", (float(sizes[0]), curve.baseline), (0.0, 4.0), color="#b3541e")
     axes.set(xscale="log", yscale="log", xlabel="systems for training")
     axes.set(ylabel=f"{curve.name}: MAE on the test side [{curve.unit}]")
     axes.set_title(f"the error falls as n^{curve.slope:.2f}", fontsize=10)
@@ -65,7 +65,7 @@ def _draw_law(axes: Axes, curve: LearningCurve, sizes: np.ndarray) -> list[float
     if not in_sight:
         return []
     axes.plot(end, curve.fitted(end), "o", markerfacecolor="white", color="0.5")
-    _note(axes, "half the error", (end, curve.fitted(end)), (-9, -10), color="0.3", ha="right")
+    _note(axes, "half the error", (float(end), curve.fitted(end)), (-9.0, -10.0), color="0.3", ha="right")
     return [float(end)]
 
 

@@ -78,11 +78,17 @@ def test_a_falling_error_is_told_from_noise():
     assert curves(1.0 + 0.01 * epochs + noise).trend(0).worsening
 
 
+def test_a_rise_that_nobody_would_notice_is_none():
+    trend = curves(np.repeat([1.0, 1.001], [90, 10]) + 1e-5 * np.random.default_rng(0).normal(size=100)).trend(0)
+    assert -trend.fall > trend.noise  # it is there, beyond doubt
+    assert not trend.worsening
+
+
 def test_noise_alone_is_seldom_taken_for_a_trend():
     """Two standard errors are passed to one side in about 4 of 100 (t with 18 degrees of freedom: 3 %); in more
     than 25 of 400 once in 1,000 times (binomial)."""
     rng = np.random.default_rng(0)
-    found = sum(curves(1 + 0.01 * rng.normal(size=100)).trend(0).improving for _ in range(400))
+    found = sum(curves(1 + 0.1 * rng.normal(size=100)).trend(0).improving for _ in range(400))
     assert found <= 25
 
 

@@ -18,6 +18,10 @@ ENOUGH = 3
 """Epochs in a tenth of the training below which the scatter between epochs cannot be told from a trend."""
 
 
+MATTERS = 0.01
+"""Share of the validation error by which it must move near the end for anybody to care."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trend:
     """How the validation error moved near the end of training.
@@ -32,13 +36,13 @@ class Trend:
 
     @property
     def improving(self) -> bool:
-        """Whether the error fell by more than its scatter explains."""
-        return self.fall > self.noise
+        """Whether the error fell by more than its scatter explains, and by enough to matter."""
+        return self.fall > max(self.noise, MATTERS)
 
     @property
     def worsening(self) -> bool:
-        """Whether the error rose by more than its scatter explains."""
-        return -self.fall > self.noise
+        """Whether the error rose by more than its scatter explains, and by enough to matter."""
+        return -self.fall > max(self.noise, MATTERS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -161,7 +161,7 @@ def _trend(name: str, trend: Trend) -> tuple[str, str]:
         )
     if trend.worsening:
         return f"The validation error of {name} rose at the end, {moved}. The weights kept are the best ones.", "warn"
-    return f"The validation error of {name} had settled at the end: it no longer moved by more than its scatter.", ""
+    return f"The validation error of {name} had settled at the end: it moved by less than 1 %, or than its scatter.", ""
 
 
 def _gap(curves: Curves) -> list[tuple[str, str]]:

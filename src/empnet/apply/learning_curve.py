@@ -22,7 +22,7 @@ from empnet.data.files import plain_name, write_text
 from empnet.learn.config import TrainConfig
 from empnet.learn.fine_tune import adopt_architecture
 from empnet.learn.journal import Journal
-from empnet.learn.prepare import differences, name_targets, open_data, split_data
+from empnet.learn.prepare import configured, differences, name_targets, open_data, split_data
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.train import resume, run_name, train
 
@@ -166,7 +166,7 @@ def learning_curve(
     ordered = sorted(set(sizes))
     if len(ordered) < 2 or ordered[0] < 1:
         raise EmpnetError(f"sizes {list(sizes)}", where="--sizes", wanted="two or more, such as 100,300,1000")
-    config = _checked({"data": str(data), "property": property, **settings}, largest=ordered[-1], quiet=quiet)
+    config = _checked(configured(data, property, {**settings, "train_size": ordered[-1]}), settings, quiet)
     folder = Path(out) if out is not None else Path("runs") / f"{run_name(config)}-curve"
     _refuse_other(folder, config)
     for size in ordered:
@@ -182,10 +182,9 @@ def learning_curve(
     return curves
 
 
-def _checked(values: dict[str, Any], *, largest: int, quiet: bool) -> TrainConfig:
-    """The configuration of the largest size, once it is sure that the data are enough for it."""
-    given = {key: value for key, value in values.items() if value is not None}
-    config = adopt_architecture(TrainConfig.make({**given, "train_size": largest}), given=set(given))
+def _checked(config: TrainConfig, settings: dict[str, Any], quiet: bool) -> TrainConfig:
+    """The configuration of the largest size, complete, once it is sure that the data are enough for it."""
+    config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     if config.test == 0:
         raise EmpnetError("there is no test side", where="--test", wanted="a side on which all sizes are measured")
     config = name_targets(config, Journal(quiet))

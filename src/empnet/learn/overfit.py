@@ -21,7 +21,7 @@ from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
 from empnet.learn.loss import loss_of
 from empnet.learn.model_file import ModelCard
-from empnet.learn.prepare import make_card, name_targets, open_data, split_data
+from empnet.learn.prepare import configured, make_card, name_targets, open_data, split_data
 from empnet.learn.schedule import Schedule
 from empnet.learn.statistics import fit_statistics
 from empnet.nn.model import PropertyModel
@@ -114,12 +114,10 @@ def overfit(
         'reached'
     """
     journal = Journal(quiet)
-    in_memory = not isinstance(data, str | Path)
-    values = {"data": "systems in memory" if in_memory else str(data), "property": property, **settings}
-    config = name_targets(TrainConfig.make({k: v for k, v in values.items() if v is not None}), journal)
+    config = name_targets(configured(data, property, settings), journal)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    dataset = open_data(data if in_memory else config.data, config, quiet)
+    dataset = open_data(data, config, quiet)
     split = split_data(dataset, config)
     if not 1 <= systems <= len(split.train):
         raise EmpnetError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from empnet.learn.model_file import ModelCard
 from empnet.nn.model import Architecture
 
 __all__ = [
+    "IN_MEMORY",
+    "configured",
     "differences",
     "look_at",
     "make_card",
@@ -36,6 +38,32 @@ __all__ = [
     "refuse_changed_data",
     "split_data",
 ]
+
+
+IN_MEMORY = "systems in memory"
+"""What stands in a configuration for data that came from no file."""
+
+
+def configured(
+    data: str | Path | Sequence[System], property_: str | Sequence[str] | None, settings: Mapping[str, Any]
+) -> TrainConfig:
+    """The configuration that arguments make; those that are None are left at their default.
+
+    Arguments:
+        data: A path, the name of bundled data, or systems.
+        property_: The scalar to be learned, or several.
+        settings: Other settings by name.
+
+    Raises:
+        EmpnetError: If a setting is unknown or does not fit.
+
+    Example:
+        >>> configured("qm7", None, {"width": 16, "lr": None}).width
+        16
+    """
+    named = str(data) if isinstance(data, str | Path) else IN_MEMORY
+    values = {"data": named, "property": property_, **settings}
+    return TrainConfig.make({key: value for key, value in values.items() if value is not None})
 
 
 def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:

@@ -23,6 +23,8 @@ from empnet.learn.loop import Job, Trainer, new_optimizer
 from empnet.learn.measure import measure
 from empnet.learn.model_file import load_model, read_card, save_card
 from empnet.learn.prepare import (
+    IN_MEMORY,
+    configured,
     differences,
     look_at,
     make_card,
@@ -37,8 +39,6 @@ from empnet.nn.model import PropertyModel
 from empnet.nn.summary import summary
 
 __all__ = ["TrainResult", "resume", "run_name", "train"]
-
-IN_MEMORY = "systems in memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +87,13 @@ def train(
     """
     started = time.perf_counter()
     journal = Journal(quiet)
-    in_memory = not isinstance(data, str | Path)
-    values = {"data": IN_MEMORY if in_memory else str(data), "property": property, **settings}
-    config = TrainConfig.make({key: value for key, value in values.items() if value is not None})
+    config = configured(data, property, settings)
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     run = RunFolder(out or free_name(run_name(config)))
     run.refuse_existing(force)
     _set_threads(config.threads)
     config = name_targets(config, journal)
-    job, model = _prepare(data if in_memory else config.data, config, journal, quiet)
+    job, model = _prepare(data, config, journal, quiet)
     run.create(lambda folder: _fill(folder, job, model), force)
     return _fit(job, model, run, journal, started)
 

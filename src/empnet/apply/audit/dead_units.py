@@ -31,16 +31,19 @@ class _Range:
     high: Tensor = field(default_factory=lambda: torch.tensor(-torch.inf))
 
     def add(self, rows: Tensor) -> None:
+        """Take further rows into account."""
         if len(rows):
             self.low = torch.minimum(self.low, rows.amin(dim=0))
             self.high = torch.maximum(self.high, rows.amax(dim=0))
 
     @property
     def width(self) -> Tensor:
+        """Largest less smallest value of each column."""
         return self.high - self.low
 
     @property
     def largest(self) -> float:
+        """Largest size of any value."""
         return float(torch.maximum(self.low.abs(), self.high.abs()).max())
 
 

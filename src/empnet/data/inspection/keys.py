@@ -34,6 +34,7 @@ class _Values:
         self.seen: dict[str, None] | None = {}  # None: too many
 
     def add(self, value: Any) -> None:
+        """Take one frame's value into account."""
         self.frames += 1
         if isinstance(value, float):
             self._add_number(value)
@@ -77,6 +78,7 @@ class _Values:
                 self.seen = None
 
     def key(self, name: str, place: str) -> Key:
+        """What was seen, under its name."""
         kind = " or ".join(self.kinds)
         few = () if self.seen is None or len(self.seen) >= self.frames > 1 else tuple(self.seen)
         if kind == "number" and self.whole and self.high >= self.low:

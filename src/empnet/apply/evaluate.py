@@ -23,7 +23,7 @@ from empnet.learn.model_file import ModelCard
 from empnet.learn.prepare import refuse_changed_data
 from empnet.learn.run_folder import RunFolder
 
-__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "own_side"]
+__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "measured_side", "own_side"]
 
 Side = Literal["validation", "test"]
 
@@ -170,6 +170,15 @@ def _evaluation(
     worst = tuple(Worst(origins[i], formulas[i], float(y[i]), float(y_hat[i])) for i in largest)
     name, unit, beside = card.properties[k], card.units[k], card.baseline_names[k]
     return Evaluation(name, unit, y, y_hat, metrics_of(y, y_hat), metrics_of(y, y_0), beside, worst)
+
+
+def measured_side(run: RunFolder) -> Side:
+    """The side of a run's own data that its model is measured on: test, or validation if there is no test side.
+
+    Arguments:
+        run: The run folder.
+    """
+    return "test" if len(run.read_split().test) else "validation"
 
 
 def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:

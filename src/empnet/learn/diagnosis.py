@@ -12,7 +12,7 @@ from jaxtyping import Float64, Int64
 from empnet.data.dataset import Dataset
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import PropertyModel
-from empnet.nn.pairs import displacements, distances
+from empnet.nn.pairs import pair_distances
 
 __all__ = ["Explosion", "Suspect", "cause_of"]
 
@@ -137,7 +137,7 @@ def _suspect(
 
 def _shortest(dataset: Dataset, index: np.ndarray, card: ModelCard) -> float:
     batch = dataset.batch(index, card.encoder, card.torch_dtype)
-    d = distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of))
+    d = pair_distances(batch)
     return float(d.min()) if len(d) else math.inf
 
 

@@ -25,7 +25,7 @@ from empnet.learn.prepare import configured, make_card, name_targets, open_data,
 from empnet.learn.schedule import Schedule
 from empnet.learn.statistics import fit_statistics
 from empnet.nn.model import PropertyModel
-from empnet.nn.pairs import displacements, distances
+from empnet.nn.pairs import pair_distances
 
 __all__ = ["NIL", "Attempt", "Probe", "overfit"]
 
@@ -284,7 +284,7 @@ def _floor(
 def _appearance(dataset: Dataset, index: int, card: ModelCard) -> bytes:
     """A hash of what the network can see of a system: features of particles, and of pairs with their distances."""
     batch = dataset.batch(np.array([index]), card.encoder, torch.float64)
-    d = distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of))
+    d = pair_distances(batch)
     ends = [batch.features[side].numpy() for side in (batch.pairs.receivers, batch.pairs.senders)]
     pairs = np.concatenate([*ends, d[:, None].numpy()], axis=1).round(DIGITS) + 0.0  # no negative zeros
     digest = hashlib.blake2b(digest_size=16)

@@ -24,7 +24,7 @@ from torch import Tensor
 from empnet.data.batch import Batch, Pairs
 from empnet.data.composition import Pooling
 from empnet.nn.kernels import pair_sums
-from empnet.nn.pairs import displacements, distances, mean_per_system, sum_per_system
+from empnet.nn.pairs import mean_per_system, pair_distances, sum_per_system
 from empnet.nn.perceptron import perceptron
 from empnet.nn.radial import RadialBasis, envelope
 from empnet.nn.spline import CubicSpline
@@ -194,7 +194,7 @@ class PropertyModel(torch.nn.Module):
 
     def geometry(self, batch: Batch) -> Geometry:
         """Distances in float64, their spline weights and the envelope, and phi's argument at the knots."""
-        d = distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of))
+        d = pair_distances(batch)
         q = self.spline.locate(d)
         w = self.spline.weights(d, q) * envelope(d, self.architecture.cutoff)[:, None]
         return Geometry(w.to(self.dtype), q, self.basis(self.spline.knots).to(self.dtype), batch.pairs)

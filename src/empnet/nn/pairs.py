@@ -6,9 +6,17 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from empnet.data.batch import Pairs
+from empnet.data.batch import Batch, Pairs
 
-__all__ = ["all_pairs", "displacements", "distances", "mean_per_system", "sum_over_neighbours", "sum_per_system"]
+__all__ = [
+    "all_pairs",
+    "displacements",
+    "distances",
+    "mean_per_system",
+    "pair_distances",
+    "sum_over_neighbours",
+    "sum_per_system",
+]
 
 
 def all_pairs(mask: Bool[Tensor, "B N"]) -> Pairs:
@@ -94,6 +102,24 @@ def distances(vectors: Float[Tensor, "P 3"]) -> Float[Tensor, " P"]:
     zero = squares == 0
     # the inner where keeps the square root away from zero, the outer one cuts the derivative
     return torch.where(zero, 0, torch.where(zero, 1, squares).sqrt())
+
+
+def pair_distances(batch: Batch) -> Float64[Tensor, " P"]:
+    """The distance of each pair of a batch.
+
+    Arguments:
+        batch: The systems with their neighbour lists.
+
+    Returns:
+        Distances in angstrom, shape (P,), float64.
+
+    Example:
+        >>> from empnet.data.dataset import collate
+        >>> from empnet.data.one_hot import OneHot
+        >>> pair_distances(collate([empnet.System([[0, 0, 0], [0, 0, 2]], [1, 1])], 5.0, OneHot([1]))).tolist()
+        [2.0, 2.0]
+    """
+    return distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of))
 
 
 def sum_over_neighbours(

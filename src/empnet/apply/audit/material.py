@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from empnet.apply.evaluate import Side, own_side
+from empnet.apply.evaluate import measured_side, own_side
 from empnet.apply.predictor import Predictor
 from empnet.data.checks import check_geometry
 from empnet.data.errors import EmpnetError
 from empnet.data.read import iread
 from empnet.data.system import System
+from empnet.learn.prepare import IN_MEMORY
 from empnet.learn.run_folder import RunFolder
-from empnet.learn.train import IN_MEMORY
 
 __all__ = ["drawn", "material", "sample_of"]
 
@@ -47,7 +47,7 @@ def _own(predictor: Predictor) -> tuple[Iterable[System], str]:
     remedy = "name the data to audit on: empnet check RUN DATA"
     if run.read_config().data == IN_MEMORY:
         raise EmpnetError("its data were systems in memory", where=run, remedy=remedy)
-    side: Side = "test" if len(run.read_split().test) else "validation"
+    side = measured_side(run)
     try:
         return own_side(predictor, side), f"the run's own {side} side"
     except EmpnetError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.apply.evaluate import Evaluation, Side, evaluations_of, own_side
+from empnet.apply.evaluate import Evaluation, Side, evaluations_of, measured_side, own_side
 from empnet.apply.predictor import Predictor
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
@@ -16,9 +16,9 @@ from empnet.data.dataset import species_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
 from empnet.data.system import System
+from empnet.learn.prepare import IN_MEMORY
 from empnet.learn.run_folder import RunFolder
-from empnet.learn.train import IN_MEMORY
-from empnet.nn.pairs import displacements, distances
+from empnet.nn.pairs import pair_distances
 
 __all__ = ["DRAWN", "MeasuredSide", "measure_side"]
 
@@ -91,7 +91,7 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
     """
     run = RunFolder(predictor.run)
     _refuse_other_data(predictor, run)
-    side: Side = "test" if len(run.read_split().test) else "validation"
+    side = measured_side(run)
     watch = _Watch(predictor)
     systems = watch.each(track(own_side(predictor, side), f"predicting the {side} side", quiet=quiet))
     values: list[np.ndarray] = []
@@ -129,5 +129,5 @@ def _distances(predictor: Predictor, systems: list[System]) -> Float64[np.ndarra
     card, found = predictor.card, []
     for chunk in dataset.chunks(np.arange(len(dataset))):
         batch = dataset.batch(chunk, card.encoder, card.torch_dtype)
-        found.append(distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of)).numpy())
+        found.append(pair_distances(batch).numpy())
     return np.concatenate(found)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 import torch
+from torch import Tensor
 
 __all__ = ["clip_gradients"]
 
@@ -19,7 +20,7 @@ MEMORY = 0.99
 """Of the running mean of lengths: some hundred steps."""
 
 
-def clip_gradients(parameters: Iterable[torch.nn.Parameter], usual: float | None) -> tuple[float, float | None]:
+def clip_gradients(parameters: Iterable[Tensor], usual: float | None) -> tuple[float, float | None]:
     """Shorten a gradient that is much longer than those before it.
 
     Adam divides a gradient by the root mean square of earlier ones, so late in training, when gradients are small, a

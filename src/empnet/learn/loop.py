@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn
@@ -11,6 +12,7 @@ from typing import NoReturn
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
@@ -20,6 +22,7 @@ from empnet.learn.budget import StepBudget, steps_from_epochs
 from empnet.learn.checkpoint import load_checkpoint, save_checkpoint
 from empnet.learn.clipping import clip_gradients
 from empnet.learn.config import TrainConfig
+from empnet.learn.descent import epoch_batches, take_step
 from empnet.learn.diagnosis import Explosion, cause_of
 from empnet.learn.interrupt import Interrupt
 from empnet.learn.journal import Journal
@@ -149,8 +152,7 @@ class Trainer:
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
         """The training side in random order, in equal parts of at most the batch size."""
-        order = np.random.default_rng([self.config.seed, epoch]).permutation(self.job.split.train)
-        return np.array_split(order, self.steps_an_epoch)
+        return epoch_batches(self.job.split.train, self.config.batch, seed=self.config.seed, epoch=epoch)
 
     def _step(self, indices: np.ndarray) -> float:
         """One step of the optimiser; returns the loss."""
@@ -163,14 +165,15 @@ class Trainer:
         value = loss.item()
         if self._exploded(value):
             self._stop(f"the loss is {value:.3g}", indices)
-        self.optimizer.zero_grad()
-        self.fabric.backward(loss)
-        length, self.progress.usual_gradient = clip_gradients(self.model.parameters(), self.progress.usual_gradient)
-        if not math.isfinite(length):  # a step with it would spoil the weights
+        length = take_step(loss, self.optimizer, backward=self.fabric.backward, clip=self._clip)
+        if not math.isfinite(length):
             self._stop(f"the gradient of the loss is {length:.3g}", indices)
-        self.optimizer.step()
         self.average.update(self.model, self.progress.step)
         return value
+
+    def _clip(self, parameters: Iterable[Tensor]) -> float:
+        length, self.progress.usual_gradient = clip_gradients(parameters, self.progress.usual_gradient)
+        return length
 
     def _stop(self, found: str, indices: np.ndarray) -> NoReturn:
         """End a run that has gone wrong: say why, and keep the last good weights."""

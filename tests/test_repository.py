@@ -21,7 +21,7 @@ def test_files_and_functions_are_small_and_documented(path):
     if text.strip():
         assert ast.get_docstring(tree), "the module has no docstring"
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and path.name != "cli.py":  # there, an option a line
+        if isinstance(node, ast.FunctionDef) and "cli" not in path.parts:  # there, an option a line
             code = node.end_lineno - node.lineno - len((ast.get_docstring(node) or "").splitlines())
             assert code <= 60, f"{node.name} has {code} lines"
     public = [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]

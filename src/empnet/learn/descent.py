@@ -124,7 +124,7 @@ def _line_search(loss: Callable[[B], Tensor], batch: B, optimizer: torch.optim.L
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    return float(optimizer.step(closure))  # type: ignore[arg-type, no-untyped-call]
+    return float(optimizer.step(closure).detach())  # type: ignore[arg-type, attr-defined, no-untyped-call]
 
 
 @dataclass(slots=True)
@@ -135,13 +135,11 @@ class Course:
         train: Mean loss over the batches of each epoch.
         validation: Validation loss after each epoch; empty without validation.
         best: Number of the epoch whose weights were kept, from 0; the last one without validation.
-        interrupted: Whether somebody asked to stop.
     """
 
     train: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     best: int = -1
-    interrupted: bool = False
 
     @property
     def epochs(self) -> int:
@@ -164,7 +162,8 @@ def fit(
     """Train for some epochs; with validation, stop early and keep the best weights.
 
     The model is in training mode during an epoch, in evaluation mode during validation and afterwards. The first
-    Ctrl-C ends the fit after the epoch under way, with the best weights so far.
+    Ctrl-C ends the fit after the epoch under way: the model has its best weights so far, then KeyboardInterrupt is
+    raised, so that whatever the fit is part of ends, too.
 
     Arguments:
         model: Trained in place.
@@ -206,12 +205,13 @@ def fit(
                 best = copy.deepcopy(model.state_dict()) if validate is not None else None
             if show is not None:
                 show(course)
-            course.interrupted = interrupt.asked
-            if course.interrupted or (patience is not None and epoch - course.best >= patience):
+            if interrupt.asked or (patience is not None and epoch - course.best >= patience):
                 break
     if best is not None:
         model.load_state_dict(best)
     model.eval()
+    if interrupt.asked:
+        raise KeyboardInterrupt
     if course.train and not math.isfinite(course.train[-1] + sum(course.validation[-1:])):
         raise EmpnetError(f"the loss is no longer a number in epoch {course.epochs}", remedy="lower the learning rate")
     return course

@@ -1,74 +1,59 @@
-"""The command line: parse and call. Heavy imports wait until a command needs them."""
+"""The commands of the main job: parse and call. Heavy imports wait until a command needs them."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from empnet import __version__
+from empnet.cli.options import (
+    DATA,
+    FAILED,
+    INTERRUPTED,
+    SETTINGS,
+    AsJson,
+    BaselineKey,
+    BatchSize,
+    Config,
+    Cutoff,
+    Data,
+    Device,
+    Dtype,
+    Epochs,
+    Features,
+    Force,
+    From,
+    Layers,
+    LengthUnit,
+    Loss,
+    Patience,
+    Pooling,
+    Property,
+    Quiet,
+    Rate,
+    Run,
+    Seed,
+    SplitBy,
+    Test,
+    Threads,
+    Time,
+    TrainSize,
+    Unit,
+    Validation,
+    Width,
+    option,
+)
 
-__all__ = ["app", "main"]
-
-FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
-"""Exit codes: a check or a probe has failed; the user can mend it; stopped by a signal. 0: all is well."""
+__all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-SETTINGS = (
-    *("property", "unit", "baseline_key", "features", "length_unit", "cutoff", "layers", "width", "pooling", "loss"),
-    *("lr", "batch", "val", "test", "train_size", "split", "seed", "epochs", "time", "patience", "fine_tune"),
-    *("device", "dtype", "threads"),
-)
-"""Options of ``train`` that are settings of the run's configuration."""
-
-
-def option(*names: str, help: str) -> Any:  # noqa: A002 (typer's word)
-    """An option that is None unless given, so that defaults stand in one place; its help names them in brackets."""
-    return typer.Option(*names, help=help.replace("[", r"\["), show_default=False)  # typer takes them for markup
-
-
-DATA = "Path of the data (extxyz, db, traj, npz, cif, ...), or the name of bundled data: qm7."
-Data = Annotated[str, typer.Argument(help=DATA, metavar="DATA")]
-Run = Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-
-Property = Annotated[list[str] | None, option("--property", help="Scalar to learn; may be repeated.")]
-Unit = Annotated[list[str] | None, option("--unit", help="Its unit in the data; for energies eV if not given.")]
-BaselineKey = Annotated[
-    list[str] | None, option("--baseline-key", help="Scalar in the data; the difference to it is learned.")
-]
-Features = Annotated[list[str] | None, option("--features", help="Per-particle array to join; may be repeated.")]
-LengthUnit = Annotated[str | None, option("--length-unit", help="Of positions in the data [angstrom].")]
-Cutoff = Annotated[float | None, option("--cutoff", help="Range of a message, angstrom [5].")]
-Layers = Annotated[int | None, option("--layers", help="Interactions [3].")]
-Width = Annotated[int | None, option("--width", help="Features of a particle in the network [64].")]
-Pooling = Annotated[str | None, option("--pooling", help="sum, mean or auto [auto].")]
-Loss = Annotated[str | None, option("--loss", help="mse, mae or huber [mse].")]
-Rate = Annotated[float | None, option("--lr", help="Highest learning rate [0.004].")]
-BatchSize = Annotated[int | None, option("--batch", help="Systems in a step [32].")]
-Validation = Annotated[float | None, option("--val", help="Validation side: share or number [0.05].")]
-Test = Annotated[float | None, option("--test", help="Test side: share or number [0.1].")]
-TrainSize = Annotated[int | None, option("--train-size", help="Systems for training [all that are left].")]
-SplitBy = Annotated[str | None, option("--split", help="random, or blocks for frames in order of time [random].")]
-Seed = Annotated[int | None, option("--seed", help="Of split, weights and order [0].")]
-Epochs = Annotated[int | None, option("--epochs", help="Passes over the data [about 15,000 steps].")]
-Time = Annotated[str | None, option("--time", help="Budget in place of epochs: 90s, 10m, 1h30m.")]
-Patience = Annotated[int | None, option("--patience", help="Stop after so many epochs without a better one.")]
-Config = Annotated[Path | None, option("--config", help="TOML file of settings; options here win.")]
-From = Annotated[Path | None, option("--from", help="Start from this run's weights (fine-tune).")]
-Device = Annotated[str | None, option("--device", help="auto, cpu or cuda [auto].")]
-Dtype = Annotated[str | None, option("--dtype", help="float32 or float64 [float32].")]
-Threads = Annotated[int | None, option("--threads", help="Processor threads [all].")]
 
 
 def _tell_version(wanted: bool) -> None:
@@ -322,19 +307,3 @@ def learn_curve(
         typer.echo(json.dumps([curve.to_json() for curve in curves], indent=1))
     if not curves:
         raise typer.Exit(INTERRUPTED)
-
-
-def main() -> None:
-    """Run a command; a user's mistake is one line on standard error and exit code 2."""
-    try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        sys.exit(INTERRUPTED)
-    except ValueError as error:
-        from empnet.data.errors import EmpnetError
-
-        if not isinstance(error, EmpnetError):
-            raise
-        typer.echo(f"empnet: {error}", err=True)
-        sys.exit(MISTAKE)

@@ -1,0 +1,137 @@
+"""empnet study: a command for each study, its premises being the options; made when it is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from empnet.cli.options import FAILED, AsJson, Force, Quiet
+
+if TYPE_CHECKING:
+    from empnet.studies.claim import Effort, Study
+    from empnet.studies.run import Outcome
+
+__all__ = ["studies"]
+
+Quick = Annotated[bool, typer.Option("--quick", help="Seconds in place of minutes: small networks, few seeds.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Folder for report.html and claims.json; long studies go on from what it holds."),
+]
+
+
+class _Studies(TyperGroup):
+    """Commands that are made from the studies, so that no other command has to import them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from empnet.studies import NAMES
+
+        return [*NAMES, "all"]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from empnet.studies import load
+
+        command = _all if cmd_name == "all" else _command(load(cmd_name))
+        single = typer.Typer(add_completion=False)
+        single.command(name=cmd_name)(command)
+        return typer.main.get_command(single)
+
+
+studies = typer.Typer(cls=_Studies, invoke_without_command=True, no_args_is_help=False)
+
+
+@studies.callback()
+def study(ctx: typer.Context) -> None:
+    """Claims on neural networks, each decided by a computation: empnet study lists them, study NAME runs one."""
+    if ctx.invoked_subcommand is None:
+        from empnet.studies.table import print_studies
+
+        print_studies()
+
+
+def _command(chosen: Study[Any, Any]) -> Callable[..., None]:
+    """A function whose parameters are the study's premises and what all studies have in common."""
+
+    def command(*, quick: bool, out: Path | None, as_json: bool, force: bool, quiet: bool, **given: Any) -> None:
+        _run([chosen], chosen.premises(**given), quick=quick, out=out, as_json=as_json, force=force, quiet=quiet)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(field.name, keyword, default=field.default, annotation=_option(field))
+        for field in dataclasses.fields(chosen.premises)
+    ]
+    shared = {"quick": (Quick, False), "out": (Out, None), "as_json": (AsJson, False), "force": (Force, False)}
+    for name, (annotation, default) in {**shared, "quiet": (Quiet, False)}.items():
+        parameters.append(inspect.Parameter(name, keyword, default=default, annotation=annotation))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__doc__ = f"{chosen.title}. {chosen.question}"
+    return command
+
+
+def _option(field: dataclasses.Field[Any]) -> Any:
+    from empnet.studies.claim import option_of
+
+    told = field.metadata["told"].replace("[", r"\[")
+    if few := field.metadata["one_of"]:
+        told = f"{told.rstrip('.')}: {', '.join(few)}."
+    name = option_of(field.name)
+    names = [f"{name}/--no-{name[2:]}"] if isinstance(field.default, bool) else [name]
+    return Annotated[type(field.default), typer.Option(*names, help=told)]
+
+
+def _all(
+    out: Out = None, quick: Quick = False, as_json: AsJson = False, force: Force = False, quiet: Quiet = False
+) -> None:
+    """Run all studies and write one report: empnet study all --out DIR."""
+    from empnet.studies import NAMES, load
+
+    _run(list(map(load, NAMES)), None, quick=quick, out=out, as_json=as_json, force=force, quiet=quiet)
+
+
+def _run(
+    chosen: Sequence[Study[Any, Any]],
+    premises: Any,
+    *,
+    quick: bool,
+    out: Path | None,
+    as_json: bool,
+    force: bool,
+    quiet: bool,
+) -> None:
+    from empnet.data.files import refuse_to_replace
+    from empnet.studies.claim import Effort
+    from empnet.studies.report import REPORT, write_studies
+
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        refuse_to_replace(out / REPORT, force) if out.exists() else None
+    effort = Effort(quick=quick, quiet=quiet or as_json, folder=out)
+    outcomes: list[Outcome] = []
+    for each in chosen:
+        outcomes.append(_one(each, premises, effort, silent=quiet or as_json))
+        if out is not None:  # after each, so that what took long is not lost
+            write_studies(outcomes, out)
+    if as_json:
+        typer.echo(json.dumps([record for outcome in outcomes for record in outcome.to_json()], indent=1))
+    elif out is not None and not quiet:
+        typer.echo(f"report: {out / REPORT}")
+    if not all(outcome.sound for outcome in outcomes):
+        raise typer.Exit(FAILED)
+
+
+def _one(chosen: Study[Any, Any], premises: Any, effort: Effort, *, silent: bool) -> Outcome:
+    from empnet.studies.run import run
+    from empnet.studies.table import print_outcome
+
+    outcome = run(chosen, premises, effort)
+    if not silent:
+        print_outcome(outcome)
+    return outcome

@@ -1,4 +1,4 @@
-"""The capacity probe: can the network learn one single batch by heart, and if not, what keeps it from it?"""
+"""The capacity probe on systems: can the network learn one single batch by heart, and if not, what keeps it from it?"""
 
 from __future__ import annotations
 
@@ -17,46 +17,22 @@ from empnet.data.batch import Batch
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
+from empnet.learn.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
 from empnet.learn.loss import loss_of
 from empnet.learn.model_file import ModelCard
 from empnet.learn.prepare import configured, make_card, name_targets, open_data, split_data
-from empnet.learn.schedule import Schedule
 from empnet.learn.statistics import fit_statistics
 from empnet.nn.model import PropertyModel
 from empnet.nn.pairs import pair_distances
 
 __all__ = ["NIL", "Attempt", "Probe", "overfit"]
 
-NIL = 1e-6
-"""A mean squared error below this counts as nil: a thousandth of the data's spread, as a root mean square."""
-
-STEPS = 2000
-"""Of AdamW in one attempt."""
-
-ITERATIONS = 500
-"""Of L-BFGS."""
-
 DIGITS = 5
 """Distances are compared to so many digits of an angstrom."""
 
 Verdict = Literal["reached", "network too small", "data contradict themselves", "not reached"]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One way of getting the loss down.
-
-    Arguments:
-        what: The optimiser and the network, in words.
-        loss: Mean squared error that it reached, in squares of the data's spread.
-        steps: Steps, or iterations of L-BFGS.
-    """
-
-    what: str
-    loss: float
-    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,88 +121,61 @@ class _Prober:
         self.spread = fit_statistics(card.build(), dataset, train, card.encoder)
         self.floor, self.twins = _floor(dataset, indices, card, self.spread)
         self.attempts: list[Attempt] = []
+        self.batches: dict[torch.dtype, Batch] = {}
+        self.capacity = Capacity(
+            self._build,
+            self._loss,
+            floor=self.floor,
+            lr=config.lr,
+            steps=STEPS,
+            iterations=ITERATIONS,
+            named=self._named,
+            show=self._show,
+        )
 
     def run(self) -> Probe:
         """All attempts until one gets there, and the conclusion."""
-        for attempt, wide in self._attempts():
+        for attempt in self._attempts():
             self.attempts.append(attempt)
             self.journal.say(f"{attempt.what}: loss {attempt.loss:.2e} after {attempt.steps} steps")
-            if attempt.loss <= self.floor + NIL:
-                return self._conclude(reached_by=attempt, wide=wide)
-        return self._conclude(reached_by=None, wide=False)
+            if self.capacity.is_nil(attempt.loss):
+                return self._conclude(reached_by=attempt)
+        return self._conclude(reached_by=None)
 
-    def _attempts(self) -> Iterator[tuple[Attempt, bool]]:
-        """Attempts, each with whether its network is wider than what was asked for."""
-        for widening in (1, 2, 4):
-            card = _widened(self.card, widening)
-            best: PropertyModel | None = None
-            lowest = np.inf
-            for seed in range(self.config.seed, self.config.seed + (2 if widening == 1 else 1)):
-                model = self._fresh(card, seed)
-                attempt = self._adamw(model, card, seed)
-                yield attempt, widening > 1
-                if best is None or attempt.loss < lowest:
-                    best, lowest = model, attempt.loss
-            assert best is not None
-            yield self._lbfgs(best, card), widening > 1
+    def _attempts(self) -> Iterator[Attempt]:
+        """Two starts of the network that was asked for, then one of wider ones each."""
+        first = self.config.seed
+        for widening, starts in ((1, 2), (2, 1), (4, 1)):
+            attempts = self.capacity.attempts(range(first, first + starts), widening)
+            while True:
+                with self.journal:  # the live line is gone when the attempt's own line is printed
+                    attempt = next(attempts, None)
+                if attempt is None:
+                    break
+                yield attempt
 
-    def _fresh(self, card: ModelCard, seed: int) -> PropertyModel:
-        torch.manual_seed(seed)
-        model = card.build()
-        fit_statistics(model, self.dataset, self.train, card.encoder)
+    def _build(self, widening: int) -> PropertyModel:
+        model = _widened(self.card, widening).build()
+        fit_statistics(model, self.dataset, self.train, self.card.encoder)
         return model
 
-    def _loss(self, model: PropertyModel, batch: Batch) -> Tensor:
+    def _named(self, widening: int) -> str:
+        return f"width {_widened(self.card, widening).architecture.width}"
+
+    def _loss(self, model: PropertyModel) -> Tensor:
+        batch = self._batch(model.dtype)
         assert batch.targets is not None  # own invariant: a data set for training has targets
         return loss_of(model(batch), batch.targets, torch.from_numpy(self.spread), "mse")
 
-    def _adamw(self, model: PropertyModel, card: ModelCard, seed: int) -> Attempt:
-        batch = self.dataset.batch(self.indices, card.encoder, card.torch_dtype)
-        optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.0, foreach=True)
-        schedule = Schedule(self.config.lr, anneal_from=STEPS // 4, total=STEPS)
-        what = f"AdamW, width {card.architecture.width}, seed {seed}"
-        loss, step = np.inf, 0
-        with self.journal:
-            for step in range(STEPS):
-                value = self._loss(model, batch)
-                loss = value.item()
-                self.journal.show(done=step, total=STEPS, epoch=step + 1, told=f"{what}: loss {loss:.2e}")
-                if loss <= self.floor + NIL or not np.isfinite(loss):
-                    break
-                optimizer.zero_grad()
-                value.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-                optimizer.param_groups[0]["lr"] = schedule(step)
-                optimizer.step()
-        return Attempt(what, loss, step + 1)
+    def _batch(self, dtype: torch.dtype) -> Batch:
+        if dtype not in self.batches:
+            self.batches[dtype] = self.dataset.batch(self.indices, self.card.encoder, dtype)
+        return self.batches[dtype]
 
-    def _lbfgs(self, model: PropertyModel, card: ModelCard) -> Attempt:
-        """From the best weights so far, in float64: line searches live on small differences."""
-        card = replace(card, dtype="float64")
-        precise = card.build()
-        precise.load_state_dict(model.state_dict())
-        batch = self.dataset.batch(self.indices, card.encoder, card.torch_dtype)
-        settings: dict[str, Any] = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
-        optimizer = torch.optim.LBFGS(precise.parameters(), max_iter=20, history_size=20, **settings)
-        what = f"L-BFGS in float64, width {card.architecture.width}, from the best of these"
+    def _show(self, what: str, done: int, total: int, loss: float) -> None:
+        self.journal.show(done=done, total=total, epoch=done, told=f"{what}: loss {loss:.2e}")
 
-        def closure() -> Tensor:
-            optimizer.zero_grad()
-            value = self._loss(precise, batch)
-            value.backward()
-            return value
-
-        loss, done = np.inf, 0
-        with self.journal:
-            for done in range(20, ITERATIONS + 1, 20):
-                optimizer.step(closure)  # type: ignore[no-untyped-call]
-                loss = self._loss(precise, batch).item()
-                self.journal.show(done=done, total=ITERATIONS, epoch=done, told=f"{what}: loss {loss:.2e}")
-                if loss <= self.floor + NIL or not np.isfinite(loss):
-                    break
-        return Attempt(what, loss, done)
-
-    def _conclude(self, reached_by: Attempt | None, wide: bool) -> Probe:
+    def _conclude(self, reached_by: Attempt | None) -> Probe:
         n, lowest = len(self.indices), min(attempt.loss for attempt in self.attempts)
         verdict: Verdict
         if self.floor > NIL:
@@ -238,7 +187,7 @@ class _Prober:
         elif reached_by is None:
             verdict = "not reached"
             told = f"the loss stays at {lowest:.2e}: neither another start, nor L-BFGS, nor four times the width helps"
-        elif wide:
+        elif reached_by.widening > 1:
             verdict = "network too small"
             told = f"a wider network gets there ({reached_by.what}); raise --width or --layers"
         else:

@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float64
 
 from empnet.data.atoms import from_atoms
+from empnet.data.batch import Batch
 from empnet.data.checks import check_geometry, target_of
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
-from empnet.data.errors import EmpnetError
+from empnet.data.errors import EmpnetError, nearest
 from empnet.data.one_hot import symbol
 from empnet.data.system import Origin, System
 from empnet.learn.model_file import ModelCard, load_model
@@ -125,11 +126,47 @@ class Predictor:
             yield self._predict_piece(waiting)
 
     @torch.no_grad()
-    def _predict_piece(self, systems: list[System]) -> tuple[list[System], np.ndarray, np.ndarray]:
+    def represent(self, systems: Sequence[System], name: str | None = None) -> Float64[np.ndarray, "B F"]:
+        """What the network has learned of whole systems: see :meth:`~empnet.nn.model.PropertyModel.representation`.
+
+        Arguments:
+            systems: One or more, as many as fit into memory.
+            name: The property whose pooling over particles is taken; default: the first.
+
+        Returns:
+            A row for each system, in the same order; without a unit.
+
+        Raises:
+            EmpnetError: If the model does not predict the property, or a species was not in the training data.
+        """
+        pooling = self.card.architecture.pooling[self.number_of(name)]
+        return np.concatenate([self.model.representation(batch, pooling).numpy() for batch in self._batches(systems)])
+
+    def number_of(self, name: str | None = None) -> int:
+        """Which of the properties it is; the first, if none is named.
+
+        Arguments:
+            name: Name of a property.
+
+        Raises:
+            EmpnetError: If the model does not predict it.
+        """
+        names = self.card.properties
+        if name is not None and name not in names:
+            remedy = nearest(name, names) or f"there are: {', '.join(names)}"
+            raise EmpnetError(f"'{name}' is not predicted", where=self.run, remedy=remedy)
+        return 0 if name is None else names.index(name)
+
+    def _batches(self, systems: Sequence[System]) -> Iterator[Batch]:
+        """The systems as the model takes them, in order, some at a time."""
         dataset = self.dataset(systems)
-        values, baseline = [], []
         for chunk in dataset.chunks(np.arange(len(dataset))):
-            batch = dataset.batch(chunk, self._encoder, self.card.torch_dtype)
+            yield dataset.batch(chunk, self._encoder, self.card.torch_dtype)
+
+    @torch.no_grad()
+    def _predict_piece(self, systems: list[System]) -> tuple[list[System], np.ndarray, np.ndarray]:
+        values, baseline = [], []
+        for batch in self._batches(systems):
             values.append(self.model(batch).numpy())
             baseline.append(self.model.composition_baseline(batch).numpy())
         known = self._known_beforehand(systems)

@@ -31,6 +31,8 @@ from empnet.nn.spline import CubicSpline
 
 __all__ = ["Architecture", "Geometry", "Interaction", "PropertyModel"]
 
+_POOL = {"sum": sum_per_system, "mean": mean_per_system}
+
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -212,6 +214,29 @@ class PropertyModel(torch.nn.Module):
         species = batch.features[:, : self.architecture.n_species].double()
         return species @ self.baseline + self.scale * self.readout(self.features(batch)).double()
 
+    def representation(self, batch: Batch, pooling: Pooling) -> Float64[Tensor, "B F"]:
+        r"""H: what the network has learned of each whole system, just before the readout's last, linear layer.
+
+        .. math::
+            h_j = \mathrm{SiLU}(W_1 f^L_j + b_1), \quad
+            H = \sum_j h_j \;\text{ or }\; \frac{1}{N} \sum_j h_j
+
+        H is pooled over the particles as the property is, because only then is the prediction linear in it: pooling
+        and the last layer, out(f) = W_2 h + b_2, can be taken in either order. With B the pooled composition baseline,
+
+        .. math::
+            y = B + s \, (W_2 H + N b_2) \;\text{ for the sum, }\; y = B + s \, (W_2 H + b_2) \;\text{ for the mean.}
+
+        Arguments:
+            batch: The systems.
+            pooling: ``"sum"`` or ``"mean"``: that of the property in question (``architecture.pooling``).
+
+        Returns:
+            H, shape (B, F), float64, without a unit; unchanged by rotating, translating or reordering a system.
+        """
+        hidden = self.readout[:-1](self.features(batch))
+        return _POOL[pooling](hidden, batch.system_of, batch.n_systems)
+
     def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """The properties of each system in their units."""
         return self._pool(self.contributions(batch), batch)
@@ -222,9 +247,8 @@ class PropertyModel(torch.nn.Module):
         return self._pool(species @ self.baseline, batch)
 
     def _pool(self, c: Float64[Tensor, "N F_prime"], batch: Batch) -> Float64[Tensor, "B F_prime"]:
-        pool = {"sum": sum_per_system, "mean": mean_per_system}
         kinds = self.architecture.pooling
         if len(set(kinds)) == 1:
-            return pool[kinds[0]](c, batch.system_of, batch.n_systems)
-        columns = [pool[kind](c[:, [k]], batch.system_of, batch.n_systems) for k, kind in enumerate(kinds)]
+            return _POOL[kinds[0]](c, batch.system_of, batch.n_systems)
+        columns = [_POOL[kind](c[:, [k]], batch.system_of, batch.n_systems) for k, kind in enumerate(kinds)]
         return torch.cat(columns, dim=1)

@@ -55,11 +55,14 @@ def legend(scenes: Sequence[Scene]) -> str:
     return f'<div class="legend">{"".join(names)}</div>'
 
 
-def script(scenes: Sequence[Scene]) -> str:
+def script(scenes: Sequence[Scene], more: str = "") -> str:
     """The viewer's library, the scenes and the script that brings both together; empty without scenes.
+
+    The number of a stage's scene can change: set ``data-scene`` and send the stage the event ``scenechange``.
 
     Arguments:
         scenes: In the order of their numbers.
+        more: JavaScript that comes last, and knows SCENES.
     """
     if not scenes:
         return ""
@@ -67,7 +70,7 @@ def script(scenes: Sequence[Scene]) -> str:
     library, own = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("3Dmol-min.js", "viewer.js"))
     data = json.dumps([scene.to_json() for scene in scenes], separators=(",", ":"))
     licence = folder.joinpath("LICENSE").read_text(encoding="utf-8").replace("*/", "* /")
-    return _inline(f"/*!\n{licence}*/\n{library}\nconst SCENES = {data};\n{own}")
+    return _inline(f"/*!\n{licence}*/\n{library}\nconst SCENES = {data};\n{own}\n{more}")
 
 
 def _inline(code: str) -> str:

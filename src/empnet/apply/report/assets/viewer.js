@@ -63,13 +63,24 @@
     stage.append(place);
     const viewer = $3Dmol.createViewer(place, { backgroundAlpha: 0, nomouse: true, disableFog: true });
     if (!viewer) return place.remove();
-    fill(viewer, SCENES[Number(stage.dataset.scene)]);
-    viewer.zoomTo();
-    viewer.render();
-    fit(viewer, SCENES[Number(stage.dataset.scene)], place);
     stage.classList.add("live");
     live.set(stage, { viewer, place });
+    show(stage);
     rest(stage, false);
+  }
+
+  // The stage's scene as seen from the front, in place of another that was there.
+  function show(stage) {
+    if (!live.has(stage)) return;
+    const { viewer, place } = live.get(stage);
+    const scene = SCENES[Number(stage.dataset.scene)];
+    viewer.removeAllModels();
+    viewer.removeAllShapes();
+    viewer.setView([0, 0, 0, 0, 0, 0, 0, 1], true);
+    fill(viewer, scene);
+    viewer.zoomTo();
+    viewer.render();
+    fit(viewer, scene, place);
   }
 
   function stop(stage) {
@@ -108,6 +119,7 @@
     stage.tabIndex = 0;
     stage.setAttribute("role", "group");
     stage.setAttribute("aria-label", "3D view: arrow keys turn it, plus and minus zoom");
+    stage.addEventListener("scenechange", () => show(stage));
     for (const kind of ["pointerenter", "focus"]) stage.addEventListener(kind, () => rest(stage, true));
     for (const kind of ["pointerleave", "blur"]) stage.addEventListener(kind, () => rest(stage, false));
     stage.addEventListener("pointerdown", (event) => {

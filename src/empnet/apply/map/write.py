@@ -1,0 +1,125 @@
+"""From a run to its map: a page and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from empnet.apply.map.colours import Colour, scale_of
+from empnet.apply.map.gather import gather
+from empnet.apply.map.layout import lay_out
+from empnet.apply.map.page import map_page
+from empnet.apply.map.picture import map_picture
+from empnet.apply.predictor import Predictor, load
+from empnet.data.errors import EmpnetError, nearest
+from empnet.data.files import refuse_to_replace, write_text
+from empnet.data.system import System
+from empnet.learn.journal import Journal
+
+__all__ = ["MapResult", "map_run"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapResult:
+    """A map as numbers, and where it was written.
+
+    Arguments:
+        name: The property.
+        unit: Its unit.
+        places: Where each system lies, shape (n, 2), without a unit.
+        target: The property in the data, shape (n,); nan where the data do not tell.
+        predicted: The property as predicted, shape (n,).
+        explained: Share of the variance along each of the two axes.
+        pca: The same of scikit-learn's principal component analysis.
+        shown: Which systems are on the page, shape (m,).
+        page: Path of the HTML file.
+        picture: Path of the PNG file.
+    """
+
+    name: str
+    unit: str
+    places: Float64[np.ndarray, "n 2"]
+    target: Float64[np.ndarray, " n"]
+    predicted: Float64[np.ndarray, " n"]
+    explained: tuple[float, float]
+    pca: tuple[float, float]
+    shown: Int64[np.ndarray, " m"]
+    page: Path
+    picture: Path
+
+
+def map_run(
+    run: Predictor | str | Path,
+    data: str | Path | Iterable[System] | None = None,
+    *,
+    colour: Colour = "property",
+    property: str | None = None,  # noqa: A002 (the word of the command line)
+    out: str | Path | None = None,
+    seed: int = 0,
+    force: bool = False,
+    quiet: bool = False,
+) -> MapResult:
+    """Lay systems out in two dimensions by what a run's model has learned of them, on a page and in a picture.
+
+    Arguments:
+        run: The run folder, or its predictor.
+        data: Path of the data, the name of bundled data, or systems; default: the run's own test side (validation
+            side, if it has no test side). Properties are in the model's units.
+        colour: ``"property"`` (in the data; as predicted, if any of the data lack it) or ``"error"`` (predicted less
+            true).
+        property: The property, if the model predicts several; default: the first.
+        out: Path of the page, ending in .html; the picture lies beside it and ends in .png. Default: map.html in the
+            run folder.
+        seed: Of the systems that are on the page if there are too many, and of the layout's start.
+        force: Replace files that are there.
+        quiet: Print nothing.
+
+    Raises:
+        EmpnetError: If the data cannot be read or predicted, are too few or all the same, or lack the property whose
+            error is wanted; then nothing is written.
+
+    Example:
+        >>> import tempfile
+        >>> places = [[[0, 0, 0], [0, 0, 1 + 0.05 * i]] for i in range(20)]
+        >>> pairs = [System(r, [1, 1], properties={"energy": r[1][2]}) for r in places]
+        >>> run = empnet.train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
+        >>> found = map_run(run, pairs, quiet=True)
+        >>> found.places.shape, found.page.name, found.picture.name
+        ((20, 2), 'map.html', 'map.png')
+    """
+    if colour not in get_args(Colour):
+        raise EmpnetError(
+            f"unknown colour '{colour}'", wanted="property or error", remedy=nearest(colour, get_args(Colour))
+        )
+    predictor = run if isinstance(run, Predictor) else load(run)
+    page, picture = _files(predictor, out, force)
+    points = gather(predictor, data, property, errors=colour == "error", seed=seed, quiet=quiet)
+    layout, scale = lay_out(points.representation, points.side, seed), scale_of(points, colour)
+    title = f"Map of {Path(predictor.run).resolve().name or 'a model'}: {points.name}"
+    text = map_page(title, predictor.card, points, layout, scale, picture.name)
+    write_text(page, text)
+    map_picture(f"{title} ({len(points.target):,} systems)", layout, scale, picture)
+    journal = Journal(quiet)
+    journal.say(f"map of {len(points.target):,} systems ({points.side}), {len(points.shown):,} of them on the page")
+    journal.say(layout.told())
+    journal.say(f"page: {page}, picture: {picture}")
+    found = (layout.places, points.target, points.predicted, layout.explained, layout.pca, points.shown)
+    return MapResult(points.name, points.unit, *found, page, picture)
+
+
+def _files(predictor: Predictor, out: str | Path | None, force: bool) -> tuple[Path, Path]:
+    """Where page and picture go, once it is sure that they may."""
+    if out is None and not predictor.run:
+        raise EmpnetError("no place for the map: the predictor has no run folder", remedy="name one: --out map.html")
+    page = Path(predictor.run) / "map.html" if out is None else Path(out)
+    if page.suffix.lower() != ".html":
+        raise EmpnetError(f"'{page}' is no name of a page", where="--out", wanted="a name that ends in .html")
+    picture = page.with_suffix(".png")
+    for path in (page, picture):
+        refuse_to_replace(path, force)
+    return page, picture

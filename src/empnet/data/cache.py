@@ -24,7 +24,7 @@ from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
 
-__all__ = ["Recipe", "data_hash", "open_dataset"]
+__all__ = ["Recipe", "cache_folder", "data_hash", "open_dataset"]
 
 FORMAT = 1
 """Of the cached folder; a change makes all older ones unused."""
@@ -95,7 +95,7 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
     file = str(source) if isinstance(source, str | Path) else ""
     fingerprint_of_data = data_hash(source)
     key = hashlib.sha256(json.dumps([FORMAT, fingerprint_of_data, asdict(recipe)]).encode()).hexdigest()[:32]
-    folder = _cache_folder() / key
+    folder = cache_folder() / key
     if not (folder / "arrays.json").exists():
         systems: Iterable[System]
         if isinstance(source, str | Path):
@@ -106,7 +106,12 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
     return Dataset(map_arrays(folder), file=file, data_hash=fingerprint_of_data)
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
+    """The folder that the environment variable ``EMPNET_CACHE`` names, else the user's cache folder; made if need be.
+
+    Raises:
+        EmpnetError: If it cannot be made.
+    """
     named = os.environ.get("EMPNET_CACHE")
     folder = Path(named) if named else user_cache_path("empnet")
     try:

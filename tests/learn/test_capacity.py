@@ -34,13 +34,14 @@ def least_squares(weight_decay):
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_the_minimum_of_a_line_is_that_of_least_squares(weight_decay):
-    """L-BFGS in float64 on a quadratic form: exact to rounding, some 1e-16 times its condition (below 100) and size."""
+    """L-BFGS in float64: the objective is exact to some 1e-15, so the weights to the root of it, some 1e-7 with the
+    condition of the problem; the error, whose gradient there is the penalty's, is as exact as the weights."""
     *adamw, lbfgs = Capacity(line, loss, weight_decay=weight_decay, steps=50).attempts(seeds=range(2))
     theta, lowest = least_squares(weight_decay)
     assert [attempt.what.split(",")[0] for attempt in adamw] == ["AdamW", "AdamW"]
-    assert lbfgs.loss == pytest.approx(lowest, abs=1e-12)
+    assert lbfgs.loss == pytest.approx(lowest, abs=1e-7)
     found = torch.cat([lbfgs.network.weight[0], lbfgs.network.bias]).detach().numpy()
-    np.testing.assert_allclose(found, theta, atol=1e-7)  # the root of the loss's 1e-14: a minimum is flat
+    np.testing.assert_allclose(found, theta, atol=1e-7)
 
 
 def test_no_further_than_the_first_that_reaches_nil():
@@ -54,7 +55,7 @@ def test_no_further_than_the_first_that_reaches_nil():
 def test_a_floor_is_what_counts_as_nil():
     lowest = least_squares(0.0)[1]
     *_, last = Capacity(line, loss, floor=lowest, steps=500).attempts(seeds=range(1))
-    assert lowest <= last.loss <= lowest + NIL
+    assert lowest - 1e-14 <= last.loss <= lowest + NIL  # rounding of a mean of twelve squares of order one
 
 
 def test_starts_differ_and_the_global_generator_is_left_alone():

@@ -18,7 +18,10 @@ from empnet.nn.sigmoid_network import SigmoidNetwork
 
 __all__ = ["UniversalApproximator", "modulus_of_continuity"]
 
-METHODS = ("least_squares", "descent", "staircase")
+SHARPNESS = {"least_squares": 0.7, "descent": 4.0, "staircase": 40.0}
+"""Slope of a unit in spacings of the centres, by method: flat units overlap, and least squares needs them smooth, but
+the gradient can hardly tell them apart; steep ones are steps."""
+
 PLACEMENTS = ("quantiles", "random")
 
 OUTSIDE = 4
@@ -74,13 +77,13 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         n_units: N, the number of hidden units.
         method: ``"least_squares"``, ``"descent"`` or ``"staircase"``.
         placement: Of the hidden units, at first: ``"quantiles"``, or ``"random"`` centres, slopes and signs.
-        sharpness: s, slope of the units in spacings of their centres; None: 0.7, and 40 for the staircase.
+        sharpness: s, slope of the units in spacings of their centres; None: 0.7, for descent 4, for the staircase 40.
         max_iter: Most iterations of L-BFGS.
         random_state: Of the random placement: a seed, or None.
 
     Attributes:
         network_: The network, a :class:`~empnet.nn.sigmoid_network.SigmoidNetwork`.
-        n_iter_: Iterations of L-BFGS; 1 without.
+        n_iter_: Iterations of L-BFGS that were allowed; 1 without.
         bound_: Of the staircase: no error on the data is larger.
 
     Raises:
@@ -133,6 +136,9 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         check_consistent_length(x, y)
         weight = _check_sample_weight(sample_weight, x, dtype=np.float64)
         order = np.argsort(x, kind="stable")
+        order = order[weight[order] > 0]
+        if not len(order):
+            raise EmpnetError("no point has a weight above zero")
         x, y, weight = x[order], y[order], weight[order]
         self.n_features_in_, self.n_iter_ = 1, 1
         if self.method == "staircase":
@@ -154,13 +160,17 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         return self.network_.at(self._points(X))
 
     def _check(self) -> None:
-        for name, known in (("method", METHODS), ("placement", PLACEMENTS)):
+        for name, known in (("method", tuple(SHARPNESS)), ("placement", PLACEMENTS)):
             if getattr(self, name) not in known:
                 raise EmpnetError(f"{name} {getattr(self, name)!r}", wanted=" or ".join(known))
         if self.n_units < 1:
             raise EmpnetError(f"n_units {self.n_units}", wanted="at least 1")
         if self.sharpness is not None and not self.sharpness > 0:
             raise EmpnetError(f"sharpness {self.sharpness}", wanted="a positive slope")
+
+    @property
+    def _sharpness(self) -> float:
+        return SHARPNESS[self.method] if self.sharpness is None else float(self.sharpness)
 
     def _points(self, X: Any) -> Float64[np.ndarray, " n"]:
         X = check_array(X, ensure_2d=False, dtype=np.float64, input_name="X", estimator=self)
@@ -170,7 +180,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
 
     def _construct(self, x: Array, y: Array) -> None:
         """The staircase through the data, with the bound on its error."""
-        s = 40.0 if self.sharpness is None else float(self.sharpness)
+        s = self._sharpness
         knots, where = np.unique(x, return_inverse=True)
         values = np.bincount(where, weights=y) / np.bincount(where)
         low, high = float(knots[0]), float(knots[-1])
@@ -200,7 +210,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
 
     def _place(self, u: Array) -> tuple[Array, Array]:
         """Slopes and centres of the hidden units."""
-        N, s = self.n_units, 0.7 if self.sharpness is None else float(self.sharpness)
+        N, s = self.n_units, self._sharpness
         if self.placement == "random":
             random = check_random_state(self.random_state)
             t = np.quantile(u, random.uniform(size=N))

@@ -134,7 +134,7 @@ class SigmoidNetwork(torch.nn.Module):
     def at(self, x: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """f at n points, as NumPy array, in pieces that fit into memory."""
         with torch.no_grad():
-            parts = torch.as_tensor(x).split(max(1, CHUNK // self.n_units))
+            parts = torch.tensor(x).split(max(1, CHUNK // self.n_units))
             return torch.cat([self(part) for part in parts]).numpy()
 
     def exactly(self, x: Any) -> mpmath.mpf:

@@ -1,0 +1,41 @@
+"""What the question of universal representation takes for granted, and what our own claims add."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from empnet.data.errors import EmpnetError
+from empnet.studies.claim import Premises, premise
+
+__all__ = ["Approximation"]
+
+
+@dataclass(frozen=True)
+class Approximation(Premises):
+    """Premises of the study.
+
+    Example:
+        >>> Approximation(epsilon=0.01).units
+        400
+    """
+
+    epsilon: float = premise(1e-3, "Error that is to be reached.", at_least=1e-8, at_most=0.25)
+    units: int = premise(400, "Most hidden units N of a network that is fitted.", at_least=5, at_most=2000)
+    functions: str = premise("C2", "Functions of statement 1: twice differentiable, or with jumps.", one_of=("C2", "jumps"))
+    left: float = premise(0.0, "Left end of the domain of sin(1/x); the right one is 1.", at_least=0, at_most=0.5)
+    periods: int = premise(0, "Periods of sin(x) in its domain; 0: the whole real line.", at_least=0, at_most=50)
+    delta: float = premise(0.01, "An error of at least 1 - delta counts as failure.", at_least=1e-6, at_most=0.5)
+    degree: int = premise(6, "Highest degree of the polynomials.", at_least=0, at_most=8)
+    weight: float = premise(1.0, "k of the weight exp(-k x^2); 0: no weight.", at_least=0, at_most=100)
+    given: int = premise(5, "Most hidden units N that the adversary of statement 5 is given.", at_least=1, at_most=8)
+    first: str = premise("units", "What is chosen first in statement 5.", one_of=("units", "function"))
+    lipschitz: float = premise(
+        4.0, "Largest slope of the functions for which one N is to do; 0: any slope.", at_least=0, at_most=100
+    )
+    filter: str = premise("smooth", "Activations of the tabulated filters: smooth, or ReLU.", one_of=("smooth", "relu"))
+    seeds: int = premise(3, "Random starts, functions and networks of each kind.", at_least=1, at_most=20)
+
+    def check(self) -> None:
+        """Between 0 and 1e-3, the domain holds more waves than a network of at most 2000 units follows."""
+        if 0 < self.left < 1e-3:
+            raise EmpnetError(f"--left {self.left}", wanted="0, or at least 0.001")

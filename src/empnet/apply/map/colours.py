@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -12,9 +11,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize, to_h
 
 from empnet.apply.map.gather import Points
 
-__all__ = ["Colour", "Scale", "scale_of"]
-
-Colour = Literal["property", "error"]
+__all__ = ["Scale", "scale_of"]
 
 OUTLIERS = 0.01
 """Share of the systems at either end of the values that share the end's colour, so that few do not fade the rest."""
@@ -66,14 +63,14 @@ class Scale:
         return [to_hex(colour) for colour in self.colours(np.linspace(0, 1, 9))]
 
 
-def scale_of(points: Points, colour: Colour) -> Scale:
+def scale_of(points: Points, *, errors: bool) -> Scale:
     """The property in the data (where some lack it, as predicted), or the error with its sign.
 
     Arguments:
         points: The systems.
-        colour: Which of the two.
+        errors: Whether it is the error.
     """
-    if colour == "error":
+    if errors:
         reach = float(np.quantile(np.abs(points.error), 1 - OUTLIERS)) or 1.0
         label = f"error of {points.name}: predicted - true [{points.unit}]"
         return Scale(points.error, label, points.unit, -reach, reach, SIGNED)

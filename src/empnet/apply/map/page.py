@@ -50,9 +50,9 @@ STYLE_OF_MAP = """
 """
 
 KEYS = (
-    "Click on a point, or move from point to point with the arrow keys once the map has the focus; Home and End go to "
-    "the lowest and the highest value, plus and minus zoom about the chosen point, 0 shows all. Clicking again where "
-    "points overlap takes the next one."
+    "Click on a point, or move from point to point with the arrow keys once the map has the focus. Page up and page "
+    "down go to the next higher and lower value, Home and End to the lowest and the highest; plus and minus zoom about "
+    "the chosen point, 0 shows all. Clicking again where points overlap takes the next one."
 )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.apply.map.colours import Colour, scale_of
+from empnet.apply.map.colours import scale_of
 from empnet.apply.map.gather import gather
 from empnet.apply.map.layout import lay_out
 from empnet.apply.map.page import map_page
@@ -21,7 +20,10 @@ from empnet.data.files import refuse_to_replace, write_text
 from empnet.data.system import System
 from empnet.learn.journal import Journal
 
-__all__ = ["MapResult", "map_run"]
+__all__ = ["COLOURED_BY", "MapResult", "map_run"]
+
+COLOURED_BY = ("property", "error")
+"""What the colours of a map can stand for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,7 @@ def map_run(
     run: Predictor | str | Path,
     data: str | Path | Iterable[System] | None = None,
     *,
-    colour: Colour = "property",
+    colour: str = "property",
     property: str | None = None,  # noqa: A002 (the word of the command line)
     out: str | Path | None = None,
     seed: int = 0,
@@ -92,14 +94,14 @@ def map_run(
         >>> found.places.shape, found.page.name, found.picture.name
         ((20, 2), 'map.html', 'map.png')
     """
-    if colour not in get_args(Colour):
+    if colour not in COLOURED_BY:
         raise EmpnetError(
-            f"unknown colour '{colour}'", wanted="property or error", remedy=nearest(colour, get_args(Colour))
+            f"unknown colour '{colour}'", wanted=" or ".join(COLOURED_BY), remedy=nearest(colour, COLOURED_BY)
         )
     predictor = run if isinstance(run, Predictor) else load(run)
     page, picture = _files(predictor, out, force)
     points = gather(predictor, data, property, errors=colour == "error", seed=seed, quiet=quiet)
-    layout, scale = lay_out(points.representation, points.side, seed), scale_of(points, colour)
+    layout, scale = lay_out(points.representation, points.side, seed), scale_of(points, errors=colour == "error")
     title = f"Map of {Path(predictor.run).resolve().name or 'a model'}: {points.name}"
     text = map_page(title, predictor.card, points, layout, scale, picture.name)
     write_text(page, text)

@@ -219,11 +219,13 @@
     if (best >= 0) choose(best);
   }
 
-  const extreme = (sign) => MAP.values.reduce((best, value, i) => (sign * value > sign * MAP.values[best] ? i : best), 0);
+  const byValue = MAP.values.map((_, i) => i).sort((a, b) => MAP.values[a] - MAP.values[b] || a - b);
+  const ranked = (rank) => choose(byValue[Math.min(n - 1, Math.max(0, rank))]);
 
   const KEYS = {
     ArrowLeft: () => step([-1, 0]), ArrowRight: () => step([1, 0]), ArrowUp: () => step([0, 1]),
-    ArrowDown: () => step([0, -1]), Home: () => choose(extreme(-1)), End: () => choose(extreme(1)),
+    ArrowDown: () => step([0, -1]), Home: () => ranked(0), End: () => ranked(n - 1),
+    PageUp: () => ranked(byValue.indexOf(chosen) + 1), PageDown: () => ranked(byValue.indexOf(chosen) - 1),
     "+": () => zoom(1.6), "=": () => zoom(1.6), "-": () => zoom(1 / 1.6), "0": () => zoom(0),
   };
 

@@ -327,7 +327,7 @@ def test_a_click_shows_structure_and_values(browsers, gaps):
         assert values["particles"] == str(len(system))
         assert values["gap in the data"] == f"{system.properties['gap']:.6g}\u00a0eV"
         assert values["predicted"] == f"{found.predicted[number]:.6g}\u00a0eV"
-        assert values["error"] == f"{found.predicted[number] - system.properties['gap']:+.3g}\u00a0eV"
+        assert values["error"] == f"{found.predicted[number] - system.properties['gap']:+.4g}\u00a0eV"
         assert page.locator(".stage").get_attribute("data-scene") == str(number)
         assert page.locator(".stage svg.still circle").count() == len(system)
         assert page.locator(".stage canvas").count() == 1

@@ -26,7 +26,7 @@ MOST_POINTS = 2_000
 """Systems on the page, with their structures: of more, so many are drawn at random."""
 
 MOST_PARTICLES = 200_000
-"""Particles of all structures on the page, about 6 MB: of large systems there are fewer points on it."""
+"""Particles of all structures on the page, about 10 MB: of large systems there are fewer points on it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

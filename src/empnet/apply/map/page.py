@@ -117,7 +117,10 @@ def _bar(scale: Scale) -> str:
 
 
 def _beyond(scale: Scale) -> str:
-    return f"; {scale.beyond:,} systems beyond the ends have the ends' colours" if scale.beyond else ""
+    if not scale.beyond:
+        return ""
+    who = "1 system" if scale.beyond == 1 else f"{scale.beyond:,} systems"
+    return f"; {who} beyond the ends in the ends' colours"
 
 
 def _shown(points: Points, picture: str) -> str:
@@ -200,6 +203,6 @@ def _texts(points: Points, layout: Layout, system: System, i: int) -> Sequence[s
         f"{len(system):,}{drawn}",
         f"{target:.6g}\u00a0{unit}" if known else "not in the data",
         f"{predicted:.6g}\u00a0{unit}",
-        f"{predicted - target:+.3g}\u00a0{unit}" if known else "unknown",
+        f"{predicted - target:+.4g}\u00a0{unit}" if known else "unknown",
         f"{x:.3g}, {y:.3g}",
     ]

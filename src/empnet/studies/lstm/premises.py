@@ -1,0 +1,23 @@
+"""What the questions on LSTMs take for granted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from empnet.studies.claim import Premises, premise
+
+__all__ = ["Recurrence"]
+
+
+@dataclass(frozen=True)
+class Recurrence(Premises):
+    """An LSTM, the strings that it reads, and the molecules whose formulas it reads."""
+
+    length: int = premise(24, "Letters of a string.", at_least=2, at_most=200)
+    letters: int = premise(8, "Letters of the alphabet, the two marked ones included.", at_least=3, at_most=26)
+    width: int = premise(32, "Size of the LSTM's state.", at_least=1, at_most=512)
+    layers: int = premise(1, "Cells on top of each other.", at_least=1, at_most=8)
+    shared: bool = premise(True, "All steps use the same weights; else each step has its own.")
+    shuffled: bool = premise(False, "The letters of each string are put into random order after it has got its class.")
+    trainable: bool = premise(True, "The weights of the LSTM are trained; else they stay as they were drawn.")
+    isomers_differ: bool = premise(True, "Molecules have their energies; else the mean of all molecules of a formula.")

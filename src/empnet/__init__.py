@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from empnet.data.read import read as read
     from empnet.data.system import System as System
     from empnet.data.write import write as write
+    from empnet.learn.image_classifier import ImageClassifier as ImageClassifier
+    from empnet.learn.sequence_classifier import SequenceClassifier as SequenceClassifier
+    from empnet.learn.sequence_regressor import SequenceRegressor as SequenceRegressor
+    from empnet.learn.transpose_autoencoder import TransposeAutoencoder as TransposeAutoencoder
+    from empnet.learn.universal_approximator import UniversalApproximator as UniversalApproximator
     from empnet.nn.message_passing import MessagePassingLayer as MessagePassingLayer
     from empnet.nn.model import PropertyModel as PropertyModel
     from empnet.nn.pointwise import PointwiseConvolutionLayer as PointwiseConvolutionLayer
@@ -31,6 +36,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "EmpnetError": "empnet.data.errors",
+    "ImageClassifier": "empnet.learn.image_classifier",
     "MessagePassingLayer": "empnet.nn.message_passing",
     "OneHot": "empnet.data.one_hot",
     "PointwiseConvolutionLayer": "empnet.nn.pointwise",
@@ -38,7 +44,11 @@ _HOME = {
     "Predictor": "empnet.apply.predictor",
     "PropertyModel": "empnet.nn.model",
     "PropertyPredictor": "empnet.nn.property_predictor",
+    "SequenceClassifier": "empnet.learn.sequence_classifier",
+    "SequenceRegressor": "empnet.learn.sequence_regressor",
     "System": "empnet.data.system",
+    "TransposeAutoencoder": "empnet.learn.transpose_autoencoder",
+    "UniversalApproximator": "empnet.learn.universal_approximator",
     "iread": "empnet.data.read",
     "load": "empnet.apply.predictor",
     "read": "empnet.data.read",

@@ -1,0 +1,62 @@
+"""The network of the question, and the kinds that it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isqrt
+
+import torch
+from torch import Tensor
+
+from empnet.nn.perceptron import perceptron
+from empnet.nn.residual import Residual
+
+__all__ = ["KINDS", "StepwiseReader", "build"]
+
+KINDS = ("dense", "skip", "recurrent")
+
+
+class StepwiseReader(torch.nn.Module):
+    """Reads its input in pieces, one after the other, with a recurrent layer; a perceptron goes on from the last state.
+
+    Arguments:
+        n_in: Size of the input; it is read in pieces of its largest divisor that is not above its root.
+        n_hidden: Size of the state, then of each further hidden layer.
+        n_out: Size of the output.
+
+    Example:
+        >>> StepwiseReader(25, (30, 5, 50), 25)(torch.zeros(2, 25)).shape
+        torch.Size([2, 25])
+    """
+
+    def __init__(self, n_in: int, n_hidden: Sequence[int], n_out: int) -> None:
+        super().__init__()
+        self.piece = max(size for size in range(1, isqrt(n_in) + 1) if n_in % size == 0)
+        self.reader = torch.nn.RNN(self.piece, n_hidden[0], batch_first=True)
+        state, *further = n_hidden
+        self.rest = perceptron(state, further, n_out, torch.nn.SiLU)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The output for each row of x."""
+        states, _ = self.reader(x.reshape(len(x), -1, self.piece))
+        return self.rest(states[:, -1])
+
+
+def build(kind: str, n_in: int, n_hidden: Sequence[int], n_out: int) -> torch.nn.Module:
+    """A network with these layers.
+
+    Arguments:
+        kind: ``dense``: a perceptron. ``skip``: one whose input is added to its output. ``recurrent``: one whose first
+            hidden layer reads the input step by step.
+        n_in: Size of the input.
+        n_hidden: Of each hidden layer.
+        n_out: Size of the output.
+
+    Example:
+        >>> build("skip", 25, (30, 5, 50), 25)(torch.zeros(2, 25)).shape
+        torch.Size([2, 25])
+    """
+    if kind == "recurrent":
+        return StepwiseReader(n_in, n_hidden, n_out)
+    dense = perceptron(n_in, n_hidden, n_out, torch.nn.SiLU)
+    return Residual(dense) if kind == "skip" else dense

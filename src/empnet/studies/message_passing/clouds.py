@@ -162,7 +162,7 @@ def two_triangles(apart: float = 10.0) -> System:
     """
     angles = 2 * np.pi / 3 * np.arange(3)
     one = SIDE / np.sqrt(3.0) * np.stack([np.cos(angles), np.sin(angles), np.zeros(3)], axis=1)
-    return System(np.concatenate([one, one + [apart, 0.0, 0.0]]), np.zeros(6, int))
+    return System(np.concatenate([one, one + np.array([apart, 0.0, 0.0])]), np.zeros(6, int))
 
 
 def displaced(system: System, by: float) -> System:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +26,8 @@ __all__ = ["LAYER_PREMISES", "Layers", "measure_layers", "rounding"]
 EPS = 2.0**-52
 
 LAYER_PREMISES = (
-    *("systems", "particles", "features", "features_out", "shift", "layer", "kernel", "self_message", "filters"),
-    *("coordinates", "labels", "handedness"),
+    *("systems", "particles", "features", "features_out", "hidden", "shift", "layer", "kernel"),
+    *("self_message", "filters", "coordinates", "labels", "handedness"),
 )
 """The premises that :func:`measure_layers` depends on."""
 
@@ -38,9 +39,11 @@ class Layers:
     Arguments:
         pointwise_reordered: Of the point-wise layer's output for reordered particles from its reordered output.
         pointwise_shape: Of its output.
+        wanted_shape: (B, N, F').
         pointwise_parameters: By number of slots.
         pointwise_formula: What (F + 1) H + (H + 1) F' is for H hidden units, to be held against the former.
         hidden: Units between its two linear maps.
+        asked: Units that it was asked to have.
         activation: Name of its nonlinearity.
         convolution: Deviation from torch's convolution along the list of particles with the same weights.
         loop: Deviation of the message passing layer from the sum over pairs, one after the other.
@@ -53,9 +56,11 @@ class Layers:
 
     pointwise_reordered: float
     pointwise_shape: tuple[int, ...]
+    wanted_shape: tuple[int, ...]
     pointwise_parameters: dict[int, int]
     pointwise_formula: int
     hidden: int
+    asked: int
     activation: str
     convolution: float
     loop: float
@@ -91,9 +96,7 @@ def _measured(p: MessagePassing) -> Layers:
     systems = random_systems(p.systems, p.particles, p.features)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        return Layers(
-            **_pointwise(p), **_message_passing(p, systems), **_parameters(p), bound=rounding(p.particles)
-        )
+        return Layers(**_pointwise(p), **_message_passing(p, systems), **_parameters(p), bound=rounding(p.particles))
 
 
 def measure_layers(premises: MessagePassing) -> Layers:
@@ -115,7 +118,7 @@ def _pointwise_layer(p: MessagePassing, particles: int) -> PointwiseConvolutionL
     return kind(particles, p.features, p.features_out)
 
 
-def _pointwise(p: MessagePassing) -> dict[str, object]:
+def _pointwise(p: MessagePassing) -> dict[str, Any]:
     layer = _pointwise_layer(p, p.particles).double()
     f_bar = torch.randn(p.systems, p.particles, p.features, dtype=torch.float64)
     rows = torch.randperm(p.particles)
@@ -124,7 +127,9 @@ def _pointwise(p: MessagePassing) -> dict[str, object]:
         return {
             "pointwise_reordered": relative(layer(f_bar[:, rows]), f_prime[:, rows]),
             "pointwise_shape": tuple(f_prime.shape),
-            "hidden": layer.psi[0].out_features,
+            "hidden": len(next(layer.psi.parameters())),
+            "wanted_shape": (p.systems, p.particles, p.features_out),
+            "asked": p.hidden,
             "activation": type(layer.psi[1]).__name__,
             "convolution": _from_convolution(p, f_bar),
         }
@@ -133,11 +138,11 @@ def _pointwise(p: MessagePassing) -> dict[str, object]:
 def _from_convolution(p: MessagePassing, f_bar: Tensor) -> float:
     """How far the point-wise layer is from a convolution; a wider kernel hears the neighbours in the list, too."""
     layer = PointwiseConvolutionLayer(p.particles, p.features, p.features_out).double()
-    first, last = layer.psi[0], layer.psi[2]
-    weight = torch.randn(*first.weight.shape, p.kernel, dtype=torch.float64)
-    weight[:, :, p.kernel // 2] = first.weight
-    x = functional.conv1d(f_bar.transpose(1, 2), weight, first.bias, padding="same")
-    x = functional.conv1d(functional.softplus(x), last.weight[:, :, None], last.bias)
+    W_1, b_1, W_2, b_2 = layer.psi.parameters()
+    weight = torch.randn(len(W_1), p.features, p.kernel, dtype=torch.float64)
+    weight[:, :, p.kernel // 2] = W_1
+    x = functional.conv1d(f_bar.transpose(1, 2), weight, b_1, padding=p.kernel // 2)
+    x = functional.conv1d(functional.softplus(x), W_2[:, :, None], b_2)
     return relative(layer(f_bar), x.transpose(1, 2))
 
 
@@ -160,7 +165,7 @@ def literal_loop(layer: MessagePassingLayer, r: Tensor, f: Tensor, *, self_messa
     return torch.stack(rows)
 
 
-def _message_passing(p: MessagePassing, systems: tuple[System, ...]) -> dict[str, float]:
+def _message_passing(p: MessagePassing, systems: tuple[System, ...]) -> dict[str, Any]:
     marks = {"coordinates": p.coordinates, "labels": p.labels, "handedness": p.handedness}
     encoder = OneHot(range(p.features))
     layer = MessagePassingLayer(p.particles, p.features + n_marks(**marks)).double()
@@ -182,7 +187,7 @@ def _message_passing(p: MessagePassing, systems: tuple[System, ...]) -> dict[str
         }
 
 
-def _parameters(p: MessagePassing) -> dict[str, object]:
+def _parameters(p: MessagePassing) -> dict[str, Any]:
     """Numbers of parameters of both layers, for N and for twice and three times as many particles."""
     kind = MessagePassingLayer if p.filters == "shared" else FilterPerPairLayer
     sizes = (p.particles, 2 * p.particles, 3 * p.particles)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from empnet.data.errors import EmpnetError
 from empnet.nn.symmetry_breaking import READOUTS
 from empnet.studies.claim import Premises, premise
 
@@ -47,8 +48,6 @@ class MessagePassing(Premises):
     def check(self) -> None:
         """Refuse an even kernel, which has no middle."""
         if self.kernel % 2 == 0:
-            from empnet.data.errors import EmpnetError
-
             raise EmpnetError(f"--kernel {self.kernel}", wanted="an odd number, so that there is a middle")
 
 

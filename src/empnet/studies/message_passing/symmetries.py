@@ -101,9 +101,7 @@ def _network(p: MessagePassing, N: int, F: int) -> PropertyPredictor | MarkedPre
     """The product's predictor, unless it is to be told more or not to sum."""
     if p.readout == "sum" and not (p.coordinates or p.labels or p.handedness):
         return PropertyPredictor(N, F)
-    return MarkedPredictor(
-        N, F, readout=p.readout, coordinates=p.coordinates, labels=p.labels, handedness=p.handedness
-    )
+    return MarkedPredictor(N, F, readout=p.readout, coordinates=p.coordinates, labels=p.labels, handedness=p.handedness)
 
 
 def _predict(network: torch.nn.Module, encoder: OneHot, N: int) -> Predict:

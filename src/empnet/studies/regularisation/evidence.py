@@ -1,0 +1,238 @@
+"""What the study of regularisation measures: losses with and without each remedy, and what their differences tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import stats
+
+from empnet.nn.image_network import ImageNetwork
+from empnet.nn.summary import summary
+from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.regularisation.premises import REMEDIES, REMOVALS, Remedies, plan
+from empnet.studies.regularisation.training import EVERY, Losses, train_all
+
+__all__ = ["Change", "Measured", "change", "measure", "promising"]
+
+WORTH = 0.05
+"""A gain smaller than this share of the best validation loss is none."""
+
+FEWEST_PAIRS = 4
+"""With fewer pairs, an interval says too little to decide by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Mean of paired differences, with its 95 % confidence interval (Student's t).
+
+    Arguments:
+        mean: Of the differences.
+        low: Lower end of the interval.
+        high: Upper end.
+        pairs: Number of differences.
+    """
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+
+def change(differences: Sequence[float]) -> Change:
+    r"""Mean and 95 % confidence interval.
+
+    .. math:: \bar d \pm t_{0.975, n - 1} \, s / \sqrt n
+
+    Arguments:
+        differences: With the remedy minus without, one for each pair.
+
+    Example:
+        >>> c = change([-1.0, -2.0, -3.0])
+        >>> round(c.low, 2), c.mean, round(c.high, 2)
+        (-4.48, -2.0, 0.48)
+    """
+    d = np.asarray(differences, float)
+    if len(d) < 2:
+        mean = float(d.mean()) if len(d) else math.nan
+        return Change(mean, -math.inf, math.inf, len(d))
+    half = float(stats.t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d)))
+    return Change(float(d.mean()), float(d.mean()) - half, float(d.mean()) + half, len(d))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All losses, and the numbers of parameters.
+
+    Arguments:
+        premises: Under which they were measured.
+        losses: By variant: by seed and rerun.
+        parameters: By what is removed ("nothing" for the whole network): trainable parameters of the network as asked.
+        measured_parameters: The same of the reduced network that was trained.
+    """
+
+    premises: Remedies
+    losses: Mapping[str, Mapping[tuple[int, int], Losses]]
+    parameters: Mapping[str, int]
+    measured_parameters: Mapping[str, int]
+
+    def of(self, variant: str) -> list[Losses]:
+        """The first training with each seed."""
+        runs = self.losses.get(variant, {})
+        return [runs[seed, 0] for seed in range(self.premises.seeds) if (seed, 0) in runs]
+
+    def change(self, variant: str, what: str = "best") -> Change:
+        """Change against the same seed without a remedy.
+
+        Arguments:
+            variant: Name of a remedy, or of a removal.
+            what: "best" validation loss, or "gap".
+        """
+        pairs = zip(self.of(variant), self.of("baseline"), strict=False)
+        return change([getattr(a, what) - getattr(b, what) for a, b in pairs])
+
+    @property
+    def best(self) -> float:
+        """Mean of the best validation losses without any remedy."""
+        return float(np.mean([run.best for run in self.of("baseline")] or [math.nan]))
+
+    def chosen_rerun(self) -> Change:
+        """Loss of the parameters chosen among all reruns, against the best validation loss of a single training.
+
+        All losses are those on the judging half of the hands held out; what is chosen by validation loss is chosen by
+        the loss on the other half, so that no picture both chooses and judges.
+        """
+        if "reruns" not in self.premises.chosen:
+            return change([])
+        return change([self._chosen(seed) for seed in range(self.premises.seeds)])
+
+    def _chosen(self, seed: int) -> float:
+        runs = [run for (own, _), run in sorted(self.losses["baseline"].items()) if own == seed]
+        by = "training" if self.premises.chosen_by == "training" else "selecting"
+        losses = [np.array(getattr(run, by)) for run in runs]
+        run = int(np.argmin([each.min() for each in losses]))
+        single = [np.array(each.judging)[np.argmin(each.selecting)] for each in runs]
+        return float(runs[run].judging[int(np.argmin(losses[run]))] - np.mean(single))
+
+    def course(self, variant: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Epochs, and training and validation loss as means over the seeds."""
+        runs = self.of(variant)
+        training = np.mean([run.training for run in runs], axis=0)
+        epochs = EVERY * np.arange(1, len(training) + 1)
+        return epochs, training, np.mean([run.validation for run in runs], axis=0)
+
+
+def measure(premises: Remedies, effort: Effort) -> Measured:
+    """Count parameters, and train with and without the remedies, as far as that is not in the file already.
+
+    Arguments:
+        premises: Network, reduction and remedies.
+        effort: Quick: a tiny version; else its folder keeps what was measured.
+    """
+    scaled = premises.scaled(effort)
+    todo = plan(scaled) if scaled.chosen else []
+    done = train_all([setting for *_, setting in todo], effort)
+    losses: dict[str, dict[tuple[int, int], Losses]] = {}
+    for variant, seed, rerun, setting in todo:
+        losses.setdefault(variant, {})[seed, rerun] = done[setting]
+    return Measured(scaled, losses, count(premises), count(scaled, reduced=True))
+
+
+def count(p: Remedies, *, reduced: bool = False) -> dict[str, int]:
+    """Trainable parameters of the network without each of the convolutions; nothing is put into memory.
+
+    Arguments:
+        p: The premises.
+        reduced: Count the network that is trained for the measurement.
+    """
+    by = p.reduction if reduced else 1
+    size = p.size if reduced else p.image
+    both = ((max(1, p.channels // by), p.kernel), (p.second_channels, p.second_kernel))
+    left = {"nothing": both, **{name: tuple(both[k] for k in kept) for name, kept in REMOVALS.items()}}
+    with torch.device("meta"):
+        networks = {
+            name: ImageNetwork(
+                size=size,
+                convolutions=convolutions,
+                pool=p.removal_pool if len(convolutions) == 1 else 1,
+                hidden=max(1, p.linear_units // by),
+            )
+            for name, convolutions in left.items()
+        }
+    return {name: summary(network, (1, 3, size, size)).parameters for name, network in networks.items()}
+
+
+def promising(c: Change, best: float) -> bool | None:
+    """The rule on a remedy, written down before measuring.
+
+    True if the interval of the change in best validation loss lies below zero, and its mean gains at least 5 % of the
+    best validation loss; False if the interval excludes such a gain; None in between, or with fewer than four pairs.
+
+    Arguments:
+        c: Change in best validation loss.
+        best: Best validation loss without the remedy.
+
+    Example:
+        >>> promising(Change(-0.3, -0.4, -0.2, 6), 1.0), promising(Change(0.0, -0.04, 0.04, 6), 1.0)
+        (True, False)
+        >>> promising(Change(-0.1, -0.3, 0.1, 6), 1.0) is None
+        True
+    """
+    if c.pairs < FEWEST_PAIRS:
+        return None
+    if c.low > -WORTH * best:
+        return False
+    return True if c.high < 0 and c.mean <= -WORTH * best else None
+
+
+def removal_promising(e: Measured) -> bool | None:
+    """Whether some removal leaves fewer parameters and is promising; False if none does, None if it cannot be told."""
+    told = []
+    for name in REMOVALS:
+        fewer = e.measured_parameters[name] < e.measured_parameters["nothing"]
+        told.append(promising(e.change(name), e.best) if fewer else False)
+    return True if True in told else None if None in told else False
+
+
+def symptom(e: Measured) -> tuple[float, float, float]:
+    """Share of the epochs after which the validation loss (mean over seeds) stagnates, i.e. has come within 5 % of its
+    smallest value; the factor by which the training loss falls from then on; and the validation loss at the end as a
+    multiple of its smallest."""
+    epochs, training, validation = e.course("baseline")
+    k = int(np.argmax(validation <= (1 + WORTH) * validation.min()))
+    return float(epochs[k] / epochs[-1]), float(training[k] / training[-1]), float(validation[-1] / validation.min())
+
+
+def symptom_shown(e: Measured) -> Verdict:
+    """The rule on the symptom."""
+    if len(e.of("baseline")) < FEWEST_PAIRS:
+        return "undecided"
+    share, factor, _ = symptom(e)
+    return "true" if share <= 0.5 and factor >= 2 else "false"
+
+
+def numbers(e: Measured, variant: str) -> Evidence:
+    """The numbers on a remedy or a removal."""
+    return {**_of(e.change(variant), "best validation loss, nats"), **_of(e.change(variant, "gap"), "gap, nats")} | {
+        "best validation loss without it, nats": e.best,
+        "pairs of trainings": e.change(variant).pairs,
+    }
+
+
+def _of(c: Change, what: str) -> dict[str, float]:
+    return {f"change in {what}": c.mean, f"from (95 % interval, {what})": c.low, f"to ({what})": c.high}
+
+
+def table(e: Measured) -> list[tuple[str, Change, Change, bool | None]]:
+    """One row a remedy or removal: name, changes in best validation loss and in the gap, whether it is promising."""
+    names = [name for name in REMEDIES if name not in ("reruns", "removal")]
+    rows: list[tuple[str, Change, Change, bool | None]] = []
+    for name in [*names[:4], "reruns", names[4], *REMOVALS, *names[5:]]:
+        best = e.chosen_rerun() if name == "reruns" else e.change(name)
+        gap = change([]) if name == "reruns" else e.change(name, "gap")
+        if best.pairs:
+            rows.append((name, best, gap, promising(best, e.best)))
+    return rows

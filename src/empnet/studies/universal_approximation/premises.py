@@ -36,6 +36,13 @@ class Approximation(Premises):
     seeds: int = premise(3, "Random starts, functions and networks of each kind.", at_least=1, at_most=20)
 
     def check(self) -> None:
-        """Between 0 and 1e-3, the domain holds more waves than a network of at most 2000 units follows."""
-        if 0 < self.left < 1e-3:
-            raise EmpnetError(f"--left {self.left}", wanted="0, or at least 0.001")
+        """Where a little more than nothing is asked, a network of at most 2000 units could not show it."""
+        for name, least in (("left", 1e-3), ("weight", 0.05), ("lipschitz", 0.01)):
+            value = getattr(self, name)
+            if 0 < value < least:
+                raise EmpnetError(f"--{name} {value}", wanted=f"0, or at least {least}")
+        if self.lipschitz / self.epsilon > 20_000:
+            raise EmpnetError(
+                f"--lipschitz {self.lipschitz} with --epsilon {self.epsilon}",
+                wanted="at most 20000 units, lipschitz / epsilon",
+            )

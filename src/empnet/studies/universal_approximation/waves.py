@@ -38,9 +38,9 @@ class Pursuit:
         names: What each network is.
         witnesses: Where the adversary caught each of them.
         errors: Each one's largest error on a grid over what was fitted: the whole domain, if that is compact.
-        followed: The grid.
-        wave: The function on it.
-        best: The network with the smallest of these errors, on the grid.
+        shown: Points for the figure: twice as many waves as were fitted, if there are.
+        wave: The function on them.
+        best: The network with the smallest of these errors, on them.
     """
 
     epsilon: float
@@ -49,7 +49,7 @@ class Pursuit:
     names: tuple[str, ...]
     witnesses: tuple[Witness, ...]
     errors: tuple[float, ...]
-    followed: Array
+    shown: Array
     wave: Array
     best: Array
 
@@ -87,12 +87,12 @@ class Pursuit:
     def draw(self, figure: Figure, *, inverse: bool) -> str:
         """The wave, the network that follows it best, and the error at the witnesses."""
         left, right = figure.subplots(1, 2)
-        left.plot(self.followed, self.wave, label="sin(1/x)" if inverse else "sin x")
-        left.plot(self.followed, self.best, "--", label="best network")
+        left.plot(self.shown, self.wave, label="sin(1/x)" if inverse else "sin x")
+        left.plot(self.shown, self.best, "--", label="best network")
         witness = self.witnesses[self.errors.index(min(self.errors))]
         if not self.endless:
             left.plot([float(witness.x)], [float(witness.network)], "o", label="its worst extremum")
-        left.set(xlabel="x", title="what was fitted", xscale="log" if inverse else "linear", ylim=(-1.5, 1.9))
+        left.set(xlabel="x", title="twice what was fitted" if self.endless else "the whole domain", xscale="log" if inverse else "linear", ylim=(-1.5, 1.9))
         left.legend(loc="upper right", ncols=2, fontsize=8)
         places = [float(mpmath.log10(w.x)) for w in self.witnesses]
         right.plot(places, [float(w.error) for w in self.witnesses], "o", color="C2", alpha=0.6)
@@ -100,8 +100,8 @@ class Pursuit:
         right.set(xlabel="$\\log_{10}$ of the witness", ylabel="error there", yscale="log", title="all networks")
         reach = "below any point" if inverse else "beyond any point"
         return (
-            f"Left: the best of {len(self.names)} networks on the part of the domain that was fitted. Right: the error at "
-            f"the adversary's points, one for each network; grey: {1 - self.delta:g}. "
+            f"Left: the best of {len(self.names)} networks. Right: the error at the "
+            f"adversary's points, one for each network; grey: {1 - self.delta:g}. "
             + (f"The wave goes on {reach}." if self.endless else "The domain is compact, and the best network passes.")
         )
 
@@ -135,6 +135,7 @@ def contestants(x: Array, y: Array, premises: Approximation, quick: bool) -> Ite
 
 def _pursue(
     x: Array,
+    shown: Array,
     function: Callable[[Array], Array],
     adversary: Callable[[SigmoidNetwork], Witness],
     endless: bool,
@@ -144,13 +145,14 @@ def _pursue(
     """Fit on every tenth point, and let the adversary loose."""
     wave = function(x)
     networks = list(contestants(x[::10], wave[::10], premises, effort.quick))
-    shown = track(networks, "adversary", quiet=effort.quiet)
-    witnesses = tuple(adversary(network) for _, network in shown)
-    values = [network.at(x) for _, network in networks]
-    errors = tuple(float(abs(value - wave).max()) for value in values)
-    best = values[errors.index(min(errors))]
+    pursued = track(networks, "adversary", quiet=effort.quiet)
+    witnesses = tuple(adversary(network) for _, network in pursued)
+    errors = tuple(float(abs(network.at(x) - wave).max()) for _, network in networks)
+    best = networks[errors.index(min(errors))][1].at(shown)
     names = tuple(name for name, _ in networks)
-    return Pursuit(premises.epsilon, premises.delta, endless, names, witnesses, errors, x, wave, best)
+    return Pursuit(
+        premises.epsilon, premises.delta, endless, names, witnesses, errors, shown, function(shown), best
+    )
 
 
 def measure_sine_of_inverse(premises: Approximation, effort: Effort) -> Pursuit:
@@ -167,6 +169,7 @@ def _sine_of_inverse(premises: Approximation, effort: Effort) -> Pursuit:
     x = 1 / np.linspace(end, 1, 20_001)  # as many points for each wave
     return _pursue(
         x,
+        1 / np.linspace(end if premises.left else 2 * end, 1, 4001),
         lambda x: np.sin(1 / x),
         lambda network: against_sine_of_inverse(network, premises.delta, premises.left),
         premises.left == 0,
@@ -184,7 +187,8 @@ def measure_sine(premises: Approximation, effort: Effort) -> Pursuit:
 @cache
 def _sine(premises: Approximation, effort: Effort) -> Pursuit:
     right = 2 * math.pi * premises.periods if premises.periods else math.inf
-    x = np.linspace(0, 2 * math.pi * (premises.periods or FOLLOWED), 20_001)
+    end = 2 * math.pi * (premises.periods or FOLLOWED)
+    x, shown = np.linspace(0, end, 20_001), np.linspace(0, end if premises.periods else 2 * end, 4001)
     return _pursue(
-        x, np.sin, lambda network: against_sine(network, premises.delta, right), premises.periods == 0, premises, effort
+        x, shown, np.sin, lambda network: against_sine(network, premises.delta, right), premises.periods == 0, premises, effort
     )

@@ -100,7 +100,7 @@ class Data:
         """The molecules that nothing was learned from."""
         return [self.systems[index] for index in self.split.test]
 
-    def left(self, systems: Sequence[System]) -> Float64[np.ndarray, " n"]:
+    def by_composition(self, systems: Sequence[System]) -> Float64[np.ndarray, " n"]:
         """The energy that the composition gives, kcal/mol.
 
         Arguments:
@@ -140,7 +140,7 @@ class OnCoordinates:
     def __init__(self, data: Data, network: torch.nn.Module, *, turned_copies: bool = False) -> None:
         self.data, self.network, self.turned_copies = data, network, turned_copies
         self._r, self._f, _ = tensors(data.systems, data.encoder, SLOTS, torch.float32)
-        left = (data.energies - data.left(data.systems)) / data.spread
+        left = (data.energies - data.by_composition(data.systems)) / data.spread
         self._targets = torch.from_numpy(left).float()[:, None]
 
     def train(self, plan: Plan) -> None:
@@ -171,7 +171,7 @@ class OnCoordinates:
             systems: Molecules of the elements that it knows.
         """
         r, f, _ = tensors(systems, self.data.encoder, SLOTS)
-        composition = torch.from_numpy(self.data.left(systems))[:, None]
+        composition = torch.from_numpy(self.data.by_composition(systems))[:, None]
         return composition + self.data.spread * self.network(r, f)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,7 +14,7 @@ from empnet.apply.audit.variants import reordered
 from empnet.data.progress import track
 from empnet.studies.claim import Effort
 from empnet.studies.message_passing.clouds import among_equals, mirrored, turned
-from empnet.studies.message_passing.contenders import contender, data_for
+from empnet.studies.message_passing.contenders import contender, data_for, plan_for
 from empnet.studies.message_passing.far import moved_all
 from empnet.studies.message_passing.premises import MessagePassing
 
@@ -60,6 +61,8 @@ class Contest:
         composition: Mean absolute error of the composition alone, kcal/mol.
         train: Molecules for training.
         test: Molecules for the errors.
+        steps: Batches that the networks on coordinates were trained on.
+        steps_passing: Batches that message passing was trained on.
     """
 
     dense: Trial
@@ -69,6 +72,8 @@ class Contest:
     composition: float
     train: int
     test: int
+    steps: int
+    steps_passing: int
 
 
 def _kinds(p: MessagePassing) -> dict[str, str]:
@@ -89,9 +94,17 @@ def measure_contest(premises: MessagePassing, effort: Effort) -> Contest:
     """
     parts = track(_kinds(premises).items(), "networks on molecules", total=4, quiet=effort.quiet)
     trials = {part: trial(kind, effort.quick) for part, kind in parts}
-    data = data_for(effort.quick)
-    wrong = np.abs(data.left(data.test) - data.energies[data.split.test])
-    return Contest(**trials, composition=float(wrong.mean()), train=len(data.split.train), test=len(data.split.test))
+    data, plan = data_for(effort.quick), plan_for(effort.quick)
+    wrong = np.abs(data.by_composition(data.test) - data.energies[data.split.test])
+    steps = math.ceil(len(data.split.train) / plan.batch)
+    return Contest(
+        **trials,
+        composition=float(wrong.mean()),
+        train=len(data.split.train),
+        test=len(data.split.test),
+        steps=plan.epochs * steps,
+        steps_passing=plan.epochs_passing * steps,
+    )
 
 
 @cache

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from empnet.data.errors import EmpnetError
 from empnet.studies import Effort
-from empnet.studies.encoding import STUDY, Strings, measure, random_strings
+from empnet.studies.encoding import STUDY
+from empnet.studies.encoding.measurement import Strings, measure, random_strings
 
 QUICK = Effort(quick=True, quiet=True)
 VERDICTS = {
@@ -65,6 +66,15 @@ def test_refused_strings(premises, told):
     counts = [claim for claim in STUDY.claims if claim.id not in ("I.A.d", "I.A.e")]
     assert {claim.decide(e) for claim in counts} == {"undecided"}
     assert all(claim.evidence(e)["refused because"] == e.refusal for claim in counts)
+
+
+def test_what_is_wrong_is_told_apart():
+    """Unequal lengths are not held against the letters, nor the other way round."""
+    wanted = {(0, 0): "true true", (1, 0): "false true", (0, 1): "true false", (1, 1): "false false"}
+    for (shorter, unknown), verdicts in wanted.items():
+        e = measure(Strings(shorter=shorter, unknown=unknown), QUICK)
+        d, other = (claim.decide(e) for claim in STUDY.claims if claim.id in ("I.A.d", "I.A.e"))
+        assert f"{d} {other}" == verdicts
 
 
 def test_one_string_alone_may_have_any_length():

@@ -32,9 +32,9 @@ def outputs(e: Signal) -> Evidence:
 def layers(e: Signal) -> Evidence:
     """Live units, layer by layer."""
     numbers: dict[str, float | int] = {"random networks": e.networks}
-    for number, (alive, unreached) in enumerate(zip(e.alive, e.unreached, strict=True), start=1):
+    for number, alive in enumerate(e.alive, start=1):
         numbers[f"units of layer {number} that tell inputs apart, %"] = 100 * float(alive)
-        numbers[f"networks in which layer {number} gets the same from all inputs, %"] = 100 * float(unreached)
+    numbers["hidden layers that get the same from all inputs, mean"] = float(e.unreached.sum())
     return numbers
 
 

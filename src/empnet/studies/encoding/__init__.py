@@ -2,158 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import string
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from empnet.data.errors import EmpnetError
-from empnet.data.one_hot import OneHot
-from empnet.learn.descent import take_step
-from empnet.studies.claim import Claim, Counter, Effort, Evidence, Premises, Study, Verdict, premise, verdict
+from empnet.studies.claim import Claim, Counter, Evidence, Study, Verdict, verdict
+from empnet.studies.encoding.measurement import EncodedBatch, Strings, letters, measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["STUDY", "EncodedBatch", "Strings", "measure"]
-
-MOST_ENTRIES = 100_000_000
-"""Of a batch: 0.8 GB of float64."""
-
-
-@dataclass(frozen=True)
-class Strings(Premises):
-    """Strings of letters, and how they are trained on."""
-
-    length: int = premise(100, "Letters of a string.", at_least=0)
-    letters: int = premise(26, "Letters of the alphabet.", at_least=1, at_most=1000)
-    batch_size: int = premise(32, "Strings in a batch.", at_least=1)
-    learning_rate: float = premise(0.001, "Of gradient descent.", at_least=0.0)
-    other_rate: float = premise(0.1, "A second learning rate to compare with.", at_least=0.0)
-    shorter: int = premise(0, "Letters that one of the strings lacks.", at_least=0)
-    unknown: int = premise(0, "Letters of one string that are not in the alphabet.", at_least=0)
-    embedding: int = premise(0, "Trained numbers that stand for a letter; 0: one-hot vectors.", at_least=0)
-
-    def check(self) -> None:
-        """Refuse what cannot be cut from a string, and what does not fit into memory."""
-        for name in ("shorter", "unknown"):
-            if getattr(self, name) > self.length:
-                raise EmpnetError(f"--{name} {getattr(self, name)}", wanted=f"at most --length {self.length}")
-        entries = self.batch_size * self.length * max(self.letters, self.embedding)
-        if entries > MOST_ENTRIES:
-            raise EmpnetError(f"a batch of {entries:,} entries", wanted=f"at most {MOST_ENTRIES:,}")
-
-
-@dataclass(frozen=True)
-class EncodedBatch:
-    """What was counted.
-
-    Arguments:
-        refusal: Why the strings could not be encoded; empty if they could.
-        shape: Of the batch's tensor.
-        nonzero: Number of its entries that are not zero.
-        least: Smallest number of nonzero entries that a string has.
-        nonzero_at_other_rate: Entries that are not zero after a step at the other learning rate.
-        change: Largest difference of the tensors after one step at either rate.
-        weight_change: Largest difference of the trained weights after one step at either rate.
-        first: The one-hot vectors of the first string, shape (L, K).
-    """
-
-    refusal: str = ""
-    shape: tuple[int, ...] = ()
-    nonzero: int = 0
-    least: int = 0
-    nonzero_at_other_rate: int = 0
-    change: float = 0.0
-    weight_change: float = 0.0
-    first: np.ndarray | None = None
-
-    @property
-    def entries(self) -> int:
-        """Number of all entries."""
-        return int(np.prod(self.shape)) if self.shape else 0
-
-
-def measure(premises: Strings, effort: Effort) -> EncodedBatch:
-    """Encode a batch of random strings, count, and take a training step on it at two learning rates.
-
-    Arguments:
-        premises: Strings and rates.
-        effort: Not needed: this is quick.
-    """
-    alphabet = letters(premises.letters)
-    strings = random_strings(premises, alphabet)
-    try:
-        one_hot = OneHot(alphabet).encode_batch(strings, dtype=np.float32)
-    except EmpnetError as error:
-        return EncodedBatch(refusal=_brief(str(error)))
-    if not one_hot.size:  # empty strings: nothing to count, and no network to be trained on them
-        return EncodedBatch(shape=one_hot.shape)
-    given, trained = _after_a_step(one_hot, premises.embedding, premises.learning_rate)
-    other, otherwise_trained = _after_a_step(one_hot, premises.embedding, premises.other_rate)
-    counts = [int(np.count_nonzero(each)) for each in given]
-    return EncodedBatch(
-        shape=tuple(given.shape),
-        nonzero=sum(counts),
-        least=min(counts),
-        nonzero_at_other_rate=int(np.count_nonzero(other)),
-        change=float(np.abs(given - other).max()),
-        weight_change=float(np.abs(trained - otherwise_trained).max()),
-        first=one_hot[0],
-    )
-
-
-def letters(number: int) -> str:
-    """An alphabet: a, b, c, ..., and beyond z the letters that follow in Unicode.
-
-    Example:
-        >>> letters(4)
-        'abcd'
-    """
-    return "".join(chr(ord("a") + k) for k in range(number))
-
-
-def random_strings(premises: Strings, alphabet: str) -> list[str]:
-    """A batch of strings; the last one may be shorter, and may begin with digits, which no alphabet here has."""
-    rng = np.random.default_rng(0)
-    batch = ["".join(rng.choice(list(alphabet), premises.length)) for _ in range(premises.batch_size)]
-    last = batch[-1][premises.shorter :]
-    digits = (string.digits * (premises.unknown // len(string.digits) + 1))[: premises.unknown]
-    return [*batch[:-1], digits + last[premises.unknown :]]
-
-
-def _after_a_step(one_hot: np.ndarray, embedding: int, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """The tensor that a network reads, and the weights that read it, after one step of SGD at a learning rate."""
-    batch = torch.from_numpy(one_hot)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        encode = torch.nn.Linear(batch.shape[2], embedding, bias=False) if embedding else torch.nn.Identity()
-        read = torch.nn.Linear(batch.shape[1] * (embedding or batch.shape[2]), 1)
-        targets = torch.randn(len(batch), 1)
-    parameters = [*encode.parameters(), *read.parameters()]
-
-    def loss() -> Tensor:
-        return (read(encode(batch).flatten(1)) - targets).square().mean()
-
-    take_step(loss(), torch.optim.SGD(parameters, lr=rate))
-    with torch.no_grad():
-        return encode(batch).numpy(), torch.cat([parameter.flatten() for parameter in parameters]).numpy()
-
-
-def _brief(message: str) -> str:
-    """The reason without the strings themselves, which may be long."""
-    return re.sub(r"'(\w{8})\w{4,}'", r"'\1...'", message)
+__all__ = ["STUDY"]
 
 
 def counted(e: EncodedBatch) -> Evidence:
     """Shape, and nonzero entries, of the batch."""
     if e.refusal:
-        return {"encoded": False, "refused because": e.refusal}
+        return {"encoded": False, "strings refused alone": e.unplaced, "refused because": e.refusal}
     shape = " x ".join(map(str, e.shape))
     share = {"share of zeros": 1 - e.nonzero / e.entries} if e.entries else {}
     return {"nonzero entries": e.nonzero, "shape (strings x letters x alphabet)": shape, "entries": e.entries, **share}
@@ -280,21 +146,21 @@ OWN = (
     own_claim(
         "d",
         "The strings fit into one tensor, since all of them are equally long.",
-        "True if the batch is encoded; false if it is refused.",
+        "True if the batch is encoded or would be with an alphabet of all its letters; false if it is refused even so.",
         "A tensor has no ragged edge. Strings of unequal length are refused by name, not padded in silence: a padded "
         "place has a vector without a one, and whoever wants that should say so.",
         Counter("one string lacks its first letter", {"shorter": 1}),
-        decide=lambda e: verdict(not e.refusal),
+        decide=lambda e: verdict(not e.ragged),
         textbook="true",
     ),
     own_claim(
         "e",
         "Each letter of each string has its place in the alphabet, so that nothing is refused.",
-        "True if the batch is encoded; false if it is refused.",
+        "True if no string is refused when it is encoded alone; false if one is.",
         "A letter without a place has no unit vector; that is an error with its position and the alphabet, not a row "
         "of zeros.",
         Counter("one letter of one string is a digit", {"unknown": 1}),
-        decide=lambda e: verdict(not e.refusal),
+        decide=lambda e: verdict(e.unplaced == 0),
         textbook="true",
     ),
     own_claim(

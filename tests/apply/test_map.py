@@ -331,7 +331,7 @@ def test_a_click_shows_structure_and_values(browsers, gaps):
         assert page.locator(".stage").get_attribute("data-scene") == str(number)
         assert page.locator(".stage svg.still circle").count() == len(system)
         assert page.locator(".stage canvas").count() == 1
-        assert page.locator(".stage canvas").evaluate("canvas => canvas.toDataURL()") != before
+        page.wait_for_function("before => document.querySelector('.stage canvas').toDataURL() !== before", arg=before)
         assert heard == []
 
 

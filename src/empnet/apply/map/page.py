@@ -32,8 +32,8 @@ STYLE_OF_MAP = """
 .chart svg.plane { display: block; width: 100%; max-height: none; font-size: 12px; user-select: none; }
 .plane text { fill: var(--ink); } .plane .grid-line { stroke: var(--line); }
 .plane circle { stroke: var(--ink); stroke-opacity: .35; stroke-width: .6; }
-.plane .ring { fill: none; stroke: var(--ink); stroke-opacity: 1; stroke-width: 2.5; }
-.plane .near { fill: none; stroke: var(--ink); stroke-opacity: .8; stroke-width: 1.2; }
+.plane .ring { stroke: var(--ink); stroke-opacity: 1; stroke-width: 2.5; }
+.plane .near { stroke: var(--ink); stroke-opacity: .8; stroke-width: 1.2; }
 .hint { position: absolute; pointer-events: none; background: var(--card); border: 1px solid var(--line);
   font-size: .8rem; border-radius: .3rem; padding: .1rem .5rem; max-width: 16rem; overflow-wrap: anywhere; }
 .tools { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; margin: .6rem 0; }
@@ -46,7 +46,7 @@ STYLE_OF_MAP = """
 .chosen table { width: 100%; } .chosen th { overflow-wrap: anywhere; }
 .chosen td { text-align: right; padding-right: 0; white-space: nowrap; }
 .chosen tr:first-child td { white-space: normal; overflow-wrap: anywhere; }
-@media print { .tools, .hint { display: none; } .map { grid-template-columns: minmax(0, 1fr) 15rem; } }
+@media print { .tools, .hint { display: none; } .map { grid-template-columns: minmax(0, 1fr) 18rem; } }
 """
 
 KEYS = (
@@ -129,8 +129,7 @@ def _shown(points: Points, picture: str) -> str:
         return paragraph(f"All {n:,} systems are on this page; {picture} shows them as a still picture.", kind="faint")
     return paragraph(
         f"{m:,} of the {n:,} systems, drawn at random, are on this page, which holds at most {MOST_POINTS:,} "
-        f"structures with {MOST_PARTICLES:,} particles in all; {picture} shows every system.",
-        kind="warn",
+        f"structures with {MOST_PARTICLES:,} particles in all; {picture} shows every system."
     )
 
 

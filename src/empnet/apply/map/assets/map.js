@@ -13,6 +13,7 @@
   let view = { ...all };
   let chosen = MAP.first;
   let near = -1;
+  let due = 0;
   let size = [0, 0];
 
   function element(name, attributes, parent, text) {
@@ -68,12 +69,12 @@
     element("rect", { x: SPACE.left, y: SPACE.top, width, height }, clip);
     axes(plane, width, height);
     const dots = element("g", { "clip-path": "url(#inner)" }, plane);
-    const r = matchMedia("(pointer: coarse)").matches ? 5 : 4;
+    const r = n > 800 ? 3 : 4;
     for (let i = 0; i < n; i++) {
       const [cx, cy] = onScreen(MAP.places[i]).map((value) => value.toFixed(1));
       element("circle", { cx, cy, r, fill: MAP.colours[i], "data-point": i }, dots);
     }
-    for (const name of ["near", "ring"]) element("circle", { class: name, r: r + 3, cx: -99, cy: -99 }, dots);
+    for (const name of ["near", "ring"]) element("circle", { class: name, r: r + 2, cx: -99, cy: -99 }, dots);
     chart.querySelector("svg")?.remove();
     chart.prepend(plane);
     mark();
@@ -103,6 +104,7 @@
       const ring = chart.querySelector(`.${name}`);
       ring.setAttribute("cx", cx);
       ring.setAttribute("cy", cy);
+      ring.setAttribute("fill", MAP.colours[Math.max(i, 0)]); // seen whole where others lie above
     }
     hint.hidden = near < 0;
     if (near < 0) return;
@@ -151,7 +153,8 @@
     }));
     stage.dataset.scene = i;
     still(SCENES[i], MAP.formulas[i]);
-    stage.dispatchEvent(new Event("scenechange"));
+    cancelAnimationFrame(due); // of keys that come faster than pictures, the last
+    due = requestAnimationFrame(() => stage.dispatchEvent(new Event("scenechange")));
     mark();
   }
 

@@ -51,7 +51,7 @@ def _overfits(e: OneBatch) -> Verdict:
 
 def _penalties_told(e: OneBatch) -> Evidence:
     return {
-        "units": e.width,
+        "width": e.width,
         "loss of the batch without a penalty": e.floor,
         **{f"loss with a penalty of {s:g}": loss for (w, s), loss in e.penalised.items() if w == e.width},
     }
@@ -59,14 +59,14 @@ def _penalties_told(e: OneBatch) -> Evidence:
 
 def _floors_told(e: OneBatch) -> Evidence:
     told: dict[str, float | int | str] = {"loss of the first attempt": e.first}
-    told |= {f"lowest loss, {width} units": floor for width, floor in e.floors.items()}
-    return {**told, "fewest units that reach nil": e.large_enough or "none of these"}
+    told |= {f"lowest loss, width {width}": floor for width, floor in e.floors.items()}
+    return {**told, "least width that reaches nil": e.large_enough or "none of these"}
 
 
 def _errors_told(e: OneBatch) -> Evidence:
     train, test = e.errors[e.width]
     return {
-        "units": e.width,
+        "width": e.width,
         "training error": train,
         "test error": test,
         "test error / training error": test / train,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from matplotlib.ticker import LogLocator
+
 from empnet.learn.capacity import NIL
 from empnet.studies.one_batch.measurement import OneBatch
 
@@ -27,8 +29,8 @@ def draw_floors(figure: Figure, e: OneBatch) -> str:
     axes.set(xlabel="hidden units", ylabel="lowest loss of the batch, variances of the target")
     axes.legend()
     return (
-        "Lowest loss on the one batch over all starts and both optimisers. It falls to nil as the network grows; "
-        "a penalty on the weights puts a floor under it."
+        "Lowest loss on the one batch over all starts and both optimisers, which stop below a millionth. It falls to "
+        "nil as the network grows; a penalty on the weights puts a floor under it."
     )
 
 
@@ -39,6 +41,8 @@ def draw_errors(figure: Figure, e: OneBatch) -> str:
         axes.loglog(widths, [e.errors[w][side] for w in widths], style, label=name)
     axes.axhline(e.noise, linestyle=":", color="grey", label="variance of the noise")
     _ticks(axes, widths)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set(xlabel="hidden units", ylabel="mean squared error, variances of the target")
     axes.legend()
     return (

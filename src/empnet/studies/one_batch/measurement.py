@@ -51,7 +51,7 @@ class Plan:
     widths: tuple[int, ...]
 
 
-QUICK = Plan(2, 200, 300, 1, 500, strengths=(1e-4, 1e-2), widths=())
+QUICK = Plan(2, 150, 240, 1, 700, strengths=(1e-4, 1e-2), widths=())
 FULL = Plan(5, 400, 500, 2, 1500, strengths=(1e-4, 1e-3, 1e-2), widths=(1, 2, 4, 8, 16, 32, 64))
 
 

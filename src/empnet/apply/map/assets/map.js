@@ -74,7 +74,7 @@
       const [cx, cy] = onScreen(MAP.places[i]).map((value) => value.toFixed(1));
       element("circle", { cx, cy, r, fill: MAP.colours[i], "data-point": i }, dots);
     }
-    for (const name of ["near", "ring"]) element("circle", { class: name, r: r + 2, cx: -99, cy: -99 }, dots);
+    for (const name of ["near", "ring"]) element("circle", { class: name, r: r + (name === "ring" ? 4 : 2), cx: -99, cy: -99 }, dots);
     chart.querySelector("svg")?.remove();
     chart.prepend(plane);
     mark();

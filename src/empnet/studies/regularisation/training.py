@@ -44,7 +44,7 @@ class Losses:
         selecting: On every other hand of those held out.
         judging: On the other half of those held out.
         accuracy: Share of the pictures held out that are classified rightly.
-        seconds: How long the training took.
+        seconds: Of a processor, that the training took.
     """
 
     training: tuple[float, ...]
@@ -96,7 +96,7 @@ def train_once(setting: Setting) -> Losses:
     Arguments:
         setting: All that it depends on.
     """
-    began = time.perf_counter()
+    began = time.process_time()
     pixels, labels, _, _ = _data(setting.size)
     training, selecting, judging = sides(setting)
     if len(set(labels[training])) < len(set(labels)):
@@ -139,7 +139,7 @@ def train_once(setting: Setting) -> Losses:
     ).fit(pixels[training], labels[training])
     columns = [tuple(float(f"{value:.4g}") for value in column) for column in zip(*rows, strict=True)]
     training_loss, selecting_loss, judging_loss, accuracy = columns
-    return Losses(training_loss, selecting_loss, judging_loss, accuracy, round(time.perf_counter() - began, 1))
+    return Losses(training_loss, selecting_loss, judging_loss, accuracy, round(time.process_time() - began, 1))
 
 
 remembered = lru_cache(maxsize=4096)(train_once)

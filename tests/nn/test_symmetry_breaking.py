@@ -83,7 +83,7 @@ def test_signed_volume_is_a_pseudoscalar_that_moves_with_its_particle(systems):
     torch.testing.assert_close(signed_volumes(r @ rotation() + 5), chi, **close)
     torch.testing.assert_close(signed_volumes(r[:, rows]), chi[:, rows], **close)
     torch.testing.assert_close(signed_volumes(-r), -chi, **close)
-    assert chi.abs().min() > 1e-6
+    assert (chi.abs().amax(1) > 1e-2).all()  # random clouds have a hand
 
 
 def test_signed_volume_of_a_flat_cloud_is_nil_and_empty_slots_are_not_seen(systems):

@@ -19,7 +19,7 @@ def signed_volumes(r_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tens
         \quad s = (1, 2, 4) \text{ angstrom}
 
     It moves with its particle when particles are reordered, and is zero where the surroundings have a mirror plane.
-    Beside the features it lets a network on distances tell hands apart; forces of such a network are still exact.
+    Beside the features it lets a network on distances tell hands apart.
 
     Arguments:
         r_batch: Positions in angstrom, shape (B, N, 3), floating point.

@@ -1,0 +1,161 @@
+"""Claims on |a| = 1: four ways to hold it, and the loss of the encoder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from empnet.studies.claim import Claim, Counter, Evidence, Verdict, verdict
+from empnet.studies.transpose_autoencoder.figures import draw_growth, draw_sphere
+from empnet.studies.transpose_autoencoder.measured import Measured
+
+__all__ = ["CLAIMS"]
+
+
+def _training(number: int) -> Callable[[Measured], Evidence]:
+    def evidence(e: Measured) -> Evidence:
+        t = e.sphere[number]
+        return {
+            "starts": t.n_starts,
+            "best learning rate": t.rate,
+            "starts with a number in every step": t.finite,
+            "largest distance of |a| from 1": t.norm_error if np.isfinite(t.norm_error) else "never a number",
+            "starts that arrived": t.arrived,
+            "median angle at the end, rad": t.last if np.isfinite(t.last) else "not a number",
+        }
+
+    return evidence
+
+
+def _succeeds(number: int) -> Callable[[Measured], Verdict]:
+    return lambda e: verdict(e.sphere[number].succeeds)
+
+
+def _way(
+    number: int, statement: str, why: str, textbook: Verdict, told: str, premises: Mapping[str, Any]
+) -> Claim[Any]:
+    """The claim that a way to norm one trains successfully and keeps the norm."""
+    return Claim(
+        id=f"III.D.{number}",
+        statement=f"{statement} keeps |a| = 1 throughout stochastic gradient descent, and trains successfully at a "
+        "learning rate that fits, whatever the signs of the optimum.",
+        rule="True if at one of seven learning rates, from all random starts, a is a number in every step, |a| is one "
+        "to 1e-9, and a ends within 0.1 rad of the first principal component or its negative; else false.",
+        decide=_succeeds(number),
+        evidence=_training(number),
+        why=why,
+        textbook=textbook,
+        counter=Counter(told, premises),
+        draw=draw_sphere if number == 2 else None,
+    )
+
+
+def _equivalence(e: Measured) -> Evidence:
+    return {
+        "angle between the optima of the two losses, rad": e.encoder.angle,
+        "largest relative difference of the gradients along the sphere": e.encoder.gradient_difference,
+        "median gradient across the sphere over that along it": e.encoder.radial,
+    }
+
+
+def _growth(e: Measured) -> Evidence:
+    norms, losses = e.encoder.norms, e.encoder.losses
+    return {
+        "steps": len(norms),
+        "|a| at the start": float(norms[0]),
+        "|a| at the end": float(norms[-1]),
+        "factor of |a| in the last step": float(norms[-1] / norms[-2]),
+        "loss at the start, share of the variance": float(losses[0]),
+        "loss at the end, share of the variance": float(losses[-1]),
+    }
+
+
+def _diverges(e: Measured) -> Verdict:
+    norms, losses = e.encoder.norms, e.encoder.losses
+    if norms[-1] > 1000 * norms[0] and norms[-1] > 1.001 * norms[-2] and losses[-1] < losses[-2]:
+        return verdict(True)
+    return verdict(False if norms.max() < 10 * norms[0] else None)
+
+
+CLAIMS: tuple[Claim[Measured], ...] = (
+    _way(
+        1,
+        "Training all entries of a but the last, which is the root of what they lack to one,",
+        "The last entry is never negative and the root's slope has no bound at zero; outside the unit ball, where the "
+        "next step leads, it is not a number. Here the optimum has a last entry of nearly zero. Where it is far from "
+        "the edge, all goes well: but who knows that before training?",
+        "false",
+        "the first principal component has positive entries only, the last as large as the others",
+        {"first": "positive"},
+    ),
+    _way(
+        2,
+        "Training a free vector and dividing it by its norm",
+        "Every unit vector is reached, the norm is one by construction, and the gradient is tangent to the sphere, so "
+        "that the free vector only grows and a step never ends at zero, where the quotient is not a number. "
+        "Only a start at zero ends badly.",
+        "true",
+        "all weights are zero at the start",
+        {"start": "zero"},
+    ),
+    _way(
+        3,
+        "Training a free vector and taking the root of its softmax, entry by entry,",
+        "The norm is one, since a softmax adds up to one, but all entries are positive: an optimum whose entries have "
+        "different signs, and so its negative, too, is out of reach.",
+        "false",
+        "the first principal component has positive entries only",
+        {"first": "positive"},
+    ),
+    _way(
+        4,
+        "Training a free vector and taking the root of the logarithm of its softmax, entry by entry,",
+        "Probabilities are below one and their logarithms below zero, so the root is not a number from the first step "
+        "on. No data make it work; it takes another formula, which then has the positive entries of the third way.",
+        "false",
+        "the root is taken of minus the logarithm and divided by its norm, which is another formula, and the first "
+        "principal component has positive entries only",
+        {"repair": True, "first": "positive"},
+    ),
+    Claim(
+        id="III.E.a",
+        statement="With |a| = 1, the loss of the encoder alone with g(z, mean of z) = -(z - mean of z)^2, that is, "
+        "minus the variance of z, has the same optimum as the reconstruction loss.",
+        rule="True if the optima of the two differ by less than 1e-5 rad, signs aside, from all starts; else false.",
+        decide=lambda e: verdict(e.encoder.angle < 1e-5),
+        evidence=_equivalence,
+        why="Pythagoras: |x|^2 is what is kept, z^2, plus what is lost, so on the sphere the least is lost where the "
+        "most is kept. With data not of mean zero the one keeps z^2, the mean's share included, the other its "
+        "variance.",
+        textbook="true",
+        counter=Counter("the mean is not taken off", {"centred": False}),
+    ),
+    Claim(
+        id="III.E.b",
+        statement="At every unit vector the gradients of the two losses along the sphere are the same, up to the "
+        "factor (N - 1) / N, so that both are trained in the same way.",
+        rule="True if they differ by less than 1e-9 of the longer one at random unit vectors; else false.",
+        decide=lambda e: verdict(e.encoder.gradient_difference < 1e-9),
+        evidence=_equivalence,
+        why="Both are -2 P S a with P the projection on the tangent and S the covariance, which the one divides by N "
+        "and the other by N - 1. Across the sphere they differ: there the encoder's loss goes on falling.",
+        textbook="true",
+        counter=Counter("the mean is not taken off", {"centred": False}),
+    ),
+    Claim(
+        id="III.E.c",
+        statement="Without |a| = 1 the loss of the encoder alone has no minimum: gradient descent on it drives |a| to "
+        "infinity.",
+        rule="True if |a| ends above 1,000 times its start, still growing by more than 0.1 % a step, with the loss "
+        "still falling; false if it never reaches 10 times its start; else undecided.",
+        decide=_diverges,
+        evidence=_growth,
+        why="Twice the weight, four times the variance. Each step multiplies a along the first component by 1 + 2 rate "
+        "lambda_1: exponential growth. The estimator refuses this combination.",
+        textbook="true",
+        counter=Counter("|a| is held at one", {"unit": True}),
+        draw=draw_growth,
+    ),
+)

@@ -1,0 +1,157 @@
+"""What the study of the transpose autoencoder takes for granted, and the data that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+from empnet.data.errors import EmpnetError
+from empnet.studies.claim import Premises, premise
+
+__all__ = ["Cloud", "TransposePremises", "angle", "covariance"]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Data with a spectrum of our choice: the covariance of the sample is exactly what was asked for.
+
+    Arguments:
+        data: ``"made"``, or ``"digits"``: 1,797 pictures of 8 x 8 handwritten digits, which have their own spectrum.
+        n_features: Entries of a data point.
+        n_samples: Data points.
+        gap: Largest variance over the second largest.
+        equal: So many leading variances are the same.
+        first: Signs of the first principal component: ``"mixed"`` (and the last entry near zero) or ``"positive"``.
+        offset: Distance of the mean from the origin, in standard deviations along the first principal component.
+        centred: Whether the mean is taken off before training.
+        seed: Of the random numbers.
+
+    Example:
+        >>> x = Cloud(n_features=4, n_samples=50).sample()
+        >>> np.linalg.eigvalsh(np.cov(x.T, bias=True)).round(12)
+        array([0.64, 0.8 , 1.  , 2.  ])
+    """
+
+    data: str = "made"
+    n_features: int = 8
+    n_samples: int = 512
+    gap: float = 2.0
+    equal: int = 0
+    first: str = "mixed"
+    offset: float = 3.0
+    centred: bool = True
+    seed: int = 0
+
+    def sample(self) -> np.ndarray:
+        """The data as given, before any centring, shape (n_samples, n_features)."""
+        if self.data == "digits":
+            return np.asarray(load_digits().data, dtype=np.float64)
+        random = np.random.default_rng(self.seed)
+        raw = random.normal(size=(self.n_samples, self.n_features))
+        left, _, _ = np.linalg.svd(raw - raw.mean(0), full_matrices=False)  # white: orthonormal columns, mean zero
+        axes = self.axes(random)
+        scaled = left * np.sqrt(self.n_samples * self.spectrum())
+        return np.asarray(scaled @ axes + self.offset * np.sqrt(self.spectrum()[0]) * axes[-1])
+
+    def training(self) -> np.ndarray:
+        """The data that the autoencoder sees, centred or not."""
+        x = self.sample()
+        return x - x.mean(0) if self.centred else x
+
+    def mean_free(self) -> np.ndarray:
+        """Data of mean zero with the second moments of :meth:`training`, for an estimator that always centres.
+
+        Where nothing is to be taken off, the data are joined by their mirror images: the mean is zero then, and the
+        second moments about the origin, all that the reconstruction loss depends on, stay as they were.
+        """
+        x = self.training()
+        return x if self.centred else np.concatenate([x, -x])
+
+    def spectrum(self) -> np.ndarray:
+        """Variances along the principal axes, falling."""
+        variances = np.array([self.gap, *0.8 ** np.arange(self.n_features - 1)])
+        variances[: self.equal] = variances[0]
+        return variances
+
+    def axes(self, random: np.random.Generator) -> np.ndarray:
+        """The principal axes, one in each row; the first has the signs that were asked for."""
+        size = self.n_features
+        signs = np.ones(size) if self.first == "positive" else np.where(np.arange(size) % 2, -1.0, 1.0)
+        lead = signs * random.uniform(0.8, 1.2, size)
+        if self.first == "mixed":
+            lead[-1] = 0.02
+        q, _ = np.linalg.qr(np.column_stack([lead, random.normal(size=(size, size - 1))]))
+        axes = q.T
+        axes[0] = lead / np.linalg.norm(lead)
+        return np.asarray(axes)
+
+
+@dataclass(frozen=True)
+class TransposePremises(Premises):
+    """Data, start and training of a transpose autoencoder."""
+
+    data: str = premise("made", "Data: of a spectrum as below, or handwritten digits.", one_of=("made", "digits"))
+    n_features: int = premise(8, "Entries of a data point.", at_least=3, at_most=200)
+    n_samples: int = premise(512, "Data points.", at_least=10, at_most=100_000)
+    gap: float = premise(2.0, "Largest variance over the second largest.", at_least=1.0)
+    equal: int = premise(0, "So many leading variances are the same.", at_least=0)
+    first: str = premise("mixed", "Signs of the first principal component.", one_of=("mixed", "positive"))
+    offset: float = premise(3.0, "Distance of the mean from the origin, in standard deviations.", at_least=0.0)
+    centred: bool = premise(True, "Take the mean off before training.")
+    n_components: int = premise(3, "Latent variables, where there are several.", at_least=1)
+    start: str = premise("random", "Where training starts.", one_of=("random", "zero"))
+    weight_decay: float = premise(0.0, "Penalty on |a|^2, as a share of the variance.", at_least=0.0)
+    batch_size: int = premise(0, "Data points in a step of the optimisers' race; 0: all.", at_least=0)
+    accuracy: float = premise(
+        0.01, "Loss above the optimum's at which training has arrived, as a share of the largest variance.", at_least=0
+    )
+    repair: bool = premise(False, "Take the root of minus the logarithm of the softmax, and divide by the norm.")
+    unit: bool = premise(False, "Hold |a| at one where the loss of the encoder alone is followed.")
+    seed: int = premise(0, "Of all random numbers.", at_least=0)
+
+    def check(self) -> None:
+        """Refuse more components than there are."""
+        size = 64 if self.data == "digits" else self.n_features
+        for name in ("n_components", "equal"):
+            if getattr(self, name) >= size:
+                option = f"--{name.replace('_', '-')}"
+                raise EmpnetError(f"{option} {getattr(self, name)}", wanted=f"less than {size}, the features")
+        if self.data == "made" and self.n_samples <= self.n_features:
+            raise EmpnetError(f"--n-samples {self.n_samples}", wanted=f"more than --n-features {self.n_features}")
+
+    @property
+    def cloud(self) -> Cloud:
+        """The data."""
+        return Cloud(
+            self.data,
+            self.n_features,
+            self.n_samples,
+            self.gap,
+            self.equal,
+            self.first,
+            self.offset,
+            self.centred,
+            self.seed,
+        )
+
+
+def covariance(x: np.ndarray) -> Tensor:
+    """Second moments about zero as shares of their sum, shape (n, n): of trace one."""
+    moments = torch.from_numpy(x.T @ x)
+    return moments / moments.trace()
+
+
+def angle(a: np.ndarray, b: np.ndarray) -> float:
+    """Angle between two lines in radians, from 0 to pi / 2, exact also where it is small.
+
+    Example:
+        >>> round(angle(np.array([1.0, 0.0]), np.array([-2.0, 2e-9])), 12)
+        1e-09
+    """
+    u, v = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    along = u @ v
+    return float(np.arctan2(np.linalg.norm(u - along * v), abs(along)))

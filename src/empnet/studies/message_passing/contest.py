@@ -79,7 +79,7 @@ class Contest:
 def _kinds(p: MessagePassing) -> dict[str, str]:
     """Which network takes which part."""
     passing = "message passing, coordinates" if p.coordinates else "message passing"
-    if p.network == "message passing":
+    if p.network == "message-passing":
         return dict.fromkeys(("dense", "convolutional", "augmented", "passing"), passing)
     augmented = "dense, turned copies" if p.augmentation else "dense"
     return {"dense": "dense", "convolutional": "convolutional", "augmented": augmented, "passing": passing}

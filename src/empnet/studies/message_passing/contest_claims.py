@@ -15,7 +15,7 @@ KEPT = (
     "On the same molecules: true if the mean absolute error grows by at most 5 %, false if by more than that and more "
     "than two standard errors of the growth, else undecided."
 )
-IN_ITS_PLACE = Counter("a message passing network stands in its place", {"network": "message passing"})
+IN_ITS_PLACE = Counter("a message passing network stands in its place", {"network": "message-passing"})
 
 
 def _told(e: Measured, trial: Trial, *hows: str) -> Evidence:

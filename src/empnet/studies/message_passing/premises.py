@@ -24,11 +24,11 @@ class MessagePassing(Premises):
     features: int = premise(4, "Kinds of particles: their features are one-hot vectors.", at_least=1, at_most=100)
     features_out: int = premise(2, "Features F' that leave the point-wise layer.", at_least=1, at_most=100)
     hidden: int = premise(128, "Hidden units that phi and psi are asked to have.", at_least=1)
-    shift: float = premise(1e4, "How far systems are moved, in angstrom.", at_least=0.0, at_most=1e9)
+    shift: float = premise(1e4, "How far systems are moved, in angstrom.", at_least=0.0, at_most=1e6)
     layer: str = premise("pointwise", "One perceptron a particle, or one for all.", one_of=("pointwise", "mixing"))
     kernel: int = premise(1, "Width of the convolution that the point-wise layer is compared with.", at_least=1)
     self_message: bool = premise(True, "Whether a particle's own features are in the sum that it receives.")
-    filters: str = premise("shared", "One filter for all pairs, or one for each.", one_of=("shared", "per pair"))
+    filters: str = premise("shared", "One filter for all pairs, or one for each.", one_of=("shared", "per-pair"))
     distances: str = premise(
         "differences", "Distances from differences in float64, or by torch.cdist.", one_of=("differences", "cdist")
     )
@@ -37,9 +37,9 @@ class MessagePassing(Premises):
     labels: bool = premise(False, "Whether each particle's number in the list is among its features.")
     handedness: bool = premise(False, "Whether a signed volume is among the features.")
     network: str = premise(
-        "on coordinates",
-        "What stands in the place of the dense and the convolutional network.",
-        one_of=("on coordinates", "message passing"),
+        "coordinates",
+        "The dense and the convolutional network are on coordinates, or message passing is in their place.",
+        one_of=("coordinates", "message-passing"),
     )
     augmentation: bool = premise(True, "Whether one dense network is trained on turned copies.")
     cutoff: float = premise(2.0, "Range of a message for the rings of side 1.5, in angstrom.", at_least=0.1)

@@ -103,11 +103,12 @@ BLIND_SPOTS: tuple[Claim[Measured], ...] = (
     ),
     Claim(
         id="V.C.n",
-        statement="If messages reach all particles, then for all two clouds that no rotation, reflection and "
-        "reordering superposes there are weights with which they get different predictions.",
-        rule="False if there is a pair of clouds, farther than 0.01 angstrom from each other when best superposed, "
-        "that no network with random weights tells apart by more than rounding, in float64; true if the pair that is "
-        "looked at is told apart; undecided if its clouds are the same.",
+        statement="If messages reach all particles, there are weights with which six equal particles on a flat hexagon "
+        "and six on two triangles turned against each other, which no rotation, reflection and reordering superposes, "
+        "get different predictions.",
+        rule="True if for some network with random weights the predictions differ by more than rounding, in float64, "
+        "false if for none; undecided if the clouds are no farther than 0.01 angstrom from each other when best "
+        "superposed over all rotations, reflections and orders.",
         decide=lambda e: verdict(None if e.blind.clouds_rmsd < 0.01 else e.blind.clouds > e.blind.bound),
         evidence=lambda e: {
             "largest difference of predictions, relative": e.blind.clouds,
@@ -116,10 +117,9 @@ BLIND_SPOTS: tuple[Claim[Measured], ...] = (
             "distance of the two, best superposed, angstrom": e.blind.clouds_rmsd,
             "largest difference of sorted distances around a particle, angstrom": e.blind.distances,
         },
-        why="Six equal particles on a regular hexagon, and on two triangles turned against each other: around each "
-        "particle lie two at one side, two at the root of three sides, one at two sides, in both. Larger pairs of "
-        "this kind exist among molecules (Pozdnyakov and Ceriotti, 2022, https://arxiv.org/abs/2201.07136). Angles "
-        "tell them apart.",
+        why="Around each particle lie two at one side, two at the root of three sides, one at two sides, in both "
+        "clouds: distances around particles do not determine a cloud. Larger pairs of this kind exist among molecules "
+        "(Pozdnyakov and Ceriotti, 2022, https://arxiv.org/abs/2201.07136). Angles tell them apart.",
         textbook="false",
         counter=Counter("one particle of one of the clouds is moved by 0.1 angstrom", {"displaced": 0.1}),
         draw=lambda figure, e: draw_clouds(figure, e.blind),

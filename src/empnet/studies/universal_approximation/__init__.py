@@ -1,1 +1,19 @@
-"""x"""
+"""What one hidden layer of sigmoid units can represent: part IV of the exam, and two claims of our own."""
+
+from __future__ import annotations
+
+from empnet.studies.claim import Study
+from empnet.studies.universal_approximation.claims import CLAIMS, Measured, measure
+from empnet.studies.universal_approximation.premises import Approximation
+
+__all__ = ["STUDY", "Approximation", "Measured", "measure"]
+
+STUDY: Study[Approximation, Measured] = Study(
+    name="universal_approximation",
+    title="Universal approximation",
+    question="A dense network from the real numbers to the real numbers has one hidden layer of N sigmoid units. Which "
+    "functions, on which domains and in which sense, does it come arbitrarily near to, and what may N depend on?",
+    premises=Approximation,
+    measure=measure,
+    claims=CLAIMS,
+)

@@ -39,10 +39,12 @@ class Witness:
 
 
 def against_sine_of_inverse(f: SigmoidNetwork, delta: float, left: float = 0.0) -> Witness:
-    r"""A point of (left, 1) where \|f(x) - sin(1/x)\| is at least 1 - delta, if left is zero; else the worst extremum.
+    r"""A point of (left, 1) where \|f(x) - sin(1/x)\| is at least 1 - delta, if left is zero; else the worst one.
 
-    With the slope bound S, \|f(x) - f(0)\| is at most delta for all x up to delta / S. There sin(1/x) takes both 1 and -1,
-    at :math:`x_k = 1 / (\pi (k + 1/2))`; one of them is at least 1 away from f(0).
+    With the slope bound S, \|f(x) - f(0)\| is at most delta for all x up to delta / S. There sin(1/x) takes both 1 and
+    -1, at :math:`x_k = 1 / (\pi (k + 1/2))`; one of them is at least 1 away from f(0).
+
+    On other domains, it is the worst of the extrema there.
 
     Arguments:
         f: Any network.
@@ -62,10 +64,12 @@ def against_sine_of_inverse(f: SigmoidNetwork, delta: float, left: float = 0.0) 
 
 
 def against_sine(f: SigmoidNetwork, delta: float, right: float = math.inf) -> Witness:
-    r"""A point of [0, right] where \|f(x) - sin x\| is at least 1 - delta, if right is infinite; else the worst extremum.
+    r"""A point of [0, right] where \|f(x) - sin x\| is at least 1 - delta, if right is infinite; else the worst one.
 
     f stays within delta of its limit beyond some point, where the sine goes on taking both 1 and -1, at
     :math:`x_k = \pi (k + 1/2)`; one of them is at least 1 away from the limit.
+
+    On other domains, it is the worst of the extrema there.
 
     Arguments:
         f: Any network.

@@ -101,8 +101,8 @@ class Continuous:
         fitted.set_ylabel("largest error on [0, 1]")
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
         return (
-            f"Largest error on [0, 1] against the number of hidden units; grey: {self.epsilon:g}. Left: outer weights by "
-            "least squares on a regular hidden layer. Right: staircases, which need no fit, and what the modulus of "
+            f"Largest error on [0, 1] against the number of hidden units; grey: {self.epsilon:g}. Left: outer weights "
+            "by least squares on a regular hidden layer. Right: staircases, which need no fit, and what the modulus of "
             "continuity allows them."
         )
 
@@ -115,13 +115,10 @@ def approach(target: Target, premises: Approximation, effort: Effort) -> Approac
         model = UniversalApproximator(n, method=method, max_iter=200).fit(GRID[::4], y[::4])
         return float(abs(model.predict(GRID) - y).max())
 
-    widths = sorted({n for n in (5, 10, 20, 50, 100, 200, 400, 1000) if n < premises.units} | {premises.units})
+    few = (10, 50, 200) if effort.quick else (5, 10, 20, 50, 100, 200, 400, 1000)
+    widths = sorted({n for n in few if n < premises.units} | {premises.units})
     fitted = {n: error(n, "least_squares") for n in widths}
-    trained = {
-        n: error(n, "descent")
-        for n in ((10,) if effort.quick else (5, 10, 20, 40))
-        if n <= premises.units
-    }
+    trained = {n: error(n, "descent") for n in ((10,) if effort.quick else (5, 10, 20, 40)) if n <= premises.units}
     constructed = {}
     for n in (10, 100, 1000) if effort.quick else (10, 30, 100, 300, 1000, 3000):
         model = UniversalApproximator(n, method="staircase").fit(GRID, y)
@@ -131,9 +128,12 @@ def approach(target: Target, premises: Approximation, effort: Effort) -> Approac
 
 def measure_continuous(premises: Approximation, effort: Effort) -> Continuous:
     """Approach each function of statement 1."""
-    return _measured(Approximation(
-        epsilon=premises.epsilon, units=premises.units, functions=premises.functions, seeds=premises.seeds
-    ), effort)
+    return _measured(
+        Approximation(
+            epsilon=premises.epsilon, units=premises.units, functions=premises.functions, seeds=premises.seeds
+        ),
+        effort,
+    )
 
 
 @cache

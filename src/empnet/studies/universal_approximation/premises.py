@@ -21,7 +21,9 @@ class Approximation(Premises):
 
     epsilon: float = premise(1e-3, "Error that is to be reached.", at_least=1e-8, at_most=0.25)
     units: int = premise(400, "Most hidden units N of a network that is fitted.", at_least=5, at_most=2000)
-    functions: str = premise("C2", "Functions of statement 1: twice differentiable, or with jumps.", one_of=("C2", "jumps"))
+    functions: str = premise(
+        "C2", "Functions of statement 1: twice differentiable, or with jumps.", one_of=("C2", "jumps")
+    )
     left: float = premise(0.0, "Left end of the domain of sin(1/x); the right one is 1.", at_least=0, at_most=0.5)
     periods: int = premise(0, "Periods of sin(x) in its domain; 0: the whole real line.", at_least=0, at_most=50)
     delta: float = premise(0.01, "An error of at least 1 - delta counts as failure.", at_least=1e-6, at_most=0.5)

@@ -92,7 +92,12 @@ class Pursuit:
         witness = self.witnesses[self.errors.index(min(self.errors))]
         if not self.endless:
             left.plot([float(witness.x)], [float(witness.network)], "o", label="its worst extremum")
-        left.set(xlabel="x", title="twice what was fitted" if self.endless else "the whole domain", xscale="log" if inverse else "linear", ylim=(-1.5, 1.9))
+        left.set(
+            xlabel="x",
+            title="twice what was fitted" if self.endless else "the whole domain",
+            xscale="log" if inverse else "linear",
+            ylim=(-1.5, 1.9),
+        )
         left.legend(loc="upper right", ncols=2, fontsize=8)
         places = [float(mpmath.log10(w.x)) for w in self.witnesses]
         right.plot(places, [float(w.error) for w in self.witnesses], "o", color="C2", alpha=0.6)
@@ -114,7 +119,9 @@ def random_network(n_units: int, scale: float, seed: int) -> SigmoidNetwork:
         scale: Of the weights.
         seed: Of the draw.
     """
-    w, b, a, c = np.split(scale * np.random.default_rng(seed).standard_cauchy(3 * n_units + 1), np.arange(1, 4) * n_units)
+    w, b, a, c = np.split(
+        scale * np.random.default_rng(seed).standard_cauchy(3 * n_units + 1), np.arange(1, 4) * n_units
+    )
     return SigmoidNetwork.from_weights(w, b, a, float(c[0]))
 
 
@@ -150,9 +157,7 @@ def _pursue(
     errors = tuple(float(abs(network.at(x) - wave).max()) for _, network in networks)
     best = networks[errors.index(min(errors))][1].at(shown)
     names = tuple(name for name, _ in networks)
-    return Pursuit(
-        premises.epsilon, premises.delta, endless, names, witnesses, errors, shown, function(shown), best
-    )
+    return Pursuit(premises.epsilon, premises.delta, endless, names, witnesses, errors, shown, function(shown), best)
 
 
 def measure_sine_of_inverse(premises: Approximation, effort: Effort) -> Pursuit:
@@ -181,7 +186,9 @@ def _sine_of_inverse(premises: Approximation, effort: Effort) -> Pursuit:
 def measure_sine(premises: Approximation, effort: Effort) -> Pursuit:
     """Networks after sin(x) on the line, or on some periods of it."""
     p = premises
-    return _sine(Approximation(epsilon=p.epsilon, units=p.units, delta=p.delta, seeds=p.seeds, periods=p.periods), effort)
+    return _sine(
+        Approximation(epsilon=p.epsilon, units=p.units, delta=p.delta, seeds=p.seeds, periods=p.periods), effort
+    )
 
 
 @cache
@@ -190,5 +197,11 @@ def _sine(premises: Approximation, effort: Effort) -> Pursuit:
     end = 2 * math.pi * (premises.periods or FOLLOWED)
     x, shown = np.linspace(0, end, 20_001), np.linspace(0, end if premises.periods else 2 * end, 4001)
     return _pursue(
-        x, shown, np.sin, lambda network: against_sine(network, premises.delta, right), premises.periods == 0, premises, effort
+        x,
+        shown,
+        np.sin,
+        lambda network: against_sine(network, premises.delta, right),
+        premises.periods == 0,
+        premises,
+        effort,
     )

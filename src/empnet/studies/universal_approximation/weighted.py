@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class Norm:
 
 
 def norm_on_line(difference: Callable[[Array], Array], weight: float, bar: float) -> Norm:
-    r"""The norm :math:`\big( \int e^{-2 k x^2} \, h(x)^2 \, dx \big)^{1/2}` over the line, or a radius within which it is above a bar.
+    r"""The norm :math:`\big( \int e^{-2 k x^2} \, h(x)^2 \, dx \big)^{1/2}` over the line.
 
     The integral is summed from the inside out: until it is above the bar (it can only grow), or until three shells in
     a row add less than 1e-30 of it, or nothing, because the weight is zero in float64.
@@ -66,7 +67,7 @@ def norm_on_line(difference: Callable[[Array], Array], weight: float, bar: float
         return damped**2
 
     total, silent = 0.0, 0
-    for inner, outer in zip(SHELLS, SHELLS[1:], strict=False):
+    for inner, outer in pairwise(SHELLS):
         shell = sum(float(fixed_quad(density, *ends, n=100)[0]) for ends in ((inner, outer), (-outer, -inner)))
         total += shell
         if total > bar**2:
@@ -96,7 +97,8 @@ class Weighted:
     def decide(self) -> Verdict:
         """True if each polynomial was reached within epsilon; false if for one all norms passed the bar."""
         best = [
-            min((norm.value for norm in norms.values() if norm.finite), default=math.inf) for norms in self.norms.values()
+            min((norm.value for norm in norms.values() if norm.finite), default=math.inf)
+            for norms in self.norms.values()
         ]
         if all(value < self.epsilon for value in best):
             return "true"
@@ -125,13 +127,15 @@ class Weighted:
         axes = figure.subplots()
         for number, (name, norms) in enumerate(list(self.norms.items())[1:]):  # a constant has no error
             mark = ".-" if number % 2 == 0 else "x--"
-            axes.loglog(list(norms), [norm.value for norm in norms.values()], mark, color=f"C{number // 2 % 6}", label=name)
+            axes.loglog(
+                list(norms), [norm.value for norm in norms.values()], mark, color=f"C{number // 2 % 6}", label=name
+            )
         axes.axhline(self.epsilon, color="gray", linewidth=0.8)
         axes.set(xlabel="hidden units N", ylabel="weighted norm of the error")
         figure.legend(loc="outside right upper", fontsize=8)
         return (
-            f"The norm of the error with the weight exp(-{self.weight:g} x²), over the whole line, against the number of "
-            f"hidden units; outer weights by least squares in that norm. Grey: {self.epsilon:g}."
+            f"The norm of the error with the weight exp(-{self.weight:g} x²), over the whole line, against the number "
+            f"of hidden units; outer weights by least squares in that norm. Grey: {self.epsilon:g}."
         )
 
 
@@ -154,6 +158,10 @@ def fitted(g: np.polynomial.Polynomial, n_units: int, weight: float) -> SigmoidN
     return model.network_
 
 
+def _difference(f: SigmoidNetwork, g: np.polynomial.Polynomial) -> Callable[[Array], Array]:
+    return lambda x: f.at(x) - g(x)
+
+
 def measure_weighted(premises: Approximation, effort: Effort) -> Weighted:
     """Fit each polynomial with growing networks."""
     p = premises
@@ -170,5 +178,5 @@ def _measured(premises: Approximation, effort: Effort) -> Weighted:
         norms[name] = {}
         for n in widths:
             f = fitted(g, n, premises.weight)
-            norms[name][n] = norm_on_line(lambda x, f=f, g=g: f.at(x) - g(x), premises.weight, bar)
+            norms[name][n] = norm_on_line(_difference(f, g), premises.weight, bar)
     return Weighted(premises.epsilon, bar, premises.weight, norms)

@@ -44,7 +44,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     Attributes:
         classes_: The classes, sorted.
-        alphabet_: The letters.
+        encoder_: The :class:`~empnet.data.one_hot.OneHot` of the alphabet.
         network_: The trained :class:`~empnet.nn.sequence_network.SequenceNetwork`.
         course_: Losses by epoch (:class:`~empnet.learn.descent.Course`).
 
@@ -99,4 +99,5 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Raises:
             EmpnetError: As in :meth:`predict_proba`.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        probabilities = self.predict_proba(X)  # first, since it complains if nothing has been learned
+        return self.classes_[probabilities.argmax(axis=1)]

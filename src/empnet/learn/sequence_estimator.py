@@ -77,14 +77,13 @@ class SequenceEstimator(BaseEstimator):
     ) -> None:
         """Train a new network on strings and their targets."""
         self._refuse_parameters()
-        self._encoder = OneHot(self.alphabet if self.alphabet is not None else sorted(set().union(*strings)))
-        self.alphabet_ = self._encoder.alphabet
+        self.encoder_ = OneHot(self.alphabet if self.alphabet is not None else sorted(set().union(*strings)))
         self._refuse_unknown(strings)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         train, held_out = self._sides(strings, seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = SequenceNetwork(len(self._encoder), n_outputs, self.width, self.layers, self.cell)
+            network = SequenceNetwork(len(self.encoder_), n_outputs, self.width, self.layers, self.cell)
         self.network_ = network
 
         def batches(epoch: int) -> Iterable[np.ndarray]:
@@ -128,7 +127,7 @@ class SequenceEstimator(BaseEstimator):
     def _encoded(self, strings: list[str]) -> tuple[Float[Tensor, "B L K"], Int64[Tensor, " B"]]:
         """A batch as the network takes it: unit vectors, padded with zeros, and the lengths."""
         lengths = [len(string) for string in strings]
-        rows = torch.from_numpy(self._encoder.encode("".join(strings), dtype=np.float32))
+        rows = torch.from_numpy(self.encoder_.encode("".join(strings), dtype=np.float32))
         return pad_sequence(rows.split(lengths), batch_first=True), torch.tensor(lengths)
 
     def _sides(self, strings: list[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -148,12 +147,12 @@ class SequenceEstimator(BaseEstimator):
 
     def _refuse_unknown(self, strings: list[str]) -> None:
         """Raise if a letter is not in the alphabet."""
-        known = set(self.alphabet_)
+        known = set(self.encoder_.alphabet)
         if known.issuperset(set().union(*strings)):
             return
         number = next(k for k, string in enumerate(strings) if not known.issuperset(string))
         try:
-            self._encoder.indices(strings[number])
+            self.encoder_.indices(strings[number])
         except EmpnetError as error:
             raise EmpnetError(str(error).replace("item", "letter", 1), where=_string(number, strings[number])) from None
 

@@ -40,7 +40,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         verbose: Show a progress bar for each epoch.
 
     Attributes:
-        alphabet_: The letters.
+        encoder_: The :class:`~empnet.data.one_hot.OneHot` of the alphabet.
         network_: The trained :class:`~empnet.nn.sequence_network.SequenceNetwork`.
         course_: Losses by epoch, in squared standard deviations (:class:`~empnet.learn.descent.Course`).
         mean_: Mean of the training targets.
@@ -65,7 +65,10 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
                 finite, or a parameter cannot be meant.
         """
         strings = checked_strings(X, y, "targets")
-        numbers = np.asarray(y, dtype=np.float64)
+        try:
+            numbers = np.asarray(y, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise EmpnetError(f"targets are no numbers ({error})") from None
         if not np.isfinite(numbers).all():
             number = int(np.argmin(np.isfinite(numbers)))
             raise EmpnetError(f"target {number} is not finite ({numbers[number]})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from empnet.data.one_hot import OneHot
 from empnet.data.progress import track
 from empnet.learn.descent import epoch_batches, fit
 from empnet.learn.sequence_classifier import SequenceClassifier
@@ -38,6 +37,9 @@ __all__ = [
 
 TESTED = 1000
 """Strings that accuracy is measured on."""
+
+SHORTEST = 3
+"""Letters of a string: the marked ones and another."""
 
 HIGH = 0.95
 """An accuracy from here on is called high."""
@@ -95,9 +97,8 @@ def marked_strings(n: int, length: int, letters: int, *, shuffled: bool, seed: i
         The strings, and their classes of shape (n,): 1 if a comes before b, else 0.
 
     Example:
-        >>> strings, classes = marked_strings(2, 6, 5, shuffled=False, seed=0)
-        >>> strings, classes
-        (['', ''], array([0, 0]))
+        >>> marked_strings(3, 6, 5, shuffled=False, seed=0)
+        (['debaee', 'ecceab', 'ccbadc'], array([0, 1, 0]))
     """
     rng = np.random.default_rng(seed)
     places = rng.permuted(np.tile(np.arange(length), (n, 1)), axis=1)[:, :2]
@@ -105,9 +106,8 @@ def marked_strings(n: int, length: int, letters: int, *, shuffled: bool, seed: i
     rows[np.arange(n), places[:, 0]], rows[np.arange(n), places[:, 1]] = 0, 1
     if shuffled:
         rows = rng.permuted(rows, axis=1)
-    return ["".join(row) for row in np.array(list(alphabet(letters)))[rows]], (places[:, 0] < places[:, 1]).astype(
-        np.int64
-    )
+    strings = ["".join(row) for row in np.array(list(alphabet(letters)))[rows]]
+    return strings, (places[:, 0] < places[:, 1]).astype(np.int64)
 
 
 def learn_order(p: Recurrence, effort: Effort) -> Order:
@@ -117,46 +117,48 @@ def learn_order(p: Recurrence, effort: Effort) -> Order:
         p: The strings, the LSTM and whether it is trained.
         effort: Two lengths and few strings, or more of both.
     """
-    return _learn_order(p.length, p.letters, p.width, p.layers, p.shuffled, p.trainable, effort.quick, effort.quiet)
+    return _learn_order(replace(p, shared=True, isomers_differ=True), effort.quick, effort.quiet)
 
 
-@lru_cache(maxsize=16)  # other premises leave this as it is
-def _learn_order(
-    length: int, letters: int, width: int, layers: int, shuffled: bool, trainable: bool, quick: bool, quiet: bool
-) -> Order:
-    n = 800 if quick else 4000
-    lengths = dict.fromkeys([length, max(2, length // 2)] + ([] if quick else [max(2, length // 4), 2 * length]))
+@lru_cache(maxsize=16)  # the premises that play no part here are always the same
+def _learn_order(p: Recurrence, quick: bool, quiet: bool) -> Order:
+    n = 800 if quick else 2000
+    others = (p.length // 2,) if quick else (max(SHORTEST, p.length // 4), p.length // 2, 2 * p.length)
+    lengths = list(dict.fromkeys((p.length, *others)))
     rows = []
-    for each in track(list(lengths), "strings of several lengths", total=len(lengths), quiet=quiet):
-        strings, classes = marked_strings(n + TESTED, each, letters, shuffled=shuffled, seed=each)
-        learner = SequenceClassifier(
-            alphabet(letters),
-            width=width,
-            layers=layers,
-            epochs=(8 if quick else 20) if trainable else 0,
-            learning_rate=1e-2,
-            patience=4,
-            random_state=0,
-        )
-        learner.fit(strings[:n], classes[:n])
+    for length in track(lengths, "strings of several lengths", total=len(lengths), quiet=quiet):
+        strings, classes = marked_strings(n + TESTED, length, p.letters, shuffled=p.shuffled, seed=length)
+        learner = _classifier(p, quick).fit(strings[:n], classes[:n])
+        if length == p.length:
+            recurrent = learner.network_.recurrent.requires_grad_(p.trainable)
+            before = _classifier(p, quick).set_params(epochs=0).fit(strings[:n], classes[:n]).network_.recurrent
+        counts = np.stack([learner.encoder_.encode(text).sum(axis=0) for text in strings])
+        size = sum(weight.numel() for weight in learner.network_.parameters()) // (p.letters + 3)
         lstm = learner.score(strings[n:], classes[n:])
-        counts = np.stack([OneHot(learner.alphabet_).encode(each).sum(axis=0) for each in strings])
-        size = sum(parameter.numel() for parameter in learner.network_.parameters())
-        rows.append((lstm, _logistic(counts, classes, n), _dense(counts, classes, n, size // (letters + 3))))
-        if each == length:
-            first = learner
-            untrained = SequenceClassifier(**{**learner.get_params(), "epochs": 0}).fit(strings[:n], classes[:n])
-    recurrent = first.network_.recurrent.requires_grad_(trainable)
-    accuracies = list(zip(*rows, strict=True))
+        rows.append((lstm, _logistic(counts, classes, n), _dense(counts, classes, n, size)))
+    by_kind = list(zip(*rows, strict=True))
     return Order(
         lengths=tuple(lengths),
-        lstm=accuracies[0],
-        logistic=accuracies[1],
-        dense=accuracies[2],
+        lstm=by_kind[0],
+        logistic=by_kind[1],
+        dense=by_kind[2],
         trained_on=n,
-        trainable=summary(recurrent, (1, length, letters)).parameters,
-        formula=4 * width * (letters + width + 2) + (layers - 1) * 4 * width * (2 * width + 2),
-        moved=_moved(untrained.network_.recurrent, recurrent),
+        trainable=summary(recurrent, (1, p.length, p.letters)).parameters,
+        formula=4 * p.width * (p.letters + p.width + 2) + (p.layers - 1) * 4 * p.width * (2 * p.width + 2),
+        moved=_moved(before, recurrent),
+    )
+
+
+def _classifier(p: Recurrence, quick: bool) -> SequenceClassifier:
+    """Not yet trained, and never to be if its weights are frozen."""
+    return SequenceClassifier(
+        alphabet(p.letters),
+        width=p.width,
+        layers=p.layers,
+        epochs=(8 if quick else 12) if p.trainable else 0,
+        learning_rate=1e-2,
+        patience=4,
+        random_state=0,
     )
 
 

@@ -13,7 +13,7 @@ __all__ = ["Recurrence"]
 class Recurrence(Premises):
     """An LSTM, the strings that it reads, and the molecules whose formulas it reads."""
 
-    length: int = premise(24, "Letters of a string.", at_least=2, at_most=200)
+    length: int = premise(24, "Letters of a string.", at_least=6, at_most=200)
     letters: int = premise(8, "Letters of the alphabet, the two marked ones included.", at_least=3, at_most=26)
     width: int = premise(32, "Size of the LSTM's state.", at_least=1, at_most=512)
     layers: int = premise(1, "Cells on top of each other.", at_least=1, at_most=8)

@@ -186,10 +186,10 @@ def weights_compared(e: Unfolding) -> Evidence:
 def draw_gradients(figure: Figure, e: Unfolding) -> str:
     """What each step contributes to the gradient."""
     axes = figure.subplots()
-    axes.bar(np.arange(1, len(e.contributions) + 1), e.contributions)
-    axes.set(xlabel="step (letter of the string)", ylabel="length of its gradient")
+    axes.semilogy(np.arange(1, len(e.contributions) + 1), e.contributions, marker="o")
+    axes.set(xlabel="step (letter of the string)", ylabel="length of its contribution to the gradient")
     return (
         "An untrained LSTM with a copy of the weights for each step: how long the gradient of each copy is, for the "
-        "loss at the last letter. The one gradient of shared weights is the sum of these vectors; what happened many "
-        "letters ago contributes less."
+        "loss at the last letter. The one gradient of shared weights is the sum of these vectors, to which what "
+        "happened many letters ago contributes less and less."
     )

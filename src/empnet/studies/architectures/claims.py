@@ -35,15 +35,24 @@ def _is_autoencoder(e: Architectures) -> Verdict:
     return verdict(e.of_network < FAR_BELOW * e.of_mean and e.of_network <= e.of_pca[width])
 
 
-def _structure_told(e: Architectures) -> Evidence:
-    found = e.structure
+def _operations(e: Architectures) -> dict[str, str]:
+    return {"operations": ", ".join(operation.name for operation in e.structure.operations.values())}
+
+
+def _skips_told(e: Architectures) -> Evidence:
+    return {**_operations(e), "skip connections": len(e.structure.skips)}
+
+
+def _chain_told(e: Architectures) -> Evidence:
     return {
-        "operations": ", ".join(operation.name for operation in found.operations.values()),
-        "sizes, input and after each layer with weights": "-".join(map(str, found.widths)),
-        "skip connections": len(found.skips),
-        "parameters used again on their own results": len(found.reused),
-        "a chain of dense layers and elementwise nonlinearities": found.is_feedforward_dense,
+        **_operations(e),
+        "sizes, input and after each layer with weights": "-".join(map(str, e.structure.widths)),
+        "a chain of dense layers and elementwise nonlinearities": e.structure.is_feedforward_dense,
     }
+
+
+def _reuse_told(e: Architectures) -> Evidence:
+    return {**_operations(e), "parameters used again on their own results": len(e.structure.reused)}
 
 
 def _reproduction_told(e: Architectures) -> Evidence:
@@ -96,7 +105,7 @@ STUDY: Study[Network, Architectures] = Study(
                 "linear map; otherwise false."
             ),
             decide=_is_residual,
-            evidence=_structure_told,
+            evidence=_skips_told,
             why="Each layer of a plain dense network sees the layer before it and nothing else.",
             textbook="false",
             counter=Counter("the input is added to the output", {"kind": "skip"}),
@@ -109,7 +118,7 @@ STUDY: Study[Network, Architectures] = Study(
                 "nonlinearities; otherwise false."
             ),
             decide=_is_perceptron,
-            evidence=_structure_told,
+            evidence=_chain_told,
             why="That is what the words mean: dense layers, one after the other, with a hidden one among them.",
             textbook="true",
             counter=Counter("the input is read in steps by a recurrent layer", {"kind": "recurrent"}),
@@ -119,7 +128,7 @@ STUDY: Study[Network, Architectures] = Study(
             statement="It can be described as a recurrent network.",
             rule="True if any weights are used again on what was computed with them; otherwise false.",
             decide=_is_recurrent,
-            evidence=_structure_told,
+            evidence=_reuse_told,
             why="Recurrence is the same weights in every step; here each matrix is used once in a call.",
             textbook="false",
             counter=Counter("the input is read in steps by a recurrent layer", {"kind": "recurrent"}),

@@ -27,7 +27,7 @@ __all__ = ["Architectures", "Network", "measure"]
 LARGEST = 23
 """Particles of the largest molecule in QM7."""
 
-QUICK, FULL = (400, 200, 1000), (4000, 2000, 3000)
+QUICK, FULL = (400, 200, 1000), (2000, 1000, 2000)
 """Molecules for training and for the test, and steps of AdamW with all of the former."""
 
 

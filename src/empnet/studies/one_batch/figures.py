@@ -17,6 +17,7 @@ __all__ = ["draw_errors", "draw_floors"]
 
 
 def draw_floors(figure: Figure, e: OneBatch) -> str:
+    """Loss floors on the batch against width, for each strength of the penalty."""
     axes = figure.subplots()
     widths = sorted(e.floors)
     axes.loglog(widths, [e.floors[w] for w in widths], "o-", label="no penalty")
@@ -35,6 +36,7 @@ def draw_floors(figure: Figure, e: OneBatch) -> str:
 
 
 def draw_errors(figure: Figure, e: OneBatch) -> str:
+    """Errors on both sides against width, after training on all points."""
     axes = figure.subplots()
     widths = sorted(e.errors)
     for side, name, style in ((0, "training", "o-"), (1, "test", "s--")):

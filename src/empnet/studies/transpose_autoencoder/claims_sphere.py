@@ -20,6 +20,7 @@ def _training(number: int) -> Callable[[Measured], Evidence]:
         return {
             "starts": t.n_starts,
             "best learning rate": t.rate,
+            "learning rates at which a ceased to be a number": ", ".join(f"{r:g}" for r in t.failed_rates) or "none",
             "starts with a number in every step": t.finite,
             "largest distance of |a| from 1": t.norm_error if np.isfinite(t.norm_error) else "never a number",
             "starts that arrived": t.arrived,

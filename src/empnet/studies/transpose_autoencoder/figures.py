@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from empnet.apply.svg import COLOURS
 from empnet.studies.transpose_autoencoder.measured import Measured
@@ -56,8 +57,8 @@ def draw_race(figure: Figure, e: Measured) -> str:
     )
     axes.legend()
     return (
-        "The four optimisers from the same start, each until its loss has arrived. L-BFGS looks at the data several "
-        "times in a step, which is counted."
+        "The four optimisers from the same start, each at its best learning rate until its loss has arrived. L-BFGS "
+        "looks at the data several times in a step, which is counted."
     )
 
 
@@ -72,6 +73,10 @@ def draw_batches(figure: Figure, e: Measured) -> str:
     right.plot(sizes[arrived], steps[arrived], "o-", color=COLOURS[1])
     for axes, name in ((left, "passes over the data"), (right, "steps")):
         axes.set(xscale="log", yscale="log", xlabel="data points in a batch", ylabel=f"{name} until arrival")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
     if not arrived.all():
         late = ", ".join(map(str, sizes[~arrived]))
         return f"Passes and steps until the loss has arrived. Batches of {late} did not, within the time they had."

@@ -35,7 +35,7 @@ class Measured:
     @property
     def race(self) -> Race:
         """Optimisers."""
-        return race(self.premises.cloud, self.premises.batch_size, self.premises.accuracy, self.quick)
+        return race(self.premises.cloud, self.premises.batch_size, self.premises.precision, self.quick)
 
     @property
     def batches(self) -> BatchSizes:

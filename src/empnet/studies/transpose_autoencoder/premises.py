@@ -105,9 +105,12 @@ class TransposePremises(Premises):
     n_components: int = premise(3, "Latent variables, where there are several.", at_least=1)
     start: str = premise("random", "Where training starts.", one_of=("random", "zero"))
     weight_decay: float = premise(0.0, "Penalty on |a|^2, as a share of the variance.", at_least=0.0)
-    batch_size: int = premise(0, "Data points in a step of the optimisers' race; 0: all.", at_least=0)
+    batch_size: int = premise(0, "Data points in a step where optimisers are compared; 0: all.", at_least=0)
+    precision: float = premise(
+        1e-6, "Loss above the lowest at which an optimiser has arrived, as a share of the largest variance.", at_least=0
+    )
     accuracy: float = premise(
-        0.01, "Loss above the optimum's at which training has arrived, as a share of the largest variance.", at_least=0
+        0.01, "The same for the batch sizes that are compared: a share of the largest variance.", at_least=0
     )
     repair: bool = premise(False, "Take the root of minus the logarithm of the softmax, and divide by the norm.")
     unit: bool = premise(False, "Hold |a| at one where the loss of the encoder alone is followed.")

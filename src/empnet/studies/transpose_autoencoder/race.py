@@ -21,6 +21,9 @@ __all__ = ["BatchSizes", "Race", "batch_sizes", "race"]
 
 MOST_PASSES = 500
 MOST_STEPS = 1200
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Learning rates that are tried, in units of the usual one; L-BFGS finds its steps by line search."""
+
 SMALL = 32
 """The batch size that is held against all data at once."""
 
@@ -32,11 +35,13 @@ class Race:
     Arguments:
         passes: Passes over the data until the loss has arrived, median of the starts, by optimiser; infinite if it
             never did.
+        rates: The learning rates that were best.
         seconds: The time that this took, or the time after which it was stopped.
         curves: Of the first start, loss above the optimum's after each step against passes, by optimiser.
     """
 
     passes: dict[str, float]
+    rates: dict[str, float]
     seconds: dict[str, float]
     curves: dict[str, tuple[np.ndarray, np.ndarray]]
 
@@ -66,35 +71,41 @@ class BatchSizes:
 
 
 @lru_cache(maxsize=16)
-def race(cloud: Cloud, batch_size: int, accuracy: float, quick: bool) -> Race:
-    """Train with each optimiser at its usual learning rate until the loss is near the optimum's.
+def race(cloud: Cloud, batch_size: int, precision: float, quick: bool) -> Race:
+    """Train with each optimiser, at the learning rate that is best for it, until the loss is near the optimum's.
 
     Arguments:
         cloud: The data.
         batch_size: Data points in a step; 0: all.
-        accuracy: Loss above the optimum's at which training has arrived, as a share of the largest variance.
+        precision: Loss above the optimum's at which training has arrived, as a share of the largest variance.
         quick: Fewer starts.
     """
     x = torch.from_numpy(cloud.training())
     random = np.random.default_rng(cloud.seed)
     starts = random.normal(size=(3 if quick else 11, x.shape[1])) / math.sqrt(x.shape[1])
-    passes, seconds, curves = {}, {}, {}
-    for name in OPTIMIZERS:
-        runs = [_run(name, x, torch.from_numpy(a), batch_size or len(x), accuracy, quick) for a in starts]
-        passes[name] = float(np.median([needed for needed, _, _ in runs]))
-        seconds[name] = float(np.median([took for _, took, _ in runs]))
-        curves[name] = runs[0][2]
-    return Race(passes, seconds, curves)
+    best = {}
+    for name, (_, usual) in OPTIMIZERS.items():
+        found = []
+        for rate in [usual] if name == "lbfgs" else [usual * factor for factor in FACTORS]:
+            runs = [_run(name, rate, x, torch.from_numpy(a), batch_size or len(x), precision, quick) for a in starts]
+            found.append((float(np.median([run[0] for run in runs])), rate, runs))
+        best[name] = min(found, key=lambda each: each[0])
+    return Race(
+        passes={name: passes for name, (passes, _, _) in best.items()},
+        rates={name: rate for name, (_, rate, _) in best.items()},
+        seconds={name: float(np.median([run[1] for run in runs])) for name, (_, _, runs) in best.items()},
+        curves={name: runs[0][2] for name, (_, _, runs) in best.items()},
+    )
 
 
 def _run(
-    name: str, x: Tensor, start: Tensor, size: int, accuracy: float, quick: bool
+    name: str, rate: float, x: Tensor, start: Tensor, size: int, precision: float, quick: bool
 ) -> tuple[float, float, tuple[np.ndarray, np.ndarray]]:
     """Passes, seconds and the course of the loss of one optimiser from one start."""
     moments, variance = covariance(x.numpy()), float(x.square().sum() / len(x))
     largest = float(torch.linalg.eigvalsh(moments)[-1])
     a = start[None].clone().requires_grad_()
-    make, rate = OPTIMIZERS[name]
+    make, _ = OPTIMIZERS[name]
     seen = 0
 
     def loss(batch: Tensor) -> Tensor:
@@ -114,9 +125,14 @@ def _run(
     for number, _ in enumerate(steps):
         at.append((seen - ahead) / len(x))
         above.append(excess())
-        if above[-1] <= accuracy * largest or seen > MOST_PASSES * len(x) or number > MOST_STEPS // (3 if quick else 1):
+        if (
+            above[-1] <= precision * largest
+            or not math.isfinite(above[-1])
+            or seen > MOST_PASSES * len(x)
+            or number > MOST_STEPS // (3 if quick else 1)
+        ):
             break
-    arrived = above[-1] <= accuracy * largest
+    arrived = above[-1] <= precision * largest
     course = np.array(at), np.maximum(np.array(above) / largest, 1e-17)
     return (at[-1] if arrived else math.inf), time.perf_counter() - began, course
 

@@ -30,6 +30,7 @@ class Training:
     Arguments:
         name: The way.
         rate: The learning rate, per share of the variance, that is best for it out of several.
+        failed_rates: Learning rates at which a was no longer a number in some step from some start.
         n_starts: Starts.
         finite: Starts from which a was a number in each step.
         norm_error: Largest distance of the norm from one, over the steps in which a was a number; nan without any.
@@ -40,6 +41,7 @@ class Training:
 
     name: str
     rate: float
+    failed_rates: tuple[float, ...]
     n_starts: int
     finite: int
     norm_error: float
@@ -108,13 +110,16 @@ def _train(way: torch.nn.Module, number: int, cloud: Cloud, start: str, quick: b
             norms.append(a.norm(dim=-1))
             angles.append(torch.atan2((a - along[..., None] * first).norm(dim=-1), along.abs()))
     all_norms, all_angles = torch.stack(norms).numpy(), torch.stack(angles).numpy()
-    trainings = [_summary(NAMES[number - 1], rate, all_norms[:, k], all_angles[:, k]) for k, rate in enumerate(RATES)]
+    failed = tuple(rate for k, rate in enumerate(RATES) if not np.isfinite(all_norms[:, k]).all())
+    trainings = [
+        _summary(NAMES[number - 1], rate, failed, all_norms[:, k], all_angles[:, k]) for k, rate in enumerate(RATES)
+    ]
     return max(
         trainings, key=lambda training: (training.arrived, training.finite, -np.nan_to_num(training.last, nan=9))
     )
 
 
-def _summary(name: str, rate: float, norms: np.ndarray, angles: np.ndarray) -> Training:
+def _summary(name: str, rate: float, failed: tuple[float, ...], norms: np.ndarray, angles: np.ndarray) -> Training:
     """What the norms and angles say, each of shape (steps, starts)."""
     numbers = np.isfinite(norms)
     finite = numbers.all(0)
@@ -122,6 +127,7 @@ def _summary(name: str, rate: float, norms: np.ndarray, angles: np.ndarray) -> T
     return Training(
         name=name,
         rate=rate,
+        failed_rates=failed,
         n_starts=norms.shape[1],
         finite=int(finite.sum()),
         norm_error=float(np.abs(norms[numbers] - 1).max()) if numbers.any() else math.nan,

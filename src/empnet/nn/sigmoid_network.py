@@ -65,8 +65,9 @@ class SigmoidNetwork(torch.nn.Module):
             a: Outer weights, N numbers.
             c: Outer bias.
         """
-        with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and overwritten
+        with torch.device("meta"):  # no first weights are drawn
             network = cls(len(w))
+        network.to_empty(device="cpu")
         network.set_weights(w, b, a, c)
         return network
 

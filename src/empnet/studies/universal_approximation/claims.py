@@ -159,6 +159,5 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         "be exchanged.",
         textbook="true",
         counter=Counter("the slopes have no bound", {"lipschitz": 0.0}),
-        draw=lambda figure, m: m.bounded_slopes.draw(figure),
     ),
 )

@@ -120,7 +120,7 @@ def approach(target: Target, premises: Approximation, effort: Effort) -> Approac
     fitted = {n: error(n, "least_squares") for n in widths}
     trained = {n: error(n, "descent") for n in ((10,) if effort.quick else (5, 10, 20, 40)) if n <= premises.units}
     constructed = {}
-    for n in (10, 100, 1000) if effort.quick else (10, 30, 100, 300, 1000, 3000):
+    for n in (10, 100, 500) if effort.quick else (10, 30, 100, 300, 1000, 3000):
         model = UniversalApproximator(n, method="staircase").fit(GRID, y)
         constructed[n] = (float(abs(model.predict(GRID) - y).max()), float(model.bound_))
     return Approach(target.name, fitted, trained, constructed, half_jump(target.g))

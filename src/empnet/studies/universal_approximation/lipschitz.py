@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 from jaxtyping import Float64
-from matplotlib.figure import Figure
 
 from empnet.data.progress import track
 from empnet.learn.universal_approximator import UniversalApproximator
@@ -91,14 +90,6 @@ class BoundedSlopes:
             "no network of N units is nearer to some function than": self.bound,
             **{f"{name}: largest error of the nearest network": error for name, error in self.errors.items()},
         }
-
-    def draw(self, figure: Figure) -> str:
-        """Errors by function."""
-        axes = figure.subplots()
-        axes.barh(list(self.errors), list(self.errors.values()))
-        axes.axvline(self.epsilon, color="gray", linewidth=0.8)
-        axes.set(xlabel=f"largest error on [0, 1], N = {self.units}")
-        return f"Largest error by function, with the same {self.units} units for all; grey: {self.epsilon:g}."
 
 
 def _polyline(x: Array, y: Array) -> Callable[[Array], Array]:

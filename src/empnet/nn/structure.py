@@ -67,7 +67,7 @@ class Structure:
     """The graph of one call of a network, from the input to the output, and what it shows.
 
     Arguments:
-        operations: In the order of the call; results that the output does not depend on are left out.
+        operations: By their numbers, in the order of the call; those that the output does not depend on are left out.
         n_in: Entries of the input for each item of the batch.
         output: Number of the operation that gives the output; -1 if the input itself is it.
     """

@@ -84,7 +84,7 @@ def measure(premises: Classifier, effort: Effort) -> Classifying:
 
     Arguments:
         premises: The network.
-        effort: Quick: pictures of half the size, and few epochs.
+        effort: Quick: an eighth of the pictures, and two epochs.
     """
     p = premises
     outputs, accuracy = _outputs(dataclasses.replace(p, output="softmax"), effort.quick)
@@ -143,7 +143,7 @@ def _outputs(p: Classifier, quick: bool) -> tuple[np.ndarray, float]:
         x = torch.from_numpy(pixels).permute(0, 3, 1, 2).double()
         scaled = torch.nn.functional.interpolate(x, (p.size, p.size), mode="area")
         pixels = scaled.round().byte().permute(0, 2, 3, 1).numpy()
-    step = 4 if quick else 1
+    step = 8 if quick else 1
     train = np.flatnonzero(side != 2)[::step]
     held = np.flatnonzero(side == 2)[::step]
     first, second = max(1, p.channels // p.reduction), p.second_channels

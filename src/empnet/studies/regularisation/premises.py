@@ -163,6 +163,8 @@ def _reduced(rate: float, p: Remedies) -> float:
 
 def plan(p: Remedies) -> list[tuple[str, int, int, Setting]]:
     """Everything that is trained: variant, seed, rerun and setting; all variants of one seed before the next seed."""
+    if not p.chosen:
+        return []
     variants = ["baseline", *(name for name in p.chosen if name not in ("reruns", "removal"))]
     variants += [*REMOVALS] * ("removal" in p.chosen)
     out = [(variant, seed, 0, setting_of(p, variant, seed)) for seed in range(p.seeds) for variant in variants]

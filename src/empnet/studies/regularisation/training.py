@@ -82,7 +82,10 @@ def _data(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sides(setting: Setting) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers of the pictures for training, for selecting and for judging; no hand is on two sides."""
+    """Numbers of the pictures for training, for selecting and for judging.
+
+    No hand is both trained on and held out; of 206 hands, two are torn between selecting and judging.
+    """
     _, _, blocks, half = _data(setting.size)
     rest = np.flatnonzero(blocks != setting.fold)
     training = np.sort(np.random.default_rng(setting.fold).permutation(rest)[: setting.pictures])
@@ -131,7 +134,7 @@ def train_once(setting: Setting) -> Losses:
         learning_rate=setting.rate,
         batch_size=setting.batch_size,
         epochs=setting.epochs,
-        validation_fraction=0,
+        validation_fraction=0.0,
         augment=augment,
         random_state=setting.seed,
         after_epoch=note,

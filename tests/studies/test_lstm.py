@@ -96,7 +96,8 @@ def order(lstm, bag, **other):
 def energies(formula_error, geometry_error, n=100):
     signs = np.where(np.arange(n) % 2, 1.0, -1.0)
     spread = 1 + np.linspace(-0.5, 0.5, n)
-    return Energies(np.zeros(n), formula_error * signs * spread, geometry_error * signs * spread, 0, 1, 1, (1, 1))
+    true = 20.0 * signs
+    return Energies(true, true + formula_error * spread, true + geometry_error * spread, 0.0, 1, 1, (1, 1))
 
 
 def test_rules_at_their_borders(measured):
@@ -109,6 +110,7 @@ def test_rules_at_their_borders(measured):
     assert decide_energies(energies(5.0, 5.5)) == "true"
     assert decide_energies(energies(5.0, 4.0)) == "undecided"
     assert decide_energies(energies(5.0, 3.0)) == "false"
+    assert decide_energies(energies(5.0, 19.0)) == "undecided"  # the geometry was not learned
     mixed = dataclasses.replace(measured.unfolding, spread=1.0)
     assert decide_sharing(mixed) == "undecided"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from empnet.studies.claim import Claim, Counter, Effort, Study, Verdict, verdict
 from empnet.studies.lstm.formulas import (
     CHEMICAL_ACCURACY,
+    LEARNED,
     Energies,
     decide_energies,
     draw_energies,
@@ -135,7 +136,8 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         rule="The LSTM and the message passing network are trained on the same molecules, with as many passes over "
         "them and the same composition baseline. True if the 95 % interval of the difference of their mean absolute "
         f"errors on test molecules lies below {CHEMICAL_ACCURACY:g} kcal/mol (chemical accuracy), false if it lies "
-        "above, else undecided.",
+        f"above, else undecided; undecided, too, if the message passing network's error is more than {LEARNED:g} of "
+        "the baseline's, for then it has not learned.",
         decide=lambda e: decide_energies(e.energies),
         evidence=lambda e: errors(e.energies),
         why="Isomers have one formula and different energies; the mean distance of an energy from the median of its "

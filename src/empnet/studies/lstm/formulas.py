@@ -37,6 +37,9 @@ DATA, PROPERTY, UNIT = "qm7", "energy", "kcal/mol"
 CHEMICAL_ACCURACY = 1.0
 """kcal/mol: errors that differ by less are called equally good."""
 
+LEARNED = 0.9
+"""A message passing network whose error is a larger share of the composition baseline's has not learned."""
+
 
 @dataclass(frozen=True)
 class Energies:
@@ -100,7 +103,7 @@ def learn_energies(p: Recurrence, effort: Effort) -> Energies:
 
     Arguments:
         p: Whether isomers differ in energy, and the LSTM.
-        effort: Some hundred molecules, or all.
+        effort: Some hundred molecules, or some thousand.
     """
     return _learn_energies(p.width, p.layers, p.isomers_differ, effort.quick)
 
@@ -133,7 +136,7 @@ def _epochs(quick: bool) -> int:
 @lru_cache(maxsize=4)
 def _learn_from_geometry(isomers_differ: bool, quick: bool) -> _Molecules:
     """Train the message passing network."""
-    systems = list(islice(iread(DATA), 800 if quick else None))
+    systems = list(islice(iread(DATA), 800 if quick else 3000))
     formulas = [formula(system) for system in systems]
     energies = np.array([system.properties[PROPERTY] for system in systems])
     if not isomers_differ:
@@ -145,7 +148,8 @@ def _learn_from_geometry(isomers_differ: bool, quick: bool) -> _Molecules:
         ]
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
         sides: dict[str, Any] = {"val": 0.1, "test": 0.3}
-        size: dict[str, Any] = {"width": 32, "layers": 1 if quick else 2, "lr": 1e-2, "epochs": _epochs(quick)}
+        size: dict[str, Any] = {"width": 32, "epochs": _epochs(quick)}
+        size |= {"layers": 1, "lr": 1e-2} if quick else {"layers": 2}  # at 1e-2 two layers may stay at the baseline
         run = train(systems, PROPERTY, out=Path(folder) / "run", quiet=True, unit=UNIT, **sides, **size).run
         split, predictor = RunFolder(run).read_split(), load(run)
         predicted = predictor.predict(systems)
@@ -167,7 +171,9 @@ def _spread_of_isomers(formulas: Sequence[str], energies: np.ndarray) -> float:
 
 
 def decide_energies(e: Energies) -> Verdict:
-    """Whether the interval of the difference lies below or above chemical accuracy."""
+    """Whether the interval of the difference lies below or above chemical accuracy, if the geometry was learned."""
+    if np.abs(e.geometry - e.true).mean() > LEARNED * np.abs(e.true).mean():
+        return "undecided"
     _, low, high = e.difference
     return "true" if high < CHEMICAL_ACCURACY else "false" if low > CHEMICAL_ACCURACY else "undecided"
 

@@ -77,7 +77,7 @@ def test_intervals_are_those_of_the_t_test():
 )
 def test_the_rule(interval, pairs, told):
     low, high = interval
-    assert promising(Change((low + high) / 2, low, high, pairs), 1.0) is told
+    assert promising(Change((low + high) / 2, low, high, pairs)) is told
 
 
 def test_no_hand_is_both_trained_on_and_held_out():

@@ -19,7 +19,7 @@ from empnet.studies.regularisation.training import EVERY, Losses, train_all
 __all__ = ["Change", "Measured", "change", "measure", "promising"]
 
 WORTH = 0.05
-"""A gain smaller than this share of the best validation loss is none."""
+"""A gain smaller than this share of the best validation loss is not worth having."""
 
 FEWEST_PAIRS = 4
 """With fewer pairs, an interval says too little to decide by."""
@@ -94,13 +94,21 @@ class Measured:
         pairs = zip(self.of(variant), self.of("baseline"), strict=False)
         return change([getattr(a, what) - getattr(b, what) for a, b in pairs])
 
+    def relative(self, variant: str) -> Change:
+        """Change in best validation loss as a share of what it is without: it differs twofold between hands held out.
+
+        Arguments:
+            variant: Name of a remedy, or of a removal.
+        """
+        return change([a.best / b.best - 1 for a, b in zip(self.of(variant), self.of("baseline"), strict=False)])
+
     @property
     def best(self) -> float:
         """Mean of the best validation losses without any remedy."""
         return float(np.mean([run.best for run in self.of("baseline")] or [math.nan]))
 
     def chosen_rerun(self) -> Change:
-        """Loss of the parameters chosen among all reruns, against the best validation loss of a single training.
+        """Loss of the parameters chosen among all reruns, relative to the best validation loss of a single one.
 
         All losses are those on the judging half of the hands held out; what is chosen by validation loss is chosen by
         the loss on the other half, so that no picture both chooses and judges.
@@ -115,7 +123,7 @@ class Measured:
         losses = [np.array(getattr(run, by)) for run in runs]
         run = int(np.argmin([each.min() for each in losses]))
         single = [np.array(each.judging)[np.argmin(each.selecting)] for each in runs]
-        return float(runs[run].judging[int(np.argmin(losses[run]))] - np.mean(single))
+        return float(runs[run].judging[int(np.argmin(losses[run]))] / np.mean(single)) - 1
 
     def course(self, variant: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Epochs, and training and validation loss as means over the seeds."""
@@ -165,27 +173,26 @@ def count(p: Remedies, *, reduced: bool = False) -> dict[str, int]:
     return {name: summary(network, (1, 3, size, size)).parameters for name, network in networks.items()}
 
 
-def promising(c: Change, best: float) -> bool | None:
-    """The rule on a remedy, written down before measuring.
+def promising(c: Change) -> bool | None:
+    """The rule on a remedy.
 
-    True if the interval of the change in best validation loss lies below zero, and its mean gains at least 5 % of the
-    best validation loss; False if the interval excludes such a gain; None in between, or with fewer than four pairs.
+    True if the interval of the relative change in best validation loss lies below zero and its mean is a gain of at
+    least 5 %; False if the interval excludes such a gain; None in between, or with fewer than four pairs.
 
     Arguments:
-        c: Change in best validation loss.
-        best: Best validation loss without the remedy.
+        c: Relative change in best validation loss.
 
     Example:
-        >>> promising(Change(-0.3, -0.4, -0.2, 6), 1.0), promising(Change(0.0, -0.04, 0.04, 6), 1.0)
+        >>> promising(Change(-0.3, -0.4, -0.2, 6)), promising(Change(0.0, -0.04, 0.04, 6))
         (True, False)
-        >>> promising(Change(-0.1, -0.3, 0.1, 6), 1.0) is None
+        >>> promising(Change(-0.1, -0.3, 0.1, 6)) is None
         True
     """
     if c.pairs < FEWEST_PAIRS:
         return None
-    if c.low > -WORTH * best:
+    if c.low > -WORTH:
         return False
-    return True if c.high < 0 and c.mean <= -WORTH * best else None
+    return True if c.high < 0 and c.mean <= -WORTH else None
 
 
 def removal_promising(e: Measured) -> bool | None:
@@ -193,7 +200,7 @@ def removal_promising(e: Measured) -> bool | None:
     told = []
     for name in REMOVALS:
         fewer = e.measured_parameters[name] < e.measured_parameters["nothing"]
-        told.append(promising(e.change(name), e.best) if fewer else False)
+        told.append(promising(e.relative(name)) if fewer else False)
     return True if True in told else None if None in told else False
 
 
@@ -216,23 +223,26 @@ def symptom_shown(e: Measured) -> Verdict:
 
 def numbers(e: Measured, variant: str) -> Evidence:
     """The numbers on a remedy or a removal."""
-    return {**_of(e.change(variant), "best validation loss, nats"), **_of(e.change(variant, "gap"), "gap, nats")} | {
+    return {
+        **_of(e.relative(variant), "relative change in best validation loss"),
+        **_of(e.change(variant), "change in best validation loss, nats"),
+        **_of(e.change(variant, "gap"), "change in gap, nats"),
         "best validation loss without it, nats": e.best,
         "pairs of trainings": e.change(variant).pairs,
     }
 
 
 def _of(c: Change, what: str) -> dict[str, float]:
-    return {f"change in {what}": c.mean, f"from (95 % interval, {what})": c.low, f"to ({what})": c.high}
+    return {what: c.mean, f"{what}: from (95 % interval)": c.low, f"{what}: to": c.high}
 
 
 def table(e: Measured) -> list[tuple[str, Change, Change, bool | None]]:
-    """One row a remedy or removal: name, changes in best validation loss and in the gap, whether it is promising."""
+    """One row a remedy or removal: name, relative change in best loss, change in gap, and whether promising."""
     names = [name for name in REMEDIES if name not in ("reruns", "removal")]
     rows: list[tuple[str, Change, Change, bool | None]] = []
     for name in [*names[:4], "reruns", names[4], *REMOVALS, *names[5:]]:
-        best = e.chosen_rerun() if name == "reruns" else e.change(name)
+        best = e.chosen_rerun() if name == "reruns" else e.relative(name)
         gap = change([]) if name == "reruns" else e.change(name, "gap")
         if best.pairs:
-            rows.append((name, best, gap, promising(best, e.best)))
+            rows.append((name, best, gap, promising(best)))
     return rows

@@ -33,14 +33,18 @@ def draw_changes(figure: Figure, e: Measured) -> str:
     rows = table(e)
     places = np.arange(len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
-    parts = ((left, "best validation loss", [row[1] for row in rows]), (right, "gap", [row[2] for row in rows]))
-    for axes, what, changes in parts:
+    parts = (
+        (left, "best validation loss (%)", 100, [row[1] for row in rows]),
+        (right, "gap (nats)", 1, [row[2] for row in rows]),
+    )
+    for axes, what, scale, changes in parts:
         for place, c in zip(places, changes, strict=True):
             if c.pairs:
-                axes.errorbar(c.mean, place, xerr=[[c.mean - c.low], [c.high - c.mean]], fmt="o", color="C0", capsize=3)
+                reach = [[scale * (c.mean - c.low)], [scale * (c.high - c.mean)]]
+                axes.errorbar(scale * c.mean, place, xerr=reach, fmt="o", color="C0", capsize=3)
         axes.axvline(0, color="C1", linewidth=1)
-        axes.set(xlabel=f"change in {what} (nats)")
-    left.axvline(-WORTH * e.best, color="C1", linewidth=1, linestyle=":")
+        axes.set(xlabel=f"change in {what}")
+    left.axvline(-100 * WORTH, color="C1", linewidth=1, linestyle=":")
     left.set_yticks(places, [TOLD[row[0]] for row in rows])
     left.invert_yaxis()
     return (

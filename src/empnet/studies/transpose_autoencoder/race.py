@@ -21,7 +21,7 @@ __all__ = ["BatchSizes", "Race", "batch_sizes", "race"]
 
 MOST_PASSES = 500
 MOST_STEPS = 1200
-FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+FACTORS = (1.0, 2.0, 4.0, 8.0, 0.5)
 """Learning rates that are tried, in units of the usual one; L-BFGS finds its steps by line search."""
 
 SMALL = 32
@@ -85,10 +85,13 @@ def race(cloud: Cloud, batch_size: int, precision: float, quick: bool) -> Race:
     starts = random.normal(size=(3 if quick else 11, x.shape[1])) / math.sqrt(x.shape[1])
     best = {}
     for name, (_, usual) in OPTIMIZERS.items():
-        found = []
+        found, most = [], float(MOST_PASSES)
         for rate in [usual] if name == "lbfgs" else [usual * factor for factor in FACTORS]:
-            runs = [_run(name, rate, x, torch.from_numpy(a), batch_size or len(x), precision, quick) for a in starts]
+            runs = [
+                _run(name, rate, x, torch.from_numpy(a), batch_size or len(x), precision, most, quick) for a in starts
+            ]
             found.append((float(np.median([run[0] for run in runs])), rate, runs))
+            most = min(most, 1.5 * found[-1][0])  # a rate that takes longer is not the best
         best[name] = min(found, key=lambda each: each[0])
     return Race(
         passes={name: passes for name, (passes, _, _) in best.items()},
@@ -99,7 +102,7 @@ def race(cloud: Cloud, batch_size: int, precision: float, quick: bool) -> Race:
 
 
 def _run(
-    name: str, rate: float, x: Tensor, start: Tensor, size: int, precision: float, quick: bool
+    name: str, rate: float, x: Tensor, start: Tensor, size: int, precision: float, most: float, quick: bool
 ) -> tuple[float, float, tuple[np.ndarray, np.ndarray]]:
     """Passes, seconds and the course of the loss of one optimiser from one start."""
     moments, variance = covariance(x.numpy()), float(x.square().sum() / len(x))
@@ -128,8 +131,8 @@ def _run(
         if (
             above[-1] <= precision * largest
             or not math.isfinite(above[-1])
-            or seen > MOST_PASSES * len(x)
-            or number > MOST_STEPS // (3 if quick else 1)
+            or seen > most * len(x)
+            or number > MOST_STEPS // (6 if quick else 1)
         ):
             break
     arrived = above[-1] <= precision * largest

@@ -51,9 +51,10 @@ def introduction(e: Measured) -> Iterator[str]:
         Tensor Programs V, 2022); {p.epochs} epochs; batch {p.batch_size}, dropout {p.dropout:g}. Each of {p.seeds}
         seeds holds out another sixth of the hands. Losses are cross entropies in evaluation mode, after every second
         epoch.""")
-    yield paragraph(f"""**Symptom.** The validation loss comes within 5 % of its smallest value after {100 * share:.0f} %
-        of the epochs; from then on the training loss falls by a factor of {factor:.0f}, while the validation loss rises
-        to {rise:.2f} times its smallest. The best validation loss is {e.best:.2f} nats (mean over the seeds).""")
+    yield paragraph(f"""**Symptom.** The validation loss comes within 5 % of its smallest value after
+        {100 * share:.0f} % of the epochs; from then on the training loss falls by a factor of {factor:.0f}, while the
+        validation loss rises to {rise:.2f} times its smallest. The best validation loss is {e.best:.2f} nats (mean
+        over the seeds).""")
     yield "![Training and validation loss without a remedy](regularisation-symptom.png)\n"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from empnet.apply.svg import COLOURS
 from empnet.data.sign_digits import number_blocks, sign_digits
 from empnet.learn.image_classifier import ImageClassifier
 from empnet.nn.convolution_network import convolved_size
@@ -190,14 +191,15 @@ def parameter_numbers(e: Classifying) -> Evidence:
 
 def draw_reached(figure: Figure, e: Classifying) -> str:
     """The pixels that reach a unit of the first layer."""
+    from matplotlib.colors import ListedColormap
+
     axes = figure.subplots()
     size = len(e.pixels)
-    rows, columns = np.nonzero(e.pixels)
-    axes.plot(columns, rows, "s", markersize=max(1.0, 200 / size), label="reaches the unit")
-    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", xlabel="pixel", ylabel="pixel")
-    axes.legend(loc="upper left")
+    shown = np.where(e.pixels, 1.0, np.nan)  # the others stay empty
+    axes.imshow(shown, cmap=ListedColormap([COLOURS[0]]), interpolation="none")
+    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), xlabel="column (pixels)", ylabel="row (pixels)")
     return (
-        f"Pixels that reach the unit in the middle of the first layer, found by its gradient: {len(rows):,} of "
+        f"Pixels that reach the unit in the middle of the first layer, found by its gradient: {e.pixels.sum():,} of "
         f"{e.pixels.size:,}. From all others it gets nothing."
     )
 

@@ -102,7 +102,8 @@ def test_measuring_again_gives_the_same_and_leaves_the_random_numbers_alone():
         ({"first": "epsilon"}, "--first epsilon; wanted units or function"),
         (
             {"epsilon": 1e-6},
-            "--lipschitz 4.0 with --epsilon 1e-06; wanted at most 20000 units, lipschitz / epsilon",
+            "--lipschitz 4.0 with --epsilon 1e-06; wanted a quotient, the number of units, of at most 20000; "
+            "lower --lipschitz",
         ),
     ],
 )

@@ -112,7 +112,7 @@ def approach(target: Target, premises: Approximation, effort: Effort) -> Approac
     y = target.g(GRID)
 
     def error(n: int, method: str) -> float:
-        model = UniversalApproximator(n, method=method, max_iter=200).fit(GRID[::4], y[::4])
+        model = UniversalApproximator(n, method=method, max_iter=40 if effort.quick else 400).fit(GRID[::4], y[::4])
         return float(abs(model.predict(GRID) - y).max())
 
     few = (10, 50, 200) if effort.quick else (5, 10, 20, 50, 100, 200, 400, 1000)
@@ -129,9 +129,7 @@ def approach(target: Target, premises: Approximation, effort: Effort) -> Approac
 def measure_continuous(premises: Approximation, effort: Effort) -> Continuous:
     """Approach each function of statement 1."""
     return _measured(
-        Approximation(
-            epsilon=premises.epsilon, units=premises.units, functions=premises.functions, seeds=premises.seeds
-        ),
+        premises.only("epsilon", "units", "functions", "seeds"),
         effort,
     )
 

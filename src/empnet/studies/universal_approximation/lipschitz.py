@@ -54,7 +54,7 @@ def zigzag(teeth: float, amplitude: float) -> Callable[[Array], Array]:
         >>> zigzag(1, 2.0)(np.array([0.0, 0.25, 0.5, 1.0])).tolist()
         [2.0, 0.0, -2.0, 2.0]
     """
-    return lambda x: amplitude * (4 * abs(teeth * x - np.floor(teeth * x + 0.5)) - 1) * -1
+    return lambda x: amplitude * (1 - 4 * abs(teeth * x - np.floor(teeth * x + 0.5)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,7 @@ def unbounded(premises: Approximation, quick: bool) -> tuple[float, dict[str, fl
 
 def measure_bounded_slopes(premises: Approximation, effort: Effort) -> BoundedSlopes:
     """Staircases of one N for all functions of bounded slope, or a zigzag that none of N units follows."""
-    p = premises
-    return _measured(Approximation(epsilon=p.epsilon, lipschitz=p.lipschitz, seeds=p.seeds), effort)
+    return _measured(premises.only("epsilon", "lipschitz", "seeds"), effort)
 
 
 @cache

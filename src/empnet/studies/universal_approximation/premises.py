@@ -27,7 +27,7 @@ class Approximation(Premises):
     left: float = premise(0.0, "Left end of the domain of sin(1/x); the right one is 1.", at_least=0, at_most=0.5)
     periods: int = premise(0, "Periods of sin(x) in its domain; 0: the whole real line.", at_least=0, at_most=50)
     delta: float = premise(0.01, "An error of at least 1 - delta counts as failure.", at_least=1e-6, at_most=0.5)
-    degree: int = premise(6, "Highest degree of the polynomials.", at_least=0, at_most=8)
+    degree: int = premise(6, "Highest degree of the polynomials.", at_least=1, at_most=8)
     weight: float = premise(1.0, "k of the weight exp(-k x^2); 0: no weight.", at_least=0, at_most=100)
     given: int = premise(5, "Most hidden units N that the adversary of statement 5 is given.", at_least=1, at_most=8)
     first: str = premise("units", "What is chosen first in statement 5.", one_of=("units", "function"))
@@ -36,6 +36,20 @@ class Approximation(Premises):
     )
     filter: str = premise("smooth", "Activations of the tabulated filters: smooth, or ReLU.", one_of=("smooth", "relu"))
     seeds: int = premise(3, "Random starts, functions and networks of each kind.", at_least=1, at_most=20)
+
+    def only(self, *names: str) -> Approximation:
+        """Some of the premises, the others as they are by default: what a part of the study is measured by, once.
+
+        Arguments:
+            names: Of the premises.
+
+        Example:
+            >>> Approximation(left=0.05, degree=3).only("degree") == Approximation(degree=3).only("degree")
+            True
+        """
+        return Approximation(
+            **{"lipschitz": 0.0, **{name: getattr(self, name) for name in names}}
+        )  # 0 suits any epsilon
 
     def check(self) -> None:
         """Where a little more than nothing is asked, a network of at most 2000 units could not show it."""
@@ -46,5 +60,6 @@ class Approximation(Premises):
         if self.lipschitz / self.epsilon > 20_000:
             raise EmpnetError(
                 f"--lipschitz {self.lipschitz} with --epsilon {self.epsilon}",
-                wanted="at most 20000 units, lipschitz / epsilon",
+                wanted="a quotient, the number of units, of at most 20000",
+                remedy="lower --lipschitz",
             )

@@ -208,8 +208,7 @@ def duel(given: int, premises: Approximation, effort: Effort) -> Duel:
 
 def measure_square_waves(premises: Approximation, effort: Effort) -> SquareWaves:
     """A duel for each N that the adversary is given."""
-    p = premises
-    return _measured(Approximation(epsilon=p.epsilon, given=p.given, first=p.first, seeds=p.seeds), effort)
+    return _measured(premises.only("epsilon", "given", "first", "seeds"), effort)
 
 
 @cache

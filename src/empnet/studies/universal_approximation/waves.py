@@ -162,10 +162,7 @@ def _pursue(
 
 def measure_sine_of_inverse(premises: Approximation, effort: Effort) -> Pursuit:
     """Networks after sin(1/x) on (left, 1)."""
-    p = premises
-    return _sine_of_inverse(
-        Approximation(epsilon=p.epsilon, units=p.units, delta=p.delta, seeds=p.seeds, left=p.left), effort
-    )
+    return _sine_of_inverse(premises.only("epsilon", "units", "delta", "seeds", "left"), effort)
 
 
 @cache
@@ -185,10 +182,7 @@ def _sine_of_inverse(premises: Approximation, effort: Effort) -> Pursuit:
 
 def measure_sine(premises: Approximation, effort: Effort) -> Pursuit:
     """Networks after sin(x) on the line, or on some periods of it."""
-    p = premises
-    return _sine(
-        Approximation(epsilon=p.epsilon, units=p.units, delta=p.delta, seeds=p.seeds, periods=p.periods), effort
-    )
+    return _sine(premises.only("epsilon", "units", "delta", "seeds", "periods"), effort)
 
 
 @cache

@@ -56,7 +56,7 @@ def norm_on_line(difference: Callable[[Array], Array], weight: float, bar: float
 
     Example:
         >>> norm = norm_on_line(lambda x: x, weight=1.0, bar=1e3)
-        >>> round(norm.value**2, 9), round(np.sqrt(np.pi / 2) / 4, 9)
+        >>> round(norm.value**2, 9), round(math.sqrt(math.pi / 2) / 4, 9)
         (0.313328534, 0.313328534)
         >>> norm_on_line(lambda x: x, weight=0.0, bar=1e3).finite
         False
@@ -164,8 +164,7 @@ def _difference(f: SigmoidNetwork, g: np.polynomial.Polynomial) -> Callable[[Arr
 
 def measure_weighted(premises: Approximation, effort: Effort) -> Weighted:
     """Fit each polynomial with growing networks."""
-    p = premises
-    return _measured(Approximation(epsilon=p.epsilon, units=p.units, degree=p.degree, weight=p.weight), effort)
+    return _measured(premises.only("epsilon", "units", "degree", "weight"), effort)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 __all__ = ["track"]
 
 Item = TypeVar("Item")
+
+_CONSOLE = Console(stderr=True)
+_SHOWN: list[Progress] = []
 
 
 def track(items: Iterable[Item], description: str, *, total: int | None = None, quiet: bool = False) -> Iterator[Item]:
@@ -26,14 +30,30 @@ def track(items: Iterable[Item], description: str, *, total: int | None = None, 
         >>> list(track([1, 2], "counting"))
         [1, 2]
     """
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet or not _CONSOLE.is_terminal:
         yield from items
+        return
+    with _progress() as progress:
+        task = progress.add_task(description, total=total)
+        try:
+            for item in items:
+                yield item
+                progress.advance(task)
+        finally:
+            progress.remove_task(task)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """The display on the terminal; work within work adds its bar to the one that is there."""
+    if _SHOWN:
+        yield _SHOWN[-1]
         return
     text = TextColumn("{task.description}", markup=False)  # file names may hold brackets
     columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(description, total=total)
-        for item in items:
-            yield item
-            progress.advance(task)
+    with Progress(*columns, console=_CONSOLE, transient=True) as progress:
+        _SHOWN.append(progress)
+        try:
+            yield progress
+        finally:
+            _SHOWN.remove(progress)

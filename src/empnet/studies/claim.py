@@ -130,7 +130,7 @@ Figures = Callable[["Figure", E], str]
 """Draws evidence on a figure (``figure.subplots()``, no pyplot) and returns the caption."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Claim(Generic[E]):
     """A statement that a computation decides.
 
@@ -159,7 +159,7 @@ class Claim(Generic[E]):
     draw: Figures[E] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Study(Generic[P, E]):
     """Claims that share premises and a measurement.
 

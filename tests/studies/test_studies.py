@@ -1,0 +1,170 @@
+"""What all studies have in common: every option of the exam is there, rules are rules, and the report says all."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from empnet.data.errors import EmpnetError
+from empnet.studies import NAMES, Claim, Counter, Effort, Premises, Study, load, premise, verdict
+from empnet.studies.report import write_studies
+from empnet.studies.run import run
+from empnet.studies.table import print_outcome
+
+OPTIONS = {
+    **{"I.A": 4, "I.B": 4, "I.C": 4, "I.D": 4, "I.E": 4, "I.F": 8},
+    **{"II.A": 2, "II.B": 8, "III.D": 4, "IV.A": 5},
+}
+"""How many options each question of the exam has."""
+
+OPEN = ["III.A", "III.B", "III.C", "III.E", "V.A", "V.B", "V.C"]
+"""Its questions without options."""
+
+
+@pytest.fixture(scope="module")
+def claims() -> list[tuple[str, Claim]]:
+    return [(name, claim) for name in NAMES for claim in load(name).claims]
+
+
+def test_every_option_of_the_exam_is_a_claim_and_every_open_question_has_one(claims):
+    ids = [claim.id for _, claim in claims]
+    assert len(set(ids)) == len(ids)
+    options = [id for id in ids if re.fullmatch(r"[IV]+\.[A-F]\.\d+", id)]
+    assert sorted(options) == sorted(f"{question}.{k}" for question, n in OPTIONS.items() for k in range(1, n + 1))
+    ours = {id.rpartition(".")[0] for id in ids if re.fullmatch(r"[IV]+\.[A-F]\.[a-z]", id)}
+    assert set(OPEN) <= ours
+    assert len(options) + sum(id.rpartition(".")[0] in ours for id in ids) >= len(ids)
+
+
+def test_claims_are_told_whole_and_premises_can_be_changed(claims):
+    for name in NAMES:
+        study = load(name)
+        assert study.name == name
+        assert dataclasses.is_dataclass(study.premises)
+        for claim in study.claims:
+            for text in (claim.statement, claim.rule, claim.why, claim.counter.told):
+                assert len(text) > 5, claim.id
+            assert claim.counter.premises, claim.id
+            assert dataclasses.replace(study.premises(), **claim.counter.premises) != study.premises()
+        for field in dataclasses.fields(study.premises):
+            assert type(field.default) in (int, float, str, bool), field.name
+
+
+@dataclasses.dataclass(frozen=True)
+class Dice(Premises):
+    sides: int = premise(6, "Sides of a die.", at_least=1)
+    colour: str = premise("white", "Of the die.", one_of=("white", "black"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Throws:
+    largest: int
+
+
+def toss(limit: int = 6, counter_sides: int = 7, textbook: str = "true", disagreement: str = "") -> Study:
+    claim: Claim[Throws] = Claim(
+        id="I.Z.1",
+        statement=f"No throw is larger than {limit} <b>.",
+        rule=f"true if the largest is at most {limit}",
+        decide=lambda throws: verdict(throws.largest <= limit),
+        evidence=lambda throws: {"largest throw": throws.largest, "root": float("nan")},
+        why="A die has no more sides.",
+        textbook=textbook,
+        counter=Counter(f"the die has {counter_sides} sides", {"sides": counter_sides}),
+        disagreement=disagreement,
+        draw=lambda figure, throws: figure.subplots().plot([0, throws.largest]) and "A line & its caption.",
+    )
+    return Study("dice", "Dice", "A die is thrown.", Dice, lambda p, _: Throws(p.sides), (claim,))
+
+
+def test_verdicts_follow_from_evidence_and_premises():
+    outcome = run(toss())
+    (finding,) = outcome.findings
+    assert (finding.verdict, finding.counter.verdict, finding.agrees, finding.flips) == ("true", "false", True, True)
+    assert outcome.sound
+    changed = run(toss(), Dice(sides=20))
+    assert [(f.verdict, f.counter, f.textbook) for f in changed.findings] == [("false", None, None)]
+    assert changed.changed
+
+
+@pytest.mark.parametrize(
+    ("study", "told"),
+    [
+        (toss(limit=5, counter_sides=4), "the textbook says true, measured is false: not explained"),
+        (toss(counter_sides=5), "the verdict stays true even if the die has 5 sides"),
+    ],
+)
+def test_what_is_not_sound_is_said_aloud(study, told, capsys):
+    outcome = run(study)
+    assert not outcome.sound
+    print_outcome(outcome)
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_explained_disagreement_is_sound():
+    outcome = run(toss(limit=5, counter_sides=4, disagreement="The book has dice of five sides."))
+    assert outcome.findings[0].agrees is False
+    assert outcome.sound
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"sides": 0}, "--sides 0; wanted at least 1"), ({"colour": "red"}, "--colour red; wanted white or black")],
+)
+def test_premises_that_cannot_be_meant(given, told):
+    with pytest.raises(EmpnetError, match=f"^{told}$"):
+        Dice(**given)
+
+
+def test_the_report_holds_every_claim_with_its_evidence(tmp_path):
+    path = write_studies([run(toss(), effort=Effort(quick=True))], tmp_path / "new")
+    (record,) = json.loads((tmp_path / "new" / "claims.json").read_text())
+    assert record["study"], record["id"] == ("dice", "I.Z.1")
+    assert record["verdict"] == "true"
+    assert record["evidence"] == {"largest throw": 6, "root": "nan"}
+    assert record["counter"]["evidence"]["largest throw"] == 7
+    page = path.read_text()
+    for text in ("I.Z.1", "larger than 6 &lt;b&gt;", "if the die has 7 sides", "<svg", "its caption", "quick"):
+        assert text in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def empnet(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "empnet", *map(str, words)], capture_output=True, text=True)
+
+
+def test_the_command_line(tmp_path):
+    told = empnet("study")
+    assert told.returncode == 0, told.stderr
+    for name in NAMES:
+        assert name in told.stdout
+    helped = empnet("study", "encoding", "--help").stdout
+    assert "--batch-size" in helped
+    assert "[default: 32]" in helped
+    one = empnet("study", "encoding", "--quick", "--out", tmp_path / "one")
+    assert one.returncode == 0, one.stderr
+    assert "3,200" in one.stdout
+    assert (tmp_path / "one" / "report.html").exists()
+    again = empnet("study", "encoding", "--quick", "--out", tmp_path / "one")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    other = json.loads(empnet("study", "encoding", "--batch-size", 64, "--json").stdout)
+    assert {record["id"]: record["verdict"] for record in other}["I.A.3"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("study", "encodin"), "there is no study 'encodin'; did you mean 'encoding'?"),
+        (("study", "convolution", "--kernel", 65), "--kernel 65"),
+        (("study", "encoding", "--length", "-1"), "--length -1; wanted at least"),
+    ],
+)
+def test_a_mistake_is_one_line(words, told):
+    done = empnet(*words)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -73,8 +73,8 @@ def draw_batches(figure: Figure, e: Measured) -> str:
     right.plot(sizes[arrived], steps[arrived], "o-", color=COLOURS[1])
     for axes, name in ((left, "passes over the data"), (right, "steps")):
         axes.set(xscale="log", yscale="log", xlabel="data points in a batch", ylabel=f"{name} until arrival")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for axis, ticks in ((axes.xaxis, (1,)), (axes.yaxis, (1, 2, 5))):
+            axis.set_major_locator(LogLocator(subs=ticks))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
     if not arrived.all():
@@ -119,9 +119,12 @@ def draw_sphere(figure: Figure, e: Measured) -> str:
     axes.axhline(0.1, color="grey", linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlabel="step", ylabel="median angle to the optimum, rad")
     axes.legend(loc="lower left", fontsize=8)
+    p = e.premises
+    signs = "mixed signs and a last entry near zero" if p.first == "mixed" else "positive entries only"
+    data = "handwritten digits" if p.data == "digits" else f"data whose first component has {signs}"
     return (
-        "Stochastic gradient descent with four ways to hold |a| = 1, each at its best learning rate, on data whose "
-        "first component has mixed signs and a last entry near zero. Below the grey line a start has arrived."
+        f"Stochastic gradient descent with four ways to hold |a| = 1, each at its best learning rate, on {data}. Below "
+        "the grey line a start has arrived; a line ends where, from some start, a is no longer a number."
     )
 
 

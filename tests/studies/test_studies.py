@@ -15,8 +15,10 @@ from empnet.studies.run import run
 from empnet.studies.table import print_outcome
 
 OPTIONS = {
-    **{"I.A": 4, "I.B": 4, "I.C": 4, "I.D": 4, "I.E": 4, "I.F": 8},
-    **{"II.A": 2, "II.B": 8, "III.D": 4, "IV.A": 5},
+    **dict.fromkeys(("I.A", "I.B", "I.C", "I.D", "I.E", "III.D"), 4),
+    **dict.fromkeys(("I.F", "II.B"), 8),
+    "II.A": 2,
+    "IV.A": 5,
 }
 """How many options each question of the exam has."""
 
@@ -32,11 +34,10 @@ def claims() -> list[tuple[str, Claim]]:
 def test_every_option_of_the_exam_is_a_claim_and_every_open_question_has_one(claims):
     ids = [claim.id for _, claim in claims]
     assert len(set(ids)) == len(ids)
-    options = [id for id in ids if re.fullmatch(r"[IV]+\.[A-F]\.\d+", id)]
+    options = [each for each in ids if re.fullmatch(r"[IV]+\.[A-F]\.\d+", each)]
     assert sorted(options) == sorted(f"{question}.{k}" for question, n in OPTIONS.items() for k in range(1, n + 1))
-    ours = {id.rpartition(".")[0] for id in ids if re.fullmatch(r"[IV]+\.[A-F]\.[a-z]", id)}
+    ours = {each.rpartition(".")[0] for each in ids if re.fullmatch(r"[IV]+\.[A-F]\.[a-z]", each)}
     assert set(OPEN) <= ours
-    assert len(options) + sum(id.rpartition(".")[0] in ours for id in ids) >= len(ids)
 
 
 def test_claims_are_told_whole_and_premises_can_be_changed(claims):
@@ -129,7 +130,7 @@ def test_the_report_holds_every_claim_with_its_evidence(tmp_path):
     page = path.read_text()
     for text in ("I.Z.1", "larger than 6 &lt;b&gt;", "if the die has 7 sides", "<svg", "its caption", "quick"):
         assert text in page
-    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert not re.findall(r"""(?:src|href)=["'](?!#|data:)|url\((?!#)""", page)  # it needs nothing but itself
 
 
 def empnet(*words: object) -> subprocess.CompletedProcess[str]:
@@ -159,7 +160,7 @@ def test_the_command_line(tmp_path):
     ("words", "told"),
     [
         (("study", "encodin"), "there is no study 'encodin'; did you mean 'encoding'?"),
-        (("study", "convolution", "--kernel", 65), "--kernel 65"),
+        (("study", "convolution", "--kernel", 65), "a kernel of 65 x 65 pixels is larger than the image, 64 x 64"),
         (("study", "encoding", "--length", "-1"), "--length -1; wanted at least"),
     ],
 )

@@ -434,3 +434,16 @@ def test_without_javascript_the_map_is_a_still_picture(browsers, gaps):
     with opened(browsers["flat"], gaps[1].page, java_script_enabled=False) as (page, _):
         assert page.locator(".chart svg[aria-label]").is_visible()
         assert page.locator("noscript").count() == 1
+
+
+def test_properties_in_another_unit_are_converted(run, tmp_path):
+    scaled = [
+        replace(system, properties={name: 1000 * value for name, value in system.properties.items()})
+        for system in chains(8)
+    ]
+    found, as_trained = (
+        map_run(run, data, property="gap", unit=unit, out=tmp_path / f"{unit}.html", quiet=True)
+        for data, unit in ((scaled, "meV"), (chains(8), None))
+    )
+    assert found.unit == "eV"
+    np.testing.assert_allclose(found.target, as_trained.target, rtol=1e-12)  # one product and one quotient

@@ -23,7 +23,7 @@ from empnet.learn.model_file import ModelCard
 from empnet.learn.prepare import refuse_changed_data
 from empnet.learn.run_folder import RunFolder
 
-__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "measured_side", "own_side"]
+__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "in_model_units", "measured_side", "own_side"]
 
 Side = Literal["validation", "test"]
 
@@ -102,7 +102,7 @@ def evaluate(
         EmpnetError: If the data cannot be read or lack a property.
     """
     systems = own_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
-    systems = _converted(systems, predictor.card, unit)
+    systems = in_model_units(systems, predictor.card, unit)
     targets: list[list[float]] = []
     origins, formulas, values, baselines = [], [], [], []
     what = f"evaluating on {data or 'the test side'}"
@@ -141,8 +141,14 @@ def evaluations_of(
     return [_evaluation(card, k, *column, origins, formulas) for k, column in enumerate(zip(*columns, strict=True))]
 
 
-def _converted(systems: Iterable[System], card: ModelCard, unit: str | None) -> Iterable[System]:
-    """The systems with the properties, and what is known of them beforehand, in the model's units."""
+def in_model_units(systems: Iterable[System], card: ModelCard, unit: str | None) -> Iterable[System]:
+    """The systems with the properties, and what is known of them beforehand, in the model's units.
+
+    Arguments:
+        systems: As they were read.
+        card: Names and units of the properties.
+        unit: Unit of the properties in the data; None: the model's.
+    """
     if unit is None or all(unit == own for own in card.units):
         return systems
     factors = {

@@ -266,6 +266,7 @@ def map_(
     data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
     colour: Annotated[str, option("--colour", help="property or error [property].")] = "property",
     property_: Annotated[str | None, option("--property", help="If the model predicts several [the first].")] = None,
+    unit: Annotated[str | None, option("--unit", help="Unit of the property in DATA, if not the run's.")] = None,
     out: Annotated[Path | None, option("--out", help="Page to write; a .png lies beside it [RUN/map.html].")] = None,
     seed: Annotated[int, option("--seed", help="Of the systems shown, if there are too many [0].")] = 0,
     force: Force = False,
@@ -274,7 +275,7 @@ def map_(
     """Lay systems out by what the network has learned of them; a click shows the structure: empnet map RUN."""
     from empnet.apply.map import map_run
 
-    map_run(run, data, colour=colour, property=property_, out=out, seed=seed, force=force, quiet=quiet)
+    map_run(run, data, colour=colour, property=property_, unit=unit, out=out, seed=seed, force=force, quiet=quiet)
 
 
 @app.command("learn-curve")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.apply.evaluate import measured_side, own_side
+from empnet.apply.evaluate import in_model_units, measured_side, own_side
 from empnet.apply.predictor import Predictor
 from empnet.data.checks import check_geometry, target_of
 from empnet.data.errors import EmpnetError
@@ -108,6 +108,7 @@ def gather(
     data: str | Path | Iterable[System] | None,
     name: str | None,
     *,
+    unit: str | None,
     errors: bool,
     seed: int,
     quiet: bool,
@@ -118,6 +119,7 @@ def gather(
         predictor: The trained model.
         data: Path of the data, the name of bundled data, or systems; None: the side that the run is measured on.
         name: The property; None: the first.
+        unit: Unit of the properties in the data; None: the model's.
         errors: Whether the errors are wanted: then every system must have the property.
         seed: Of the sample that is shown.
         quiet: No progress bar.
@@ -128,6 +130,7 @@ def gather(
     number = predictor.number_of(name)
     name = predictor.card.properties[number]
     systems, side = _systems(predictor, data)
+    systems = in_model_units(systems, predictor.card, unit)
     sample, target = Sample(seed), list[float]()
     predicted: list[np.ndarray] = []
     representation: list[np.ndarray] = []
@@ -144,8 +147,7 @@ def gather(
         raise EmpnetError("no systems", where=side, wanted="three or more")
     numbers, shown = zip(*sample.kept(), strict=True)
     rows, values = np.concatenate(representation), np.concatenate(predicted)
-    unit = predictor.card.units[number]
-    return Points(name, unit, side, rows, np.array(target), values, np.array(numbers), shown)
+    return Points(name, predictor.card.units[number], side, rows, np.array(target), values, np.array(numbers), shown)
 
 
 def _systems(predictor: Predictor, data: str | Path | Iterable[System] | None) -> tuple[Iterable[System], str]:

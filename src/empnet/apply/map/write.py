@@ -61,6 +61,7 @@ def map_run(
     *,
     colour: str = "property",
     property: str | None = None,  # noqa: A002 (the word of the command line)
+    unit: str | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     force: bool = False,
@@ -71,10 +72,11 @@ def map_run(
     Arguments:
         run: The run folder, or its predictor.
         data: Path of the data, the name of bundled data, or systems; default: the run's own test side (validation
-            side, if it has no test side). Properties are in the model's units.
+            side, if it has no test side).
         colour: ``"property"`` (in the data; as predicted, if any of the data lack it) or ``"error"`` (predicted less
             true).
         property: The property, if the model predicts several; default: the first.
+        unit: Unit of the properties in the data, if it is not the model's; the map has the model's.
         out: Path of the page, ending in .html; the picture lies beside it and ends in .png. Default: map.html in the
             run folder.
         seed: Of the systems that are on the page if there are too many, and of the layout's start.
@@ -100,7 +102,7 @@ def map_run(
         )
     predictor = run if isinstance(run, Predictor) else load(run)
     page, picture = _files(predictor, out, force)
-    points = gather(predictor, data, property, errors=colour == "error", seed=seed, quiet=quiet)
+    points = gather(predictor, data, property, unit=unit, errors=colour == "error", seed=seed, quiet=quiet)
     layout, scale = lay_out(points.representation, points.side, seed), scale_of(points, errors=colour == "error")
     title = f"Map of {Path(predictor.run).resolve().name or 'a model'}: {points.name}"
     text = map_page(title, predictor.card, points, layout, scale, picture.name)

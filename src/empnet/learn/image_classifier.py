@@ -99,7 +99,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.quiet = quiet
 
     def fit(self, X: Images, y: Any = None, *, validation: tuple[Any, Any] | ImageFolder | None = None) -> Any:
-        """Train; Ctrl-C ends it after the epoch under way, with the best weights so far.
+        """Train; after Ctrl-C, KeyboardInterrupt is raised and ``network_`` has the best weights so far.
 
         Arguments:
             X: Pictures, (n, height, width, 3), of 8 bits or floats from 0 to 1; or a folder of them.

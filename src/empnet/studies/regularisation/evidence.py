@@ -42,7 +42,7 @@ class Change:
     pairs: int
 
 
-def change(differences: Sequence[float]) -> Change:
+def change(differences: Sequence[float] | np.ndarray) -> Change:
     r"""Mean and 95 % confidence interval.
 
     .. math:: \bar d \pm t_{0.975, n - 1} \, s / \sqrt n
@@ -79,20 +79,29 @@ class Measured:
     parameters: Mapping[str, int]
     measured_parameters: Mapping[str, int]
 
-    def of(self, variant: str) -> list[Losses]:
-        """The first training with each seed."""
-        runs = self.losses.get(variant, {})
-        return [runs[seed, 0] for seed in range(self.premises.seeds) if (seed, 0) in runs]
+    def of(self, variant: str) -> list[list[Losses]]:
+        """The trainings of each seed, the repeats."""
+        runs, p = self.losses.get(variant, {}), self.premises
+        return [[runs[seed, k] for k in range(p.repeats)] for seed in range(p.seeds) if (seed, 0) in runs]
+
+    def means(self, variant: str, what: str = "best") -> np.ndarray:
+        """For each seed the mean over its repeats.
+
+        Arguments:
+            variant: Name of a remedy, of a removal, or "baseline".
+            what: "best" validation loss, or "gap".
+        """
+        return np.array([np.mean([getattr(run, what) for run in runs]) for runs in self.of(variant)])
 
     def change(self, variant: str, what: str = "best") -> Change:
-        """Change against the same seed without a remedy.
+        """Change against the same seeds without a remedy.
 
         Arguments:
             variant: Name of a remedy, or of a removal.
             what: "best" validation loss, or "gap".
         """
-        pairs = zip(self.of(variant), self.of("baseline"), strict=False)
-        return change([getattr(a, what) - getattr(b, what) for a, b in pairs])
+        found = self.means(variant, what)
+        return change(found - self.means("baseline", what)[: len(found)])
 
     def relative(self, variant: str) -> Change:
         """Change in best validation loss as a share of what it is without: it differs twofold between hands held out.
@@ -100,34 +109,41 @@ class Measured:
         Arguments:
             variant: Name of a remedy, or of a removal.
         """
-        return change([a.best / b.best - 1 for a, b in zip(self.of(variant), self.of("baseline"), strict=False)])
+        found = self.means(variant)
+        return change(found / self.means("baseline")[: len(found)] - 1)
 
     @property
     def best(self) -> float:
         """Mean of the best validation losses without any remedy."""
-        return float(np.mean([run.best for run in self.of("baseline")] or [math.nan]))
+        return float(np.mean(self.means("baseline"))) if self.of("baseline") else math.nan
 
-    def chosen_rerun(self) -> Change:
+    def chosen_rerun(self, by: str = "") -> Change:
         """Loss of the parameters chosen among all reruns, relative to the best validation loss of a single one.
 
-        All losses are those on the judging half of the hands held out; what is chosen by validation loss is chosen by
-        the loss on the other half, so that no picture both chooses and judges.
+        Of the hands held out one half chooses the epoch (and the rerun, if that is chosen by validation loss) and the
+        other half judges; then they change places, and the mean is taken.
+
+        Arguments:
+            by: "training" or "validation" loss, by which is chosen; the premises' if not given.
         """
+        by = by or self.premises.chosen_by
         if "reruns" not in self.premises.chosen:
             return change([])
-        return change([self._chosen(seed) for seed in range(self.premises.seeds)])
+        halves = (("selecting", "judging"), ("judging", "selecting"))
+        seeds = range(self.premises.seeds)
+        return change([float(np.mean([self._chosen(seed, by, *each) for each in halves])) for seed in seeds])
 
-    def _chosen(self, seed: int) -> float:
-        runs = [run for (own, _), run in sorted(self.losses["baseline"].items()) if own == seed]
-        by = "training" if self.premises.chosen_by == "training" else "selecting"
-        losses = [np.array(getattr(run, by)) for run in runs]
-        run = int(np.argmin([each.min() for each in losses]))
-        single = [np.array(each.judging)[np.argmin(each.selecting)] for each in runs]
-        return float(runs[run].judging[int(np.argmin(losses[run]))] / np.mean(single)) - 1
+    def _chosen(self, seed: int, by: str, choosing: str, judging: str) -> float:
+        runs = [self.losses["baseline"][seed, k] for k in range(self.premises.reruns)]
+        loss = choosing if by == "validation" else "training"
+        losses, judged = ([np.array(getattr(run, name)) for run in runs] for name in (loss, judging))
+        chosen = int(np.argmin([each.min() for each in losses]))
+        single = [each[np.argmin(getattr(run, choosing))] for each, run in zip(judged, runs, strict=True)]
+        return float(judged[chosen][np.argmin(losses[chosen])] / np.mean(single)) - 1
 
     def course(self, variant: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Epochs, and training and validation loss as means over the seeds."""
-        runs = self.of(variant)
+        runs = [run for repeats in self.of(variant) for run in repeats]
         training = np.mean([run.training for run in runs], axis=0)
         epochs = EVERY * np.arange(1, len(training) + 1)
         return epochs, training, np.mean([run.validation for run in runs], axis=0)

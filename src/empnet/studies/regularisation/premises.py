@@ -36,6 +36,7 @@ class Remedies(Premises):
     reduction: int = premise(8, "Reduced: divides --channels and --linear-units, multiplies rates.", at_least=1)
     pictures: int = premise(480, "Reduced: training pictures.", at_least=8, at_most=1300)
     seeds: int = premise(6, "Pairs with and without the remedy, each with its own hands held out.", at_least=2)
+    repeats: int = premise(1, "Trainings of each pair, with other initial weights, that are averaged.", at_least=1)
     reruns: int = premise(4, "Trainings of which one is chosen, in place of 100.", at_least=2)
     rotation: float = premise(15.0, "Remedy: largest angle of rotation in degrees.", at_least=0.0, at_most=180.0)
     crop: float = premise(0.7, "Remedy: smallest share of the picture that is cut out.", at_least=0.01, at_most=1.0)
@@ -68,7 +69,9 @@ class Remedies(Premises):
         """A tiny version for a quick run: it shows that all parts work, and decides nothing that needs seeds."""
         if not effort.quick:
             return self
-        return dataclasses.replace(self, reduction=4 * self.reduction, pictures=48, epochs=2, seeds=2, reruns=2)
+        return dataclasses.replace(
+            self, reduction=4 * self.reduction, pictures=48, epochs=2, seeds=2, repeats=1, reruns=2
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,7 @@ def plan(p: Remedies) -> list[tuple[str, int, int, Setting]]:
         return []
     variants = ["baseline", *(name for name in p.chosen if name not in ("reruns", "removal"))]
     variants += [*REMOVALS] * ("removal" in p.chosen)
-    out = [(variant, seed, 0, setting_of(p, variant, seed)) for seed in range(p.seeds) for variant in variants]
+    runs = [(variant, seed, again) for again in range(p.repeats) for seed in range(p.seeds) for variant in variants]
     if "reruns" in p.chosen:
-        again = [(seed, rerun) for rerun in range(1, p.reruns) for seed in range(p.seeds)]
-        out += [("baseline", seed, rerun, setting_of(p, "baseline", seed, rerun)) for seed, rerun in again]
-    return out
+        runs += [("baseline", seed, again) for again in range(p.repeats, p.reruns) for seed in range(p.seeds)]
+    return [(*run, setting_of(p, *run)) for run in runs]

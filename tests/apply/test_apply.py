@@ -197,3 +197,11 @@ def test_parity_plot_is_a_picture(predictor, data, tmp_path):
     picture = imread(tmp_path / "parity.png")
     assert picture.shape[0] > 400
     assert picture.std() > 0.05
+
+
+def test_a_run_on_systems_in_memory_is_evaluated_on_named_data_only(tmp_path):
+    systems = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"gap": d}) for d in np.linspace(0.8, 2, 20)]
+    settings = {"epochs": 1, "width": 4, "layers": 1, "pooling": "sum", "unit": "eV"}
+    run = train(systems, "gap", out=tmp_path / "run", quiet=True, **settings).run
+    with pytest.raises(EmpnetError, match="run: its data were systems in memory; name a data file"):
+        evaluate(load(run), quiet=True)

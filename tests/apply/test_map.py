@@ -198,7 +198,7 @@ def test_what_has_no_map_is_told_in_a_line_and_leaves_no_file(run, tmp_path, set
 def test_a_run_on_systems_in_memory_needs_data(tmp_path):
     settings = {"epochs": 1, "width": 8, "layers": 1, "unit": "eV", "property": "gap", "val": 5, "test": 5}
     run = train(chains(20), out=tmp_path / "run", quiet=True, **settings).run
-    with pytest.raises(EmpnetError, match="data were systems in memory, which are not kept; name data"):
+    with pytest.raises(EmpnetError, match="its data were systems in memory; name a data file"):
         map_run(run, quiet=True)
 
 

@@ -20,7 +20,7 @@ from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
-from empnet.learn.prepare import refuse_changed_data
+from empnet.learn.prepare import refuse_changed_data, refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "in_model_units", "measured_side", "own_side"]
@@ -201,6 +201,7 @@ def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
     config, indices = run.read_config(), getattr(run.read_split(), side)
     if len(indices) == 0:
         raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
+    refuse_data_in_memory(config.data, run.path, "name a data file")
     remedy = "the split is of no use for other data; name a data file to evaluate on"
     refuse_changed_data(predictor.card, data_hash(config.data), run.path, remedy)
     wanted = set(indices.tolist())

@@ -36,6 +36,7 @@ __all__ = [
     "name_targets",
     "open_data",
     "refuse_changed_data",
+    "refuse_data_in_memory",
     "split_data",
 ]
 
@@ -220,6 +221,21 @@ def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
         ['cutoff was 5.0, is 4.0']
     """
     return [f"{key} was {saved.get(key)}, is {value}" for key, value in given.items() if saved.get(key) != value]
+
+
+def refuse_data_in_memory(data: object, run: Path, remedy: str) -> None:
+    """Raise if a run's data were systems in memory, which no run keeps.
+
+    Arguments:
+        data: What the run's configuration says of them.
+        run: The run folder.
+        remedy: What to do.
+
+    Raises:
+        EmpnetError: If they were.
+    """
+    if data == IN_MEMORY:
+        raise EmpnetError("its data were systems in memory", where=run, remedy=remedy)
 
 
 def refuse_changed_data(card: ModelCard, now: str, run: Path, remedy: str) -> None:

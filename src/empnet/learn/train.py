@@ -31,6 +31,7 @@ from empnet.learn.prepare import (
     name_targets,
     open_data,
     refuse_changed_data,
+    refuse_data_in_memory,
     split_data,
 )
 from empnet.learn.run_folder import RunFolder, free_name
@@ -117,8 +118,7 @@ def resume(
     config, card = folder.read_config(), read_card(Path(run))
     _refuse_changed(config, {"data": None if data is None else _name(data), **settings}, folder)
     source = config.data if data is None or isinstance(data, str | Path) else data
-    if source == IN_MEMORY:
-        raise EmpnetError("its data were systems in memory", where=run, remedy="give them again: resume(run, systems)")
+    refuse_data_in_memory(source, folder.path, "give them again: resume(run, systems)")
     remedy = "a run resumes only with its own data; start a new one with --from"
     refuse_changed_data(card, data_hash(source), Path(run), remedy)
     _set_threads(card.threads)

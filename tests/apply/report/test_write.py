@@ -142,7 +142,7 @@ def test_data_that_have_changed(run, tmp_path):
 def test_systems_in_memory_without_a_test_side(tmp_path):
     run = train(chains(30), "gap", out=tmp_path / "run", epochs=1, width=4, test=0, pooling="mean", quiet=True).run
     page = Page(write_report(run, audited=False, quiet=True))
-    assert "the data were systems in memory" in page.text
+    assert "its data were systems in memory" in page.text
     assert "of the validation side when training ended" in page.text
 
 

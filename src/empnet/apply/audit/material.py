@@ -13,7 +13,7 @@ from empnet.data.checks import check_geometry
 from empnet.data.errors import EmpnetError
 from empnet.data.read import iread
 from empnet.data.system import System
-from empnet.learn.prepare import IN_MEMORY
+from empnet.learn.prepare import refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["drawn", "material", "sample_of"]
@@ -45,8 +45,7 @@ def material(predictor: Predictor, data: str | Path | Sequence[System] | None) -
 def _own(predictor: Predictor) -> tuple[Iterable[System], str]:
     run = RunFolder(predictor.run)
     remedy = "name the data to audit on: empnet check RUN DATA"
-    if run.read_config().data == IN_MEMORY:
-        raise EmpnetError("its data were systems in memory", where=run, remedy=remedy)
+    refuse_data_in_memory(run.read_config().data, run.path, remedy)
     side = measured_side(run)
     try:
         return own_side(predictor, side), f"the run's own {side} side"

@@ -17,7 +17,6 @@ from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
-from empnet.learn.prepare import IN_MEMORY
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["MOST_PARTICLES", "MOST_POINTS", "Points", "gather"]
@@ -153,10 +152,6 @@ def gather(
 def _systems(predictor: Predictor, data: str | Path | Iterable[System] | None) -> tuple[Iterable[System], str]:
     if data is None:
         run = RunFolder(predictor.run)
-        if run.read_config().data == IN_MEMORY:
-            raise EmpnetError(
-                "the run's data were systems in memory, which are not kept", where=run, remedy="name data"
-            )
         side = measured_side(run)
         return own_side(predictor, side), f"the {side} side of the run's data"
     if isinstance(data, str | Path):

@@ -16,7 +16,7 @@ from empnet.data.dataset import species_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
 from empnet.data.system import System
-from empnet.learn.prepare import IN_MEMORY
+from empnet.learn.prepare import refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 from empnet.nn.pairs import pair_distances
 
@@ -118,8 +118,7 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
 def _refuse_other_data(predictor: Predictor, run: RunFolder) -> None:
     """Raise if the run's data cannot be measured again: the split counts the systems of one certain file."""
     data = run.read_config().data
-    if data == IN_MEMORY:
-        raise EmpnetError("the data were systems in memory and are not kept in the run")
+    refuse_data_in_memory(data, run.path, "no run keeps them")
     if data_hash(data) != predictor.card.data["sha256"]:
         raise EmpnetError(f"the data file {data} has changed since training")
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,19 @@ from empnet.studies.regularisation.training import sides, train_all, train_once
 from empnet.studies.run import run
 
 RESULTS = Path(__file__).parents[2] / "docs" / "regularisation.json"
+
+COMMITTED = {
+    "II.B.1": "true",
+    "II.B.2": "undecided",
+    "II.B.3": "true",
+    "II.B.4": "false",
+    "II.B.5": "false",
+    "II.B.6": "true",
+    "II.B.7": "false",
+    "II.B.8": "undecided",
+    "II.B.a": "true",
+    "II.B.b": "true",
+}
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +162,34 @@ def test_the_plan_pairs_each_variant_with_the_same_seed():
         if variant == "baseline":
             assert setting == setting_of(Remedies(), "baseline", seed, rerun)
     assert len(plan(Remedies(remedies="none"))) == 0
+
+
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory):
+    """The verdicts on the results in docs/, without any training."""
+    folder = tmp_path_factory.mktemp("results")
+    shutil.copy(RESULTS, folder)
+
+    def refuse(setting):
+        raise AssertionError(f"not among the committed results: {setting}")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "train_once", refuse)
+        return run(STUDY, effort=Effort(quiet=True, folder=folder))
+
+
+def test_verdicts_on_the_committed_results(committed):
+    assert {finding.claim.id: finding.verdict for finding in committed.findings} == COMMITTED
+
+
+def test_counter_cases_on_the_committed_results(committed):
+    for finding in committed.findings:
+        assert finding.counter.verdict != "undecided", finding.claim.id
+        assert finding.counter.verdict != finding.verdict, finding.claim.id
+
+
+def test_the_document_is_that_of_the_committed_results(committed):
+    text = (RESULTS.parent / "regularisation.md").read_text()
+    assert f"{committed.measured.best:.2f} nats" in text
+    for finding in committed.findings:
+        assert f"| {finding.claim.id} | {finding.claim.statement} | {finding.verdict} |" in text

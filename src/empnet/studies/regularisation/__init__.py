@@ -26,10 +26,10 @@ __all__ = ["STUDY"]
 
 RULE = (
     "With the same hands held out, the network is trained with the remedy and without, from the same initial weights "
-    "where it has the same layers, and losses are averaged over repeats. The change in best validation loss, as a share "
-    "of what it is without, has a 95 % confidence interval over the pairs. True if the interval lies below zero and its "
-    "mean below -5 %; false if all of it lies above -5 %, so that a gain worth having is excluded; undecided in "
-    "between, or with fewer than four pairs."
+    "where it has the same layers, and losses are averaged over repeats. The change in best validation loss, as a "
+    "share of what it is without, has a 95 % confidence interval over the pairs. True if the interval lies below zero "
+    "and its mean below -5 %; false if all of it lies above -5 %, so that a gain worth having is excluded; undecided "
+    "in between, or with fewer than four pairs."
 )
 
 ONCE = {"repeats": 1}

@@ -24,7 +24,7 @@ COMMITTED = {
     "II.B.1": "true",
     "II.B.2": "undecided",
     "II.B.3": "true",
-    "II.B.4": "false",
+    "II.B.4": "undecided",
     "II.B.5": "false",
     "II.B.6": "true",
     "II.B.7": "false",

@@ -90,7 +90,7 @@ def test_folders_that_cannot_be_meant(folder, tmp_path_factory):
     assert "bad='ignore'" in opened(folder, bad="ignore")
     (folder / "cat" / "notes.txt").write_text("a note")
     (folder / "cat" / ".hidden").write_text("passed over")
-    assert "1 files are no pictures: notes.txt" in opened(folder)
+    assert "files that are no pictures (1): notes.txt" in opened(folder)
 
 
 def test_a_folder_of_broken_pictures_only(tmp_path):

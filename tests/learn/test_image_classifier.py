@@ -149,6 +149,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
         (np.full((4, 8, 8, 3), np.nan), ["a", "b"] * 2, "pixels from nan to nan"),
         (np.zeros((4, 8, 9, 3)), ["a", "b"] * 2, "pictures are 9 x 8; wanted as wide as high"),
         (np.zeros((4, 8, 8, 3)), ["a", "b"], "4 pictures, classes of shape"),
+        (np.zeros((4, 8, 8, 3)), None, "pictures without classes"),
         (np.zeros((4, 8, 8, 3)), ["a"] * 4, "all pictures are of one class"),
         (np.zeros((4, 8, 8, 3)), ["a", "b"] * 2, "holds out no picture"),
     ],

@@ -183,7 +183,9 @@ def _index(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], Int64[np.ndarr
         own = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
         strange = [name for name in own if Path(name).suffix.lower() not in SUFFIXES]
         if strange:
-            what = f"{len(strange)} files are no pictures: {', '.join(strange[:5])}{', ...' * (len(strange) > 5)}"
+            what = (
+                f"files that are no pictures ({len(strange)}): {', '.join(strange[:5])}{', ...' * (len(strange) > 5)}"
+            )
             raise EmpnetError(what, where=folder, wanted=f"files {', '.join(sorted(SUFFIXES))}")
         if not own:
             raise EmpnetError("no pictures in it", where=folder, remedy="remove the folder, or put pictures there")

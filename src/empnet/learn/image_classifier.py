@@ -111,7 +111,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._check()
         augment = augmentation_of(self.augment)
-        source, labels = image_source(X, y)
+        source, labels = _labelled(X, y)
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise EmpnetError(f"all pictures are of one class ({self.classes_[0]!r})", wanted="two classes or more")
@@ -165,7 +165,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             y: Their classes; None for a folder.
             sample_weight: Weight of each picture.
         """
-        labels = image_source(X, y)[1]
+        labels = _labelled(X, y)[1]
         return float(np.average(self.predict(X) == labels, weights=sample_weight))
 
     def _check(self) -> None:
@@ -192,7 +192,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """What is trained on and what is validated with."""
         everything = np.arange(len(source))
         if validation is not None:
-            other, labels = image_source(*(validation if isinstance(validation, tuple) else (validation, None)))
+            other, labels = _labelled(*(validation if isinstance(validation, tuple) else (validation, None)))
             if other.size != source.size:
                 raise EmpnetError("the validation pictures have another size than those for training")
             unknown = sorted(set(labels) - set(self.classes_))
@@ -218,7 +218,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
             order = epoch_batches(training.indices, self.batch_size, seed=self.random_state, epoch=epoch)
             loaded = _ahead((training.source.pixels(each), training.numbers[each]) for each in order)
-            shown = track(loaded, f"epoch {epoch + 1} of {self.epochs}", total=len(order), quiet=self.quiet)
+            told = f"epoch {epoch + 1} of {self.epochs}{said}"
+            shown = track(loaded, told, total=len(order), quiet=self.quiet)
             # augmented here, not in the thread that loads: it draws from the same random numbers as the dropout
             return ((network_input(pixels, augment), numbers) for pixels, numbers in shown)
 
@@ -231,7 +232,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             total = sum(len(part) * loss(validating.batch(part)).item() for part in parts)
             return total / len(validating.indices)
 
-        def show(_: Course) -> None:
+        said = ""
+
+        def show(course: Course) -> None:
+            nonlocal said
+            said = f", validation loss {course.validation[-1]:.3f}" if course.validation else ""
             if self.after_epoch is not None:
                 self.after_epoch(network)
 
@@ -248,6 +253,14 @@ class _Side:
 
     def batch(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
         return network_input(self.source.pixels(indices)), self.numbers[indices]
+
+
+def _labelled(X: Images, y: Any) -> tuple[Source, np.ndarray]:
+    """Pictures and their classes, which must be there."""
+    source, labels = image_source(X, y)
+    if len(labels) == 0:
+        raise EmpnetError("pictures without classes", wanted="y, one class a picture, or an ImageFolder")
+    return source, labels
 
 
 def _chunks(indices: np.ndarray, size: int) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/regularisation.py
 
-All of it takes half an hour of one core; what is there is not measured again. Ctrl-C may end it at any time; the same
+All of it takes forty minutes of one core; what is there is not measured again. Ctrl-C may end it at any time; the same
 command goes on.
 """
 
@@ -49,7 +49,8 @@ def introduction(e: Measured) -> Iterator[str]:
         and 4 x 4 x {p.second_channels}, {p.linear_units // p.reduction} linear units; Adam at {p.rate:g} times
         {p.reduction}, since a network of 1/{p.reduction} of the width takes a rate as many times larger (Yang and Hu,
         Tensor Programs V, 2022); {p.epochs} epochs; batch {p.batch_size}, dropout {p.dropout:g}. Each of {p.seeds}
-        seeds holds out another sixth of the hands. Losses are cross entropies in evaluation mode, after every second
+        seeds holds out another sixth of the hands, and has {p.repeats} trainings, whose losses are averaged (one in the
+        counter-cases). Losses are cross entropies in evaluation mode, after every second
         epoch.""")
     yield paragraph(f"""**Symptom.** The validation loss comes within 5 % of its smallest value after
         {100 * share:.0f} % of the epochs; from then on the training loss falls by a factor of {factor:.0f}, while the
@@ -78,8 +79,7 @@ def results(e: Measured) -> Iterator[str]:
         dropout and of augmentation. Five counter-cases were exchanged after the first seeds, since what was tried first
         changed too little: pooling of 3 x 3, noise of 0.3 on the pictures held out, a rate ten times larger, an end
         after 4 epochs for the smaller batch, and, of reruns, a choice by validation loss.""")
-    yield paragraph("""**Removals** are to leave fewer parameters as well, which only the removal of both does. Without
-        the first, the network is better, and larger:""")
+    yield paragraph("""**Removals** are to leave fewer parameters as well, which only the removal of both does:""")
     yield "| removed | parameters at full size | parameters as measured |\n|---|---|---|"
     for name, number in e.parameters.items():
         yield f"| {name.removeprefix('without ')} | {number:,} | {e.measured_parameters[name]:,} |"

@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parents[2] / "docs" / "regularisation.json"
 
 COMMITTED = {
     "II.B.1": "true",
-    "II.B.2": "undecided",
+    "II.B.2": "false",
     "II.B.3": "true",
     "II.B.4": "undecided",
     "II.B.5": "false",

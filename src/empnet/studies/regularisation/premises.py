@@ -36,7 +36,7 @@ class Remedies(Premises):
     reduction: int = premise(8, "Reduced: divides --channels and --linear-units, multiplies rates.", at_least=1)
     pictures: int = premise(480, "Reduced: training pictures.", at_least=8, at_most=1300)
     seeds: int = premise(6, "Pairs with and without the remedy, each with its own hands held out.", at_least=2)
-    repeats: int = premise(1, "Trainings of each pair, with other initial weights, that are averaged.", at_least=1)
+    repeats: int = premise(4, "Trainings of each pair, with other initial weights, that are averaged.", at_least=1)
     reruns: int = premise(4, "Trainings of which one is chosen, in place of 100.", at_least=2)
     rotation: float = premise(15.0, "Remedy: largest angle of rotation in degrees.", at_least=0.0, at_most=180.0)
     crop: float = premise(0.7, "Remedy: smallest share of the picture that is cut out.", at_least=0.01, at_most=1.0)

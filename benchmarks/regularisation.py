@@ -1,4 +1,4 @@
-"""Measure what is missing in docs/regularisation.json, and write docs/regularisation.md and .png from it.
+"""Measure what is missing in docs/studies/regularisation.json, and write docs/regularisation.md and .png from it.
 
     OMP_NUM_THREADS=1 python benchmarks/regularisation.py
 
@@ -20,6 +20,7 @@ from empnet.studies.regularisation.figures import TOLD, draw_changes, draw_sympt
 from empnet.studies.run import Outcome, run
 
 DOCS = Path(__file__).parents[1] / "docs"
+RESULTS = DOCS / "studies"
 
 
 def interval(c: Change, scale: float = 1, digits: int = 2) -> str:
@@ -37,13 +38,13 @@ def paragraph(text: str) -> str:
 def introduction(e: Measured) -> Iterator[str]:
     """What was measured, where and how."""
     p = e.premises
-    record = json.loads((DOCS / "regularisation.json").read_text(encoding="utf-8"))
+    record = json.loads((RESULTS / "regularisation.json").read_text(encoding="utf-8"))
     seconds = sum(run["seconds"] for run in record["runs"])
     share, factor, rise = symptom(e)
     yield "# Remedies against overfitting, measured\n"
     yield paragraph(f"""Measured {record["date"]} on {record["machine"]}: {len(record["runs"])} trainings,
-        {seconds / 60:.0f} minutes of one core. Written by `benchmarks/regularisation.py` from `regularisation.json`,
-        which holds all losses.""")
+        {seconds / 60:.0f} minutes of one core. Written by `benchmarks/regularisation.py` from
+        `studies/regularisation.json`, which holds all losses.""")
     yield paragraph(f"""The network of the study `regularisation`, reduced: the bundled photographs of signing hands at
         {p.size} x {p.size} pixels, {p.pictures} of them for training; convolutions 8 x 8 x {p.channels // p.reduction}
         and 4 x 4 x {p.second_channels}, {p.linear_units // p.reduction} linear units; Adam at {p.rate:g} times
@@ -103,7 +104,7 @@ def verdicts(outcome: Outcome) -> Iterator[str]:
 
 def main() -> None:
     """Measure and write."""
-    outcome = run(STUDY, effort=Effort(folder=DOCS))
+    outcome = run(STUDY, effort=Effort(folder=RESULTS))
     for name, draw in (("regularisation.png", draw_changes), ("regularisation-symptom.png", draw_symptom)):
         with new_figure(8, 4) as figure, replacing(DOCS / name) as path:
             draw(figure, outcome.measured)

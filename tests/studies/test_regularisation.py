@@ -18,7 +18,7 @@ from empnet.studies.regularisation.premises import Remedies, plan, setting_of
 from empnet.studies.regularisation.training import sides, train_all, train_once
 from empnet.studies.run import run
 
-RESULTS = Path(__file__).parents[2] / "docs" / "regularisation.json"
+RESULTS = Path(__file__).parents[2] / "docs" / "studies" / "regularisation.json"
 
 COMMITTED = {
     "II.B.1": "true",

@@ -20,8 +20,9 @@ REPORT, CLAIMS = "report.html", "claims.json"
 KINDS = {"true": "good", "false": "bad", "undecided": "warn"}
 LEAD = (
     "Each claim is decided by a rule that was written down before anything was measured, from numbers that were "
-    "measured for this page. Of a statement about all networks, or all functions, true means: supported by this "
-    "evidence; the reason names the theorem. The counter-case changes one premise, and the verdict must flip."
+    "measured for this page, or kept from before by a study that takes long. Of a statement about all networks, or all "
+    "functions, true means: supported by this evidence; the reason names the theorem. The counter-case changes one "
+    "premise, and the verdict must flip."
 )
 
 

@@ -1,8 +1,8 @@
 """Study: which of eight remedies help when the validation loss stagnates while the training loss goes on falling.
 
 The measurement takes about forty minutes on one core. It is kept, one training after the other, in
-``regularisation.json`` in the folder of results, and goes on from there; ``docs/regularisation.json`` of the repository
-is a finished one.
+``regularisation.json`` in the folder of results, and goes on from there; ``docs/studies/regularisation.json`` of the
+repository is a finished one.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 from empnet.apply.page import Section, figure, page, paragraph, table
 from empnet.apply.svg import new_figure, svg
 from empnet.data.files import write_text
-from empnet.studies.claim import option_of
+from empnet.studies.claim import Number, option_of
 from empnet.studies.run import Finding, Outcome, machine
 from empnet.studies.table import number, remarks
 
@@ -95,6 +95,11 @@ def _claim(outcome: Outcome, finding: Finding) -> str:
         rows.append(["verdict", finding.verdict, counter.verdict])
     aloud = "".join(paragraph(remark, kind="warn") for remark in remarks(finding))
     return "\n".join([head, verdict, aloud, table(columns, rows, marks=KINDS), rule, *_figures(outcome, finding)])
+
+
+def _cell(value: Number) -> str:
+    """A number that no line break tears apart: a hyphen would invite one."""
+    return number(value).replace("-", "\N{MINUS SIGN}") if isinstance(value, float) else number(value)
 
 
 def _figures(outcome: Outcome, finding: Finding) -> Iterable[str]:

@@ -38,9 +38,12 @@ class _Studies(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         from empnet.studies import load
 
-        command = _all if cmd_name == "all" else _command(load(cmd_name))
         single = typer.Typer(add_completion=False)
-        single.command(name=cmd_name)(command)
+        if cmd_name == "all":
+            single.command(name=cmd_name)(_all)
+        else:
+            chosen = load(cmd_name)
+            single.command(name=cmd_name, short_help=chosen.title)(_command(chosen))
         return typer.main.get_command(single)
 
 

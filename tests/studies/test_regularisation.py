@@ -189,7 +189,7 @@ def test_counter_cases_on_the_committed_results(committed):
 
 
 def test_the_document_is_that_of_the_committed_results(committed):
-    text = (RESULTS.parent / "regularisation.md").read_text()
+    text = (RESULTS.parents[1] / "regularisation.md").read_text()
     assert f"{committed.measured.best:.2f} nats" in text
     for finding in committed.findings:
         assert f"| {finding.claim.id} | {finding.claim.statement} | {finding.verdict} |" in text

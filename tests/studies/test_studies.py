@@ -123,7 +123,7 @@ def test_premises_that_cannot_be_meant(given, told):
 def test_the_report_holds_every_claim_with_its_evidence(tmp_path):
     path = write_studies([run(toss(), effort=Effort(quick=True))], tmp_path / "new")
     (record,) = json.loads((tmp_path / "new" / "claims.json").read_text())
-    assert record["study"], record["id"] == ("dice", "I.Z.1")
+    assert (record["study"], record["id"]) == ("dice", "I.Z.1")
     assert record["verdict"] == "true"
     assert record["evidence"] == {"largest throw": 6, "root": "nan"}
     assert record["counter"]["evidence"]["largest throw"] == 7

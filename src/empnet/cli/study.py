@@ -31,11 +31,13 @@ class _Studies(TyperGroup):
     """Commands that are made from the studies, so that no other command has to import them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """The studies' names, and all."""
         from empnet.studies import NAMES
 
         return [*NAMES, "all"]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a study."""
         from empnet.studies import load
 
         single = typer.Typer(add_completion=False)
@@ -113,9 +115,8 @@ def _run(
     from empnet.studies.claim import Effort
     from empnet.studies.report import REPORT, write_studies
 
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        refuse_to_replace(out / REPORT, force) if out.exists() else None
+    if out is not None and out.exists():
+        refuse_to_replace(out / REPORT, force)
     effort = Effort(quick=quick, quiet=quiet or as_json, folder=out)
     outcomes: list[Outcome] = []
     for each in chosen:

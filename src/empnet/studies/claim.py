@@ -6,14 +6,27 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from empnet.data.errors import EmpnetError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Claim", "Counter", "Effort", "Evidence", "Figures", "Premises", "Study", "Verdict", "premise", "verdict"]
+__all__ = [
+    "Claim",
+    "Counter",
+    "Effort",
+    "Evidence",
+    "Figures",
+    "Number",
+    "Premises",
+    "Study",
+    "Verdict",
+    "option_of",
+    "premise",
+    "verdict",
+]
 
 Verdict = Literal["true", "false", "undecided"]
 Number = float | int | bool | str
@@ -86,6 +99,20 @@ class Premises:
 
     def check(self) -> None:
         """Refuse premises that contradict each other."""
+
+    def only(self, *names: str, **others: Any) -> Self:
+        """Some of the premises, the others as in the question: what a part of a study depends on, and is kept by.
+
+        Arguments:
+            names: Of the premises that count.
+            others: Premises to be something else than in the question.
+
+        Example:
+            >>> from empnet.studies.encoding import STUDY
+            >>> STUDY.premises(length=9, letters=4).only("letters") == STUDY.premises(letters=4)
+            True
+        """
+        return type(self)(**others, **{name: getattr(self, name) for name in names})
 
 
 def option_of(name: str) -> str:

@@ -24,7 +24,7 @@ from empnet.studies.message_passing.clouds import (
     two_triangles,
 )
 from empnet.studies.message_passing.layers import rounding
-from empnet.studies.message_passing.premises import MessagePassing, only
+from empnet.studies.message_passing.premises import MessagePassing
 
 __all__ = ["BLIND_PREMISES", "BlindSpots", "measure_blind_spots"]
 
@@ -71,7 +71,7 @@ def measure_blind_spots(premises: MessagePassing) -> BlindSpots:
     Arguments:
         premises: Of the study; those that :data:`BLIND_PREMISES` names count.
     """
-    return _measured(only(premises, BLIND_PREMISES))
+    return _measured(premises.only(*BLIND_PREMISES))
 
 
 @cache

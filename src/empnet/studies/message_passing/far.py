@@ -16,7 +16,7 @@ from empnet.data.one_hot import OneHot
 from empnet.data.system import System
 from empnet.nn.property_predictor import PropertyPredictor
 from empnet.studies.message_passing.clouds import random_systems, tensors
-from empnet.studies.message_passing.premises import MessagePassing, only
+from empnet.studies.message_passing.premises import MessagePassing
 
 __all__ = ["FAR_PREMISES", "SHIFTS", "WAYS", "Far", "measure_far", "moved_all"]
 
@@ -118,7 +118,7 @@ def measure_far(premises: MessagePassing) -> Far:
     Arguments:
         premises: Of the study; those that :data:`FAR_PREMISES` names count.
     """
-    return _measured(only(premises, FAR_PREMISES))
+    return _measured(premises.only(*FAR_PREMISES))
 
 
 @cache

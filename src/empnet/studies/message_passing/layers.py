@@ -19,7 +19,7 @@ from empnet.nn.pointwise import PointwiseConvolutionLayer
 from empnet.nn.symmetry_breaking import FilterPerPairLayer, MixingLayer, marked, n_marks
 from empnet.studies.message_passing.clouds import random_systems, tensors, turned
 from empnet.studies.message_passing.far import moved_all
-from empnet.studies.message_passing.premises import MessagePassing, only
+from empnet.studies.message_passing.premises import MessagePassing
 
 __all__ = ["LAYER_PREMISES", "Layers", "measure_layers", "rounding"]
 
@@ -110,7 +110,7 @@ def measure_layers(premises: MessagePassing) -> Layers:
         >>> found.loop < found.bound
         True
     """
-    return _measured(only(premises, LAYER_PREMISES))
+    return _measured(premises.only(*LAYER_PREMISES))
 
 
 def _pointwise_layer(p: MessagePassing, particles: int) -> PointwiseConvolutionLayer | MixingLayer:

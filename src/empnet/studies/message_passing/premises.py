@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from empnet.data.errors import EmpnetError
 from empnet.nn.symmetry_breaking import READOUTS
 from empnet.studies.claim import Premises, premise
 
-__all__ = ["MOST_PARTICLES", "MessagePassing", "only"]
+__all__ = ["MOST_PARTICLES", "MessagePassing"]
 
 MOST_PARTICLES = 100
 """Most particles in a system: the literal loop visits each pair."""
@@ -49,17 +48,3 @@ class MessagePassing(Premises):
         """Refuse an even kernel, which has no middle."""
         if self.kernel % 2 == 0:
             raise EmpnetError(f"--kernel {self.kernel}", wanted="an odd number, so that there is a middle")
-
-
-def only(premises: MessagePassing, names: Iterable[str]) -> MessagePassing:
-    """The premises that a measurement depends on, all others as by default: what is measured once is kept by these.
-
-    Arguments:
-        premises: All of them.
-        names: Those that count.
-
-    Example:
-        >>> only(MessagePassing(kernel=3, particles=5), ["particles"]) == MessagePassing(particles=5)
-        True
-    """
-    return MessagePassing(**{name: getattr(premises, name) for name in names})

@@ -30,7 +30,7 @@ from empnet.studies.message_passing.clouds import (
 )
 from empnet.studies.message_passing.far import moved_all
 from empnet.studies.message_passing.layers import rounding
-from empnet.studies.message_passing.premises import MessagePassing, only
+from empnet.studies.message_passing.premises import MessagePassing
 
 __all__ = ["SYMMETRY_PREMISES", "Symmetries", "change", "measure_symmetries"]
 
@@ -94,7 +94,7 @@ def measure_symmetries(premises: MessagePassing) -> Symmetries:
     Arguments:
         premises: Of the study; those that :data:`SYMMETRY_PREMISES` names count.
     """
-    return _measured(only(premises, SYMMETRY_PREMISES))
+    return _measured(premises.only(*SYMMETRY_PREMISES))
 
 
 def _network(p: MessagePassing, N: int, F: int) -> PropertyPredictor | MarkedPredictor:

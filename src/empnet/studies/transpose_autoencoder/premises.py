@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from empnet.data.errors import EmpnetError
-from empnet.studies.claim import Premises, premise
+from empnet.studies.claim import Premises, option_of, premise
 
 __all__ = ["Cloud", "TransposePremises", "angle", "covariance"]
 
@@ -121,8 +121,7 @@ class TransposePremises(Premises):
         size = 64 if self.data == "digits" else self.n_features
         for name in ("n_components", "equal"):
             if getattr(self, name) >= size:
-                option = f"--{name.replace('_', '-')}"
-                raise EmpnetError(f"{option} {getattr(self, name)}", wanted=f"less than {size}, the features")
+                raise EmpnetError(f"{option_of(name)} {getattr(self, name)}", wanted=f"less than {size}, the features")
         if self.data == "made" and self.n_samples <= self.n_features:
             raise EmpnetError(f"--n-samples {self.n_samples}", wanted=f"more than --n-features {self.n_features}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 from empnet.data.errors import EmpnetError
 from empnet.studies.claim import Premises, premise
@@ -37,19 +38,9 @@ class Approximation(Premises):
     filter: str = premise("smooth", "Activations of the tabulated filters: smooth, or ReLU.", one_of=("smooth", "relu"))
     seeds: int = premise(3, "Random starts, functions and networks of each kind.", at_least=1, at_most=20)
 
-    def only(self, *names: str) -> Approximation:
-        """Some of the premises, the others as they are by default: what a part of the study is measured by, once.
-
-        Arguments:
-            names: Of the premises.
-
-        Example:
-            >>> Approximation(left=0.05, degree=3).only("degree") == Approximation(degree=3).only("degree")
-            True
-        """
-        return Approximation(
-            **{"lipschitz": 0.0, **{name: getattr(self, name) for name in names}}
-        )  # 0 suits any epsilon
+    def only(self, *names: str, **others: Any) -> Self:
+        """As for all premises; parts for which slopes play no role take any slope, which suits any epsilon."""
+        return super().only(*names, **others if "lipschitz" in names else {"lipschitz": 0.0, **others})
 
     def check(self) -> None:
         """Where a little more than nothing is asked, a network of at most 2000 units could not show it."""

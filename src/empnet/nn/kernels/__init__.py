@@ -25,13 +25,13 @@ from torch import Tensor
 
 from empnet.data.batch import Pairs
 from empnet.data.errors import EmpnetError
-from empnet.nn.kernels import reference
+from empnet.nn.kernels import fused, reference
 
 __all__ = ["choose", "pair_sums"]
 
 PairSums = Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Pairs], Tensor]
 
-IMPLEMENTATIONS: dict[str, PairSums] = {"reference": reference.pair_sums}
+IMPLEMENTATIONS: dict[str, PairSums] = {"reference": reference.pair_sums, "fused": fused.pair_sums}
 
 
 def choose() -> PairSums:

@@ -42,7 +42,7 @@ def loop(w, T, Y, f, q, pairs) -> torch.Tensor:
     return A
 
 
-@pytest.fixture(params=list(kernels.IMPLEMENTATIONS))
+@pytest.fixture(params=kernels.NAMES)
 def pair_sums(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("EMPNET_KERNELS", request.param)
     return kernels.pair_sums
@@ -87,7 +87,98 @@ def test_a_spline_of_ones_is_a_plain_sum(pair_sums) -> None:
     torch.testing.assert_close(A[:, 0], wanted)
 
 
+def values_and_derivatives(name, args, monkeypatch) -> list[torch.Tensor]:
+    """The sum, its gradient, and the gradients of that gradient's squares: all slots, two orders."""
+    monkeypatch.setenv("EMPNET_KERNELS", name)
+    w, T, Y, f, q, pairs = args
+    slots = [slot.detach().requires_grad_() for slot in (w, T, f, Y) if slot is not None]
+    A = kernels.pair_sums(slots[0], slots[1], slots[3] if Y is not None else None, slots[2], q, pairs)
+    first = torch.autograd.grad(A.square().sum(), slots, create_graph=True)
+    second = torch.autograd.grad(sum(slot.square().sum() for slot in first), slots)
+    return [A.detach(), *(slot.detach() for slot in first), *second]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("L", [None, 2])
+@pytest.mark.parametrize("F", [1, 3, 17, 64, 128, 200])
+def test_compiled_loops_are_the_reference_in_other_order(F: int, L: int | None, threads: int, monkeypatch) -> None:
+    args = problem(7, 40, F, L)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found, wanted = (values_and_derivatives(name, args, monkeypatch) for name in ("fused", "reference"))
+    finally:
+        torch.set_num_threads(before)
+    for a, b in zip(found, wanted, strict=True):
+        # sums of some 4 x 40 x F products, of which two orders are products again: each rounds by less than n eps of
+        # the largest entry, n the number of terms
+        torch.testing.assert_close(a, b, rtol=0, atol=160 * F * 2.2e-16 * float(b.abs().max().clamp(min=1)))
+
+
+def test_third_derivatives(monkeypatch) -> None:
+    monkeypatch.setenv("EMPNET_KERNELS", "fused")
+    w, T, _, f, q, pairs = problem(3, 5, 2, None)
+
+    def force_gradient(w: torch.Tensor) -> torch.Tensor:
+        (force,) = torch.autograd.grad(kernels.pair_sums(w, T, None, f, q, pairs).pow(3).sum(), w, create_graph=True)
+        return force
+
+    assert torch.autograd.gradgradcheck(force_gradient, [w], fast_mode=True)
+
+
+def test_the_same_bits_again(monkeypatch) -> None:
+    w, T, Y, f, q, pairs = problem(50, 3000, 17, 2)
+    single = tuple(x.float() for x in (w, T, Y, f))
+    args = (*single, q, pairs)
+    first = values_and_derivatives("fused", args, monkeypatch)
+    for _ in range(3):
+        assert all(map(torch.equal, values_and_derivatives("fused", args, monkeypatch), first))
+
+
+def test_what_is_not_finite_stays_so(monkeypatch) -> None:
+    monkeypatch.setenv("EMPNET_KERNELS", "fused")
+    w, T, _, f, q, pairs = problem(5, 23, 8, None)
+    with torch.no_grad():
+        f[pairs.senders[0]] = float("nan")
+    assert kernels.pair_sums(w, T, None, f, q, pairs)[pairs.receivers[0]].isnan().all()
+
+
+def test_slices_and_expanded_gradients(monkeypatch) -> None:
+    monkeypatch.setenv("EMPNET_KERNELS", "fused")
+    w, T, _, f, q, pairs = problem(5, 23, 8, None)
+    whole = torch.cat([f, f], dim=1)
+    part = whole[:, ::2].detach().requires_grad_()
+    kernels.pair_sums(w, T, None, part, q, pairs).sum().backward()  # the gradient of a sum is one expanded number
+    monkeypatch.setenv("EMPNET_KERNELS", "reference")
+    (wanted,) = torch.autograd.grad(kernels.pair_sums(w, T, None, part, q, pairs).sum(), part)
+    torch.testing.assert_close(part.grad, wanted, rtol=0, atol=1e-12)
+
+
+def test_without_numba_there_is_one_warning_and_the_same_result(monkeypatch) -> None:
+    import sys
+
+    monkeypatch.delenv("EMPNET_KERNELS", raising=False)
+    monkeypatch.delattr(kernels, "fused", raising=False)
+    monkeypatch.setitem(sys.modules, "empnet.nn.kernels.fused", None)  # importing it fails
+    kernels._fused.cache_clear()
+    try:
+        args = problem(5, 23, 3, None)
+        with pytest.warns(UserWarning, match="Numba does not work here"):
+            A = kernels.pair_sums(*args)
+        assert torch.equal(A, kernels.pair_sums(*args))  # and no second one
+        torch.testing.assert_close(A, loop(*args), rtol=0, atol=1e-12)
+    finally:
+        kernels._fused.cache_clear()
+
+
+def test_other_devices_and_types_get_plain_torch(monkeypatch) -> None:
+    monkeypatch.delenv("EMPNET_KERNELS", raising=False)
+    assert kernels.choose(torch.device("meta"), torch.float32) is kernels.reference.pair_sums
+    assert kernels.choose(torch.device("cpu"), torch.bfloat16) is kernels.reference.pair_sums
+    assert kernels.choose(torch.device("cpu"), torch.float32) is not kernels.reference.pair_sums
+
+
 def test_an_unknown_kernel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMPNET_KERNELS", "abacus")
-    with pytest.raises(EmpnetError, match="EMPNET_KERNELS: 'abacus' is not a kernel; wanted reference"):
-        kernels.choose()
+    with pytest.raises(EmpnetError, match="EMPNET_KERNELS: 'abacus' is not a kernel; wanted reference or fused"):
+        kernels.choose(torch.device("cpu"), torch.float32)

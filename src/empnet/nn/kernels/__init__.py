@@ -12,30 +12,42 @@ kernel needs atomic additions.
 
 An implementation is a function with the signature of :func:`pair_sums`. It holds no state: what is saved with a
 network never depends on which one computed it. :mod:`empnet.nn.kernels.reference` is the one that all others are
-tested against. The environment variable ``EMPNET_KERNELS`` names one for tests.
+tested against; :mod:`empnet.nn.kernels.fused` is the one for CPUs. The environment variable ``EMPNET_KERNELS`` names
+one for tests.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
+from functools import cache
 
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from empnet.data.batch import Pairs
 from empnet.data.errors import EmpnetError
-from empnet.nn.kernels import fused, reference
+from empnet.nn.kernels import reference
 
-__all__ = ["choose", "pair_sums"]
+__all__ = ["NAMES", "choose", "pair_sums"]
 
 PairSums = Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Pairs], Tensor]
 
-IMPLEMENTATIONS: dict[str, PairSums] = {"reference": reference.pair_sums, "fused": fused.pair_sums}
+NAMES = ("reference", "fused")
+"""What ``EMPNET_KERNELS`` may name."""
 
 
-def choose() -> PairSums:
+def choose(device: torch.device, dtype: torch.dtype) -> PairSums:
     """The implementation to use: the one that ``EMPNET_KERNELS`` names, else the best one that there is.
+
+    Compiled loops serve float32 and float64 on CPUs; plain torch serves everything, and a machine on which Numba does
+    not work, after one warning.
+
+    Arguments:
+        device: Where the tensors are.
+        dtype: What they hold.
 
     Returns:
         A function with the signature of :func:`pair_sums`.
@@ -44,13 +56,26 @@ def choose() -> PairSums:
         EmpnetError: If ``EMPNET_KERNELS`` names none.
 
     Example:
-        >>> choose().__module__
+        >>> choose(torch.device("cuda"), torch.float32).__module__
         'empnet.nn.kernels.reference'
     """
-    name = os.environ.get("EMPNET_KERNELS", "reference")
-    if name not in IMPLEMENTATIONS:
-        raise EmpnetError(f"'{name}' is not a kernel", where="EMPNET_KERNELS", wanted=" or ".join(IMPLEMENTATIONS))
-    return IMPLEMENTATIONS[name]
+    named = os.environ.get("EMPNET_KERNELS")
+    if named is not None and named not in NAMES:
+        raise EmpnetError(f"'{named}' is not a kernel", where="EMPNET_KERNELS", wanted=" or ".join(NAMES))
+    served = device.type == "cpu" and dtype in (torch.float32, torch.float64)
+    return _fused() if served and named != "reference" else reference.pair_sums
+
+
+@cache
+def _fused() -> PairSums:
+    """The compiled loops, or plain torch if they cannot be had; imported when first needed: Numba takes its time."""
+    try:
+        from empnet.nn.kernels import fused
+    except Exception as error:  # Numba fails in many ways: not installed, wrong NumPy, no threading layer
+        told = f"Numba does not work here ({error}), so sums over pairs are made by plain torch, several times slower"
+        warnings.warn(told, stacklevel=2)
+        return reference.pair_sums
+    return fused.pair_sums
 
 
 def pair_sums(
@@ -89,4 +114,4 @@ def pair_sums(
         >>> pair_sums(w, T, None, f, torch.zeros(2, dtype=torch.int64), pairs)[:, 0].tolist()
         [[2.0, 2.0, 2.0], [1.0, 1.0, 1.0]]
     """
-    return choose()(w, T, Y, f, q, pairs)
+    return choose(f.device, f.dtype)(w, T, Y, f, q, pairs)

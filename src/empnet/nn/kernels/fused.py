@@ -47,9 +47,7 @@ class Topology:
         senders, rows = pairs.senders.numpy(), pairs.row_pointers.numpy()
         columns = np.zeros_like(rows)
         np.cumsum(np.bincount(senders, minlength=len(rows) - 1), out=columns[1:])
-        return cls(
-            pairs.receivers.numpy(), senders, pairs.transposed.numpy(), q.numpy(), rows, columns, tuple(T.shape)
-        )
+        return cls(pairs.receivers.numpy(), senders, pairs.transposed.numpy(), q.numpy(), rows, columns, tuple(T.shape))
 
     def chunks(self, number: int) -> np.ndarray:
         """Bounds of receivers that cut the list into so many parts of about as many pairs."""

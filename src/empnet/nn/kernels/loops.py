@@ -23,6 +23,8 @@ from empnet.data.cache import cache_folder
 
 __all__ = ["to_T", "to_Y", "to_f", "to_g", "to_w"]
 
+config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # torch's own threads are OpenMP's, too
+
 MATH = {"contract", "reassoc", "nsz", "arcp"}
 
 

@@ -18,7 +18,7 @@ def batch_of_clouds():
         positions = 1.2 * np.stack(np.unravel_index(rng.permutation(27)[:n], (3, 3, 3)), axis=1)
         targets = {"energy": float(rng.normal())}
         systems.append(System(positions + rng.normal(0, 0.1, (n, 3)), rng.choice([1, 6, 8], n), properties=targets))
-    batch = collate(systems, 3.0, OneHot([1, 6, 8]))
+    batch = collate(systems, 3.0, OneHot([1, 6, 8]), dtype=torch.float64)
     return batch, torch.tensor([[system.properties["energy"]] for system in systems], dtype=torch.float64)
 
 

@@ -48,6 +48,7 @@ class Architecture:
         knots: Number of points in [0, cutoff] at which phi is evaluated.
         n_basis: Number of radial basis functions that phi sees.
         hidden: Width of phi's hidden layer.
+        products: Whether psi sees products of sums; without them an interaction has three matrix products, as SchNet's.
 
     Example:
         >>> Architecture(n_species=5, pooling=("sum",)).width
@@ -63,6 +64,7 @@ class Architecture:
     knots: int = 128
     n_basis: int = 16
     hidden: int = 64
+    products: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for ``model.json``."""
@@ -118,9 +120,12 @@ class Interaction(torch.nn.Module):
         self._spline = (spline,)  # in a tuple: shared, not a submodule of each interaction
         self.phi = perceptron(architecture.n_basis, architecture.hidden, F, torch.nn.SiLU)
         self.W = torch.nn.Linear(F, F, bias=False)
-        self.W_1 = torch.nn.Linear(F, F, bias=False)
-        self.W_2 = torch.nn.Linear(F, F, bias=False)
-        self.psi = perceptron(2 * F, 2 * F, F, torch.nn.SiLU)
+        self.products = architecture.products
+        if self.products:
+            self.W_1 = torch.nn.Linear(F, F, bias=False)
+            self.W_2 = torch.nn.Linear(F, F, bias=False)
+        n_sums = 2 * F if self.products else F
+        self.psi = perceptron(n_sums, n_sums, F, torch.nn.SiLU)
         self.register_buffer("mean_neighbours", torch.ones(()))
 
     def message_passing(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
@@ -133,6 +138,8 @@ class Interaction(torch.nn.Module):
 
     def pointwise_convolution(self, f_bar: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
         """psi of the sums and of their products."""
+        if not self.products:
+            return self.psi(f_bar)
         return self.psi(torch.cat([f_bar, self.W_1(f_bar) * self.W_2(f_bar)], dim=-1))
 
     def forward(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:

@@ -57,6 +57,9 @@ def test_row_pointers_and_transposed_order_hold_for_the_whole_batch(systems):
         assert torch.all(pairs.receivers[rows] == j)
     assert pairs.row_pointers[-1] == len(pairs)
     assert torch.all(torch.diff(pairs.senders[pairs.transposed]) >= 0)
+    assert torch.equal(
+        pairs.column_pointers, torch.searchsorted(pairs.senders.sort().values, torch.arange(len(pairs.row_pointers)))
+    )
 
 
 def test_built_once_then_mapped(systems, monkeypatch):

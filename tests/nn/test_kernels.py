@@ -12,9 +12,10 @@ K = 6
 
 
 def neighbour_list(receivers: torch.Tensor, senders: torch.Tensor, n: int) -> Pairs:
-    counts = torch.bincount(receivers, minlength=n)
-    row_pointers = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
-    return Pairs(receivers, senders, row_pointers, torch.argsort(senders, stable=True))
+    rows, columns = (
+        torch.nn.functional.pad(torch.bincount(ends, minlength=n).cumsum(0), (1, 0)) for ends in (receivers, senders)
+    )
+    return Pairs(receivers, senders, rows, torch.argsort(senders, stable=True), columns)
 
 
 def problem(n: int, P: int, F: int, L: int | None) -> tuple:

@@ -1,9 +1,10 @@
 """Vectors, distances and sums over pairs, against loops."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from empnet.data.batch import Pairs
 from empnet.nn.pairs import (
     all_pairs,
     displacements,
@@ -36,6 +37,7 @@ def test_all_pairs_keep_the_invariants_of_the_record(mask: torch.Tensor) -> None
     counts = torch.bincount(pairs.receivers, minlength=n)
     assert torch.equal(pairs.row_pointers, torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)]))
     assert torch.equal(pairs.transposed, torch.argsort(pairs.senders, stable=True))
+    assert torch.equal(pairs.column_pointers, pairs.row_pointers)
     assert torch.equal(pairs.receivers[pairs.transposed], pairs.senders)
     assert torch.equal(pairs.senders[pairs.transposed], pairs.receivers)
 
@@ -60,7 +62,7 @@ def test_displacements_across_cells(n_systems: int) -> None:
     torch.manual_seed(0)
     pairs = all_pairs(full(n_systems, 3))
     shifts = torch.randint(-2, 3, (len(pairs), 3)).double()
-    pairs = Pairs(pairs.receivers, pairs.senders, pairs.row_pointers, pairs.transposed, shifts)
+    pairs = replace(pairs, shifts=shifts)
     positions = torch.randn(3 * n_systems, 3, dtype=torch.float64)
     cells = torch.randn(n_systems, 3, 3, dtype=torch.float64)
     system_of = torch.arange(n_systems).repeat_interleave(3)
@@ -72,7 +74,7 @@ def test_displacements_across_cells(n_systems: int) -> None:
 
 def test_shifts_want_a_cell() -> None:
     pairs = all_pairs(full(2, 2))
-    shifted = Pairs(pairs.receivers, pairs.senders, pairs.row_pointers, pairs.transposed, torch.zeros(4, 3).double())
+    shifted = replace(pairs, shifts=torch.zeros(4, 3).double())
     positions = torch.zeros(4, 3, dtype=torch.float64)
     with pytest.raises(ValueError, match=r"cells: wanted shape \(B, 3, 3\).*given None"):
         displacements(positions, shifted)

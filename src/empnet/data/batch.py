@@ -28,14 +28,16 @@ class Pairs:
     """The neighbour list of a batch: ordered pairs (receiver j, sender i), j != i or in another cell.
 
     Invariants: pairs are sorted by receiver, so the pairs of receiver j are those from ``row_pointers[j]`` to
-    ``row_pointers[j + 1]``; ``transposed`` puts them in the order of their senders (stable), so that sums over
-    receivers are sums over rows too. The self pair i = j is not listed: it has distance zero and no direction.
+    ``row_pointers[j + 1]``; ``transposed`` puts them in the order of their senders (stable), those of sender i from
+    ``column_pointers[i]`` on, so that sums over receivers are sums over rows too. The self pair i = j is not listed:
+    it has distance zero and no direction.
 
     Arguments:
         receivers: Index j of the particle that receives, ascending, shape (P,), int64.
         senders: Index i of the particle that sends, shape (P,), int64.
         row_pointers: First pair of each receiver, and P at the end, shape (N + 1,), int64.
         transposed: The permutation that sorts pairs by sender, shape (P,), int64.
+        column_pointers: First of ``transposed`` of each sender, and P at the end, shape (N + 1,), int64.
         shifts: Lattice vectors between the images, whole numbers, shape (P, 3), float64; None if nothing repeats.
     """
 
@@ -43,6 +45,7 @@ class Pairs:
     senders: Int64[Tensor, " P"]
     row_pointers: Int64[Tensor, " N_1"]
     transposed: Int64[Tensor, " P"]
+    column_pointers: Int64[Tensor, " N_1"]
     shifts: Float64[Tensor, "P 3"] | None = None
 
     def __len__(self) -> int:

@@ -72,6 +72,11 @@ def _ranges(first: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - (ends - count), count)
 
 
+def _pointers(particles: np.ndarray, n: int) -> np.ndarray:
+    """Where each particle's pairs begin if pairs are sorted by ``particles``, and their number at the end."""
+    return np.concatenate([[0], np.cumsum(np.bincount(particles, minlength=n))])
+
+
 class Dataset:
     """Systems as flat arrays, with their neighbour lists and targets, of which batches are slices.
 
@@ -192,14 +197,15 @@ class Dataset:
         particle_offset = np.repeat(np.cumsum(n_particles) - n_particles, n_pairs)
         pair_offset = np.repeat(np.cumsum(n_pairs) - n_pairs, n_pairs)
         receivers = self.arrays["receivers"][rows] + particle_offset
-        row_pointers = np.zeros(int(n_particles.sum()) + 1, dtype=np.int64)
-        np.cumsum(np.bincount(receivers, minlength=len(row_pointers) - 1), out=row_pointers[1:])
+        senders = self.arrays["senders"][rows] + particle_offset
+        n = int(n_particles.sum())
         shifts = torch.from_numpy(self.arrays["shifts"][rows].astype(np.float64)) if self._periodic else None
         return Pairs(
             receivers=torch.from_numpy(receivers),
-            senders=torch.from_numpy(self.arrays["senders"][rows] + particle_offset),
-            row_pointers=torch.from_numpy(row_pointers),
+            senders=torch.from_numpy(senders),
+            row_pointers=torch.from_numpy(_pointers(receivers, n)),
             transposed=torch.from_numpy(self.arrays["transposed"][rows] + pair_offset),
+            column_pointers=torch.from_numpy(_pointers(senders, n)),
             shifts=shifts,
         )
 

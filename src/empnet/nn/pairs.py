@@ -40,7 +40,7 @@ def all_pairs(mask: Bool[Tensor, "B N"]) -> Pairs:
     system, j, i = joined.nonzero(as_tuple=True)
     number = (joined.flatten().cumsum(0) - 1).view(B, N, N)
     row_pointers = torch.nn.functional.pad(joined.sum(2)[mask].cumsum(0), (1, 0))
-    return Pairs(particle[system, j], particle[system, i], row_pointers, number[system, i, j])
+    return Pairs(particle[system, j], particle[system, i], row_pointers, number[system, i, j], row_pointers)
 
 
 def displacements(

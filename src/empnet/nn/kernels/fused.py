@@ -44,10 +44,9 @@ class Topology:
     @classmethod
     def of(cls, pairs: Pairs, q: Tensor, T: Tensor) -> Topology:
         """The topology of a neighbour list and the pairs' places in a table."""
-        senders, rows = pairs.senders.numpy(), pairs.row_pointers.numpy()
-        columns = np.zeros_like(rows)
-        np.cumsum(np.bincount(senders, minlength=len(rows) - 1), out=columns[1:])
-        return cls(pairs.receivers.numpy(), senders, pairs.transposed.numpy(), q.numpy(), rows, columns, tuple(T.shape))
+        receivers, senders, transposed = pairs.receivers.numpy(), pairs.senders.numpy(), pairs.transposed.numpy()
+        rows, columns = pairs.row_pointers.numpy(), pairs.column_pointers.numpy()
+        return cls(receivers, senders, transposed, q.numpy(), rows, columns, tuple(T.shape))
 
     def chunks(self, number: int) -> np.ndarray:
         """Bounds of receivers that cut the list into so many parts of about as many pairs."""

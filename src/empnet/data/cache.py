@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_path
 
 from empnet.data.arrays import ArrayWriter, map_arrays
 from empnet.data.bundled import resolve
+from empnet.data.cache_folder import cache_folder
 from empnet.data.checks import check_geometry, target_of, targets_of
 from empnet.data.dataset import Dataset, fingerprint, system_arrays
 from empnet.data.errors import EmpnetError
@@ -24,7 +24,7 @@ from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
 
-__all__ = ["Recipe", "cache_folder", "data_hash", "open_dataset"]
+__all__ = ["Recipe", "data_hash", "open_dataset"]
 
 FORMAT = 1
 """Of the cached folder; a change makes all older ones unused."""
@@ -104,25 +104,6 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
             systems = map(check_geometry, source)  # a reader has done so already
         _build_atomically(track(systems, f"reading {file or 'systems'}", quiet=quiet), recipe, folder)
     return Dataset(map_arrays(folder), file=file, data_hash=fingerprint_of_data)
-
-
-def cache_folder() -> Path:
-    """The folder that the environment variable ``EMPNET_CACHE`` names, else the user's cache folder; made if need be.
-
-    Raises:
-        EmpnetError: If it cannot be made.
-    """
-    named = os.environ.get("EMPNET_CACHE")
-    folder = Path(named) if named else user_cache_path("empnet")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EmpnetError(
-            f"the cache folder cannot be made ({error.strerror})",
-            where=folder,
-            remedy="name a writable folder in the environment variable EMPNET_CACHE",
-        ) from error
-    return folder
 
 
 def _build_atomically(systems: Iterable[System], recipe: Recipe, folder: Path) -> None:

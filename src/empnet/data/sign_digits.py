@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64
 
-from empnet.data.cache import cache_folder
+from empnet.data.cache_folder import cache_folder
 from empnet.data.errors import EmpnetError
 from empnet.data.images import ImageFolder
 

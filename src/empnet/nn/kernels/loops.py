@@ -12,14 +12,10 @@ contracted, but what is not finite stays so.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import config, njit, prange
+from numba import config, prange
 
-from empnet.data.cache import cache_folder
+from empnet.data.compiled import compiled
 
 __all__ = ["to_T", "to_Y", "to_f", "to_g", "to_w"]
 
@@ -28,14 +24,7 @@ config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # torch's own thr
 MATH = {"contract", "reassoc", "nsz", "arcp"}
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiled when first called, and kept beside the data sets, since the package's own folder may be read-only."""
-    before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder() / "kernels")
-    try:
-        # unwrapped: the tests' shape checks wrap every function, and Numba wants the bare one
-        return njit(parallel=True, fastmath=MATH, boundscheck=False, nogil=True, cache=True)(inspect.unwrap(function))
-    finally:
-        config.CACHE_DIR = before
+_compiled = compiled(parallel=True, fastmath=MATH)
 
 
 @_compiled

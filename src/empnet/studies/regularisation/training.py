@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
-from empnet.data.cache import cache_folder
+from empnet.data.cache_folder import cache_folder
 from empnet.data.errors import EmpnetError
 from empnet.data.files import write_text
 from empnet.data.progress import track

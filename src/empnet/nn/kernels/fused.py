@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from empnet.data.batch import Pairs
+from empnet.data.compiled import n_threads
 from empnet.nn.kernels import loops
 
 __all__ = ["pair_sums"]
@@ -89,8 +89,6 @@ def _evaluate(slot: str, topology: Topology, slots: tuple[Tensor | None, ...]) -
     shapes = {"w": (len(at.q), 4), "T": at.table, "Y": (len(at.q), degrees**2), "f": (len(at.rows) - 1, at.table[2])}
     out = like.new_empty(shapes.get(slot, (len(at.rows) - 1, degrees**2, at.table[2])))
     there = out.numpy()
-    threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
-    numba.set_num_threads(threads)
     if slot == "g":
         loops.to_g(at.rows, at.senders, at.q, w, T, Y, f, there)
     elif slot == "f":
@@ -100,8 +98,9 @@ def _evaluate(slot: str, topology: Topology, slots: tuple[Tensor | None, ...]) -
     elif slot == "Y":
         loops.to_Y(at.rows, at.senders, at.q, w, T, f, g, there)
     else:
-        tables = np.empty((threads, *at.table), there.dtype)
-        loops.to_T(at.rows, at.chunks(threads), at.senders, at.q, w, Y, f, g, tables, there)
+        chunks = at.chunks(n_threads())
+        tables = np.empty((len(chunks) - 1, *at.table), there.dtype)
+        loops.to_T(at.rows, chunks, at.senders, at.q, w, Y, f, g, tables, there)
     return out
 
 

@@ -6,29 +6,26 @@
 table for each chunk of particles, in the chunks' order, so the same inputs give the same bits for the same number of
 threads. Without angles Y is None: Numba compiles that case apart, with the branch left out.
 
-The loops over features, the innermost ones, are those that are vectorised. Sums may be reordered and products
-contracted, but what is not finite stays so.
+The loops over features, the innermost ones, are those that are vectorised; rows are named before them, which keeps
+index arithmetic out. Sums may be reordered and products contracted, but what is not finite stays so.
 """
 
+# ruff: noqa: ANN001, ANN201, E741 (Numba finds the types; l is the degree)
 from __future__ import annotations
 
 import numpy as np
-from numba import config, prange
+from numba import prange
 
-from empnet.data.compiled import compiled
+from empnet.data.compiled import threaded
 
-__all__ = ["to_T", "to_Y", "to_f", "to_g", "to_w"]
-
-config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # torch's own threads are OpenMP's, too
+__all__ = ["MATH", "to_T", "to_Y", "to_f", "to_g", "to_w"]
 
 MATH = {"contract", "reassoc", "nsz", "arcp"}
+"""What compiled loops may do with formulas: all but suppose that every number is finite."""
 
 
-_compiled = compiled(parallel=True, fastmath=MATH)
-
-
-@_compiled
-def to_g(row_pointers, senders, q, w, T, Y, f, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+@threaded(fastmath=MATH)
+def to_g(row_pointers, senders, q, w, T, Y, f, out):  # type: ignore[no-untyped-def]
     """What each receiver gets, (N, S, F): the value itself."""
     N, _, F = out.shape
     for j in prange(N):
@@ -36,18 +33,18 @@ def to_g(row_pointers, senders, q, w, T, Y, f, out):  # type: ignore[no-untyped-
         out_j[:] = 0
         t = np.empty(F, f.dtype)
         for p in range(row_pointers[j], row_pointers[j + 1]):
-            i, r = senders[p], q[p]
+            T_p, f_i = T[q[p] : q[p] + 4], f[senders[p]]
             w_0, w_1, w_2, w_3 = w[p, 0], w[p, 1], w[p, 2], w[p, 3]
             if Y is None:
                 for k in range(F):
-                    phi = w_0 * T[r, 0, k] + w_1 * T[r + 1, 0, k] + w_2 * T[r + 2, 0, k] + w_3 * T[r + 3, 0, k]
-                    out_j[0, k] += phi * f[i, k]
+                    phi = w_0 * T_p[0, 0, k] + w_1 * T_p[1, 0, k] + w_2 * T_p[2, 0, k] + w_3 * T_p[3, 0, k]
+                    out_j[0, k] += phi * f_i[k]
             else:
                 s = 0
-                for l in range(T.shape[1]):  # noqa: E741
+                for l in range(T.shape[1]):
                     for k in range(F):
-                        phi = w_0 * T[r, l, k] + w_1 * T[r + 1, l, k] + w_2 * T[r + 2, l, k] + w_3 * T[r + 3, l, k]
-                        t[k] = phi * f[i, k]
+                        phi = w_0 * T_p[0, l, k] + w_1 * T_p[1, l, k] + w_2 * T_p[2, l, k] + w_3 * T_p[3, l, k]
+                        t[k] = phi * f_i[k]
                     for _ in range(2 * l + 1):
                         y = Y[p, s]
                         for k in range(F):
@@ -55,8 +52,8 @@ def to_g(row_pointers, senders, q, w, T, Y, f, out):  # type: ignore[no-untyped-
                         s += 1
 
 
-@_compiled
-def to_f(row_pointers, transposed, receivers, q, w, T, Y, g, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+@threaded(fastmath=MATH)
+def to_f(row_pointers, transposed, receivers, q, w, T, Y, g, out):  # type: ignore[no-untyped-def]
     """What each sender gets back, (N, F): rows are those of the transposed list."""
     N, F = out.shape
     for i in prange(N):
@@ -65,84 +62,83 @@ def to_f(row_pointers, transposed, receivers, q, w, T, Y, g, out):  # type: igno
         h = np.empty(F, g.dtype)
         for row in range(row_pointers[i], row_pointers[i + 1]):
             p = transposed[row]
-            j, r = receivers[p], q[p]
+            T_p, g_j = T[q[p] : q[p] + 4], g[receivers[p]]
             w_0, w_1, w_2, w_3 = w[p, 0], w[p, 1], w[p, 2], w[p, 3]
             if Y is None:
                 for k in range(F):
-                    phi = w_0 * T[r, 0, k] + w_1 * T[r + 1, 0, k] + w_2 * T[r + 2, 0, k] + w_3 * T[r + 3, 0, k]
-                    out_i[k] += phi * g[j, 0, k]
+                    phi = w_0 * T_p[0, 0, k] + w_1 * T_p[1, 0, k] + w_2 * T_p[2, 0, k] + w_3 * T_p[3, 0, k]
+                    out_i[k] += phi * g_j[0, k]
             else:
                 s = 0
-                for l in range(T.shape[1]):  # noqa: E741
+                for l in range(T.shape[1]):
                     h[:] = 0
                     for _ in range(2 * l + 1):
                         y = Y[p, s]
                         for k in range(F):
-                            h[k] += y * g[j, s, k]
+                            h[k] += y * g_j[s, k]
                         s += 1
                     for k in range(F):
-                        phi = w_0 * T[r, l, k] + w_1 * T[r + 1, l, k] + w_2 * T[r + 2, l, k] + w_3 * T[r + 3, l, k]
+                        phi = w_0 * T_p[0, l, k] + w_1 * T_p[1, l, k] + w_2 * T_p[2, l, k] + w_3 * T_p[3, l, k]
                         out_i[k] += phi * h[k]
 
 
-@_compiled
-def to_w(row_pointers, senders, q, T, Y, f, g, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+@threaded(fastmath=MATH)
+def to_w(row_pointers, senders, q, T, Y, f, g, out):  # type: ignore[no-untyped-def]
     """The weights' derivative, (P, 4): four dot products a pair."""
     N, F = len(row_pointers) - 1, f.shape[1]
     for j in prange(N):
-        h = np.empty(F, g.dtype)
+        g_j = g[j]
+        h = np.empty(F, f.dtype)
         for p in range(row_pointers[j], row_pointers[j + 1]):
-            i, r = senders[p], q[p]
+            T_p, f_i = T[q[p] : q[p] + 4], f[senders[p]]
             a_0 = a_1 = a_2 = a_3 = f.dtype.type(0)
-            if Y is None:
-                for k in range(F):
-                    fg = f[i, k] * g[j, 0, k]
-                    a_0 += T[r, 0, k] * fg
-                    a_1 += T[r + 1, 0, k] * fg
-                    a_2 += T[r + 2, 0, k] * fg
-                    a_3 += T[r + 3, 0, k] * fg
-            else:
-                s = 0
-                for l in range(T.shape[1]):  # noqa: E741
+            s = 0
+            for l in range(T.shape[1]):
+                if Y is None:
+                    for k in range(F):
+                        h[k] = g_j[0, k] * f_i[k]
+                else:
                     h[:] = 0
                     for _ in range(2 * l + 1):
                         y = Y[p, s]
                         for k in range(F):
-                            h[k] += y * g[j, s, k]
+                            h[k] += y * g_j[s, k]
                         s += 1
                     for k in range(F):
-                        fg = f[i, k] * h[k]
-                        a_0 += T[r, l, k] * fg
-                        a_1 += T[r + 1, l, k] * fg
-                        a_2 += T[r + 2, l, k] * fg
-                        a_3 += T[r + 3, l, k] * fg
+                        h[k] *= f_i[k]
+                for k in range(F):
+                    a_0 += T_p[0, l, k] * h[k]
+                    a_1 += T_p[1, l, k] * h[k]
+                    a_2 += T_p[2, l, k] * h[k]
+                    a_3 += T_p[3, l, k] * h[k]
             out[p, 0], out[p, 1], out[p, 2], out[p, 3] = a_0, a_1, a_2, a_3
 
 
-@_compiled
-def to_Y(row_pointers, senders, q, w, T, f, g, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+@threaded(fastmath=MATH)
+def to_Y(row_pointers, senders, q, w, T, f, g, out):  # type: ignore[no-untyped-def]
     """The harmonics' derivative, (P, S)."""
     N, F = len(row_pointers) - 1, f.shape[1]
     for j in prange(N):
+        g_j = g[j]
         t = np.empty(F, f.dtype)
         for p in range(row_pointers[j], row_pointers[j + 1]):
-            i, r = senders[p], q[p]
+            T_p, f_i = T[q[p] : q[p] + 4], f[senders[p]]
             w_0, w_1, w_2, w_3 = w[p, 0], w[p, 1], w[p, 2], w[p, 3]
             s = 0
-            for l in range(T.shape[1]):  # noqa: E741
+            for l in range(T.shape[1]):
                 for k in range(F):
-                    phi = w_0 * T[r, l, k] + w_1 * T[r + 1, l, k] + w_2 * T[r + 2, l, k] + w_3 * T[r + 3, l, k]
-                    t[k] = phi * f[i, k]
+                    phi = w_0 * T_p[0, l, k] + w_1 * T_p[1, l, k] + w_2 * T_p[2, l, k] + w_3 * T_p[3, l, k]
+                    t[k] = phi * f_i[k]
                 for _ in range(2 * l + 1):
                     a = f.dtype.type(0)
                     for k in range(F):
-                        a += t[k] * g[j, s, k]
+                        a += t[k] * g_j[s, k]
                     out[p, s] = a
                     s += 1
 
 
-@_compiled
-def to_T(row_pointers, chunks, senders, q, w, Y, f, g, tables, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+@threaded(fastmath=MATH)
+def to_T(row_pointers, chunks, senders, q, w, Y, f, g, tables, out):  # type: ignore[no-untyped-def]
     """The table's derivative, (K + 2, L + 1, F): ``chunks`` are bounds of receivers, one private table each."""
     rows, degrees, F = out.shape
     for c in prange(len(chunks) - 1):
@@ -150,26 +146,29 @@ def to_T(row_pointers, chunks, senders, q, w, Y, f, g, tables, out):  # type: ig
         table[:] = 0
         h = np.empty(F, g.dtype)
         for j in range(chunks[c], chunks[c + 1]):
+            g_j = g[j]
             for p in range(row_pointers[j], row_pointers[j + 1]):
-                i, r = senders[p], q[p]
+                T_p, f_i = table[q[p] : q[p] + 4], f[senders[p]]
+                w_0, w_1, w_2, w_3 = w[p, 0], w[p, 1], w[p, 2], w[p, 3]
                 s = 0
-                for l in range(degrees):  # noqa: E741
+                for l in range(degrees):
                     if Y is None:
                         for k in range(F):
-                            h[k] = f[i, k] * g[j, 0, k]
+                            h[k] = f_i[k] * g_j[0, k]
                     else:
                         h[:] = 0
                         for _ in range(2 * l + 1):
                             y = Y[p, s]
                             for k in range(F):
-                                h[k] += y * g[j, s, k]
+                                h[k] += y * g_j[s, k]
                             s += 1
                         for k in range(F):
-                            h[k] *= f[i, k]
-                    for b in range(4):
-                        w_b = w[p, b]
-                        for k in range(F):
-                            table[r + b, l, k] += w_b * h[k]
+                            h[k] *= f_i[k]
+                    for k in range(F):
+                        T_p[0, l, k] += w_0 * h[k]
+                        T_p[1, l, k] += w_1 * h[k]
+                        T_p[2, l, k] += w_2 * h[k]
+                        T_p[3, l, k] += w_3 * h[k]
     for r in prange(rows):
         out[r] = 0
         for c in range(len(chunks) - 1):

@@ -18,13 +18,14 @@ from empnet.data.cache_folder import cache_folder
 
 __all__ = ["compiled", "n_threads", "threaded"]
 
-config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # torch's own threads are OpenMP's, too
+# torch's own threads are OpenMP's, too
+config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
 
 
 def _use_wide_vectors() -> None:
     """Registers of 512 bits where there are any: the loops here are a third faster with them (LLVM prefers 256)."""
-    if config.CPU_FEATURES is None and "+avx512f" in (features := get_host_cpu_features()):
-        config.CPU_FEATURES = f"{features},-prefer-256-bit"
+    if config.CPU_FEATURES is None and "+avx512f" in (features := get_host_cpu_features()):  # type: ignore[attr-defined]
+        config.CPU_FEATURES = f"{features},-prefer-256-bit"  # type: ignore[attr-defined]
 
 
 _use_wide_vectors()

@@ -23,10 +23,10 @@ from torch import Tensor
 
 from empnet.data.batch import Batch, Pairs
 from empnet.data.composition import Pooling
-from empnet.nn.kernels import pair_sums
-from empnet.nn.pairs import mean_per_system, pair_distances, sum_per_system
+from empnet.nn.kernels import pair_sums, pair_weights
+from empnet.nn.pairs import mean_per_system, sum_per_system
 from empnet.nn.perceptron import perceptron
-from empnet.nn.radial import RadialBasis, envelope
+from empnet.nn.radial import RadialBasis
 from empnet.nn.spline import CubicSpline
 
 __all__ = ["Architecture", "Geometry", "Interaction", "PropertyModel"]
@@ -203,10 +203,8 @@ class PropertyModel(torch.nn.Module):
 
     def geometry(self, batch: Batch) -> Geometry:
         """Distances in float64, their spline weights and the envelope, and phi's argument at the knots."""
-        d = pair_distances(batch)
-        q = self.spline.locate(d)
-        w = self.spline.weights(d, q) * envelope(d, self.architecture.cutoff)[:, None]
-        return Geometry(w.to(self.dtype), q, self.basis(self.spline.knots).to(self.dtype), batch.pairs)
+        w, q = pair_weights(batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline, self.dtype)
+        return Geometry(w, q, self.basis(self.spline.knots).to(self.dtype), batch.pairs)
 
     def features(self, batch: Batch) -> Float[Tensor, "N F"]:
         """Features of the particles after the last interaction."""

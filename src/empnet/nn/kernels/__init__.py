@@ -1,6 +1,7 @@
-"""The door to the sum over pairs, where nearly all the time of a network is spent.
+"""The door to all that is done pair by pair, where nearly all the time of a network is spent.
 
-Behind it stands one form, linear in each of w, T, Y and f (and in the g that an incoming gradient brings):
+:func:`pair_weights` goes from positions to spline weights, :func:`pair_sums` from these to what particles receive.
+Behind the sums stands one form, linear in each of w, T, Y and f (and in the g that an incoming gradient brings):
 
     L(w, T, Y, f, g) = sum_p sum_s sum_b sum_k  w[p,b] T[q_p + b, l(s), k] Y[p,s] f[sender(p), k] g[receiver(p), s, k]
 
@@ -10,8 +11,8 @@ each slot, and each kernel's derivatives are the other kernels: derivatives of e
 memory is O(P), not O(P F). Pairs sorted by receiver, ``row_pointers`` and ``transposed`` are there so that no
 kernel needs atomic additions.
 
-An implementation is a function with the signature of :func:`pair_sums`. It holds no state: what is saved with a
-network never depends on which one computed it. :mod:`empnet.nn.kernels.reference` is the one that all others are
+An implementation is a module with functions of these two names and signatures. It holds no state: what is saved with
+a network never depends on which one computed it. :mod:`empnet.nn.kernels.reference` is the one that all others are
 tested against; :mod:`empnet.nn.kernels.fused` is the one for CPUs. The environment variable ``EMPNET_KERNELS`` names
 one for tests.
 """
@@ -20,26 +21,25 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from functools import cache
+from types import ModuleType
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from empnet.data.batch import Pairs
 from empnet.data.errors import EmpnetError
 from empnet.nn.kernels import reference
+from empnet.nn.spline import CubicSpline
 
-__all__ = ["NAMES", "choose", "pair_sums"]
-
-PairSums = Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Pairs], Tensor]
+__all__ = ["NAMES", "choose", "pair_sums", "pair_weights"]
 
 NAMES = ("reference", "fused")
 """What ``EMPNET_KERNELS`` may name."""
 
 
-def choose(device: torch.device, dtype: torch.dtype) -> PairSums:
+def choose(device: torch.device, dtype: torch.dtype) -> ModuleType:
     """The implementation to use: the one that ``EMPNET_KERNELS`` names, else the best one that there is.
 
     Compiled loops serve float32 and float64 on CPUs; plain torch serves everything, and a machine on which Numba does
@@ -50,32 +50,76 @@ def choose(device: torch.device, dtype: torch.dtype) -> PairSums:
         dtype: What they hold.
 
     Returns:
-        A function with the signature of :func:`pair_sums`.
+        A module with :func:`pair_sums` and :func:`pair_weights`.
 
     Raises:
         EmpnetError: If ``EMPNET_KERNELS`` names none.
 
     Example:
-        >>> choose(torch.device("cuda"), torch.float32).__module__
+        >>> choose(torch.device("cuda"), torch.float32).__name__
         'empnet.nn.kernels.reference'
     """
     named = os.environ.get("EMPNET_KERNELS")
     if named is not None and named not in NAMES:
         raise EmpnetError(f"'{named}' is not a kernel", where="EMPNET_KERNELS", wanted=" or ".join(NAMES))
     served = device.type == "cpu" and dtype in (torch.float32, torch.float64)
-    return _fused() if served and named != "reference" else reference.pair_sums
+    return _fused() if served and named != "reference" else reference
 
 
 @cache
-def _fused() -> PairSums:
+def _fused() -> ModuleType:
     """The compiled loops, or plain torch if they cannot be had; imported when first needed: Numba takes its time."""
     try:
         from empnet.nn.kernels import fused
     except Exception as error:  # Numba fails in many ways: not installed, wrong NumPy, no threading layer
         told = f"Numba does not work here ({error}), so sums over pairs are made by plain torch, several times slower"
         warnings.warn(told, stacklevel=2)
-        return reference.pair_sums
-    return fused.pair_sums
+        return reference
+    return fused
+
+
+def pair_weights(
+    positions: Float64[Tensor, "N 3"],
+    pairs: Pairs,
+    cells: Float64[Tensor, "B 3 3"] | None,
+    system_of: Int64[Tensor, " N"],
+    spline: CubicSpline,
+    dtype: torch.dtype,
+) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"]]:
+    r"""Where in a table each pair reads, and what the four coefficients that it finds there count.
+
+    .. math::
+        d_p = |r_{sender(p)} - r_{receiver(p)} + S_p \, \mathrm{cell}|, \qquad
+        w_{p,b} = B_b(d_p / h - q_p) \; env(d_p), \qquad q_p = \lfloor d_p / h \rfloor
+
+    All of it in float64, whatever comes out. Differentiable to any order with respect to positions and cells; a pair at
+    distance zero feels no gradient.
+
+    Arguments:
+        positions: Positions r in angstrom, shape (N, 3), float64.
+        pairs: The neighbour list.
+        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
+        system_of: The system of each particle, shape (N,), int64.
+        spline: The spline on which the filters are laid out; the envelope ends at its last knot.
+        dtype: Of the weights.
+
+    Returns:
+        w, shape (P, 4), and q, shape (P,), int64.
+
+    Raises:
+        ValueError: If the pairs have shifts, but there are no cells.
+
+    Example:
+        >>> from empnet.nn.pairs import all_pairs
+        >>> pairs, r = all_pairs(torch.ones(1, 2, dtype=torch.bool)), torch.tensor([[0.0, 0, 0], [0, 0, 1]]).double()
+        >>> w, q = pair_weights(r, pairs, None, torch.zeros(2, dtype=torch.int64), CubicSpline(9, 4.0), torch.float64)
+        >>> q.tolist(), [round(value, 3) for value in w[0].tolist()]  # u = 0: 1/6, 4/6, 1/6, 0, times the envelope
+        ([2, 2], [0.149, 0.598, 0.149, 0.0])
+    """
+    weights: tuple[Tensor, Tensor] = choose(positions.device, dtype).pair_weights(
+        positions, pairs, cells, system_of, spline, dtype
+    )
+    return weights
 
 
 def pair_sums(
@@ -114,4 +158,5 @@ def pair_sums(
         >>> pair_sums(w, T, None, f, torch.zeros(2, dtype=torch.int64), pairs)[:, 0].tolist()
         [[2.0, 2.0, 2.0], [1.0, 1.0, 1.0]]
     """
-    return choose(f.device, f.dtype)(w, T, Y, f, q, pairs)
+    sums: Tensor = choose(f.device, f.dtype).pair_sums(w, T, Y, f, q, pairs)
+    return sums

@@ -13,8 +13,9 @@ from torch import Tensor
 from empnet.data.batch import Pairs
 from empnet.data.compiled import n_threads
 from empnet.nn.kernels import loops
+from empnet.nn.kernels.geometry import pair_weights
 
-__all__ = ["pair_sums"]
+__all__ = ["pair_sums", "pair_weights"]
 
 SLOTS = ("w", "T", "Y", "f", "g")
 

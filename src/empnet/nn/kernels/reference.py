@@ -1,15 +1,32 @@
-"""The sum over pairs in plain torch: any device, any dtype, derivatives of any order."""
+"""Spline weights and sums over pairs in plain torch: any device, any dtype, derivatives of any order."""
 
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from empnet.data.batch import Pairs
-from empnet.nn.pairs import sum_over_neighbours
+from empnet.nn.pairs import displacements, distances, sum_over_neighbours
+from empnet.nn.radial import envelope
+from empnet.nn.spline import CubicSpline
 
-__all__ = ["pair_sums"]
+__all__ = ["pair_sums", "pair_weights"]
+
+
+def pair_weights(
+    positions: Float64[Tensor, "N 3"],
+    pairs: Pairs,
+    cells: Float64[Tensor, "B 3 3"] | None,
+    system_of: Int64[Tensor, " N"],
+    spline: CubicSpline,
+    dtype: torch.dtype,
+) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"]]:
+    """What :func:`empnet.nn.kernels.pair_weights` says, one formula after the other."""
+    d = distances(displacements(positions, pairs, cells, system_of))
+    q = spline.locate(d)
+    w = spline.weights(d, q) * envelope(d, spline.r_max)[:, None]
+    return w.to(dtype), q
 
 
 def pair_sums(

@@ -215,9 +215,7 @@ def capped(order):
         for j in range(len(system)):
             rows = np.flatnonzero(full.receivers == j)
             keep[rows[np.argsort(order(d[rows]), kind="stable")][:8]] = True
-        senders = full.senders[keep]
-        transposed = np.argsort(senders, kind="stable").astype(np.int32)
-        return NeighbourList(full.receivers[keep], senders, full.shifts[keep], transposed)
+        return NeighbourList(full.receivers[keep], full.senders[keep], full.shifts[keep])
 
     return cap
 

@@ -5,6 +5,7 @@ import pytest
 from ase.build import bulk, molecule
 from ase.neighborlist import neighbor_list
 
+from empnet.data import neighbours
 from empnet.data.errors import EmpnetError
 from empnet.data.neighbours import neighbour_list
 from empnet.data.system import Origin, System
@@ -75,8 +76,23 @@ def test_pairs_are_those_of_brute_force(name):
 def test_order(name):
     pairs = neighbour_list(of(SYSTEMS[name]), 5.0)
     assert np.all(np.diff(pairs.receivers) >= 0)
-    assert np.all(np.diff(pairs.senders[pairs.transposed]) >= 0)
-    assert np.array_equal(np.sort(pairs.transposed), np.arange(len(pairs)))
+    keys = np.column_stack([pairs.receivers, pairs.senders, pairs.shifts]).tolist()
+    assert keys == sorted(keys)
+
+
+def test_all_pairs_of_few_particles_are_those_of_the_search(monkeypatch):
+    rng = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(*3 * [np.arange(3.0)], indexing="ij"), axis=-1).reshape(-1, 3)  # many at the cutoff
+    systems = [*(System(rng.normal(0, 2, (n, 3)) + 1e3) for n in (1, 2, 7, 23, 64)), System(grid), System(0.1 * grid)]
+    for cutoff in (1.0, 2.0, 0.1 * np.sqrt(3), 5.0):
+        quick = [neighbour_list(system, cutoff) for system in systems]
+        monkeypatch.setattr(neighbours, "FEW", 0)
+        for system, found in zip(systems, quick, strict=True):
+            wanted = neighbour_list(system, cutoff)
+            for name in ("receivers", "senders", "shifts"):
+                assert np.array_equal(getattr(found, name), getattr(wanted, name))
+                assert getattr(found, name).dtype == np.int32
+        monkeypatch.undo()
 
 
 def test_neighbours_are_never_capped():

@@ -51,7 +51,7 @@ def test_only_the_systems_that_are_named_count():
 def test_blocks_do_not_matter(monkeypatch):
     dataset = Dataset.from_systems([of(atoms) for atoms in ATOMS], CUTOFF)
     whole = Seen.of(dataset)
-    monkeypatch.setattr("empnet.data.seen.BLOCK", 1)
+    monkeypatch.setattr("empnet.data.dataset.BLOCK", 1)
     assert Seen.of(dataset) == whole
 
 

@@ -5,14 +5,33 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from empnet.data.errors import EmpnetError
 
-__all__ = ["Pooling", "choose_pooling", "composition_left", "fit_composition"]
+__all__ = ["Pooling", "choose_pooling", "composition_left", "count_kinds", "fit_composition"]
 
 Pooling = Literal["sum", "mean"]
 """How contributions of particles become a property of the system."""
+
+
+def count_kinds(
+    kinds: Int64[np.ndarray, " N"], sizes: Int64[np.ndarray, " n"], n_kinds: int
+) -> Float64[np.ndarray, "n kinds"]:
+    """How many particles of each kind each system has.
+
+    Arguments:
+        kinds: Kind of each particle, from 0 to ``n_kinds`` - 1, system after system.
+        sizes: Number of particles of each system.
+        n_kinds: Number of kinds.
+
+    Example:
+        >>> count_kinds(np.array([0, 1, 1, 0]), np.array([3, 1]), 2)
+        array([[1., 2.],
+               [1., 0.]])
+    """
+    codes = np.repeat(np.arange(len(sizes)) * n_kinds, sizes) + kinds
+    return np.bincount(codes, minlength=len(sizes) * n_kinds).reshape(-1, n_kinds).astype(np.float64)
 
 
 def _design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 
+from empnet.data.arrays import drop_pages, narrowest
 from empnet.data.batch import Batch, Pairs
+from empnet.data.composition import count_kinds
+from empnet.data.joining import chosen, ranges
 from empnet.data.neighbours import NeighbourList, neighbour_list
 from empnet.data.one_hot import OneHot
 from empnet.data.system import Origin, System
 
-__all__ = ["MAX_PAIRS", "Dataset", "collate", "species_of", "system_arrays"]
+__all__ = ["MAX_PAIRS", "NARROW", "Block", "Dataset", "collate", "fingerprint", "species_of", "system_arrays"]
 
 MAX_PAIRS = 50_000
 """Pairs and particles in a batch of predictions: enough to be fast, few enough for any machine's memory."""
+
+NARROW = ("species", "neighbours", "senders", "shifts")
+"""Arrays of whole numbers that are kept in the smallest type that holds them."""
+
+BULK = ("positions", "features", *NARROW)  # that have more than a row a system
+BLOCK = 1_000_000  # pairs and particles that are looked at in one go
+KEPT = 256 * 2**20  # bytes: smaller data may stay in memory once they were read
+SYSTEMS_KEPT = 2000  # of larger data: reading one maps some 64 kB of each array
 
 
 def species_of(system: System) -> Int64[np.ndarray, " N"]:
@@ -46,35 +59,33 @@ def system_arrays(system: System, pairs: NeighbourList) -> dict[str, np.ndarray]
         pairs: Its neighbour list.
 
     Returns:
-        Arrays by name. ``n_particles`` and ``n_pairs`` have one row, the others one a particle or a pair;
-        ``shifts`` and ``cells`` are empty for open systems.
+        Arrays by name. ``n_particles``, ``n_pairs``, ``periodic`` and ``frames`` have one row; ``positions``,
+        ``species``, ``features`` and ``neighbours`` (pairs that each receives from) one a particle; ``senders`` one a
+        pair, sorted by receiver. ``shifts`` (one row a pair) and ``cells`` (one row) are empty for open systems.
     """
     periodic = any(system.pbc)
     features = np.zeros((len(system), 0)) if system.features is None else system.features
     return {
         "n_particles": np.array([len(system)], dtype=np.int64),
         "n_pairs": np.array([len(pairs)], dtype=np.int64),
+        "periodic": np.array([periodic]),
         "positions": np.asarray(system.positions),
         "species": species_of(system),
         "features": np.asarray(features),
-        "receivers": pairs.receivers,
+        "neighbours": np.bincount(pairs.receivers, minlength=len(system)),
         "senders": pairs.senders,
-        "transposed": pairs.transposed,
-        "shifts": pairs.shifts if periodic else np.zeros((len(pairs), 3), dtype=np.int32),
-        "cells": (np.asarray(system.cell) if periodic else np.zeros((3, 3)))[None],
+        "shifts": pairs.shifts if periodic else pairs.shifts[:0],
+        "cells": np.asarray(system.cell)[None] if periodic else np.zeros((0, 3, 3)),
         "frames": np.array([-1 if system.origin.frame is None else system.origin.frame], dtype=np.int64),
     }
 
 
-def _ranges(first: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """The whole numbers from first[s] to first[s] + count[s] - 1, for one s after the other."""
-    ends = np.cumsum(count)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - (ends - count), count)
+class Block(NamedTuple):
+    """Systems that follow each other, and where their particles and pairs are in the arrays."""
 
-
-def _pointers(particles: np.ndarray, n: int) -> np.ndarray:
-    """Where each particle's pairs begin if pairs are sorted by ``particles``, and their number at the end."""
-    return np.concatenate([[0], np.cumsum(np.bincount(particles, minlength=n))])
+    systems: slice
+    particles: slice
+    pairs: slice
 
 
 class Dataset:
@@ -95,12 +106,19 @@ class Dataset:
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], *, file: str = "", data_hash: str = "") -> None:
-        self.arrays = arrays
+        self.arrays = {name: _read_only(array) for name, array in arrays.items()}
         self.file = file
         self.data_hash = data_hash
+        n_pairs, periodic = arrays["n_pairs"], arrays["periodic"]
         self._first_particle = np.cumsum(arrays["n_particles"]) - arrays["n_particles"]
-        self._first_pair = np.cumsum(arrays["n_pairs"]) - arrays["n_pairs"]
-        self._periodic = bool(np.any(arrays["cells"]))
+        self._first_pair = np.cumsum(n_pairs) - n_pairs
+        self._periodic = bool(periodic.any())
+        if self._periodic:
+            self._cell_of = np.cumsum(periodic) - 1
+            self._first_shift = np.cumsum(n_pairs * periodic) - n_pairs * periodic
+        self._large = sum(arrays[name].nbytes for name in BULK) > KEPT
+        self._read = 0  # systems since pages were dropped
+        self._compositions: dict[tuple[Hashable, ...], np.ndarray] = {}
 
     @classmethod
     def from_systems(cls, systems: Sequence[System], cutoff: float) -> Dataset:
@@ -111,7 +129,8 @@ class Dataset:
             cutoff: Range of the neighbour lists in angstrom.
         """
         rows = [system_arrays(system, neighbour_list(system, cutoff)) for system in systems]
-        return cls({name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+        arrays = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        return cls(arrays | {name: arrays[name].astype(narrowest(arrays[name])) for name in NARROW})
 
     def __len__(self) -> int:
         return len(self.arrays["n_particles"])
@@ -130,10 +149,11 @@ class Dataset:
         """The properties to be learned, shape (S, F'), float64, in the file's unit."""
         return self.arrays["targets"]
 
-    @property
+    @cached_property
     def species(self) -> list[int]:
         """The species that occur, ascending."""
-        return [int(kind) for kind in np.unique(self.arrays["species"])]
+        found = [np.unique(self.arrays["species"][block.particles]) for block in self.blocks()]
+        return [int(kind) for kind in np.unique(np.concatenate(found))]
 
     def origin(self, index: int) -> Origin:
         """Where the system of this index came from."""
@@ -145,10 +165,54 @@ class Dataset:
         Arguments:
             encoder: The species and their order.
         """
-        counts = np.zeros((len(self), len(encoder.alphabet)))
-        system_of = np.repeat(np.arange(len(self)), self.sizes)
-        np.add.at(counts, (system_of, encoder.indices(self.arrays["species"])), 1.0)
-        return counts
+        if encoder.alphabet not in self._compositions:
+            counts = np.empty((len(self), len(encoder)))
+            for block in self.blocks():
+                columns = encoder.indices(self.arrays["species"][block.particles])
+                counts[block.systems] = count_kinds(columns, self.sizes[block.systems], len(encoder))
+            self._compositions = {encoder.alphabet: _read_only(counts)}  # the last one is asked for again
+        return self._compositions[encoder.alphabet]
+
+    def cells(self, indices: Int64[np.ndarray, " n"] | slice) -> np.ndarray:
+        """Lattice vectors of some systems as rows, in angstrom, shape (n, 3, 3); zeros for open systems.
+
+        Arguments:
+            indices: The systems.
+        """
+        periodic = self.arrays["periodic"][indices]
+        cells = np.zeros((len(periodic), 3, 3))
+        if periodic.any():
+            cells[periodic] = self.arrays["cells"][self._cell_of[indices][periodic]]
+        return cells
+
+    def shifts(self, indices: Int64[np.ndarray, " n"] | slice) -> np.ndarray:
+        """Lattice vectors between the images of the pairs of some systems, shape (P, 3); zeros for open systems.
+
+        Arguments:
+            indices: The systems.
+        """
+        periodic, n_pairs = self.arrays["periodic"][indices], self.arrays["n_pairs"][indices]
+        shifts = np.zeros((int(n_pairs.sum()), 3))
+        if periodic.any():
+            rows = ranges(self._first_shift[indices][periodic], n_pairs[periodic])
+            shifts[np.repeat(periodic, n_pairs)] = self.arrays["shifts"][rows]
+        return shifts
+
+    def blocks(self) -> Iterator[Block]:
+        """All systems in order, in blocks of bounded size; what a block has read is let go of after it."""
+        load = np.cumsum(self.arrays["n_pairs"] + self.sizes)
+        begin = 0
+        while begin < len(self):
+            before = int(load[begin - 1]) if begin else 0
+            end = max(begin + 1, int(np.searchsorted(load, before + BLOCK, side="right")))
+            last = end - 1
+            yield Block(
+                slice(begin, end),
+                slice(int(self._first_particle[begin]), int(self._first_particle[last] + self.sizes[last])),
+                slice(int(self._first_pair[begin]), int(self._first_pair[last] + self.arrays["n_pairs"][last])),
+            )
+            self._drop_pages()
+            begin = end
 
     def chunks(self, indices: Int64[np.ndarray, " n"], max_pairs: int = MAX_PAIRS) -> Iterator[np.ndarray]:
         """The indices in pieces whose batches stay below a number of pairs (or hold a single system).
@@ -157,15 +221,13 @@ class Dataset:
             indices: Which systems, in order.
             max_pairs: The bound, which bounds memory.
         """
-        first, load = 0, 0
-        for position, index in enumerate(indices):
-            more = int(self.arrays["n_pairs"][index] + self.sizes[index])
-            if load and load + more > max_pairs:
-                yield indices[first:position]
-                first, load = position, 0
-            load += more
-        if load:
-            yield indices[first:]
+        load = np.cumsum(self.arrays["n_pairs"][indices] + self.sizes[indices])
+        first = 0
+        while first < len(indices):
+            before = int(load[first - 1]) if first else 0
+            end = max(first + 1, int(np.searchsorted(load, before + max_pairs, side="right")))
+            yield indices[first:end]
+            first = end
 
     def batch(self, indices: Int64[np.ndarray, " B"], encoder: OneHot, dtype: torch.dtype = torch.float32) -> Batch:
         """The systems of these indices as one batch: a handful of slices and additions.
@@ -175,39 +237,54 @@ class Dataset:
             encoder: One-hot encoder of the species; its columns come first in the features.
             dtype: Of the features.
         """
-        n_particles, n_pairs = self.arrays["n_particles"][indices], self.arrays["n_pairs"][indices]
-        particles = _ranges(self._first_particle[indices], n_particles)
-        rows = _ranges(self._first_pair[indices], n_pairs)
-        system_of = np.repeat(np.arange(len(indices)), n_particles)
-        cells = self.arrays["cells"][indices] if self._periodic else None
-        targets = self.arrays["targets"][indices] if "targets" in self.arrays else None
-        one_hot = encoder.encode(self.arrays["species"][particles])
-        features = np.concatenate([one_hot, self.arrays["features"][particles]], axis=1)
-        return Batch(
-            positions=torch.from_numpy(self.arrays["positions"][particles]),
-            features=torch.from_numpy(features).to(dtype),
-            system_of=torch.from_numpy(system_of),
+        arrays, n_particles = self.arrays, self.sizes[indices]
+        particles = ranges(self._first_particle[indices], n_particles)
+        columns = torch.from_numpy(encoder.indices(arrays["species"][particles]))
+        further = torch.from_numpy(arrays["features"][particles])
+        K = len(encoder)
+        features = torch.zeros(len(particles), K + further.shape[1], dtype=dtype)
+        features.scatter_(1, columns[:, None], 1.0)
+        features[:, K:] = further
+        batch = Batch(
+            positions=torch.from_numpy(arrays["positions"][particles]),
+            features=features,
+            system_of=torch.from_numpy(np.repeat(np.arange(len(indices)), n_particles)),
             n_systems=len(indices),
-            pairs=self._pairs(rows, n_particles, n_pairs),
-            cells=None if cells is None else torch.from_numpy(cells),
-            targets=None if targets is None else torch.from_numpy(targets),
+            pairs=self._pairs(indices, n_particles),
+            cells=torch.from_numpy(self.cells(indices)) if self._periodic else None,
+            targets=torch.from_numpy(arrays["targets"][indices]) if "targets" in arrays else None,
         )
+        self._read += len(indices)
+        if self._read > SYSTEMS_KEPT:
+            self._drop_pages()
+        return batch
 
-    def _pairs(self, rows: np.ndarray, n_particles: np.ndarray, n_pairs: np.ndarray) -> Pairs:
-        particle_offset = np.repeat(np.cumsum(n_particles) - n_particles, n_pairs)
-        pair_offset = np.repeat(np.cumsum(n_pairs) - n_pairs, n_pairs)
-        receivers = self.arrays["receivers"][rows] + particle_offset
-        senders = self.arrays["senders"][rows] + particle_offset
-        n = int(n_particles.sum())
-        shifts = torch.from_numpy(self.arrays["shifts"][rows].astype(np.float64)) if self._periodic else None
-        return Pairs(
-            receivers=torch.from_numpy(receivers),
-            senders=torch.from_numpy(senders),
-            row_pointers=torch.from_numpy(_pointers(receivers, n)),
-            transposed=torch.from_numpy(self.arrays["transposed"][rows] + pair_offset),
-            column_pointers=torch.from_numpy(_pointers(senders, n)),
-            shifts=shifts,
+    def _pairs(self, indices: np.ndarray, n_particles: np.ndarray) -> Pairs:
+        joined = chosen()(
+            self._first_particle[indices],
+            n_particles,
+            self._first_pair[indices],
+            self.arrays["n_pairs"][indices],
+            self.arrays["neighbours"],
+            self.arrays["senders"],
         )
+        shifts = torch.from_numpy(self.shifts(indices)) if self._periodic else None
+        receivers, senders, rows, transposed, columns = map(torch.from_numpy, joined)
+        return Pairs(receivers, senders, rows, transposed, columns, shifts)
+
+    def _drop_pages(self) -> None:
+        """Let go of what was read, if the data are large: all of it would stay in memory in the end."""
+        self._read = 0
+        if self._large:
+            for name in BULK:
+                drop_pages(self.arrays[name])
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to, as all mapped arrays are: for compiled loops, another type."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def collate(systems: Sequence[System], cutoff: float, encoder: OneHot, dtype: torch.dtype = torch.float32) -> Batch:

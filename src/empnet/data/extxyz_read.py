@@ -51,7 +51,7 @@ class _Frame:
         )
 
 
-def iread_extxyz(path: Path, file: str) -> Iterator[System]:
+def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the frames of an XYZ file, extended or plain, one at a time.
 
     Unlike ASE's own loop over frames, this one reads on after a blank line between frames (ASE stops there without
@@ -61,6 +61,7 @@ def iread_extxyz(path: Path, file: str) -> Iterator[System]:
     Arguments:
         path: Path of the plain text file.
         file: The path as the user wrote it, for messages.
+        first: Frames before this one are passed over.
 
     Returns:
         An iterator over systems; memory is bounded by the largest frame.
@@ -71,8 +72,9 @@ def iread_extxyz(path: Path, file: str) -> Iterator[System]:
     try:
         with path.open(encoding="utf-8-sig") as stream:
             for frame in _frames(stream, file, path.stat().st_size):
-                _check_width(frame)
-                yield _parse(frame)
+                if frame.origin.frame is not None and frame.origin.frame >= first:
+                    _check_width(frame)
+                    yield _parse(frame)
     except UnicodeDecodeError as error:
         raise EmpnetError(
             f"is not UTF-8 text (byte {error.start} of a block: {error.reason})",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from jaxtyping import Int32
@@ -16,6 +18,9 @@ __all__ = ["COINCIDENT", "NeighbourList", "neighbour_list"]
 COINCIDENT = 1e-6
 """Particles nearer than this, in angstrom, count as one point twice: a mistake in the data."""
 
+FEW = 64
+"""Particles of an open system up to which all pairs are looked at."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NeighbourList:
@@ -26,13 +31,11 @@ class NeighbourList:
         senders: Index i of the sending particle, shape (P,), int32.
         shifts: Lattice vectors S from the receiver's cell to the sender's image, shape (P, 3), int32: the pair's
             vector is r_i - r_j + S @ cell.
-        transposed: The permutation that sorts pairs by sender (stable), shape (P,), int32.
     """
 
     receivers: Int32[np.ndarray, " P"]
     senders: Int32[np.ndarray, " P"]
     shifts: Int32[np.ndarray, "P 3"]
-    transposed: Int32[np.ndarray, " P"]
 
     def __len__(self) -> int:
         return len(self.receivers)
@@ -58,6 +61,27 @@ def neighbour_list(system: System, cutoff: float) -> NeighbourList:
         >>> pair.receivers.tolist(), pair.senders.tolist()
         ([0, 1], [1, 0])
     """
+    few = not any(system.pbc) and len(system) <= FEW
+    within = _compiled() if few else None
+    if within is not None:
+        receivers, senders, coincide = within(system.positions, float(cutoff), COINCIDENT)
+        if not coincide:  # else the search below tells which
+            return NeighbourList(receivers, senders, np.zeros((len(receivers), 3), dtype=np.int32))
+    return _search(system, cutoff)
+
+
+@cache
+def _compiled() -> Callable[..., tuple[np.ndarray, np.ndarray, bool]] | None:
+    """The loop over all pairs, which beats a search among few particles; None where Numba does not work."""
+    try:
+        from empnet.data import loops
+    except Exception:  # Numba fails in many ways
+        return None
+    within: Callable[..., tuple[np.ndarray, np.ndarray, bool]] = loops.pairs_within
+    return within
+
+
+def _search(system: System, cutoff: float) -> NeighbourList:
     cell = np.zeros((3, 3)) if system.cell is None else np.asarray(system.cell)
     search = NeighborList(cutoff=cutoff, full_list=True, n_threads=1)
     periodic = np.asarray(system.pbc) if any(system.pbc) else False
@@ -65,9 +89,7 @@ def neighbour_list(system: System, cutoff: float) -> NeighbourList:
     _refuse_coincident(system, pairs, d)
     receivers, senders = pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32)
     order = np.lexsort((*shifts.T[::-1], senders, receivers))
-    receivers, senders = receivers[order], senders[order]
-    transposed = np.argsort(senders, kind="stable").astype(np.int32)
-    return NeighbourList(receivers, senders, shifts[order].astype(np.int32), transposed)
+    return NeighbourList(receivers[order], senders[order], shifts[order].astype(np.int32))
 
 
 def _refuse_coincident(system: System, pairs: np.ndarray, d: np.ndarray) -> None:

@@ -54,6 +54,10 @@ class _Array:
             raise EmpnetError(f"array '{self.name}' is cut short", remedy="fetch or make the file again")
         return np.frombuffer(data, dtype=self.dtype).reshape(shape)
 
+    def skip(self, rows: int) -> None:
+        """Pass over the next rows."""
+        self.stream.seek(rows * math.prod(self.shape[1:]) * self.dtype.itemsize, io.SEEK_CUR)
+
     def whole(self) -> np.ndarray:
         """All values."""
         return self.take(self.shape[0]) if self.shape else self.take(1).reshape(())
@@ -91,6 +95,12 @@ class Layout:
     width: int
     flat: bool
     counts: np.ndarray | None  # particles of each frame; None: all of them, or as many as the species tell
+
+    def rows_before(self, frame: int, place: str) -> int:
+        """How many rows an array of frames or particles has before a frame's."""
+        return (
+            int(self.counts[:frame].sum()) if self.flat and place == "particle" and self.counts is not None else frame
+        )
 
     def place(self, name: str, shape: tuple[int, ...], *, numeric: bool) -> str:
         """What the rows of an array are, by its name if that has a meaning, else by its shape.
@@ -183,7 +193,7 @@ def _check_shapes(roles: Mapping[str, _Array], layout: Layout, file: str) -> Non
             )
 
 
-def iread_npz(path: Path, file: str, length_unit: Unit) -> Iterator[System]:
+def iread_npz(path: Path, file: str, first: int = 0, *, length_unit: Unit) -> Iterator[System]:
     """Read the frames of a numpy archive one at a time.
 
     R, z, E, F and their other names (see ``NAMES``) become positions, species, the property ``energy`` and the array
@@ -193,6 +203,7 @@ def iread_npz(path: Path, file: str, length_unit: Unit) -> Iterator[System]:
     Arguments:
         path: Path of the archive.
         file: The path as the user wrote it, for messages.
+        first: Frames before this one are passed over.
         length_unit: Unit of the positions; if the archive states another (``r_unit``), that is an error.
 
     Returns:
@@ -214,7 +225,9 @@ def iread_npz(path: Path, file: str, length_unit: Unit) -> Iterator[System]:
         }
         common = {name: arrays[name].whole() for name, place in places.items() if place in ("fixed", "file")}
         _check_unit(common.get("r_unit"), length_unit, file)
-        for number in range(layout.frames):
+        for name in places.keys() - common.keys():
+            arrays[name].skip(layout.rows_before(first, places[name]))
+        for number in range(first, layout.frames):
             rows = {name: _row(arrays[name], places[name], layout, number) for name in places if name not in common}
             yield _system(common | rows, places, layout, Origin(file, number))
 

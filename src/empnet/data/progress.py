@@ -1,4 +1,4 @@
-"""A progress bar for long work: on a terminal only, silent elsewhere."""
+"""What long work tells on the way: a progress bar, on a terminal only, and words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["track"]
+__all__ = ["tell", "track"]
 
 Item = TypeVar("Item")
 
@@ -41,6 +41,17 @@ def track(items: Iterable[Item], description: str, *, total: int | None = None, 
                 progress.advance(task)
         finally:
             progress.remove_task(task)
+
+
+def tell(text: str, *, quiet: bool = False) -> None:
+    """Say something of long work on standard error.
+
+    Arguments:
+        text: What is to be said.
+        quiet: Say nothing.
+    """
+    if not quiet:
+        _CONSOLE.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from empnet.data.units import Unit, parse_unit
 
 __all__ = ["iread", "iread_unchecked", "read"]
 
-Reader = Callable[[Path, str], Iterator[System]]
+Reader = Callable[[Path, str, int], Iterator[System]]
 
 
 def read(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> list[System]:
@@ -51,7 +51,7 @@ def read(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> list
     return list(iread(path, length_unit=length_unit))
 
 
-def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> Iterator[System]:
+def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom", first: int = 0) -> Iterator[System]:
     """Read the systems of a file one at a time, in memory that does not grow with the file.
 
     Reads every format that ASE reads, by suffix or content (extended XYZ, ASE's db and traj, cif, vasp, ...), numpy
@@ -63,6 +63,7 @@ def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> Ite
     Arguments:
         path: Path of a file, or the name of a bundled data set.
         length_unit: Unit of positions and cell in the file, if not angstrom; values are taken to angstrom.
+        first: Frames before this one are passed over, faster than they are read.
 
     Returns:
         An iterator over systems, each with its file and frame number in ``origin``.
@@ -75,15 +76,16 @@ def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> Ite
         >>> next(iread("qm7")).origin
         Origin(file='qm7', frame=0)
     """
-    return (check_geometry(system) for system in iread_unchecked(path, length_unit=length_unit))
+    return (check_geometry(system) for system in iread_unchecked(path, length_unit=length_unit, first=first))
 
 
-def iread_unchecked(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> Iterator[System]:
+def iread_unchecked(path: str | os.PathLike[str], *, length_unit: str = "angstrom", first: int = 0) -> Iterator[System]:
     """Read systems as :func:`iread` does, those without usable geometry too: for looking at what is wrong.
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
         length_unit: Unit of positions and cell in the file, if not angstrom.
+        first: Frames before this one are passed over.
 
     Raises:
         EmpnetError: As for :func:`iread`, except that positions and cells are not checked.
@@ -91,13 +93,13 @@ def iread_unchecked(path: str | os.PathLike[str], *, length_unit: str = "angstro
     unit = parse_unit(length_unit)
     if unit.dimension != parse_unit("angstrom").dimension:
         raise EmpnetError(f"length unit '{unit}' is {unit.kind}", wanted="a length, such as angstrom or bohr")
-    return _iread(resolve(path), os.fspath(path), unit)
+    return _iread(resolve(path), os.fspath(path), unit, first)
 
 
-def _iread(path: Path, file: str, unit: Unit) -> Iterator[System]:
+def _iread(path: Path, file: str, unit: Unit, first: int) -> Iterator[System]:
     with plain_file(path, file) as plain:
-        number = 0
-        for system in _guarded(_reader(plain, file, unit), plain, file):
+        number = first
+        for system in _guarded(_reader(plain, file, unit), plain, file, first):
             yield _scaled(system, unit.factor)
             number += 1
         if not number:
@@ -132,21 +134,27 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
             where=file,
             wanted="a suffix such as .extxyz, .npz, .db, .traj, .cif, or a name such as OUTCAR",
         ) from error
-    return {"extxyz": iread_extxyz, "db": iread_db, "json": iread_db}.get(kind, partial(_iread_ase, kind=kind))
+    return {"extxyz": iread_extxyz, "db": _iread_db, "json": _iread_db}.get(kind, partial(_iread_ase, kind=kind))
 
 
-def _iread_ase(path: Path, file: str, kind: str) -> Iterator[System]:
+def _iread_db(path: Path, file: str, first: int) -> Iterator[System]:
+    return itertools.islice(iread_db(path, file), first, None)
+
+
+def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[System]:
     # The absolute path, because ASE takes names such as postgres.xyz for addresses; @ is part of the name.
-    frames = ase.io.iread(str(path.resolve()), index=":", format=kind, parallel=False, do_not_split_by_at_sign=True)
-    for number, atoms in enumerate(frames):
+    frames = ase.io.iread(
+        str(path.resolve()), index=f"{first or ''}:", format=kind, parallel=False, do_not_split_by_at_sign=True
+    )
+    for number, atoms in enumerate(frames, start=first):
         yield from_atoms(atoms, Origin(file, number))
 
 
-def _guarded(reader: Reader, path: Path, file: str) -> Iterator[System]:
+def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
     """What a reader yields; whatever goes wrong in it becomes one line that names the file and the frame."""
-    systems = reader(path, file)
+    systems = reader(path, file, first)
     told: set[str] = set()
-    for number in itertools.count():
+    for number in itertools.count(first):
         origin = Origin(file, number or None)  # what fails at first may be any frame, or none
         try:
             with warnings.catch_warnings(record=True) as caught:

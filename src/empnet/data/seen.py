@@ -16,9 +16,6 @@ __all__ = ["BIN", "Seen"]
 BIN = 0.05
 """Width of the bins of distances, angstrom: a bond's vibration spans a few of them."""
 
-BLOCK = 1_000_000
-"""Pairs that are looked at in one go, which bounds memory."""
-
 BINS = 1 << 32
 """Room for bins in the code of a pair of species and a bin."""
 
@@ -67,9 +64,8 @@ class Seen:
             occupied = np.flatnonzero(np.bincount(kinds * n_bins + (d / BIN).astype(np.int64)))  # faster than unique
             codes.append(occupied // n_bins * BINS + occupied % n_bins)
         sizes = dataset.sizes[chosen]
-        species = np.unique(dataset.arrays["species"][np.repeat(chosen, dataset.sizes)])
         ranges = _ranges_of(np.unique(np.concatenate(codes)), names)
-        return cls(tuple(species.tolist()), (int(sizes.min()), int(sizes.max())), shortest, ranges)
+        return cls(tuple(_species(dataset, chosen)), (int(sizes.min()), int(sizes.max())), shortest, ranges)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; a pair of species is written "1,8"."""
@@ -157,25 +153,31 @@ def _pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Receiver, code of the two species and distance of each pair of the chosen systems, block by block."""
     arrays = dataset.arrays
-    place = np.searchsorted(names, arrays["species"])
-    last_pair, last_particle = np.cumsum(arrays["n_pairs"]), np.cumsum(arrays["n_particles"])
-    system = 0
-    while system < len(dataset):
-        pairs_before = int(last_pair[system - 1]) if system else 0
-        end = max(system + 1, int(np.searchsorted(last_pair, pairs_before + BLOCK, side="right")))
-        n_pairs = arrays["n_pairs"][system:end]
-        rows = slice(pairs_before, int(last_pair[end - 1]))
-        keep = np.repeat(chosen[system:end], n_pairs)
+    for block in dataset.blocks():
+        n_pairs, n_particles = arrays["n_pairs"][block.systems], dataset.sizes[block.systems]
+        neighbours = arrays["neighbours"][block.particles]
+        receivers = np.repeat(np.arange(len(neighbours)), neighbours)
+        senders = arrays["senders"][block.pairs] + np.repeat(np.cumsum(n_particles) - n_particles, n_pairs)
+        keep = np.repeat(chosen[block.systems], n_pairs)
         if one_way:
-            keep &= arrays["receivers"][rows] <= arrays["senders"][rows]
-        system_of = np.repeat(np.arange(system, end), n_pairs)[keep]
-        offset = (last_particle - arrays["n_particles"])[system_of]
-        receivers = arrays["receivers"][rows][keep] + offset
-        senders = arrays["senders"][rows][keep] + offset
-        vectors = arrays["positions"][senders] - arrays["positions"][receivers]
-        shifts = arrays["shifts"][rows][keep]
-        if shifts.any():
-            vectors += np.einsum("pi,pij->pj", shifts.astype(np.float64), arrays["cells"][system_of])
+            keep &= receivers <= senders
+        receivers, senders = receivers[keep], senders[keep]
+        positions = arrays["positions"][block.particles]
+        vectors = positions[senders] - positions[receivers]
+        if arrays["periodic"][block.systems].any():
+            cells = dataset.cells(block.systems)[np.repeat(np.arange(len(n_pairs)), n_pairs)[keep]]
+            vectors += np.einsum("pi,pij->pj", dataset.shifts(block.systems)[keep], cells)
+        place = np.searchsorted(names, arrays["species"][block.particles])
         a, b = place[receivers], place[senders]
-        yield receivers, np.minimum(a, b) * len(names) + np.maximum(a, b), np.sqrt(np.square(vectors).sum(axis=1))
-        system = end
+        kinds = np.minimum(a, b) * len(names) + np.maximum(a, b)
+        yield receivers + block.particles.start, kinds, np.sqrt(np.square(vectors).sum(axis=1))
+
+
+def _species(dataset: Dataset, chosen: np.ndarray) -> list[int]:
+    """The species that occur in the chosen systems, ascending."""
+    found = [
+        np.unique(dataset.arrays["species"][block.particles][np.repeat(chosen[block.systems], sizes)])
+        for block in dataset.blocks()
+        if len(sizes := dataset.sizes[block.systems])
+    ]
+    return [int(kind) for kind in np.unique(np.concatenate(found))]

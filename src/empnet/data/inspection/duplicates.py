@@ -34,9 +34,9 @@ def exact_duplicates(frames: Frames) -> list[np.ndarray]:
     Arguments:
         frames: The data.
     """
-    order = np.argsort(frames.groups, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(frames.groups[order])) + 1)
-    return [part for part in parts if len(part) > 1]
+    twice = np.flatnonzero(np.bincount(frames.groups, minlength=1)[frames.groups] > 1)  # the few that are in a set
+    order = twice[np.argsort(frames.groups[twice], kind="stable")]
+    return np.split(order, np.flatnonzero(np.diff(frames.groups[order])) + 1) if len(order) else []
 
 
 def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, float]:
@@ -138,9 +138,10 @@ def exact_findings(frames: Frames, units: dict[str, str]) -> list[Finding]:
         return []
     extra = sum(len(part) - 1 for part in sets)
     told = f"{extra} of {len(frames)} frames are exactly equal to one before them"
-    first = f"first: {frames.where(int(sets[0][0]))} and {int(frames.numbers[sets[0][1]])}"
-    findings = [Finding("advice", "duplicates", told, "training keeps them on one side of the split", first)]
-    pairs = np.array([(part[0], other) for part in sets for other in part[1:]])
+    where = f"first: {frames.where(int(sets[0][0]))} and {int(frames.numbers[sets[0][1]])}"
+    findings = [Finding("advice", "duplicates", told, "training keeps them on one side of the split", where)]
+    first = np.repeat([part[0] for part in sets], [len(part) - 1 for part in sets])
+    pairs = np.stack([first, np.concatenate([part[1:] for part in sets])], axis=1)
     return findings + _contradictions(frames, pairs, units, "equal")
 
 

@@ -9,10 +9,14 @@ from functools import cached_property
 
 import numpy as np
 
+from empnet.data.alike import number_alike
+from empnet.data.composition import count_kinds
 from empnet.data.dataset import Dataset
 from empnet.data.system import Origin
 
 __all__ = ["Frames", "from_dataset", "numbered"]
+
+BLOCK = 10_000  # frames that are looked at in one go
 
 
 @dataclass(frozen=True, eq=False)  # without slots, so that what follows from the arrays is computed once
@@ -72,18 +76,29 @@ class Frames:
     @cached_property
     def composition(self) -> tuple[np.ndarray, list[int]]:
         """How many particles of each species each frame has, shape (S, species), and the species."""
-        alphabet, column = np.unique(self.species, return_inverse=True)
-        flat = np.bincount(self.frame_of * len(alphabet) + column, minlength=len(self) * len(alphabet))
-        return flat.reshape(len(self), len(alphabet)).astype(np.float64), alphabet.tolist()
+        alphabet = np.unique(np.concatenate([np.unique(self.species[particles]) for _, particles in self._blocks()]))
+        counts = np.empty((len(self), len(alphabet)))
+        for frames, particles in self._blocks():
+            columns = np.searchsorted(alphabet, self.species[particles])
+            counts[frames] = count_kinds(columns, self.sizes[frames], len(alphabet))
+        return counts, alphabet.tolist()
 
     @cached_property
     def sequences(self) -> np.ndarray:
         """A number for each frame, equal if species follow each other in the same order, shape (S,)."""
-        species = np.ascontiguousarray(self.species, dtype=np.int64)
-        return numbered(
-            (int(n), zlib.crc32(species[start : start + n].tobytes()))
-            for start, n in zip(self.first, self.sizes, strict=True)
-        )
+        keys = np.empty((len(self), 2), dtype=np.int64)
+        for frames, particles in self._blocks():
+            species = np.ascontiguousarray(self.species[particles], dtype=np.int64)
+            ends = np.cumsum(self.sizes[frames])
+            keys[frames, 1] = [zlib.crc32(part.data) for part in np.split(species, ends[:-1])]
+        keys[:, 0] = self.sizes
+        return number_alike(keys)
+
+    def _blocks(self) -> Iterator[tuple[slice, slice]]:
+        """Frames in blocks, and their particles, so that memory does not grow with the data."""
+        for begin in range(0, len(self), BLOCK):
+            end = min(begin + BLOCK, len(self))
+            yield slice(begin, end), slice(int(self.first[begin]), int(self.first[end - 1] + self.sizes[end - 1]))
 
     def rows(self, members: np.ndarray) -> np.ndarray:
         """The particles of frames of one size, shape (members, N)."""
@@ -121,15 +136,17 @@ def from_dataset(dataset: Dataset, properties: tuple[str, ...]) -> Frames:
         properties: Names of its targets.
     """
     arrays = dataset.arrays
+    periodic = np.zeros((len(dataset), 3), dtype=bool)
+    periodic[arrays["periodic"]] = np.any(arrays["cells"], axis=2)
     return Frames(
         file=dataset.file,
         numbers=np.where(arrays["frames"] < 0, np.arange(len(dataset)), arrays["frames"]),
         sizes=arrays["n_particles"],
         positions=arrays["positions"],
         species=arrays["species"],
-        named=bool(np.any(arrays["species"])),
-        cells=arrays["cells"],
-        periodic=np.any(arrays["cells"], axis=2),
+        named=dataset.species != [0],
+        cells=dataset.cells(slice(None)),
+        periodic=periodic,
         groups=arrays["groups"],
         properties={name: dataset.targets[:, k] for k, name in enumerate(properties)},
         vectors={},

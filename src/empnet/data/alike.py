@@ -1,0 +1,30 @@
+"""Numbers for what is equal: exact duplicates, frames of one kind."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Int64, Integer
+
+__all__ = ["number_alike"]
+
+
+def number_alike(keys: Integer[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
+    """A number for each row, equal for equal rows, in the order of their first appearance.
+
+    By sorting, in some 60 bytes a row: a dict of a million keys takes four times as much.
+
+    Arguments:
+        keys: Whole numbers, shape (n, k).
+
+    Example:
+        >>> number_alike(np.array([[7, 1], [3, 1], [7, 1]]))
+        array([0, 1, 0])
+    """
+    order = np.lexsort(keys.T)  # stable, so that the first of equal rows comes first
+    begins = np.ones(len(keys), dtype=bool)
+    begins[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
+    rank = np.empty(int(begins.sum()), dtype=np.int64)
+    rank[np.argsort(order[begins])] = np.arange(len(rank))
+    numbers = np.empty(len(keys), dtype=np.int64)
+    numbers[order] = rank[np.cumsum(begins) - 1]
+    return numbers

@@ -1,0 +1,56 @@
+"""Loops over particles and pairs that Numba compiles; imported where first needed, since Numba takes its time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from empnet.data.compiled import compiled
+
+__all__ = ["join_pairs", "pairs_within"]
+
+
+@compiled()
+def join_pairs(first_particle, n_particles, first_pair, n_pairs, neighbours, senders):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """What :func:`empnet.data.joining.join_pairs` says, in one pass over the pairs and one over the senders."""
+    N, P = n_particles.sum(), n_pairs.sum()
+    receivers, joined, transposed = np.empty(P, np.int64), np.empty(P, np.int64), np.empty(P, np.int64)
+    rows, columns = np.zeros(N + 1, np.int64), np.zeros(N + 1, np.int64)
+    before = p = 0
+    for s in range(len(n_particles)):
+        row = first_pair[s]
+        for a in range(n_particles[s]):
+            for _ in range(neighbours[first_particle[s] + a]):
+                i = before + senders[row]
+                receivers[p], joined[p] = before + a, i
+                columns[i + 1] += 1
+                row += 1
+                p += 1
+            rows[before + a + 1] = p
+        before += n_particles[s]
+    for i in range(N):
+        columns[i + 1] += columns[i]
+    free = columns.copy()
+    for p in range(P):  # senders are counted, so this sorts them, and stably
+        i = joined[p]
+        transposed[free[i]] = p
+        free[i] += 1
+    return receivers, joined, rows, transposed, columns
+
+
+@compiled()
+def pairs_within(positions, cutoff, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Receivers and senders of all pairs nearer than the cutoff, sorted, and if any is as near as ``nearest``."""
+    N = len(positions)
+    receivers, senders = np.empty(N * (N - 1), np.int32), np.empty(N * (N - 1), np.int32)
+    p, coincide = 0, False
+    for j in range(N):
+        for i in range(N):
+            x = positions[i, 0] - positions[j, 0]
+            y = positions[i, 1] - positions[j, 1]
+            z = positions[i, 2] - positions[j, 2]
+            d2 = x * x + y * y + z * z
+            if i != j and d2 < cutoff * cutoff:
+                receivers[p], senders[p] = j, i
+                p += 1
+                coincide |= d2 < nearest * nearest
+    return receivers[:p].copy(), senders[:p].copy(), coincide

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from empnet.apply.predictor import Predictor
+from empnet.apply.predictor import Predictor, pieces
+from empnet.data.deal import deal
 from empnet.data.files import refuse_to_replace, replacing
 from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.data.write import write
+from empnet.learn.distribution import Processes, processes
 
 __all__ = ["predict_file"]
 
 Item = TypeVar("Item")
+
+WINDOW = 4
+"""Pieces for each process that are dealt out at a time: enough to be shared fairly, few enough for memory."""
 
 
 def predict_file(
@@ -41,16 +48,49 @@ def predict_file(
     Raises:
         EmpnetError: If the data cannot be read or predicted; then no file is written.
     """
-    out = Path(out)
-    refuse_to_replace(out, force)
-    systems = iread(data, length_unit=predictor.card.length_unit)
-    pieces = predictor.stream(track(systems, f"predicting {data}", quiet=quiet))
-    counter = _Counter()
-    if out.suffix == ".csv":
-        _write_table(predictor, counter.count(_rows(pieces)), out)
+    team = processes()
+    return team.together(lambda: _predict_file(predictor, data, Path(out), force, quiet or not team.first, team))
+
+
+def _predict_file(predictor: Predictor, data: str | Path, out: Path, force: bool, quiet: bool, team: Processes) -> int:
+    """The same; of several processes, only the first one writes."""
+    if team.first:
+        refuse_to_replace(out, force)
+    systems = track(iread(data, length_unit=predictor.card.length_unit), f"predicting {data}", quiet=quiet)
+    rows, counter = (
+        _rows(predictor.stream(systems) if team.alone else _stream_together(predictor, systems, team)),
+        _Counter(),
+    )
+    if not team.first:
+        for _ in counter.count(rows):
+            pass
+    elif out.suffix == ".csv":
+        _write_table(predictor, counter.count(rows), out)
     else:
-        write(out, counter.count(_labelled(predictor, pieces)), overwrite=force)
+        write(out, counter.count(_labelled(predictor, rows)), overwrite=force)
     return counter.n
+
+
+def _stream_together(
+    predictor: Predictor, systems: Iterable[System], team: Processes
+) -> Iterator[tuple[list[System], np.ndarray, np.ndarray]]:
+    """As :meth:`Predictor.stream`, in the same pieces, but each process predicts some of them and is told the others.
+
+    All processes read all systems: only numbers need be sent. Memory holds a few pieces for each process.
+    """
+    waiting = pieces(systems)
+    while window := list(itertools.islice(waiting, WINDOW * team.size)):
+        lots = deal(np.array([sum(map(len, piece)) for piece in window]), team.size)
+        mine = [window[k] for k in lots[team.rank]]
+        told = team.gather(partial(_numbers, predictor, mine))
+        found = dict(zip(np.concatenate(lots).tolist(), itertools.chain.from_iterable(told), strict=True))
+        for k, piece in enumerate(window):
+            yield piece, *found[k]
+
+
+def _numbers(predictor: Predictor, mine: list[list[System]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Predictions and baseline of each piece."""
+    return [predictor.predict_piece(piece)[1:] for piece in mine]
 
 
 class _Counter:
@@ -66,14 +106,14 @@ class _Counter:
             yield item
 
 
-def _rows(pieces: Iterator[tuple[list[System], np.ndarray, np.ndarray]]) -> Iterator[tuple[System, np.ndarray]]:
-    for systems, values, _ in pieces:
+def _rows(stream: Iterator[tuple[list[System], np.ndarray, np.ndarray]]) -> Iterator[tuple[System, np.ndarray]]:
+    for systems, values, _ in stream:
         yield from zip(systems, values, strict=True)
 
 
-def _labelled(predictor: Predictor, pieces: Iterator[tuple[list[System], np.ndarray, np.ndarray]]) -> Iterator[System]:
+def _labelled(predictor: Predictor, rows: Iterator[tuple[System, np.ndarray]]) -> Iterator[System]:
     names = [f"empnet_{name}" for name in predictor.card.properties]
-    for system, values in _rows(pieces):
+    for system, values in rows:
         predicted = dict(zip(names, values.tolist(), strict=True))
         yield replace(system, properties={**system.properties, **predicted})
 

@@ -24,7 +24,7 @@ from empnet.nn.model import PropertyModel
 if TYPE_CHECKING:
     import ase
 
-__all__ = ["Prediction", "Predictor", "load"]
+__all__ = ["Prediction", "Predictor", "load", "pieces"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,10 +99,10 @@ class Predictor:
         Example:
             See :func:`load`.
         """
-        pieces = [(values, baseline) for _, values, baseline in self.stream(_each_system(systems))]
+        parts = [(values, baseline) for _, values, baseline in self.stream(_each_system(systems))]
         width = len(self.card.properties)
-        values = np.concatenate([piece[0] for piece in pieces]) if pieces else np.zeros((0, width))
-        baseline = np.concatenate([piece[1] for piece in pieces]) if pieces else np.zeros((0, width))
+        values = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, width))
+        baseline = np.concatenate([part[1] for part in parts]) if parts else np.zeros((0, width))
         return Prediction(values, baseline, self.card.properties, self.card.units)
 
     def stream(self, systems: Iterable[System]) -> Iterator[tuple[list[System], np.ndarray, np.ndarray]]:
@@ -114,16 +114,7 @@ class Predictor:
         Returns:
             For each piece: its systems, their predictions and their composition baseline, both of shape (B, F').
         """
-        waiting: list[System] = []
-        particles = 0
-        for system in systems:
-            if waiting and particles + len(system) > MAX_PAIRS // 20:
-                yield self._predict_piece(waiting)
-                waiting, particles = [], 0
-            waiting.append(system)
-            particles += len(system)
-        if waiting:
-            yield self._predict_piece(waiting)
+        return map(self.predict_piece, pieces(systems))
 
     @torch.no_grad()
     def represent(self, systems: Sequence[System], name: str | None = None) -> Float64[np.ndarray, "B F"]:
@@ -164,7 +155,15 @@ class Predictor:
             yield dataset.batch(chunk, self._encoder, self.card.torch_dtype)
 
     @torch.no_grad()
-    def _predict_piece(self, systems: list[System]) -> tuple[list[System], np.ndarray, np.ndarray]:
+    def predict_piece(self, systems: list[System]) -> tuple[list[System], np.ndarray, np.ndarray]:
+        """Predict some systems at once.
+
+        Arguments:
+            systems: One or more, as many as fit into memory.
+
+        Returns:
+            The systems, their predictions and their composition baseline, both of shape (B, F').
+        """
         values, baseline = [], []
         for batch in self._batches(systems):
             values.append(self.model(batch).numpy())
@@ -204,6 +203,28 @@ class Predictor:
                 wanted=f"species among {known}",
                 remedy="train with systems that have it (--from starts from this run)",
             )
+
+
+def pieces(systems: Iterable[System]) -> Iterator[list[System]]:
+    """Systems in order, in pieces whose particles are few enough to be predicted at once.
+
+    Arguments:
+        systems: The systems, lazily.
+
+    Example:
+        >>> [len(piece) for piece in pieces([System(np.random.rand(1000, 3))] * 5)]
+        [2, 2, 1]
+    """
+    waiting: list[System] = []
+    particles = 0
+    for system in systems:
+        if waiting and particles + len(system) > MAX_PAIRS // 20:
+            yield waiting
+            waiting, particles = [], 0
+        waiting.append(system)
+        particles += len(system)
+    if waiting:
+        yield waiting
 
 
 def _each_system(systems: System | ase.Atoms | Iterable[System | ase.Atoms]) -> Iterator[System]:

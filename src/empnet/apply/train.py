@@ -9,6 +9,7 @@ from typing import Any
 from empnet.apply.report import write_report
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
+from empnet.learn.distribution import processes
 from empnet.learn.journal import Journal
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.train import TrainResult
@@ -69,7 +70,7 @@ def resume(
 
 def _reported(result: TrainResult, quiet: bool) -> TrainResult:
     """The same result, once the report is written; a run that was stopped gets its report when it is finished."""
-    if not result.finished:
+    if not (result.finished and processes().first):
         return result
     journal = Journal(quiet)
     journal.write_to(RunFolder(result.run).log_file)

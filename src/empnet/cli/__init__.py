@@ -8,6 +8,7 @@ import typer
 
 from empnet.cli.commands import app
 from empnet.cli.options import INTERRUPTED, MISTAKE
+from empnet.cli.several import one_voice
 from empnet.cli.study import studies
 
 __all__ = ["app", "main"]
@@ -17,6 +18,11 @@ app.add_typer(studies, name="study")
 
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
+    with one_voice():
+        _run()
+
+
+def _run() -> None:
     try:
         app(standalone_mode=True)
     except KeyboardInterrupt:

@@ -46,6 +46,7 @@ from empnet.cli.options import (
     Width,
     option,
 )
+from empnet.cli.several import refuse_several
 
 __all__ = ["app"]
 
@@ -64,11 +65,13 @@ def _tell_version(wanted: bool) -> None:
 
 @app.callback()
 def empnet(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Euclidean message passing networks: learn a scalar property of whole systems of particles."""
+    refuse_several(context.invoked_subcommand)
 
 
 @app.command()
@@ -153,6 +156,7 @@ def train(
 
         finished = go_on(resume, data, quiet=quiet, **settings).finished
     elif overfit is not None:
+        refuse_several("train --overfit")
         from empnet.learn.overfit import overfit as probe
 
         found = probe(_named(data), settings.pop("property", None), systems=overfit, quiet=quiet, **settings)
@@ -194,8 +198,13 @@ def predict(
     """Predict each frame of a file: empnet predict RUN molecules.xyz --out predicted.extxyz."""
     from empnet.apply.predict import predict_file
     from empnet.apply.predictor import load
+    from empnet.learn.distribution import processes
 
-    n = predict_file(load(run), data, out, force=force, quiet=quiet)
+    team = processes()
+    team.choose_threads(None)
+    if not (quiet or team.alone):
+        typer.echo(str(team))
+    n = predict_file(team.together(lambda: load(run)), data, out, force=force, quiet=quiet)
     if not quiet:
         typer.echo(f"{n} systems predicted: {out}")
 

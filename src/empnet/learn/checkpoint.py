@@ -14,7 +14,7 @@ from torch import Tensor
 from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing
 
-__all__ = ["Progress", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Progress", "load_checkpoint", "restore", "save_checkpoint", "state_of"]
 
 FILE = Path("checkpoint") / "state.safetensors"
 
@@ -50,6 +50,41 @@ class Progress:
     done: bool = False
 
 
+def state_of(model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """All tensors that training goes on from, by name: copies on the CPU. Nothing tells how many processes there are.
+
+    Arguments:
+        model: The model that is trained.
+        average: The moving average of its weights.
+        optimizer: The optimiser with its moments.
+    """
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+    return {name: value.detach().cpu().clone() for name, value in tensors.items()}  # no two share memory
+
+
+def restore(
+    tensors: dict[str, Tensor], model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Put tensors where :func:`state_of` found them.
+
+    Arguments:
+        tensors: By name.
+        model: The model that is trained.
+        average: The moving average of its weights.
+        optimizer: The optimiser.
+    """
+    model.load_state_dict(_below("model.", tensors))
+    average.load_state_dict(_below("average.", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in _below("optimizer.", tensors).items():
+        index, key = name.split(".", 1)
+        moments.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
 def save_checkpoint(
     run: Path, model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> None:
@@ -62,14 +97,10 @@ def save_checkpoint(
         optimizer: The optimiser with its moments.
         progress: Where the run stands.
     """
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-    plain = {name: value.detach().cpu().clone() for name, value in tensors.items()}  # no two share memory
     (run / FILE).parent.mkdir(exist_ok=True)
     with replacing(run / FILE) as unfinished:
-        safetensors.torch.save_file(plain, unfinished, metadata={"progress": json.dumps(asdict(progress))})
+        metadata = {"progress": json.dumps(asdict(progress))}
+        safetensors.torch.save_file(state_of(model, average, optimizer), unfinished, metadata=metadata)
 
 
 def load_checkpoint(
@@ -95,16 +126,9 @@ def load_checkpoint(
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             progress = Progress(**json.loads(file.metadata()["progress"]))
-        tensors = safetensors.torch.load_file(path)
-        model.load_state_dict(_below("model.", tensors))
-        average.load_state_dict(_below("average.", tensors))
+        restore(safetensors.torch.load_file(path), model, average, optimizer)
     except (safetensors.SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise EmpnetError(f"is damaged ({error})", where=path, wanted="a checkpoint of this run") from None
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in _below("optimizer.", tensors).items():
-        index, key = name.split(".", 1)
-        moments.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     return progress
 
 

@@ -12,6 +12,10 @@ __all__ = ["Interrupt"]
 class Interrupt:
     """While entered, the first signal sets :attr:`asked`; the second one breaks off at once.
 
+    Arguments:
+        insistent: Whether a second signal does so. A launcher passes on what its processes have got already, and kills
+            those that do not end: under one, it does not.
+
     Example:
         >>> with Interrupt() as interrupt:
         ...     interrupt.asked
@@ -20,12 +24,12 @@ class Interrupt:
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, insistent: bool = True) -> None:
+        self.asked, self._insistent = False, insistent
         self._before: dict[int, object] = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked and self._insistent:
             raise KeyboardInterrupt
         self.asked = True
 

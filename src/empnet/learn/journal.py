@@ -15,6 +15,7 @@ class Journal:
 
     Arguments:
         quiet: Print nothing (the log is kept all the same).
+        mute: Neither print nor keep anything: one of several processes tells what all do.
 
     Example:
         >>> journal = Journal()
@@ -22,8 +23,8 @@ class Journal:
         3 systems
     """
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(self, quiet: bool = False, mute: bool = False) -> None:
+        self.quiet, self._mute = quiet or mute, mute
         self._console = Console(highlight=False, markup=False, soft_wrap=True)
         self._file: Path | None = None
         self._told = ""
@@ -32,7 +33,7 @@ class Journal:
         what, told = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[told]}"))
         columns = (what, BarColumn(bar_width=20), told)
         self._live = Progress(*columns, TimeRemainingColumn(), console=terminal, transient=True)
-        self._live.disable = quiet or not terminal.is_terminal
+        self._live.disable = self.quiet or not terminal.is_terminal
         self._task = self._live.add_task("training", total=None, told="")
 
     def write_to(self, file: Path) -> None:
@@ -47,6 +48,8 @@ class Journal:
         self._kept.clear()
 
     def _write(self, line: str) -> None:
+        if self._mute:
+            return
         if self._file is None:
             self._kept.append(line)
             return
@@ -56,7 +59,7 @@ class Journal:
     def say(self, line: str) -> None:
         """Print and keep a line."""
         self.note(line)
-        if not self._quiet:
+        if not self.quiet:
             self._console.print(line)
 
     def note(self, line: str) -> None:

@@ -15,19 +15,21 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from empnet.data.dataset import Dataset
+from empnet.data.deal import deal, work_of
 from empnet.data.errors import EmpnetError
 from empnet.data.split import Split
 from empnet.learn.average import MovingAverage
 from empnet.learn.budget import StepBudget, steps_from_epochs
-from empnet.learn.checkpoint import load_checkpoint, save_checkpoint
+from empnet.learn.checkpoint import Progress, load_checkpoint, restore, save_checkpoint, state_of
 from empnet.learn.clipping import clip_gradients
 from empnet.learn.config import TrainConfig
 from empnet.learn.descent import epoch_batches, take_step
 from empnet.learn.diagnosis import Explosion, cause_of
+from empnet.learn.distribution import Processes
 from empnet.learn.interrupt import Interrupt
 from empnet.learn.journal import Journal
 from empnet.learn.loss import loss_of
-from empnet.learn.measure import Measured, measure
+from empnet.learn.measure import Measured, measure_together
 from empnet.learn.model_file import ModelCard, save_weights
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.schedule import WARM_UP, Schedule
@@ -76,30 +78,54 @@ class Trainer:
     A step: one batch, AdamW with clipped gradients, the moving average follows. An epoch: a pass over the training
     side in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so far.
 
+    Several processes share each batch and take the same steps: gradients are summed, and all that decides (loss,
+    validation, the time that is left, a wish to stop) is agreed upon. The first one alone writes and speaks.
+
     Arguments:
         job: What is to be learned from what.
         model: The model, with its statistics set; trained in place.
         run: An existing run folder; its checkpoint, if it has one, is where training goes on.
         journal: Where progress is told.
         started: The moment, by :func:`time.perf_counter`, from which a time budget counts.
+        processes: With whom the work is shared.
     """
 
-    def __init__(self, job: Job, model: PropertyModel, run: RunFolder, journal: Journal, started: float) -> None:
+    def __init__(
+        self,
+        job: Job,
+        model: PropertyModel,
+        run: RunFolder,
+        journal: Journal,
+        started: float,
+        processes: Processes | None = None,
+    ) -> None:
         self.job, self.config, self.run, self.journal = job, job.config, run, journal
-        self.fabric = Fabric(accelerator=_accelerator(job.config), devices=1)
+        self.processes = processes or Processes()
+        self.fabric = _fabric(job.config, self.processes)
         self.fabric.launch()
         self.model, self.average = model, MovingAverage(model)
         optimizer = new_optimizer(model, job.config.lr)
         self.forward, self.optimizer = self.fabric.setup(model, optimizer)
         self.average.model.to(self.fabric.device)
-        self.progress = load_checkpoint(run.path, model, self.average.model, optimizer)
-        run.drop_metrics_from(self.progress.epoch)
+        self.progress = self._load()
         self._exploded = Explosion(len(job.split.train), job.config.batch)
         self._spread = torch.from_numpy(job.spread).to(self.fabric.device)
         self._encoder = job.card.encoder
         self._started = started - self.progress.elapsed
         self._saved = time.perf_counter()
         self._budget: StepBudget | None = None
+        self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
+
+    def _load(self) -> Progress:
+        """Go on where the checkpoint stands: the first process reads it, the others are told."""
+        state = self.model, self.average.model, self.optimizer.optimizer
+        first = self.processes.first
+        progress = self.processes.together(lambda: load_checkpoint(self.run.path, *state) if first else Progress())
+        if first:
+            self.run.drop_metrics_from(progress.epoch)
+        if not self.processes.alone:
+            restore(self.processes.tensors_from_first(state_of(*state) if first else {}), *state)
+        return self.processes.from_first(progress)
 
     @cached_property
     def steps_an_epoch(self) -> int:
@@ -127,18 +153,24 @@ class Trainer:
             epoch_cost = time.perf_counter() - began
             if progress.total is None and self.config.time is not None:
                 self._budget = StepBudget(self.config.time, self.steps_an_epoch, epoch_cost)
-        with Interrupt() as interrupt, self.journal:
-            while not progress.done and not interrupt.asked:
-                self._epoch(interrupt)
+        self._interrupt = Interrupt(insistent=self.processes.alone)
+        with self._interrupt, self.journal:
+            while not progress.done and not self._stopping:
+                self._epoch()
                 self._checkpoint()
         return progress.done
 
-    def _epoch(self, interrupt: Interrupt) -> None:
+    @property
+    def _stopping(self) -> bool:
+        """Whether somebody has asked to stop; of several processes, whether all know."""
+        return self._interrupt.asked if self.processes.alone else self._asked
+
+    def _epoch(self) -> None:
         """From where the epoch stands to its end, to the last step, or to an interruption."""
         progress = self.progress
         batches = self._batches(progress.epoch)
         for indices in batches[progress.batch :]:
-            if interrupt.asked or progress.step == progress.total:
+            if self._stopping or progress.step == progress.total:
                 break
             progress.loss_sum += self._step(indices)
             progress.step += 1
@@ -159,17 +191,45 @@ class Trainer:
         schedule = Schedule(self.config.lr, self.progress.anneal_from, self.progress.total)
         for group in self.optimizer.param_groups:
             group["lr"] = schedule(self.progress.step)
-        batch = self.job.dataset.batch(indices, self._encoder, self.job.card.torch_dtype).to(self.fabric.device)
-        assert batch.targets is not None  # own invariant: a data set for training has targets
-        loss = loss_of(self.forward(batch), batch.targets, self._spread, self.config.loss)
-        value = loss.item()
-        if self._exploded(value):
-            self._stop(f"the loss is {value:.3g}", indices)
-        length = take_step(loss, self.optimizer, backward=self.fabric.backward, clip=self._clip)
+        value, length = self._alone(indices) if self.processes.alone else self._together(indices)
         if not math.isfinite(length):
             self._stop(f"the gradient of the loss is {length:.3g}", indices)
         self.average.update(self.model, self.progress.step)
         return value
+
+    def _loss(self, indices: np.ndarray) -> Tensor:
+        batch = self.job.dataset.batch(indices, self._encoder, self.job.card.torch_dtype).to(self.fabric.device)
+        assert batch.targets is not None  # own invariant: a data set for training has targets
+        return loss_of(self.forward(batch), batch.targets, self._spread, self.config.loss)
+
+    def _alone(self, indices: np.ndarray) -> tuple[float, float]:
+        """Loss and length of the gradient of a step taken."""
+        loss = self._loss(indices)
+        value = loss.item()
+        self._refuse_explosion(value, indices)
+        return value, take_step(loss, self.optimizer, backward=self.fabric.backward, clip=self._clip)
+
+    def _together(self, indices: np.ndarray) -> tuple[float, float]:
+        """The same on several processes: the gradient is that of the mean loss over the whole batch."""
+        sizes, pairs = self.job.dataset.sizes[indices], self.job.dataset.arrays["n_pairs"][indices]
+        mine = deal(work_of(sizes, pairs), self.processes.size)[self.processes.rank]
+        loss = self._loss(indices[mine]) * (len(mine) / len(indices)) if len(mine) else torch.zeros(())
+        value = loss.item()
+
+        def backward(loss: Tensor) -> None:
+            nonlocal value
+            if len(mine):
+                self.fabric.backward(loss)
+            value, asked = self.processes.sum_gradients(self._parameters, [value, float(self._interrupt.asked)])
+            self._asked = asked > 0
+            self._refuse_explosion(value, indices)
+
+        length = take_step(loss, self.optimizer, backward=backward, clip=self._clip)
+        return value, length
+
+    def _refuse_explosion(self, value: float, indices: np.ndarray) -> None:
+        if self._exploded(value):
+            self._stop(f"the loss is {value:.3g}", indices)
 
     def _clip(self, parameters: Iterable[Tensor]) -> float:
         length, self.progress.usual_gradient = clip_gradients(parameters, self.progress.usual_gradient)
@@ -192,15 +252,17 @@ class Trainer:
         progress = self.progress
         if progress.total is not None or self._budget is None:
             return
-        progress.total = self._budget.total(progress.step, time.perf_counter() - self._started)
+        total = self._budget.total(progress.step, time.perf_counter() - self._started)
+        progress.total = self.processes.from_first(total)
         if progress.total is not None:
             progress.anneal_from = progress.step
             self.journal.note(f"the time budget allows {progress.total} steps")
             self._checkpoint()  # the number is part of the run: resuming must not measure again
 
     def _validate(self) -> Measured:
-        return measure(
-            self.average.model, self.job.dataset, self.job.split.validation, self.job.card, self.fabric.device
+        validation, card = self.job.split.validation, self.job.card
+        return measure_together(
+            self.processes, self.average.model, self.job.dataset, validation, card, self.fabric.device
         )
 
     def _end_epoch(self) -> None:
@@ -208,7 +270,8 @@ class Trainer:
         progress = self.progress
         measured = self._validate()
         self._keep_if_best(measured)
-        self._record(measured)
+        if self.processes.first:
+            self._record(measured)
         patience = self.config.patience
         out_of_patience = patience is not None and progress.epoch - progress.best_epoch >= patience
         progress.done = progress.step == progress.total or out_of_patience
@@ -217,12 +280,13 @@ class Trainer:
 
     def _keep_if_best(self, measured: Measured) -> None:
         progress = self.progress
-        score = float(np.mean(measured.mae / self.job.spread))
+        score = self.processes.from_first(float(np.mean(measured.mae / self.job.spread)))
         if not math.isfinite(score):
             self._stop(f"the validation error is {score}", self.job.split.validation[:256])
         if progress.best is None or score < progress.best:
             progress.best, progress.best_epoch = score, progress.epoch
-            save_weights(self.run.path, self.average.model)
+            if self.processes.first:
+                save_weights(self.run.path, self.average.model)
 
     def _record(self, measured: Measured) -> None:
         progress, card = self.progress, self.job.card
@@ -250,13 +314,19 @@ class Trainer:
 
     def _checkpoint(self) -> None:
         self.progress.elapsed = time.perf_counter() - self._started
-        save_checkpoint(self.run.path, self.model, self.average.model, self.optimizer.optimizer, self.progress)
+        if self.processes.first:
+            save_checkpoint(self.run.path, self.model, self.average.model, self.optimizer.optimizer, self.progress)
         self._saved = time.perf_counter()
 
 
-def _accelerator(config: TrainConfig) -> str:
-    """The device by name; ``auto`` takes a GPU if there is one."""
-    there = torch.cuda.is_available()
-    if config.device == "cuda" and not there:
-        raise EmpnetError("there is no CUDA device", where="--device cuda", remedy="use --device cpu")
-    return "cuda" if there and config.device != "cpu" else "cpu"
+def _fabric(config: TrainConfig, processes: Processes) -> Fabric:
+    """The device of this process; ``auto`` takes GPUs if there is one for each process of this machine."""
+    there = torch.cuda.device_count()
+    if config.device == "cuda" and there < processes.local_size:
+        found = (
+            "there is no CUDA device" if not there else f"{processes.local_size} processes share {there} CUDA devices"
+        )
+        raise EmpnetError(found, where="--device cuda", remedy="use --device cpu, or a process for each device")
+    if config.device == "cpu" or there < processes.local_size:
+        return Fabric(accelerator="cpu", devices=1)
+    return Fabric(accelerator="cuda", devices=1 if processes.alone else [processes.local_rank])

@@ -9,10 +9,12 @@ import torch
 from jaxtyping import Float64, Int64
 
 from empnet.data.dataset import Dataset
+from empnet.data.deal import deal, work_of
+from empnet.learn.distribution import Processes
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import PropertyModel
 
-__all__ = ["Measured", "measure"]
+__all__ = ["Measured", "measure", "measure_together"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,3 +77,40 @@ def measure(
         predicted.append(model(batch).cpu().numpy())
         baseline.append(model.composition_baseline(batch).cpu().numpy())
     return Measured(np.concatenate(predicted), dataset.targets[indices], np.concatenate(baseline))
+
+
+def measure_together(
+    processes: Processes,
+    model: PropertyModel,
+    dataset: Dataset,
+    indices: Int64[np.ndarray, " n"],
+    card: ModelCard,
+    device: torch.device,
+) -> Measured:
+    """Predict the systems of these indices on several processes, each of which knows all predictions in the end.
+
+    Arguments:
+        processes: Among which the systems are dealt out.
+        model: The model, the same in all processes.
+        dataset: Data with targets.
+        indices: Which systems, at least one.
+        card: Species and dtype of the model.
+        device: Where the model is.
+    """
+    if processes.alone:
+        return measure(model, dataset, indices, card, device)
+    lots = deal(work_of(dataset.sizes[indices], dataset.arrays["n_pairs"][indices]), processes.size)
+    mine = indices[lots[processes.rank]]
+
+    def predict() -> tuple[np.ndarray, np.ndarray] | None:
+        if not len(mine):
+            return None
+        part = measure(model, dataset, mine, card, device)
+        return part.predicted, part.baseline
+
+    targets = dataset.targets[indices]
+    predicted, baseline = np.empty(targets.shape), np.empty(targets.shape)
+    for lot, part in zip(lots, processes.gather(predict), strict=True):
+        if part is not None:
+            predicted[lot], baseline[lot] = part
+    return Measured(predicted, targets, baseline)

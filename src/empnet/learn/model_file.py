@@ -40,7 +40,8 @@ class ModelCard:
         dtype: What the network computes in.
         data: Path, SHA-256 and number of systems of its training data.
         versions: Versions of this package and of those that its results depend on.
-        threads: Processor threads in training.
+        threads: Processor threads in training, of each process.
+        processes: How many processes the run was begun with.
         seen: What the training side had: species, sizes, distances; None in files that do not tell.
     """
 
@@ -55,6 +56,7 @@ class ModelCard:
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     threads: int = 1
+    processes: int = 1
     seen: Seen | None = None
 
     @property

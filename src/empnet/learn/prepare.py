@@ -23,6 +23,7 @@ from empnet.data.split import Split, split_systems
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 from empnet.learn.config import TrainConfig
+from empnet.learn.distribution import processes
 from empnet.learn.journal import Journal
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import Architecture
@@ -192,6 +193,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         data={"file": dataset.file, "sha256": dataset.data_hash, "systems": len(dataset)},
         versions=_versions(),
         threads=torch.get_num_threads(),
+        processes=processes().size,
         seen=Seen.of(dataset, split.train),
     )
 

@@ -17,10 +17,11 @@ from empnet.data.files import plain_name, write_text
 from empnet.data.system import System
 from empnet.learn.checkpoint import Progress, save_checkpoint
 from empnet.learn.config import TrainConfig, write_config
+from empnet.learn.distribution import Processes, processes
 from empnet.learn.fine_tune import adopt_architecture, start_from
 from empnet.learn.journal import Journal
 from empnet.learn.loop import Job, Trainer, new_optimizer
-from empnet.learn.measure import measure
+from empnet.learn.measure import measure_together
 from empnet.learn.model_file import load_model, read_card, save_card
 from empnet.learn.prepare import (
     IN_MEMORY,
@@ -87,16 +88,14 @@ def train(
         ['test', 'validation']
     """
     started = time.perf_counter()
-    journal = Journal(quiet)
-    config = configured(data, property, settings)
-    config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
-    run = RunFolder(out or free_name(run_name(config)))
-    run.refuse_existing(force)
-    _set_threads(config.threads)
-    config = name_targets(config, journal)
-    job, model = _prepare(data, config, journal, quiet)
-    run.create(lambda folder: _fill(folder, job, model), force)
-    return _fit(job, model, run, journal, started)
+    team = processes()
+    journal = Journal(quiet, mute=not team.first)
+
+    def begin() -> _Begun | None:
+        return _begin(data, property, out, force, settings, journal) if team.first else None
+
+    begun = _share(team, team.together(begin), data)
+    return _fit(begun, journal, started, team)
 
 
 def resume(
@@ -114,18 +113,79 @@ def resume(
         EmpnetError: If a setting or the data have changed.
     """
     started = time.perf_counter()
-    folder, journal = RunFolder(run), Journal(quiet)
-    config, card = folder.read_config(), read_card(Path(run))
-    _refuse_changed(config, {"data": None if data is None else _name(data), **settings}, folder)
+    team = processes()
+    journal = Journal(quiet, mute=not team.first)
+    given = {"data": None if data is None else _name(data), **settings}
+
+    def begin() -> _Begun | None:
+        return _begin_again(RunFolder(run), data, given, journal) if team.first else None
+
+    begun = _share(team, team.together(begin), data)
+    return _fit(begun, journal, started, team)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run that is ready to be trained; of several processes, in the first one."""
+
+    job: Job
+    model: PropertyModel
+    run: RunFolder
+
+
+def _begin(
+    data: str | Path | Sequence[System],
+    property_: str | Sequence[str] | None,
+    out: str | Path | None,
+    force: bool,
+    settings: dict[str, Any],
+    journal: Journal,
+) -> _Begun:
+    """A new run with its folder."""
+    config = configured(data, property_, settings)
+    config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
+    run = RunFolder(out or free_name(run_name(config)))
+    run.refuse_existing(force)
+    _set_threads(config.threads, journal)
+    config = name_targets(config, journal)
+    job, model = _prepare(data, config, journal)
+    run.create(lambda folder: _fill(folder, job, model), force)
+    return _Begun(job, model, run)
+
+
+def _begin_again(
+    run: RunFolder, data: str | Path | Sequence[System] | None, given: dict[str, Any], journal: Journal
+) -> _Begun:
+    """A run that was stopped."""
+    config, card = run.read_config(), read_card(run.path)
+    _refuse_changed(config, given, run)
     source = config.data if data is None or isinstance(data, str | Path) else data
-    refuse_data_in_memory(source, folder.path, "give them again: resume(run, systems)")
+    refuse_data_in_memory(source, run.path, "give them again: resume(run, systems)")
     remedy = "a run resumes only with its own data; start a new one with --from"
-    refuse_changed_data(card, data_hash(source), Path(run), remedy)
-    _set_threads(card.threads)
-    dataset, split = open_data(source, config, quiet), folder.read_split()
+    refuse_changed_data(card, data_hash(source), run.path, remedy)
+    _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
+    dataset, split = open_data(source, config, journal.quiet), run.read_split()
     model = card.build()
     spread = fit_statistics(model, dataset, split.train, card.encoder)
-    return _fit(Job(config, card, dataset, split, spread), model, folder, journal, started)
+    return _Begun(Job(config, card, dataset, split, spread), model, run)
+
+
+def _share(team: Processes, begun: _Begun | None, data: str | Path | Sequence[System] | None) -> _Begun:
+    """The same run in all processes: each opens the data itself, of which the first one has made flat files."""
+    if team.alone and begun is not None:
+        return begun
+    told = None if begun is None else (begun.job.config, begun.job.card, begun.job.split, begun.job.spread, begun.run)
+    config, card, split, spread, run = team.from_first(told)  # type: ignore[misc]
+    source = config.data if data is None or isinstance(data, str | Path) else data
+
+    def follow() -> _Begun:
+        if begun is not None:
+            return begun
+        team.choose_threads(card.threads)
+        dataset = open_data(source, config, quiet=True)
+        return _Begun(Job(config, card, dataset, split, spread), card.build(), run)
+
+    return team.in_turn(follow)
 
 
 def _name(data: str | Path | Sequence[System]) -> str:
@@ -146,9 +206,11 @@ def run_name(config: TrainConfig) -> str:
     return plain_name("-".join([stem, *config.property]))
 
 
-def _set_threads(threads: int | None) -> None:
-    if threads is not None:
-        torch.set_num_threads(threads)
+def _set_threads(threads: int | None, journal: Journal) -> None:
+    team = processes()
+    team.choose_threads(threads)
+    if not team.alone:
+        journal.say(str(team))
 
 
 def _refuse_changed(config: TrainConfig, given: dict[str, Any], run: RunFolder) -> None:
@@ -164,11 +226,9 @@ def _refuse_changed(config: TrainConfig, given: dict[str, Any], run: RunFolder) 
         )
 
 
-def _prepare(
-    data: str | Path | Sequence[System], config: TrainConfig, journal: Journal, quiet: bool
-) -> tuple[Job, PropertyModel]:
+def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: Journal) -> tuple[Job, PropertyModel]:
     """Read, split, and build the model with its statistics."""
-    dataset = open_data(data, config, quiet)
+    dataset = open_data(data, config, journal.quiet)
     split = split_data(dataset, config)
     journal.say(
         f"{config.data}: {dataset.sizes.size} systems, {dataset.sizes.min()} to {dataset.sizes.max()} particles"
@@ -197,9 +257,10 @@ def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
     save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress())
 
 
-def _fit(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, started: float) -> TrainResult:
+def _fit(begun: _Begun, journal: Journal, started: float, team: Processes) -> TrainResult:
+    job, run = begun.job, begun.run
     journal.write_to(run.log_file)
-    trainer = Trainer(job, model, run, journal, started)
+    trainer = Trainer(job, begun.model, run, journal, started, team)
     if trainer.progress.step:
         journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
     finished = trainer.fit()
@@ -207,18 +268,22 @@ def _fit(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, start
         journal.say(f"stopped at step {trainer.progress.step}; go on with: empnet train --resume {run}")
         return TrainResult(run.path, False, {})
     results = _measure_sides(job, run, trainer)
-    run.write_results(results)
-    _tell(results, run, journal)
+    if team.first:
+        run.write_results(results)
+        _tell(results, run, journal)
     return TrainResult(run.path, True, results)
 
 
 def _measure_sides(job: Job, run: RunFolder, trainer: Trainer) -> dict[str, Any]:
     """Errors of the best weights."""
-    device = trainer.fabric.device
-    best = load_model(run.path)[0].to(device)
+    team, device = trainer.processes, trainer.fabric.device
+    best = team.together(lambda: load_model(run.path)[0] if team.first else job.card.build().eval())
+    if not team.alone:
+        best.load_state_dict(team.tensors_from_first(dict(best.state_dict())))
+    best.to(device)
     sides = {"validation": job.split.validation, "test": job.split.test}
     return {
-        side: measure(best, job.dataset, indices, job.card, device).summary(job.card)
+        side: measure_together(team, best, job.dataset, indices, job.card, device).summary(job.card)
         for side, indices in sides.items()
         if len(indices)
     }

@@ -1,0 +1,64 @@
+"""Commands under torchrun: train and predict share their work, one process speaks, and all end together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from empnet.cli.options import FAILED
+
+__all__ = ["one_voice", "refuse_several"]
+
+SHARED = ("train", "predict")
+"""The commands whose work is shared."""
+
+
+def _several() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def refuse_several(command: str | None) -> None:
+    """Raise if several processes are to do what one does.
+
+    Arguments:
+        command: What is to be done, as it is said on the command line.
+
+    Raises:
+        EmpnetError: If they are, and it is neither training nor prediction.
+    """
+    if command not in SHARED and _several():
+        from empnet.data.errors import EmpnetError
+
+        remedy = f"start it without torchrun; only {' and '.join(SHARED)} share their work"
+        raise EmpnetError(f"empnet {command} runs in one process", remedy=remedy)
+
+
+@contextmanager
+def one_voice() -> Iterator[None]:
+    """Let the first process alone speak, and let all end together; what no one expected is told by whom it befell."""
+    if not _several():
+        yield
+        return
+    from empnet.learn.distribution import ProcessLost, processes
+
+    team, aloud = processes(), (sys.stdout, sys.stderr)
+    if not team.first:
+        sys.stdout = sys.stderr = Path(os.devnull).open("w")
+    try:
+        yield
+    except SystemExit as end:
+        if end.code:
+            sys.stdout.flush()
+            team.leave()
+        raise
+    except ProcessLost as error:
+        typer.echo(f"empnet: {error}", err=True)
+        sys.exit(FAILED)
+    except BaseException:
+        sys.stdout, sys.stderr = aloud
+        raise

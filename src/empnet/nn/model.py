@@ -130,11 +130,18 @@ class Interaction(torch.nn.Module):
 
     def message_passing(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
         """f_bar: what each particle receives from its neighbours and itself."""
-        phi = self.phi(geometry.basis)  # (K, F)
-        T = self._spline[0].coefficients(phi)[:, None, :]  # (K + 2, 1, F)
+        phi_0, T = self.filter_table(geometry.basis)
         x = self.W(f)
         received = pair_sums(geometry.w, T, None, x, geometry.q, geometry.pairs)[:, 0]
-        return phi[0] * x + received / self.mean_neighbours.sqrt()
+        return torch.addcmul(received, phi_0, x)
+
+    def filter_table(
+        self, basis: Float[Tensor, "K n_basis"]
+    ) -> tuple[Float[Tensor, " F"], Float[Tensor, "K_2 1 F"]]:
+        """phi(0) for the particle itself, and the spline coefficients of n^(-1/2) phi for its neighbours."""
+        phi = self.phi(basis)  # (K, F)
+        T = self._spline[0].coefficients(phi / self.mean_neighbours.sqrt())
+        return phi[0], T[:, None, :]
 
     def pointwise_convolution(self, f_bar: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
         """psi of the sums and of their products."""
@@ -144,7 +151,7 @@ class Interaction(torch.nn.Module):
 
     def forward(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
         """New features of the particles."""
-        return f + self.pointwise_convolution(self.message_passing(f, geometry))
+        return self.pointwise_convolution(self.message_passing(f, geometry)).add_(f)
 
 
 class PropertyModel(torch.nn.Module):

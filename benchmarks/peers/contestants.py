@@ -1,0 +1,109 @@
+"""Who is measured: the peers, the forms in which each of them can be run, and in what they differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CONTESTANTS", "OURS", "PEERS", "Contestant", "contestants"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One network in one form, which has a process of its own.
+
+    Arguments:
+        peer: Name of the worker script and of the pin file.
+        form: What the worker calls the form.
+        label: Name in tables and figures.
+        same: Whether it does the same matrix products a layer as the others of the main table.
+        droplet: Whether it takes part in the measurements of droplets.
+        note: What differs, in a sentence.
+    """
+
+    peer: str
+    form: str
+    label: str
+    same: bool = True
+    droplet: bool = True
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name in the raw record."""
+        return f"{self.peer}/{self.form}"
+
+
+OURS = "empnet"
+_COMPILED = "`torch.compile` of the network; graphs are made before the timing starts."
+_SCRIPT = "TorchScript of the network; its profiling runs are before the timing starts."
+
+CONTESTANTS = (
+    Contestant(OURS, "matched", "empnet", note="`products=False`, 256 knots, hidden width 128 in phi."),
+    Contestant(
+        OURS,
+        "default",
+        "empnet, with products of sums",
+        note="As above with `products=True`, the package's default: seven F x F products a layer in place of three.",
+    ),
+    Contestant(
+        "schnetpack", "eager", "SchNetPack SchNet", note="Pairs handed over; forces by its own `Forces` module."
+    ),
+    Contestant("schnetpack", "compiled", "SchNetPack SchNet, compiled", droplet=False, note=_COMPILED),
+    Contestant("schnetpack", "script", "SchNetPack SchNet, TorchScript", droplet=False, note=_SCRIPT),
+    Contestant("pyg", "eager", "torch-geometric SchNet", note="Pairs handed over in place of torch_cluster's graph."),
+    Contestant("pyg", "compiled", "torch-geometric SchNet, compiled", note=_COMPILED),
+    Contestant(
+        "torchmd_net",
+        "eager",
+        "TorchMD-Net graph network",
+        note="Finds its pairs itself, inside the timing, and computes on the self pairs, too.",
+    ),
+    Contestant("torchmd_net", "compiled", "TorchMD-Net graph network, compiled", droplet=False, note=_COMPILED),
+    Contestant("graph_pes", "eager", "graph-pes SchNet", note="Pairs handed over; forces by its own `predict`."),
+    Contestant("graph_pes", "script", "graph-pes SchNet, TorchScript", droplet=False, note=_SCRIPT),
+    Contestant(
+        "mace",
+        "l=0",
+        "MACE, l = 0",
+        same=False,
+        note="128x0e, max_ell = 0, correlation 1, 3 layers, 50 Bessel functions, radial network 50-128-128: nearest to "
+        "SchNet, but with its element-dependent products and linear maps.",
+    ),
+    Contestant(
+        "mace",
+        "small",
+        "MACE, small",
+        same=False,
+        droplet=False,
+        note="Its usual small network: 128x0e, max_ell = 3, correlation 3, 2 layers, 8 Bessel functions.",
+    ),
+    Contestant(
+        "nequip",
+        "l=0",
+        "NequIP, l = 0",
+        same=False,
+        note="l_max = 0, 128 features, 3 layers, 50 Bessel functions, radial network 50-128-128: nearest to SchNet.",
+    ),
+    Contestant(
+        "nequip",
+        "l=1",
+        "NequIP, l = 1",
+        same=False,
+        droplet=False,
+        note="Its usual small network: l_max = 1 with parity, 32 features, 4 layers, 8 Bessel functions.",
+    ),
+)
+
+PEERS = tuple(dict.fromkeys(contestant.peer for contestant in CONTESTANTS))
+"""All peers by name, this package first."""
+
+
+def contestants(peers: tuple[str, ...], eager_only: bool = False) -> tuple[Contestant, ...]:
+    """Those of the named peers.
+
+    Arguments:
+        peers: Names of peers.
+        eager_only: Whether to leave out compiled forms.
+    """
+    compiled = ("compiled", "script") if eager_only else ()
+    return tuple(one for one in CONTESTANTS if one.peer in peers and one.form not in compiled)

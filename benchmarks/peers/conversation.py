@@ -1,0 +1,115 @@
+"""The driver's half of the conversation with a worker process (``workers/protocol.py`` is the other)."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+__all__ = ["Failed", "Worker"]
+
+HERE = Path(__file__).parent
+
+
+class Failed(Exception):
+    """A worker that could not do what it was asked; the message is the reason."""
+
+
+class Worker:
+    """A process that computes only while it is asked something.
+
+    Arguments:
+        command: The command line.
+        log: File for what it prints.
+        threads: Processor threads it may use.
+        preload: A shared library to load first, such as another allocator.
+    """
+
+    def __init__(self, command: list[str], log: Path, threads: int, preload: str | None = None) -> None:
+        counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
+        preloaded = {} if preload is None else {"LD_PRELOAD": preload}
+        self._log = log
+        with log.open("w") as printed:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=printed,
+                text=True,
+                cwd=HERE,
+                env={**os.environ, **counts, **preloaded},
+            )
+        self._answers: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in _pipe(self._process.stdout):
+            self._answers.put(line)
+        self._answers.put("")  # the end
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked more."""
+        return self._process.poll() is None
+
+    def ask(self, timeout: float = 600.0, **question: Any) -> dict[str, Any]:
+        """Its answer.
+
+        Arguments:
+            timeout: Seconds after which the process is ended.
+            question: What goes into the line.
+
+        Raises:
+            Failed: If it says no, ends or takes too long.
+        """
+        try:
+            stream = _pipe(self._process.stdin)
+            stream.write(json.dumps(question) + "\n")
+            stream.flush()
+            line = self._answers.get(timeout=timeout)
+        except queue.Empty:
+            self.close()
+            raise Failed(f"took more than {timeout:.0f} s") from None
+        except OSError:
+            line = ""
+        if not line:
+            raise Failed(self._why_ended())
+        answer = json.loads(line)
+        if not answer.pop("ok"):
+            raise Failed(answer["reason"])
+        return answer
+
+    def _why_ended(self) -> str:
+        code = self._process.wait()
+        if code == -9:
+            return "ended by the system, out of memory"
+        lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        return f"ended with code {code}" + (f": {lines[-1][:200]}" if lines else "")
+
+    def close(self) -> None:
+        """End the process."""
+        if self.alive:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            try:
+                _pipe(stream).close()
+            except OSError:
+                continue
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    if stream is None:
+        raise RuntimeError("the process has no pipe")
+    return stream

@@ -2,8 +2,8 @@
 
     python benchmarks/peers [--quick] [--only energy,droplet,...] [--peers schnetpack,pyg,...]
 
-Sets up each peer in a virtual environment of its own, gives everybody the same systems, and measures in turn. Writes
-benchmarks.json (raw), benchmarks.md, benchmarks-table.md (the short table) and benchmarks.png into the folder ``--out``.
+Sets up each peer in a virtual environment of its own, gives everybody the same systems, and measures in turn.
+Writes benchmarks.json (raw), benchmarks.md, benchmarks-table.md (the short table) and benchmarks.png into ``--out``.
 """
 
 from __future__ import annotations
@@ -117,7 +117,6 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             if part in arguments.only:
                 _MEASURING[part](session, record, Path(folder), arguments)
     return record
-
 
 
 def _batch(session: Session, record: dict[str, Any], folder: Path, arguments: argparse.Namespace) -> None:

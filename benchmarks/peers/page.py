@@ -139,8 +139,8 @@ def _batch(record: dict[str, Any]) -> str:
     text = f"""## A batch of molecules
 
 The {work["systems"]} largest molecules of QM7 ({work["particles"]:,} atoms, {work["pairs"]:,} ordered pairs within
-5 angstrom), F = 128, 3 layers, 50 radial basis functions. Ratio to the first row; in brackets milliseconds a call. During
-the measurements other processes used {share:.2f} of a core on average.
+5 angstrom), F = 128, 3 layers, 50 radial basis functions. Ratio to the first row; in brackets milliseconds a call.
+During the measurements other processes used {share:.2f} of a core on average.
 
 {_batch_table(record, True)}
 
@@ -175,13 +175,13 @@ def _droplets(record: dict[str, Any]) -> str:
         time, memory = best_peer(part, None), best_peer(part, None, "added")
         if time and memory:
             parts.append(
-                f"{int(atoms):,} atoms against the best peer: time {_number(time[1])} x ({time[0].label}), added memory "
-                f"{_number(memory[1])} x ({memory[0].label})."
+                f"{int(atoms):,} atoms against the best peer: time {_number(time[1])} x ({time[0].label}), added "
+                f"memory {_number(memory[1])} x ({memory[0].label})."
             )
     if "droplet_jemalloc" in record:
         parts += [
-            "### With another allocator\n\nThe same with jemalloc in place of the C library's allocator (`LD_PRELOAD`), "
-            "for everybody.",
+            "### With another allocator\n\nThe same with jemalloc in place of the C library's allocator "
+            "(`LD_PRELOAD`), for everybody.",
             _droplet_table(record["droplet_jemalloc"]),
             *_what_it_gives(record),
         ]
@@ -194,9 +194,7 @@ def _what_it_gives(record: dict[str, Any]) -> list[str]:
     for atoms, part in record["droplet_jemalloc"].items():
         plain = record["droplet"].get(atoms, {})
         for one in rows(part):
-            pairs = [
-                (median(plain.get(one.key), name), median(part[one.key], name)) for name in ("seconds", "added")
-            ]
+            pairs = [(median(plain.get(one.key), name), median(part[one.key], name)) for name in ("seconds", "added")]
             told = [f"{_number(a / b)} x" if a is not None and b else "" for a, b in pairs]
             body.append([one.label, f"{int(atoms):,}", *told])
     head = ["", "atoms", "time without / with jemalloc", "added memory without / with jemalloc"]
@@ -237,25 +235,29 @@ def _epochs(record: dict[str, Any]) -> str:
     best = part.get("schnetpack", {}).get("setting", "")
     return f"""## An epoch with each one's own data pipeline
 
-{work["systems"]:,} molecules of QM7 drawn at random, batches of 64, training on energies. This package: `empnet train` itself,
-with products of sums, moving average, clipping and the validation of 32 molecules within the epoch. SchNetPack: its
-Trainer over its database, without validation, with the fastest of its neighbour lists ({best}; shortest epochs {slow}).
+{work["systems"]:,} molecules of QM7 drawn at random, batches of 64, training on energies. This package:
+`empnet train` itself, with products of sums, moving average, clipping and the validation of 32 molecules within the
+epoch. SchNetPack: its Trainer over its database, without validation, with the fastest of its neighbour lists
+({best}; shortest epochs: {slow}).
 torch-geometric: its DataLoader over molecules in memory whose edges are stored, and a plain loop. graph-pes: its
 GraphDataLoader likewise. "Bare steps": the same steps on batches that are ready.
 
 {_table(["", "ratio", "epoch, s", "bare steps, s", "epoch / bare steps"], body)}"""
 
 
+EQUAL = """## What is equal and what is not
+
+Equal: systems, pairs, cutoff, width, layers, number of basis functions, filter network (basis, 128, 128), three F x F
+products an interaction outside it, float32, threads, optimiser (AdamW, fused or foreach) and loss.
+
+Not equal: the activation (shifted softplus there, SiLU here), the readout (128, 64, 1 there; 128, 128, 1 here), that
+this package takes differences of positions and sums over particles in float64, and that it evaluates its filters on 256
+knots in place of every pair."""
+
+
 def _differences(record: dict[str, Any]) -> str:
     lines = [f"- **{one.label}**: {one.note}" for one in CONTESTANTS if one.note and one.peer in record["peers"]]
-    return (
-        "## What is equal and what is not\n\nEqual: systems, pairs, cutoff, width, layers, number of basis functions, "
-        "filter network (basis, 128, 128), three F x F\nproducts an interaction outside it, float32, threads, optimiser "
-        "(AdamW in a fused or foreach form), loss. Not equal: the\nactivation (shifted softplus there, SiLU here), the "
-        "readout (128, 64, 1 there; 128, 128, 1 here), that this package takes\ndifferences of positions and sums over "
-        "particles in float64, and that it evaluates its filters on 256 knots in place of\nevery pair.\n\n"
-        + "\n".join(lines)
-    )
+    return EQUAL + "\n\n" + "\n".join(lines)
 
 
 def _failures(record: dict[str, Any]) -> str:

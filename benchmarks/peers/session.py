@@ -115,9 +115,7 @@ class Session:
                     print(f"{one.label}, {measure}: {error}", flush=True)
         return workers, results
 
-    def _living(
-        self, one: Contestant, work: Path, workers: dict[str, Worker], result: dict[str, Any]
-    ) -> Worker:
+    def _living(self, one: Contestant, work: Path, workers: dict[str, Worker], result: dict[str, Any]) -> Worker:
         """The contestant's process, prepared; a new one if there is none or the last measure was its end."""
         worker = workers.get(one.key)
         if worker is None or not worker.alive:
@@ -128,9 +126,7 @@ class Session:
     def _prepare(self, worker: Worker, work: Path, one: Contestant) -> dict[str, Any]:
         return worker.ask(do="prepare", work=str(work), form=one.form, timeout=self.settings.patience)
 
-    def _take(
-        self, measure: str, workers: dict[str, Worker], results: dict[str, dict[str, Any]], turn: int
-    ) -> None:
+    def _take(self, measure: str, workers: dict[str, Worker], results: dict[str, dict[str, Any]], turn: int) -> None:
         """Ask everybody once, each round beginning with another one."""
         keys = list(workers)
         for key in keys[turn % len(keys) :] + keys[: turn % len(keys)]:
@@ -256,9 +252,7 @@ def _join(found: dict[str, Any], key: str, taken: dict[str, Any]) -> None:
 
 def _joined(before: dict[str, Any], taken: dict[str, Any]) -> dict[str, Any]:
     """Lists are appended to, the rest is the latest."""
-    return {
-        name: before.get(name, []) + value if isinstance(value, list) else value for name, value in taken.items()
-    }
+    return {name: before.get(name, []) + value if isinstance(value, list) else value for name, value in taken.items()}
 
 
 def _told(record: dict[str, Any]) -> str:

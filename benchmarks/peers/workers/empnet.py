@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
+
 from empnet.data.batch import Batch
 from empnet.data.dataset import collate
 from empnet.data.one_hot import OneHot
 from empnet.data.system import System
 from empnet.learn.loop import new_optimizer
 from empnet.nn.model import Architecture, PropertyModel
-from torch import Tensor
-
 from workers.epochs import mean_squares
 from workers.protocol import serve
 from workers.steps import Prepared, Step, weights

@@ -35,7 +35,7 @@ def refuse_several(command: str | None) -> None:
         from empnet.data.errors import EmpnetError
 
         remedy = f"start it without torchrun; only {' and '.join(SHARED)} share their work"
-        raise EmpnetError(f"empnet {command} runs in one process", remedy=remedy)
+        raise EmpnetError(f"{command} runs in one process", remedy=remedy)
 
 
 @contextmanager
@@ -59,6 +59,5 @@ def one_voice() -> Iterator[None]:
     except ProcessLost as error:
         typer.echo(f"empnet: {error}", err=True)
         sys.exit(FAILED)
-    except BaseException:
+    finally:
         sys.stdout, sys.stderr = aloud
-        raise

@@ -17,6 +17,7 @@ from empnet.data.checks import check_geometry, target_of
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.one_hot import symbol
+from empnet.data.spatial_order import sorted_in_space
 from empnet.data.system import Origin, System
 from empnet.learn.model_file import ModelCard, load_model
 from empnet.nn.model import PropertyModel
@@ -149,8 +150,12 @@ class Predictor:
         return 0 if name is None else names.index(name)
 
     def _batches(self, systems: Sequence[System]) -> Iterator[Batch]:
-        """The systems as the model takes them, in order, some at a time."""
-        dataset = self.dataset(systems)
+        """The systems as the model takes them, in order, some at a time; particles of large ones sorted in space."""
+        cutoff = self.card.architecture.cutoff
+        try:  # nothing that belongs to a particle leaves this class, so the order need not be undone
+            dataset = self.dataset([sorted_in_space(system, cutoff)[0] for system in systems])
+        except EmpnetError:  # to be said of the particles as they were given
+            dataset = self.dataset(systems)
         for chunk in dataset.chunks(np.arange(len(dataset))):
             yield dataset.batch(chunk, self._encoder, self.card.torch_dtype)
 

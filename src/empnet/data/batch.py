@@ -25,31 +25,32 @@ def _moved(record, device: torch.device):  # noqa: ANN001, ANN202 (any of the tw
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """The neighbour list of a batch: ordered pairs (receiver j, sender i), j != i or in another cell.
+    """The neighbour list of a batch: pairs of particles that hear each other, each of them listed once.
 
-    Invariants: pairs are sorted by receiver, so the pairs of receiver j are those from ``row_pointers[j]`` to
-    ``row_pointers[j + 1]``; ``transposed`` puts them in the order of their senders (stable), those of sender i from
-    ``column_pointers[i]`` on, so that sums over receivers are sums over rows too. The self pair i = j is not listed:
-    it has distance zero and no direction.
+    Invariants: j <= i in every pair (j, i) = (first, second), with i = j only for a particle and its image in another
+    cell, of which the one with the opposite shift is the same pair. Pairs are sorted by j, so the pairs of j are those
+    from ``row_pointers[j]`` to ``row_pointers[j + 1]``; ``transposed`` puts them in the order of i (stable), those of i
+    from ``column_pointers[i]`` on. A particle hears those of its row and of its column. The self pair i = j in the same
+    cell is not listed: it has distance zero and no direction.
 
     Arguments:
-        receivers: Index j of the particle that receives, ascending, shape (P,), int64.
-        senders: Index i of the particle that sends, shape (P,), int64.
-        row_pointers: First pair of each receiver, and P at the end, shape (N + 1,), int64.
-        transposed: The permutation that sorts pairs by sender, shape (P,), int64.
-        column_pointers: First of ``transposed`` of each sender, and P at the end, shape (N + 1,), int64.
-        shifts: Lattice vectors between the images, whole numbers, shape (P, 3), float64; None if nothing repeats.
+        first: Index j of the particle that comes first, ascending, shape (P,), int64.
+        second: Index i of the other one, shape (P,), int64.
+        row_pointers: First pair of each j, and P at the end, shape (N + 1,), int64.
+        transposed: The permutation that sorts pairs by i, shape (P,), int64.
+        column_pointers: First of ``transposed`` of each i, and P at the end, shape (N + 1,), int64.
+        shifts: Lattice vectors from j's cell to i's, whole numbers, shape (P, 3), float64; None if nothing repeats.
     """
 
-    receivers: Int64[Tensor, " P"]
-    senders: Int64[Tensor, " P"]
+    first: Int64[Tensor, " P"]
+    second: Int64[Tensor, " P"]
     row_pointers: Int64[Tensor, " N_1"]
     transposed: Int64[Tensor, " P"]
     column_pointers: Int64[Tensor, " N_1"]
     shifts: Float64[Tensor, "P 3"] | None = None
 
     def __len__(self) -> int:
-        return len(self.receivers)
+        return len(self.first)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -101,8 +101,8 @@ class Dataset:
         >>> pair = System([[0, 0, 0], [0, 0, 1.0]], species=[1, 8])
         >>> dataset = Dataset.from_systems([pair, pair], cutoff=5.0)
         >>> batch = dataset.batch(np.array([0, 1]), OneHot([1, 8]))
-        >>> batch.features.tolist(), batch.pairs.receivers.tolist()
-        ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], [0, 1, 2, 3])
+        >>> batch.features.tolist(), batch.pairs.first.tolist()
+        ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], [0, 2])
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], *, file: str = "", data_hash: str = "") -> None:
@@ -268,9 +268,10 @@ class Dataset:
             self.arrays["neighbours"],
             self.arrays["senders"],
         )
-        shifts = torch.from_numpy(self.shifts(indices)) if self._periodic else None
-        receivers, senders, rows, transposed, columns = map(torch.from_numpy, joined)
-        return Pairs(receivers, senders, rows, transposed, columns, shifts)
+        *lists, kept = joined
+        shifts = torch.from_numpy(self.shifts(indices)[kept]) if self._periodic else None
+        first, second, rows, transposed, columns = map(torch.from_numpy, lists)
+        return Pairs(first, second, rows, transposed, columns, shifts)
 
     def _drop_pages(self) -> None:
         """Let go of what was read, if the data are large: all of it would stay in memory in the end."""

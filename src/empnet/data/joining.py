@@ -9,8 +9,9 @@ import numpy as np
 
 __all__ = ["Joined", "chosen", "join_pairs", "ranges"]
 
-Joined = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""Receivers, senders, row pointers, transposed and column pointers, as :class:`~empnet.data.batch.Pairs` has them."""
+Joined = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""First, second, row pointers, transposed and column pointers, as :class:`~empnet.data.batch.Pairs` has them; and which
+of the ordered pairs they are."""
 
 
 @cache
@@ -46,7 +47,11 @@ def join_pairs(
     neighbours: np.ndarray,
     senders: np.ndarray,
 ) -> Joined:
-    """The pairs of some systems, with their particles counted through.
+    """The pairs of some systems, each listed once and with their particles counted through.
+
+    On disk pairs are ordered: every pair is there in both directions. Of two directions the one from the particle with
+    the lower index is kept; of a particle's own images the later half, whose shifts are the opposite of the earlier
+    half's, since they are sorted.
 
     Arguments:
         first_particle: Row of each system's first particle in ``neighbours``, shape (B,), int64.
@@ -57,17 +62,26 @@ def join_pairs(
         senders: Sender of each pair of all systems, counted within the system; pairs are sorted by receiver.
 
     Returns:
-        Receivers, senders, row pointers, transposed (stable) and column pointers, all int64.
+        First, second, row pointers, transposed (stable), column pointers, and which of the ordered pairs of the
+        systems, one after the other, were kept; all int64.
 
     Example:
         >>> one = np.array([1])
         >>> join_pairs(0 * one, 2 * one, 0 * one, 2 * one, np.array([1, 1]), np.array([1, 0]))[:3]
-        (array([0, 1]), array([1, 0]), array([0, 1, 2]))
+        (array([0]), array([1]), array([0, 1, 1]))
     """
     n = int(n_particles.sum())
-    received = neighbours[ranges(first_particle, n_particles)]
+    first = np.repeat(np.arange(n), neighbours[ranges(first_particle, n_particles)])
     before = np.repeat(np.cumsum(n_particles) - n_particles, n_pairs)
-    joined = senders[ranges(first_pair, n_pairs)] + before
-    counts = (received, np.bincount(joined, minlength=n))
-    rows, columns = (np.concatenate([[0], np.cumsum(count, dtype=np.int64)]) for count in counts)
-    return np.repeat(np.arange(n), received), joined, rows, np.argsort(joined, kind="stable"), columns
+    second = senders[ranges(first_pair, n_pairs)] + before
+    keep = second > first
+    images = np.flatnonzero(second == first)
+    of = first[images]
+    place = np.arange(len(of)) - np.searchsorted(of, of)  # among the images of the same particle
+    keep[images[2 * place >= np.bincount(of, minlength=n)[of]]] = True
+    kept = np.flatnonzero(keep)
+    first, second = first[kept], second[kept]
+    rows, columns = (
+        np.concatenate([[0], np.cumsum(np.bincount(end, minlength=n), dtype=np.int64)]) for end in (first, second)
+    )
+    return first, second, rows, np.argsort(second, kind="stable"), columns, kept

@@ -11,30 +11,49 @@ __all__ = ["join_pairs", "pairs_within"]
 
 @compiled()
 def join_pairs(first_particle, n_particles, first_pair, n_pairs, neighbours, senders):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """What :func:`empnet.data.joining.join_pairs` says, in one pass over the pairs and one over the senders."""
-    N, P = n_particles.sum(), n_pairs.sum()
-    receivers, joined, transposed = np.empty(P, np.int64), np.empty(P, np.int64), np.empty(P, np.int64)
+    """What :func:`empnet.data.joining.join_pairs` says, in one pass over the pairs and one over the second ones."""
+    N = n_particles.sum()
     rows, columns = np.zeros(N + 1, np.int64), np.zeros(N + 1, np.int64)
     before = p = 0
-    for s in range(len(n_particles)):
+    for s in range(len(n_particles)):  # count
         row = first_pair[s]
         for a in range(n_particles[s]):
-            for _ in range(neighbours[first_particle[s] + a]):
-                i = before + senders[row]
-                receivers[p], joined[p] = before + a, i
-                columns[i + 1] += 1
-                row += 1
-                p += 1
+            end, images = row + neighbours[first_particle[s] + a], 0
+            for r in range(row, end):
+                p += senders[r] > a
+                images += senders[r] == a
+            p += (images + 1) // 2
+            row = end
             rows[before + a + 1] = p
         before += n_particles[s]
+    first, second = np.empty(p, np.int64), np.empty(p, np.int64)
+    kept, transposed = np.empty(p, np.int64), np.empty(p, np.int64)
+    before = before_pairs = p = 0
+    for s in range(len(n_particles)):  # fill
+        row = first_pair[s]
+        for a in range(n_particles[s]):
+            end, of_later, images = row + neighbours[first_particle[s] + a], 0, 0
+            for r in range(row, end):
+                images += senders[r] == a
+            for r in range(row, end):
+                i = senders[r]
+                of_later += i == a
+                # of a particle's own images the later half, whose shifts are the opposite of the earlier one's
+                if i > a or (i == a and of_later > images // 2):
+                    first[p], second[p], kept[p] = before + a, before + i, before_pairs + r - first_pair[s]
+                    columns[before + i + 1] += 1
+                    p += 1
+            row = end
+        before += n_particles[s]
+        before_pairs += n_pairs[s]
     for i in range(N):
         columns[i + 1] += columns[i]
     free = columns.copy()
-    for p in range(P):  # senders are counted, so this sorts them, and stably
-        i = joined[p]
+    for p in range(len(second)):  # all are counted, so this sorts them, and stably
+        i = second[p]
         transposed[free[i]] = p
         free[i] += 1
-    return receivers, joined, rows, transposed, columns
+    return first, second, rows, transposed, columns, kept
 
 
 @compiled()

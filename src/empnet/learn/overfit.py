@@ -234,8 +234,9 @@ def _appearance(dataset: Dataset, index: int, card: ModelCard) -> bytes:
     """A hash of what the network can see of a system: features of particles, and of pairs with their distances."""
     batch = dataset.batch(np.array([index]), card.encoder, torch.float64)
     d = pair_distances(batch)
-    ends = [batch.features[side].numpy() for side in (batch.pairs.receivers, batch.pairs.senders)]
-    pairs = np.concatenate([*ends, d[:, None].numpy()], axis=1).round(DIGITS) + 0.0  # no negative zeros
+    j, i = (batch.features[end].numpy() for end in (batch.pairs.first, batch.pairs.second))
+    both = [np.concatenate([*ends, d[:, None].numpy()], axis=1) for ends in ((j, i), (i, j))]
+    pairs = np.concatenate(both).round(DIGITS) + 0.0  # no negative zeros
     digest = hashlib.blake2b(digest_size=16)
     for rows in (batch.features.numpy(), pairs):
         digest.update(np.ascontiguousarray(rows[np.lexsort(rows.T)]).tobytes())

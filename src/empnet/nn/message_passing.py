@@ -93,14 +93,11 @@ class MessagePassingLayer(torch.nn.Module):
 
     def _beyond(self, d: Float64[Tensor, " P"], f: Float[Tensor, "n F"], pairs: Pairs) -> Float[Tensor, "n F"]:
         """Messages of the pairs beyond the table, all of them if there is none, with phi itself."""
-        one_way = pairs.receivers < pairs.senders
-        if self.spline is not None:
-            one_way = one_way & (d > self.spline.r_max)
-        there = one_way.nonzero()[:, 0]
-        phi = self._phi(d.index_select(0, there))  # the way back is as long
-        both = torch.cat([there, pairs.transposed.index_select(0, there)])
-        messages = phi.repeat(2, 1) * f.index_select(0, pairs.senders.index_select(0, both))
-        return sum_over_neighbours(messages, pairs.receivers.index_select(0, both), len(f))
+        there = (d > (-1 if self.spline is None else self.spline.r_max)).nonzero()[:, 0]
+        phi = self._phi(d.index_select(0, there))
+        j, i = pairs.first.index_select(0, there), pairs.second.index_select(0, there)
+        messages = phi.repeat(2, 1) * f.index_select(0, torch.cat([i, j]))
+        return sum_over_neighbours(messages, torch.cat([j, i]), len(f))
 
     def _within(
         self, spline: CubicSpline, d: Float64[Tensor, " P"], f: Float[Tensor, "n F"], pairs: Pairs

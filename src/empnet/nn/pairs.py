@@ -1,4 +1,4 @@
-"""Pairs of particles: where the sender lies, how far away, and sums over neighbours and over systems."""
+"""Pairs of particles: how far apart they are, and sums over neighbours and over systems."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ __all__ = [
 
 
 def all_pairs(mask: Bool[Tensor, "B N"]) -> Pairs:
-    """The ordered pairs of different particles in the same system, without any cutoff.
+    """All pairs of different particles in the same system, without any cutoff.
 
     Arguments:
         mask: Which of the N slots of each system hold a particle, shape (B, N), bool.
 
     Returns:
-        The pairs, with particles counted through all systems, empty slots left out. The list is symmetric, so
-        ``transposed`` also names the reverse of each pair.
+        The pairs, with particles counted through all systems, empty slots left out.
 
     Example:
         >>> pairs = all_pairs(torch.tensor([[True, False], [True, True]]))
-        >>> pairs.receivers.tolist(), pairs.senders.tolist()
-        ([1, 2], [2, 1])
+        >>> pairs.first.tolist(), pairs.second.tolist()
+        ([1], [2])
     """
     B, N = mask.shape
     particle = mask.flatten().cumsum(0).view(B, N) - 1
-    joined = mask[:, :, None] & mask[:, None, :] & ~torch.eye(N, dtype=torch.bool, device=mask.device)
+    joined = (mask[:, :, None] & mask[:, None, :]).triu(1)
     system, j, i = joined.nonzero(as_tuple=True)
-    number = (joined.flatten().cumsum(0) - 1).view(B, N, N)
-    row_pointers = torch.nn.functional.pad(joined.sum(2)[mask].cumsum(0), (1, 0))
-    return Pairs(particle[system, j], particle[system, i], row_pointers, number[system, i, j], row_pointers)
+    rows, columns = (torch.nn.functional.pad(joined.sum(axis)[mask].cumsum(0), (1, 0)) for axis in (2, 1))
+    second = particle[system, i]
+    return Pairs(particle[system, j], second, rows, second.argsort(stable=True), columns)
 
 
 def displacements(
@@ -49,7 +48,7 @@ def displacements(
     cells: Float64[Tensor, "B 3 3"] | None = None,
     system_of: Int64[Tensor, " N"] | None = None,
 ) -> Float64[Tensor, "P 3"]:
-    r"""Vectors from the receiver of each pair to its sender.
+    r"""Vectors from the first particle of each pair to the second.
 
     .. math:: r_{ji} = r_i - r_j + S_{ji} \, \mathrm{cell}
 
@@ -70,9 +69,9 @@ def displacements(
     Example:
         >>> pairs = all_pairs(torch.ones(1, 2, dtype=torch.bool))
         >>> displacements(torch.tensor([[0.0, 0, 0], [0, 0, 2]]).double(), pairs).tolist()
-        [[0.0, 0.0, 2.0], [0.0, 0.0, -2.0]]
+        [[0.0, 0.0, 2.0]]
     """
-    vectors = positions.index_select(0, pairs.senders) - positions.index_select(0, pairs.receivers)
+    vectors = positions.index_select(0, pairs.second) - positions.index_select(0, pairs.first)
     if pairs.shifts is None:
         return vectors
     if cells is None:
@@ -81,7 +80,7 @@ def displacements(
         return vectors + pairs.shifts @ cells[0]
     if system_of is None:
         raise ValueError(f"system_of: wanted shape (N,), because there are {len(cells)} cells, given None")
-    cell = cells.index_select(0, system_of.index_select(0, pairs.receivers))  # (P, 3, 3)
+    cell = cells.index_select(0, system_of.index_select(0, pairs.first))  # (P, 3, 3)
     return vectors + (pairs.shifts[:, :, None] * cell).sum(1)
 
 
@@ -117,7 +116,7 @@ def pair_distances(batch: Batch) -> Float64[Tensor, " P"]:
         >>> from empnet.data.dataset import collate
         >>> from empnet.data.one_hot import OneHot
         >>> pair_distances(collate([empnet.System([[0, 0, 0], [0, 0, 2]], [1, 1])], 5.0, OneHot([1]))).tolist()
-        [2.0, 2.0]
+        [2.0]
     """
     return distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of))
 

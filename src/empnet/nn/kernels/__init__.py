@@ -3,13 +3,13 @@
 :func:`pair_weights` goes from positions to spline weights, :func:`pair_sums` from these to what particles receive.
 Behind the sums stands one form, linear in each of w, T, Y and f (and in the g that an incoming gradient brings):
 
-    L(w, T, Y, f, g) = sum_p sum_s sum_b sum_k  w[p,b] T[q_p + b, l(s), k] Y[p,s] f[sender(p), k] g[receiver(p), s, k]
+    L(w, T, Y, f, g) = sum_p sum_s sum_b sum_k  w[p,b] T[q_p + b, l(s), k] Y[p,s] (f[i,k] g[j,s,k] + (-1)^l f[j,k] g[i,s,k])
 
-with p the pairs, b the four spline weights, s = (l, m) the angular components and k the features. Each partial
-derivative of L is the same form with another slot left open, so a fast implementation needs one small kernel for
-each slot, and each kernel's derivatives are the other kernels: derivatives of every order come for nothing, and
-memory is O(P), not O(P F). Pairs sorted by receiver, ``row_pointers`` and ``transposed`` are there so that no
-kernel needs atomic additions.
+with p = (j, i) the pairs, each listed once, b the four spline weights, s = (l, m) the angular components and k the
+features. Both directions go through one filter; a spherical harmonic of odd degree changes its sign with the direction.
+Each partial derivative of L is the same form with another slot left open, so a fast implementation needs one small
+kernel for each slot, and each kernel's derivatives are the other kernels: derivatives of every order come for nothing,
+and memory is O(P), not O(P F). The list by rows and by columns is there so that no kernel needs atomic additions.
 
 An implementation is a module with functions of these two names and signatures. It holds no state: what is saved with
 a network never depends on which one computed it. :mod:`empnet.nn.kernels.reference` is the one that all others are
@@ -89,7 +89,7 @@ def pair_weights(
     r"""Where in a table each pair reads, and what the four coefficients that it finds there count.
 
     .. math::
-        d_p = |r_{sender(p)} - r_{receiver(p)} + S_p \, \mathrm{cell}|, \qquad
+        d_p = |r_i - r_j + S_p \, \mathrm{cell}|, \qquad
         w_{p,b} = B_b(d_p / h - q_p) \; env(d_p), \qquad q_p = \lfloor d_p / h \rfloor
 
     All of it in float64, whatever comes out. Differentiable to any order with respect to positions and cells; a pair at
@@ -114,7 +114,7 @@ def pair_weights(
         >>> pairs, r = all_pairs(torch.ones(1, 2, dtype=torch.bool)), torch.tensor([[0.0, 0, 0], [0, 0, 1]]).double()
         >>> w, q = pair_weights(r, pairs, None, torch.zeros(2, dtype=torch.int64), CubicSpline(9, 4.0), torch.float64)
         >>> q.tolist(), [round(value, 3) for value in w[0].tolist()]  # u = 0: 1/6, 4/6, 1/6, 0, times the envelope
-        ([2, 2], [0.149, 0.598, 0.149, 0.0])
+        ([2], [0.149, 0.598, 0.149, 0.0])
     """
     weights: tuple[Tensor, Tensor] = choose(positions.device, dtype).pair_weights(
         positions, pairs, cells, system_of, spline, dtype
@@ -133,15 +133,16 @@ def pair_sums(
     r"""What each particle receives from its neighbours through a filter that is a spline.
 
     .. math::
-        A_{j,s,k} = \sum_{p:\, receiver(p) = j} \; \sum_{b=0}^{3}
-                    w_{p,b} \, T_{q_p + b,\, l(s),\, k} \, Y_{p,s} \, f_{sender(p),\, k}, \qquad s = (l, m)
+        A_{j,s,k} = \sum_{p = (j, i)} \; \sum_{b=0}^{3}
+                    w_{p,b} \, T_{q_p + b,\, l(s),\, k} \, Y_{p,s} \, f_{i,\, k}, \qquad s = (l, m)
 
+    over the pairs of j in both directions: a pair that is listed as (i, j) counts with :math:`(-1)^l \, Y_{p,s}`.
     Differentiable to any order with respect to w, T, Y and f.
 
     Arguments:
         w: Four spline weights of each pair, times the cutoff's envelope, shape (P, 4).
         T: Spline coefficients of the filters, one for each degree l, shape (K + 2, L + 1, F).
-        Y: Spherical harmonics of each pair's direction, m = -l ... l for l = 0, 1, ... L, shape (P, S) with
+        Y: Spherical harmonics of each pair's direction from j to i, m = -l ... l for l = 0, 1, ... L, shape (P, S) with
             S = (L + 1)^2; None for distances only (then L = 0, S = 1 and Y is 1).
         f: Features of the particles, shape (N, F).
         q: First of each pair's four coefficients, shape (P,), int64.
@@ -154,8 +155,8 @@ def pair_sums(
         >>> import torch
         >>> from empnet.nn.pairs import all_pairs
         >>> pairs = all_pairs(torch.ones(1, 2, dtype=torch.bool))
-        >>> w, T, f = torch.full((2, 4), 0.25), torch.ones(6, 1, 3), torch.tensor([[1.0] * 3, [2.0] * 3])
-        >>> pair_sums(w, T, None, f, torch.zeros(2, dtype=torch.int64), pairs)[:, 0].tolist()
+        >>> w, T, f = torch.full((1, 4), 0.25), torch.ones(6, 1, 3), torch.tensor([[1.0] * 3, [2.0] * 3])
+        >>> pair_sums(w, T, None, f, torch.zeros(1, dtype=torch.int64), pairs)[:, 0].tolist()
         [[2.0, 2.0, 2.0], [1.0, 1.0, 1.0]]
     """
     sums: Tensor = choose(f.device, f.dtype).pair_sums(w, T, Y, f, q, pairs)

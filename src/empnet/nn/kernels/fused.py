@@ -25,36 +25,34 @@ class Topology:
     """Which particles hear which, and where in the table each pair reads: what all derivatives share.
 
     Arguments:
-        receivers: Shape (P,), int64; so are ``senders``, ``transposed`` and ``q``.
-        senders: See :class:`~empnet.data.batch.Pairs`.
-        transposed: Pairs in the order of their senders.
+        rows, columns, transposed, first, second: See :class:`~empnet.data.batch.Pairs`.
         q: First of each pair's four coefficients.
-        rows: First pair of each receiver, shape (N + 1,), int64.
-        columns: First of ``transposed`` of each sender, shape (N + 1,), int64.
         table: Shape of T.
     """
 
-    receivers: np.ndarray
-    senders: np.ndarray
-    transposed: np.ndarray
-    q: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
+    transposed: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    q: np.ndarray
     table: tuple[int, ...]
 
     @classmethod
     def of(cls, pairs: Pairs, q: Tensor, T: Tensor) -> Topology:
         """The topology of a neighbour list and the pairs' places in a table."""
-        receivers, senders, transposed = pairs.receivers.numpy(), pairs.senders.numpy(), pairs.transposed.numpy()
-        rows, columns = pairs.row_pointers.numpy(), pairs.column_pointers.numpy()
-        return cls(receivers, senders, transposed, q.numpy(), rows, columns, tuple(T.shape))
+        lists = (pairs.row_pointers, pairs.column_pointers, pairs.transposed, pairs.first, pairs.second, q)
+        return cls(*(x.numpy() for x in lists), tuple(T.shape))
 
-    def chunks(self, number: int) -> np.ndarray:
-        """Bounds of receivers that cut the list into so many parts of about as many pairs."""
+    def chunks(self) -> np.ndarray:
+        """Bounds of particles that cut the list into parts of about as many pairs, one for each thread."""
+        n, number = len(self.rows) - 1, n_threads()
+        if number == 1:
+            return np.array([0, n])
         wanted = np.linspace(0, self.rows[-1], number + 1)
         bounds = np.searchsorted(self.rows, wanted)
-        bounds[0], bounds[-1] = 0, len(self.rows) - 1
-        return np.maximum.accumulate(np.minimum(bounds, len(self.rows) - 1))
+        bounds[0], bounds[-1] = 0, n
+        return np.maximum.accumulate(np.minimum(bounds, n))
 
 
 class Partial(torch.autograd.Function):
@@ -89,19 +87,21 @@ def _evaluate(slot: str, topology: Topology, slots: tuple[Tensor | None, ...]) -
     at, degrees = topology, topology.table[1]
     shapes = {"w": (len(at.q), 4), "T": at.table, "Y": (len(at.q), degrees**2), "f": (len(at.rows) - 1, at.table[2])}
     out = like.new_empty(shapes.get(slot, (len(at.rows) - 1, degrees**2, at.table[2])))
-    there = out.numpy()
+    there, chunks = out.numpy(), at.chunks()
+    lists = (chunks, at.rows, at.columns, at.transposed, at.first, at.second, at.q)
     if slot == "g":
-        loops.to_g(at.rows, at.senders, at.q, w, T, Y, f, there)
+        loops.to_g(*lists, w, T, Y, f, there)
+    elif slot == "f" and Y is None:  # then f and g can be exchanged
+        loops.to_g(*lists, w, T, None, g[:, 0], there[:, None])
     elif slot == "f":
-        loops.to_f(at.columns, at.transposed, at.receivers, at.q, w, T, Y, g, there)
+        loops.to_f(*lists, w, T, Y, g, there)
     elif slot == "w":
-        loops.to_w(at.rows, at.senders, at.q, T, Y, f, g, there)
+        loops.to_w(at.rows, at.second, at.q, T, Y, f, g, there)
     elif slot == "Y":
-        loops.to_Y(at.rows, at.senders, at.q, w, T, f, g, there)
+        loops.to_Y(at.rows, at.second, at.q, w, T, f, g, there)
     else:
-        chunks = at.chunks(n_threads())
         tables = np.empty((len(chunks) - 1, *at.table), there.dtype)
-        loops.to_T(at.rows, chunks, at.senders, at.q, w, Y, f, g, tables, there)
+        loops.to_T(chunks, at.rows, at.second, at.q, w, Y, f, g, tables, there)
     return out
 
 

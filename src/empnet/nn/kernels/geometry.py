@@ -53,7 +53,7 @@ class Distances(torch.autograd.Function):
             return None, *_gradients(ctx.frame, positions, cells, g, ctx.needs_input_grad[1:])
         out = torch.empty_like(positions, memory_format=torch.contiguous_format)
         at = ctx.frame.pairs
-        lists = (at.row_pointers, at.column_pointers, at.transposed, at.receivers, at.senders)
+        lists = (at.row_pointers, at.column_pointers, at.transposed, at.first, at.second)
         geometry = _geometry(ctx.frame, positions, cells)
         loops.pull_distances(*(x.numpy() for x in lists), *geometry, d.numpy(), g.contiguous().numpy(), out.numpy())
         return None, out, None
@@ -84,8 +84,8 @@ def _geometry(frame: Frame, positions: Tensor, cells: Tensor | None) -> tuple[np
 
 def _distances(frame: Frame, positions: Tensor, cells: Tensor | None) -> Tensor:
     d = positions.new_empty(len(frame.pairs))
-    receivers, senders = frame.pairs.receivers.numpy(), frame.pairs.senders.numpy()
-    loops.distances(receivers, senders, *_geometry(frame, positions, cells), d.numpy())
+    first, second = frame.pairs.first.numpy(), frame.pairs.second.numpy()
+    loops.distances(first, second, *_geometry(frame, positions, cells), d.numpy())
     return d
 
 

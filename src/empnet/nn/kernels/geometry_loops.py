@@ -15,7 +15,7 @@ __all__ = ["distances", "pull_distances", "pull_weights", "weights", "weights_de
 
 @compiled(inline="always")
 def _vector(p, j, i, positions, shifts, cells, system_of):  # type: ignore[no-untyped-def]
-    """From the receiver of a pair to its sender."""
+    """From the first particle of a pair to the second."""
     x = positions[i, 0] - positions[j, 0]
     y = positions[i, 1] - positions[j, 1]
     z = positions[i, 2] - positions[j, 2]
@@ -29,29 +29,29 @@ def _vector(p, j, i, positions, shifts, cells, system_of):  # type: ignore[no-un
 
 
 @threaded()
-def distances(receivers, senders, positions, shifts, cells, system_of, d):  # type: ignore[no-untyped-def]
+def distances(first, second, positions, shifts, cells, system_of, d):  # type: ignore[no-untyped-def]
     """d, (P,): how long each pair is; ``shifts`` and ``cells`` are None if nothing repeats."""
     for p in prange(len(d)):
-        x, y, z = _vector(p, receivers[p], senders[p], positions, shifts, cells, system_of)
+        x, y, z = _vector(p, first[p], second[p], positions, shifts, cells, system_of)
         d[p] = math.sqrt(x * x + y * y + z * z)
 
 
 @threaded()
 def pull_distances(  # type: ignore[no-untyped-def]
-    rows, columns, transposed, receivers, senders, positions, shifts, cells, system_of, d, g, out
+    rows, columns, transposed, first, second, positions, shifts, cells, system_of, d, g, out
 ):
     """From the gradient g of the distances to that of the positions, (N, 3); nothing comes through a zero distance."""
     for j in prange(len(out)):
         a = b = c = 0.0
         for p in range(rows[j], rows[j + 1]):
             if d[p] != 0:
-                x, y, z = _vector(p, j, senders[p], positions, shifts, cells, system_of)
+                x, y, z = _vector(p, j, second[p], positions, shifts, cells, system_of)
                 s = g[p] / d[p]
                 a, b, c = a - s * x, b - s * y, c - s * z
         for row in range(columns[j], columns[j + 1]):
             p = transposed[row]
             if d[p] != 0:
-                x, y, z = _vector(p, receivers[p], j, positions, shifts, cells, system_of)
+                x, y, z = _vector(p, first[p], j, positions, shifts, cells, system_of)
                 s = g[p] / d[p]
                 a, b, c = a + s * x, b + s * y, c + s * z
         out[j, 0], out[j, 1], out[j, 2] = a, b, c

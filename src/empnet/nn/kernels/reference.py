@@ -46,9 +46,12 @@ def pair_sums(
     phi = w[:, [0]] * rows.index_select(0, q)
     for b in range(1, 4):
         phi = torch.addcmul(phi, w[:, [b]], rows.index_select(0, q + b))
-    messages = phi.view(len(q), *T.shape[1:]) * f.index_select(0, pairs.senders)[:, None, :]  # (P, L + 1, F)
+    filters = phi.view(len(q), *T.shape[1:])  # (P, L + 1, F)
+    back = filters
     if Y is not None:
-        sizes = range(1, 2 * T.shape[1], 2)  # 2l + 1
-        blocks = zip(messages.split(1, dim=1), Y[:, :, None].split(list(sizes), dim=1), strict=True)
-        messages = torch.cat([message * Y_l for message, Y_l in blocks], dim=1)  # (P, S, F)
-    return sum_over_neighbours(messages, pairs.receivers, len(f))
+        l_of = torch.repeat_interleave(torch.arange(T.shape[1]), 2 * torch.arange(T.shape[1]) + 1).to(f.device)
+        filters = filters.index_select(1, l_of) * Y[:, :, None]  # (P, S, F)
+        back = filters * (1 - 2 * (l_of % 2))[:, None]
+    ends = torch.cat([pairs.first, pairs.second])
+    heard = f.index_select(0, torch.cat([pairs.second, pairs.first]))[:, None, :]
+    return sum_over_neighbours(torch.cat([filters, back]) * heard, ends, len(f))

@@ -110,7 +110,8 @@ class Handed(PropertyModel):
         vectors = displacements(batch.positions, batch.pairs, batch.cells, batch.system_of)
         d = distances(vectors)[:, None]
         weights = (envelope(d, CUTOFF) * (-d * k).exp() for k in (0, 1, 2))
-        three = [sum_over_neighbours(w * vectors, batch.pairs.receivers, len(batch.positions)) for w in weights]
+        ends, n = torch.cat([batch.pairs.first, batch.pairs.second]), len(batch.positions)
+        three = [sum_over_neighbours(torch.cat([w * vectors, -w * vectors]), ends, n) for w in weights]
         volume = (torch.linalg.cross(three[0], three[1]) * three[2]).sum(dim=1, keepdim=True)
         return super().contributions(batch) + volume
 
@@ -156,7 +157,8 @@ class Pairwise(PropertyModel):
     def contributions(self, batch: Batch):
         d = distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of))
         pair = 1e-3 * self.tail(d / CUTOFF)[:, None]
-        return super().contributions(batch) + sum_over_neighbours(pair, batch.pairs.receivers, len(batch.positions))
+        ends = torch.cat([batch.pairs.first, batch.pairs.second])
+        return super().contributions(batch) + sum_over_neighbours(pair.repeat(2, 1), ends, len(batch.positions))
 
 
 class HardCutoff(Pairwise):

@@ -54,7 +54,7 @@ def test_batches_without_numba_are_the_same(dataset, name, monkeypatch):
     monkeypatch.setattr("empnet.data.dataset.chosen", lambda: joining.join_pairs)
     plain = dataset.batch(indices, encoder)
     for record, other in ((batch, plain), (batch.pairs, plain.pairs)):
-        for key in ("positions", "features", "system_of", "cells", "senders", "transposed", "shifts"):
+        for key in ("positions", "features", "system_of", "cells", "first", "second", "transposed", "shifts"):
             if getattr(record, key, None) is not None:
                 assert getattr(record, key).equal(getattr(other, key))
 
@@ -85,6 +85,6 @@ def test_mapped_arrays_may_be_dropped_at_any_time(dataset, monkeypatch, tmp_path
     for indices in ([0, 1, 2], [3, 4], [5, 0]):
         batch, wanted = (data.batch(np.array(indices), encoder) for data in (mapped, dataset))
         assert batch.positions.equal(wanted.positions)
-        assert batch.pairs.senders.equal(wanted.pairs.senders)
+        assert batch.pairs.second.equal(wanted.pairs.second)
         assert batch.pairs.shifts.equal(wanted.pairs.shifts)
     assert mapped.composition(encoder).tolist() == dataset.composition(encoder).tolist()

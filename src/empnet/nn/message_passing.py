@@ -8,12 +8,17 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from empnet.data.batch import Pairs
-from empnet.nn.kernels import pair_sums
-from empnet.nn.pairs import all_pairs, displacements, distances, sum_over_neighbours
 from empnet.nn.perceptron import perceptron
 from empnet.nn.pointwise import HIDDEN, check_mask, check_values, padded, unpadded
 from empnet.nn.spline import CubicSpline
+from empnet.nn.undirected import (
+    UndirectedPairs,
+    exchanged,
+    undirected_distances,
+    undirected_pairs,
+    undirected_sums,
+    undirected_weights,
+)
 
 __all__ = ["MessagePassingLayer"]
 
@@ -76,37 +81,38 @@ class MessagePassingLayer(torch.nn.Module):
         check_values("r_batch", r_batch, ("B", self.N, 3))
         check_values("f_batch", f_batch, (len(r_batch), self.N, self.F))
         check_mask(mask, len(r_batch), self.N)
-        pairs = all_pairs(r_batch.new_ones(r_batch.shape[:2], dtype=torch.bool) if mask is None else mask)
-        d = distances(displacements(unpadded(r_batch, mask).double(), pairs))
+        pairs = undirected_pairs(mask, (len(r_batch), self.N), r_batch.device)
+        r = unpadded(r_batch, mask).double()
         f = unpadded(f_batch, mask).to(self._dtype)
-        received = self._phi(d.new_zeros(1)) * f + self._beyond(d, f, pairs)
-        if self.spline is not None:
-            received = received + self._within(self.spline, d, f, pairs)
+        received = self._through_phi(r, f, pairs) if self.spline is None else self._through(self.spline, r, f, pairs)
         return padded(self.rho(received), mask, self.N)
 
     @property
     def _dtype(self) -> torch.dtype:
-        return next(self.phi.parameters()).dtype
+        return self.phi[0].weight.dtype  # type: ignore[union-attr, return-value]
 
     def _phi(self, d: Float64[Tensor, " P"]) -> Float[Tensor, "P F"]:
         return self.phi(d[:, None].to(self._dtype))
 
-    def _beyond(self, d: Float64[Tensor, " P"], f: Float[Tensor, "n F"], pairs: Pairs) -> Float[Tensor, "n F"]:
-        """Messages of the pairs beyond the table, all of them if there is none, with phi itself."""
-        there = (d > (-1 if self.spline is None else self.spline.r_max)).nonzero()[:, 0]
-        phi = self._phi(d.index_select(0, there))
-        j, i = pairs.first.index_select(0, there), pairs.second.index_select(0, there)
-        messages = phi.repeat(2, 1) * f.index_select(0, torch.cat([i, j]))
-        return sum_over_neighbours(messages, torch.cat([j, i]), len(f))
-
-    def _within(
-        self, spline: CubicSpline, d: Float64[Tensor, " P"], f: Float[Tensor, "n F"], pairs: Pairs
+    def _through_phi(
+        self, r: Float64[Tensor, "n 3"], f: Float[Tensor, "n F"], pairs: UndirectedPairs
     ) -> Float[Tensor, "n F"]:
-        """Messages of the pairs within the table."""
-        T = spline.coefficients(self._phi(spline.knots))[:, None, :]  # (K + 2, 1, F)
-        q = spline.locate(d)
-        w = torch.where((d <= spline.r_max)[:, None], spline.weights(d, q), 0)
-        return pair_sums(w.to(self._dtype), T, None, f, q, pairs)[:, 0]
+        """Messages through phi itself, evaluated for each pair."""
+        phi = self._phi(undirected_distances(r, pairs))
+        return self._phi(r.new_zeros(1)) * f + exchanged(phi, f, pairs)
+
+    def _through(
+        self, spline: CubicSpline, r: Float64[Tensor, "n 3"], f: Float[Tensor, "n F"], pairs: UndirectedPairs
+    ) -> Float[Tensor, "n F"]:
+        """Messages through the table, and through phi itself for pairs beyond it."""
+        phi = self._phi(spline.knots)
+        w, q, d = undirected_weights(r, pairs, spline, self._dtype)
+        received = phi[0] * f + undirected_sums(w, spline.coefficients(phi), f, q, pairs)
+        within = d <= spline.r_max
+        if within.all():
+            return received
+        far = pairs[(~within).nonzero()[:, 0]]
+        return received + exchanged(self._phi(undirected_distances(r, far)), f, far)
 
     def table_error(self) -> float:
         """The largest difference between the spline and phi on [0, r_max], over all features.

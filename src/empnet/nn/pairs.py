@@ -99,8 +99,8 @@ def distances(vectors: Float[Tensor, "P 3"]) -> Float[Tensor, " P"]:
     """
     squares = vectors.square().sum(-1)
     zero = squares == 0
-    # the inner where keeps the square root away from zero, the outer one cuts the derivative
-    return torch.where(zero, 0, torch.where(zero, 1, squares).sqrt())
+    # the inner filling keeps the square root away from zero, the outer one cuts the derivative
+    return squares.masked_fill(zero, 1).sqrt().masked_fill(zero, 0)
 
 
 def pair_distances(batch: Batch) -> Float64[Tensor, " P"]:

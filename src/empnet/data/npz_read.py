@@ -32,6 +32,7 @@ NAMES = {
     "counts": ("N",),
     "offsets": ("offsets",),
 }
+READ_AHEAD = 1 << 16  # bytes: a frame's row is small, and each call of the archive costs as much as a kilobyte
 ROLES = {name: role for role, names in NAMES.items() for name in names}
 PER_FRAME_AXES = {"energy": 0, "cell": 2, "pbc": 1}  # axes that one frame's value has; one more counts frames
 
@@ -68,7 +69,8 @@ def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack)
     name = member.filename.removesuffix(".npy")
     if name == member.filename:
         raise EmpnetError(f"the archive holds '{name}'", wanted="arrays only, with names in .npy")
-    stream: BinaryIO = streams.enter_context(archive.open(member))  # type: ignore[assignment]
+    packed = streams.enter_context(archive.open(member))
+    stream: BinaryIO = io.BufferedReader(packed, READ_AHEAD)  # type: ignore[type-var, assignment]
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = header(stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -45,12 +46,13 @@ def _frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str, origin: Origin) -> np.ndarray:
     """A read-only copy of ``value`` with the wanted dtype and shape (None: any length)."""
+    same = isinstance(value, np.ndarray) and value.dtype == dtype  # as readers give them: nothing can go wrong
     try:
-        with np.errstate(invalid="ignore"):  # casting nan to int64: found by the comparison below
+        with nullcontext() if same else np.errstate(invalid="ignore"):  # nan as int64: found by the comparison below
             array: np.ndarray = np.array(value, dtype=dtype)
     except (TypeError, ValueError) as error:
         raise EmpnetError(f"{name} are not numbers ({error})", where=origin) from error
-    if dtype is np.int64 and not np.array_equal(array, value):
+    if dtype is np.int64 and not same and not np.array_equal(array, value):
         raise EmpnetError(f"{name} are not whole numbers", where=origin)
     fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
     if not fits:

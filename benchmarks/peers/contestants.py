@@ -32,6 +32,11 @@ class Contestant:
         """Name in the raw record."""
         return f"{self.peer}/{self.form}"
 
+    @property
+    def compiled(self) -> bool:
+        """Whether the network is run through a compiler of torch's."""
+        return self.form in ("compiled", "script")
+
 
 OURS = "empnet"
 _COMPILED = "`torch.compile` of the network; graphs are made before the timing starts."
@@ -56,7 +61,7 @@ CONTESTANTS = (
         "torchmd_net",
         "eager",
         "TorchMD-Net graph network",
-        note="Finds its pairs itself, inside the timing, and computes on the self pairs, too.",
+        note="Finds its pairs itself, inside the timing, as it has no way to take them.",
     ),
     Contestant("torchmd_net", "compiled", "TorchMD-Net graph network, compiled", droplet=False, note=_COMPILED),
     Contestant("graph_pes", "eager", "graph-pes SchNet", note="Pairs handed over; forces by its own `predict`."),
@@ -86,11 +91,11 @@ CONTESTANTS = (
     ),
     Contestant(
         "nequip",
-        "l=1",
-        "NequIP, l = 1",
+        "small",
+        "NequIP, small",
         same=False,
         droplet=False,
-        note="Its usual small network: l_max = 1 with parity, 32 features, 4 layers, 8 Bessel functions.",
+        note="Its preset S: l_max = 1, features 128 and 64, 2 layers, 8 Bessel functions.",
     ),
 )
 
@@ -105,5 +110,4 @@ def contestants(peers: tuple[str, ...], eager_only: bool = False) -> tuple[Conte
         peers: Names of peers.
         eager_only: Whether to leave out compiled forms.
     """
-    compiled = ("compiled", "script") if eager_only else ()
-    return tuple(one for one in CONTESTANTS if one.peer in peers and one.form not in compiled)
+    return tuple(one for one in CONTESTANTS if one.peer in peers and not (eager_only and one.compiled))

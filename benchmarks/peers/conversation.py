@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -34,23 +35,33 @@ class Worker:
         counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), str(threads))
         preloaded = {} if preload is None else {"LD_PRELOAD": preload}
         self._log = log
+        reading, writing = os.pipe()  # of its own, because libraries print to standard output
         with log.open("w") as printed:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=printed,
+                stdout=printed,
+                stderr=subprocess.STDOUT,
                 text=True,
                 cwd=HERE,
-                env={**os.environ, **counts, **preloaded},
+                pass_fds=(writing,),
+                env={**os.environ, **counts, **preloaded, "PEERS_ANSWERS": str(writing)},
             )
+        os.close(writing)
         self._answers: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._listen, args=(reading,), daemon=True).start()
 
-    def _listen(self) -> None:
-        for line in _pipe(self._process.stdout):
-            self._answers.put(line)
+    def _listen(self, reading: int) -> None:
+        with os.fdopen(reading) as lines:
+            for line in lines:
+                self._answers.put(line)
         self._answers.put("")  # the end
+
+    @property
+    def _stdin(self) -> IO[str]:
+        if self._process.stdin is None:
+            raise RuntimeError("the process has no pipe")
+        return self._process.stdin
 
     @property
     def alive(self) -> bool:
@@ -68,9 +79,8 @@ class Worker:
             Failed: If it says no, ends or takes too long.
         """
         try:
-            stream = _pipe(self._process.stdin)
-            stream.write(json.dumps(question) + "\n")
-            stream.flush()
+            self._stdin.write(json.dumps(question) + "\n")
+            self._stdin.flush()
             line = self._answers.get(timeout=timeout)
         except queue.Empty:
             self.close()
@@ -96,20 +106,11 @@ class Worker:
         if self.alive:
             self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            try:
-                _pipe(stream).close()
-            except OSError:
-                continue
+        with contextlib.suppress(OSError):  # a question that was not read
+            self._stdin.close()
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    if stream is None:
-        raise RuntimeError("the process has no pipe")
-    return stream

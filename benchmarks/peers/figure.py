@@ -66,7 +66,6 @@ def _bars(place: Axes, title: str, groups: list[str], ratios: dict[str, list[flo
     width = 0.85 / max(1, len(ratios))
     for i, (key, values) in enumerate(ratios.items()):
         one = labels[key]
-        compiled = one.form in ("compiled", "script")
         at = [group + (i - (len(ratios) - 1) / 2) * width for group in range(len(groups))]
         there = [(x, value) for x, value in zip(at, values, strict=True) if value is not None]
         place.bar(
@@ -75,8 +74,8 @@ def _bars(place: Axes, title: str, groups: list[str], ratios: dict[str, list[flo
             width,
             label=one.label,
             color=COLOURS.get(one.peer, "#777777"),
-            alpha=0.55 if compiled else 1.0,
-            hatch="///" if compiled else None,
+            alpha=0.55 if one.compiled else 1.0,
+            hatch="///" if one.compiled else None,
             edgecolor="white",
             linewidth=0.5,
         )

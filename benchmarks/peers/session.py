@@ -151,7 +151,7 @@ class Session:
         results: dict[str, dict[str, Any]] = {}
         for one in self.contestants:
             result = results[one.key] = {}
-            first = small if one.droplet else work  # what is compiled for one shape is not compiled twice
+            first = work if one.compiled else small  # what is compiled for one shape is not compiled twice
             workers: dict[str, Worker] = {}
             try:
                 for measure in MEASURES:

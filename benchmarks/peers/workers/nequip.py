@@ -1,11 +1,11 @@
-"""NequIP, near to SchNet (``l=0``) and in its usual small form (``l=1``); pairs are handed over."""
+"""NequIP, near to SchNet (``l=0``) and in its usual small form (``small``: its preset S); pairs are handed over."""
 
 from __future__ import annotations
 
 import torch
 from ase.data import chemical_symbols
 from nequip.data import AtomicDataDict
-from nequip.model import NequIPGNNEnergyModel
+from nequip.model import NequIPGNNModel
 from torch import Tensor
 
 from workers.protocol import serve
@@ -22,24 +22,26 @@ FORMS = {
         "radial_mlp_depth": 1,
         "radial_mlp_width": WIDTH,
     },
-    "l=1": {
+    "small": {
         "l_max": 1,
-        "parity": True,
-        "num_layers": 4,
-        "num_features": 32,
+        "parity": False,
+        "num_layers": 2,
+        "num_features": [128, 64],
         "num_bessels": 8,
-        "radial_mlp_depth": 2,
-        "radial_mlp_width": 64,
+        "type_embed_num_features": 32,
+        "radial_mlp_depth": 1,
+        "radial_mlp_width": 128,
     },
 }
 
 
 def network(form: str, species: list[int], neighbours: float) -> torch.nn.Module:
     """The network for energies; forces are derived outside, as for the other peers."""
-    return NequIPGNNEnergyModel(
+    return NequIPGNNModel(
         seed=0,
         model_dtype="float32",
         compile_mode="eager",
+        do_derivatives=False,
         r_max=CUTOFF,
         type_names=[chemical_symbols[number] for number in species],
         avg_num_neighbors=neighbours,

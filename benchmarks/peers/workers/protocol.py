@@ -1,4 +1,4 @@
-"""The worker's half of the conversation: a JSON line in, a JSON line out, until standard input ends.
+"""The worker's half of the conversation: JSON lines in from standard input, until it ends, and out to a pipe.
 
 ========================================================  =======================================================
 ``{"do": "hello"}``                                       versions and number of threads
@@ -40,8 +40,7 @@ def serve(prepare: Prepare, packages: tuple[str, ...], epoch: Epoch | None = Non
         packages: Distributions whose versions are told.
         epoch: Times epochs through the peer's own data pipeline.
     """
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print must not meet the answers
+    answers = os.fdopen(int(os.environ["PEERS_ANSWERS"]), "w", buffering=1)
     warnings.filterwarnings("ignore")
     gauge.volunteer()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))

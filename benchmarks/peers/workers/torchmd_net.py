@@ -51,8 +51,7 @@ def prepare(work: Work, form: str) -> Prepared:
     forward = torch.compile(net, dynamic=False) if form == "compiled" else net
     steps = gradient_steps(net, lambda positions: forward(work.species, positions, work.system_of, len(work)), work)
     edges = net.representation.distance(work.positions, work.system_of)[0]
-    between = int((edges[0] != edges[1]).sum())  # it lists self pairs, too
-    return Prepared(steps, weights(net), between)
+    return Prepared(steps, weights(net), edges.shape[1])
 
 
 def epoch(work: Work, form: str, question: dict) -> dict:

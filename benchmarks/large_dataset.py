@@ -166,7 +166,7 @@ def main() -> None:
         took, size = time.perf_counter() - began, path.stat().st_size / arguments.systems
         print(f"{arguments.systems:,} molecules of {arguments.atoms} atoms, {arguments.format}, {size:.0f} bytes each")
         print(f"made in {took:.1f} s", flush=True)
-        command = [sys.executable, __file__, "--act", str(path), "--systems", str(arguments.systems)]
+        command = [sys.executable, "-P", __file__, "--act", str(path), "--systems", str(arguments.systems)]
         (folder / "cache").mkdir()
         environment = {**os.environ, "EMPNET_CACHE": str(folder / "cache")}
         subprocess.run([*command, "--time", arguments.time], check=True, env=environment)

@@ -6,7 +6,6 @@ Prints medians over the steps of the ratio's two parts, and of assembling in pla
 run: elapsed time, and processor time, which on a busy machine with one thread is the one to look at.
 """
 
-# ruff: noqa: E402 (what follows the next lines needs them)
 import sys
 
 sys.path.pop(0)  # this folder: its profile.py is not the one that torch wants

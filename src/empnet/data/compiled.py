@@ -22,6 +22,10 @@ __all__ = ["compiled", "n_threads", "threaded"]
 config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
 
 
+OPTIONS = {"cache": True, "boundscheck": False, "nogil": True, "error_model": "numpy"}
+"""Of all loops; with Python's error model each division is a branch, and loops with one are not vectorised."""
+
+
 def _use_wide_vectors() -> None:
     """Registers of 512 bits where there are any: the loops here are a third faster with them (LLVM prefers 256)."""
     if config.CPU_FEATURES is None and "+avx512f" in (features := get_host_cpu_features()):  # type: ignore[attr-defined]
@@ -51,7 +55,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
         before, config.CACHE_DIR = config.CACHE_DIR, str(_folder())  # type: ignore[attr-defined]
         try:
             # unwrapped: the tests' shape checks wrap every function, and Numba wants the bare one
-            return njit(**{"cache": True, "boundscheck": False, "nogil": True, **options})(inspect.unwrap(function))
+            return njit(**{**OPTIONS, **options})(inspect.unwrap(function))
         finally:
             config.CACHE_DIR = before  # type: ignore[attr-defined]
 

@@ -14,6 +14,7 @@ How the formulas' symbols are called in the code:
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -83,13 +84,13 @@ class Geometry:
     Arguments:
         w: Four spline weights of each pair times the envelope, shape (P, 4).
         q: First of the pair's four spline coefficients, shape (P,), int64.
-        basis: Radial basis at the knots, shape (K, n_basis).
+        basis: Radial basis at the knots, shape (K, n_basis); None if the filters' tables are frozen.
         pairs: The neighbour list.
     """
 
     w: Float[Tensor, "P 4"]
     q: Int64[Tensor, " P"]
-    basis: Float[Tensor, "K n_basis"]
+    basis: Float[Tensor, "K n_basis"] | None
     pairs: Pairs
 
 
@@ -127,18 +128,22 @@ class Interaction(torch.nn.Module):
         n_sums = 2 * F if self.products else F
         self.psi = perceptron(n_sums, n_sums, F, torch.nn.SiLU)
         self.register_buffer("mean_neighbours", torch.ones(()))
+        self.frozen_table: tuple[Tensor, Tensor] | None = None
 
     def message_passing(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
         """f_bar: what each particle receives from its neighbours and itself."""
         phi_0, T = self.filter_table(geometry.basis)
         x = self.W(f)
         received = pair_sums(geometry.w, T, None, x, geometry.q, geometry.pairs)[:, 0]
-        return torch.addcmul(received, phi_0, x)
+        return received.addcmul_(phi_0, x)
 
     def filter_table(
-        self, basis: Float[Tensor, "K n_basis"]
+        self, basis: Float[Tensor, "K n_basis"] | None
     ) -> tuple[Float[Tensor, " F"], Float[Tensor, "K_2 1 F"]]:
         """phi(0) for the particle itself, and the spline coefficients of n^(-1/2) phi for its neighbours."""
+        if self.frozen_table is not None:
+            return self.frozen_table
+        assert basis is not None  # own invariant: whoever has no tables gets a basis
         phi = self.phi(basis)  # (K, F)
         T = self._spline[0].coefficients(phi / self.mean_neighbours.sqrt())
         return phi[0], T[:, None, :]
@@ -195,6 +200,7 @@ class PropertyModel(torch.nn.Module):
         self.readout = perceptron(F, F, F_prime, torch.nn.SiLU)
         self.register_buffer("baseline", torch.zeros(architecture.n_species, F_prime, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(F_prime, dtype=torch.float64))
+        self.is_frozen = False
         self._initialise()
 
     def _initialise(self) -> None:
@@ -202,6 +208,26 @@ class PropertyModel(torch.nn.Module):
         torch.nn.init.normal_(self.embedding.weight)
         with torch.no_grad():
             self.readout[-1].weight.mul_(0.1)  # type: ignore[operator]
+
+    def frozen(self) -> PropertyModel:
+        """A copy for predictions: the filters' tables are made once, and no weight wants a gradient.
+
+        Example:
+            >>> model = PropertyModel(Architecture(n_species=2, pooling=("sum",)))
+            >>> any(parameter.requires_grad for parameter in model.frozen().parameters())
+            False
+        """
+        with torch.inference_mode(False):  # else its tensors could never be part of a graph, as forces want
+            model = copy.deepcopy(self).eval().requires_grad_(False)
+            basis = model.basis_at_knots()
+            for interaction in model.interactions:
+                interaction.frozen_table = interaction.filter_table(basis)
+            model.is_frozen = True
+        return model
+
+    def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:
+        """The radial basis at the spline's knots: what all filters see, in training, too."""
+        return self.basis(self.spline.knots).to(self.dtype)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -211,7 +237,7 @@ class PropertyModel(torch.nn.Module):
     def geometry(self, batch: Batch) -> Geometry:
         """Distances in float64, their spline weights and the envelope, and phi's argument at the knots."""
         w, q = pair_weights(batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline, self.dtype)
-        return Geometry(w, q, self.basis(self.spline.knots).to(self.dtype), batch.pairs)
+        return Geometry(w, q, None if self.is_frozen else self.basis_at_knots(), batch.pairs)
 
     def features(self, batch: Batch) -> Float[Tensor, "N F"]:
         """Features of the particles after the last interaction."""

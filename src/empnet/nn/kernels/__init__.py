@@ -3,7 +3,7 @@
 :func:`pair_weights` goes from positions to spline weights, :func:`pair_sums` from these to what particles receive.
 Behind the sums stands one form, linear in each of w, T, Y and f (and in the g that an incoming gradient brings):
 
-    L(w, T, Y, f, g) = sum_p sum_s sum_b sum_k  w[p,b] T[q_p + b, l(s), k] Y[p,s] (f[i,k] g[j,s,k] + (-1)^l f[j,k] g[i,s,k])
+    L(w, T, Y, f, g) = sum_{p,s,b,k} w[p,b] T[q_p + b, l(s), k] Y[p,s] (f[i,k] g[j,s,k] + (-1)^l f[j,k] g[i,s,k])
 
 with p = (j, i) the pairs, each listed once, b the four spline weights, s = (l, m) the angular components and k the
 features. Both directions go through one filter; a spherical harmonic of odd degree changes its sign with the direction.

@@ -117,4 +117,7 @@ def pair_sums(
 
     See there for the formula and the arguments.
     """
-    return _partial(SLOTS.index("g"), Topology.of(pairs, q, T), [w, T, Y, f, None])
+    topology, slots = Topology.of(pairs, q, T), [w, T, Y, f, None]
+    if not torch.is_grad_enabled():
+        return _evaluate("g", topology, tuple(slots))
+    return _partial(SLOTS.index("g"), topology, slots)

@@ -1,6 +1,6 @@
 """The five partial derivatives of the multilinear form as compiled loops, by Numba.
 
-    L(w, T, Y, f, g) = sum_p sum_s sum_b sum_k  w[p,b] T[q_p + b, l(s), k] Y[p,s] (f[i,k] g[j,s,k] + (-1)^l f[j,k] g[i,s,k])
+    L(w, T, Y, f, g) = sum_{p,s,b,k} w[p,b] T[q_p + b, l(s), k] Y[p,s] (f[i,k] g[j,s,k] + (-1)^l f[j,k] g[i,s,k])
 
 with (j, i) = (first, second) of pair p: each pair is listed once and speaks in both directions through one filter.
 ``to_x`` leaves slot x open. Without angles Y is None; f and g can then be exchanged, so ``to_g`` serves both.
@@ -94,12 +94,17 @@ def to_g(chunks, rows, columns, transposed, first, second, q, w, T, Y, f, out): 
         for j in range(lowest, end):
             for p in range(rows[j], rows[j + 1]):
                 i = second[p]
-                _filter(phi, w[p], T[q[p] : q[p] + 4])
-                if Y is None:
+                if Y is None and i < end:  # nearly always: both directions in one loop, which is where the time goes
+                    r, w_0, w_1, w_2, w_3 = q[p], w[p, 0], w[p, 1], w[p, 2], w[p, 3]
+                    for k in range(f.shape[1]):
+                        x = w_0 * T[r, 0, k] + w_1 * T[r + 1, 0, k] + w_2 * T[r + 2, 0, k] + w_3 * T[r + 3, 0, k]
+                        out[j, 0, k] += x * f[i, k]
+                        out[i, 0, k] += x * f[j, k]
+                elif Y is None:
+                    _filter(phi, w[p], T[q[p] : q[p] + 4])
                     _hear(out[j, 0], phi[0], f[i])
-                    if i < end:
-                        _hear(out[i, 0], phi[0], f[j])
                 else:
+                    _filter(phi, w[p], T[q[p] : q[p] + 4])
                     _hear_moments(out[j], phi, Y[p], f[i], 1)
                     if i < end:
                         _hear_moments(out[i], phi, Y[p], f[j], -1)

@@ -230,7 +230,7 @@ def test_the_command_line_stops_and_is_resumed(folder):
     """A scheduler's SIGTERM: to the launcher, which passes it on."""
     options = ["--unit", "kcal/mol", "--width", 16, "--layers", 2, "--epochs", 5000]
     process = torchrun("-m", "empnet", "train", "molecules.extxyz", "--out", "stopped", *options, cwd=folder)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while not (folder / "stopped" / "metrics.csv").exists():
         assert time.monotonic() < until
         assert process.poll() is None, process.communicate()

@@ -194,7 +194,7 @@ class Processes:
 def processes() -> Processes:
     """The processes that torchrun has started this one with; this one alone, if it was not."""
     named = os.environ
-    if not distributed.is_torchelastic_launched() or named["WORLD_SIZE"] == "1":
+    if not (distributed.is_available() and distributed.is_torchelastic_launched()) or named["WORLD_SIZE"] == "1":
         return Processes()
     return Processes(*(int(named[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")))
 
@@ -213,5 +213,5 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch has no narrower one for a connection that is gone
-        reason = str(error).splitlines()[0]
-        raise ProcessLost(f"another process has ended or cannot be reached ({reason})") from None
+        told = "another process has ended or cannot be reached; what it said itself tells why"
+        raise ProcessLost(told) from error

@@ -1,0 +1,85 @@
+"""How much faster are several processes than one on the same cores? Training steps, and frames predicted.
+
+    python benchmarks/processes.py [--processes 2] [--rounds 3] [--batch 64] [--out processes.csv]
+
+Bundled QM7 through the command line itself: one process with as many threads as there are processes, and the
+processes under torchrun with one thread each, in turn. Training: the median over epochs of seconds an epoch, as the
+run folder has them, validation included. Prediction: seconds from start to end, less those for a file of one frame,
+which is what starting takes. The last lines are ratios of medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from empnet.data.read import read
+from empnet.data.write import write
+
+EPOCHS = 4
+COPIES = 4  # of QM7 that are predicted
+
+
+def command(processes: int, threads: int, *words: object) -> float:
+    """Run empnet; returns the seconds that it took."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes] if processes > 1 else []
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    began = time.perf_counter()
+    whole = [sys.executable, *map(str, launcher), "-m", "empnet", *map(str, words), "--quiet"]
+    subprocess.run(whole, check=True, env=environment, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def epoch_seconds(run: Path) -> float:
+    """Median over the epochs but the first, which begins with compiled loops being loaded."""
+    with (run / "metrics.csv").open() as file:
+        at = [float(row["seconds"]) for row in csv.DictReader(file)]
+    return median(after - before for before, after in itertools.pairwise(at))
+
+
+def measure(folder: Path, processes: int, threads: int, batch: int) -> dict[str, float]:
+    """One round of one way to work."""
+    run, out = folder / f"run-{processes}", folder / "predicted.csv"
+    options = ["--epochs", EPOCHS, "--batch", batch, "--threads", threads, "--device", "cpu"]
+    command(processes, threads, "train", "qm7", "--out", run, "--force", *options)
+    start = command(processes, threads, "predict", run, folder / "one.extxyz", "--out", out, "--force")
+    whole = command(processes, threads, "predict", run, folder / "all.extxyz", "--out", out, "--force")
+    return {"epoch": epoch_seconds(run), "prediction": whole - start}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--out", type=Path, default=Path("processes.csv"))
+    given = parser.parse_args()
+    ways = {"one": (1, given.processes), "several": (given.processes, 1)}
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+    with tempfile.TemporaryDirectory() as name, given.out.open("w", newline="") as file:
+        folder, table = Path(name), csv.writer(file)
+        systems = read("qm7")
+        write(folder / "one.extxyz", systems[:1])
+        write(folder / "all.extxyz", systems * COPIES)
+        table.writerow(["round", "way", "processes", "threads each", "epoch [s]", "prediction [s]"])
+        for number in range(given.rounds):
+            for way, (processes, threads) in ways.items():
+                result = measure(folder, processes, threads, given.batch)
+                found[way].append(result)
+                table.writerow([number, way, processes, threads, *(round(value, 3) for value in result.values())])
+                print(f"round {number}, {processes} x {threads} threads: {result}", flush=True)
+    for what in ("epoch", "prediction"):
+        one, several = (median(result[what] for result in found[way]) for way in ways)
+        print(f"{what}: {given.processes} processes are {one / several:.2f} times as fast as one with all cores")
+
+
+if __name__ == "__main__":
+    main()

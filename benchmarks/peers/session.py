@@ -104,21 +104,32 @@ class Session:
         for one in self.contestants:
             result = results[one.key] = {}
             for measure in MEASURES:
-                try:
-                    worker = self._living(one, work, workers, result)
-                    question = {"do": "time", "measure": measure, "least": 0.0, "warm": False}
-                    first = worker.ask(**question, timeout=self.settings.patience)
-                    worker.ask(**question, timeout=self.settings.patience)
-                    result[measure] = {"first": first["seconds"], "seconds": [], "cpu": [], "others": []}
-                except Failed as error:
-                    result[measure] = {"failed": str(error)}
-                    print(f"{one.label}, {measure}: {error}", flush=True)
+                result[measure] = self._first_calls(one, work, measure, workers, result)
+            for measure in MEASURES:
+                if "failed" not in result[measure] and not workers[one.key].alive:  # a later one was its end
+                    result[measure] = self._first_calls(one, work, measure, workers, result)
         return workers, results
+
+    def _first_calls(
+        self, one: Contestant, work: Path, measure: str, workers: dict[str, Worker], result: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The record of a measure, to be filled; or why it does not work."""
+        try:
+            worker = self._living(one, work, workers, result)
+            question = {"do": "time", "measure": measure, "least": 0.0, "warm": False}
+            first = worker.ask(**question, timeout=self.settings.patience)
+            worker.ask(**question, timeout=self.settings.patience)
+        except Failed as error:
+            print(f"{one.label}, {measure}: {error}", flush=True)
+            return {"failed": str(error)}
+        return {"first": first["seconds"], "seconds": [], "cpu": [], "others": []}
 
     def _living(self, one: Contestant, work: Path, workers: dict[str, Worker], result: dict[str, Any]) -> Worker:
         """The contestant's process, prepared; a new one if there is none or the last measure was its end."""
         worker = workers.get(one.key)
         if worker is None or not worker.alive:
+            if worker is not None:
+                worker.close()
             worker = workers[one.key] = self.start(one.peer)
             result["prepared"] = self._prepare(worker, work, one)
         return worker

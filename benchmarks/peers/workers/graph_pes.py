@@ -14,6 +14,19 @@ from workers.steps import Prepared, optimiser, weights
 from workers.work import BASIS, BATCH, CUTOFF, LAYERS, WIDTH, Work
 
 
+class Prediction(torch.nn.Module):
+    """What TorchScript takes: a call with the properties fixed."""
+
+    def __init__(self, net: SchNet, properties: list[str]) -> None:
+        super().__init__()
+        self.net = net
+        self.properties = properties
+
+    def forward(self, graph: AtomicGraph) -> dict[str, Tensor]:
+        """The properties by name."""
+        return self.net.predict(graph, self.properties)
+
+
 def network(work: Work) -> SchNet:
     """SchNet of the common sizes, its statistics set from two systems."""
     net = SchNet(cutoff=CUTOFF, channels=WIDTH, expansion_features=BASIS, layers=LAYERS)
@@ -41,15 +54,18 @@ def graphs(work: Work) -> list[AtomicGraph]:
 def prepare(work: Work, form: str) -> Prepared:
     """Steps of the eager network or of TorchScript's."""
     net = network(work)
-    call = torch.jit.script(net) if form == "script" else net
+    calls = {count: Prediction(net, ["energy", "forces"][:count]) for count in (1, 2)}
+    if form == "script":
+        calls = {count: torch.jit.script(call) for count, call in calls.items()}
     graph, step = to_batch(graphs(work)), optimiser(net.parameters())
 
     def predict(training: bool, *properties: str) -> dict[str, Tensor]:
-        if net.training != training:
-            call.train(training)
-            net.train(training)
+        call = calls[len(properties)]
+        if call.training != training:
+            for one in (net, *calls.values()):
+                one.train(training)
             net.requires_grad_(training)
-        return call.predict(graph, list(properties))
+        return call(graph)
 
     def infer() -> Tensor:
         with torch.inference_mode():

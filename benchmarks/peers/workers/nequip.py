@@ -6,6 +6,7 @@ import torch
 from ase.data import chemical_symbols
 from nequip.data import AtomicDataDict
 from nequip.model import NequIPGNNModel
+from nequip.utils.global_state import set_global_state
 from torch import Tensor
 
 from workers.protocol import serve
@@ -51,6 +52,7 @@ def network(form: str, species: list[int], neighbours: float) -> torch.nn.Module
 
 def prepare(work: Work, form: str) -> Prepared:
     """Steps of the eager network."""
+    set_global_state()
     species = sorted(set(work.species.tolist()))
     net = network(form, species, len(work.receivers) / len(work.species))
     given = {

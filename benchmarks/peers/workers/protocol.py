@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
@@ -60,7 +61,7 @@ class _Worker:
         except Exception as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = f"{type(error).__name__}: {lines[0] if lines else ''}"
-            print(f"{question}: {error}", file=sys.stderr)
+            traceback.print_exc()
             return {"ok": False, "reason": reason[:300]}
 
     def do_hello(self, question: dict[str, Any]) -> dict[str, Any]:

@@ -68,11 +68,11 @@ CONTESTANTS = (
     Contestant("graph_pes", "script", "graph-pes SchNet, TorchScript", droplet=False, note=_SCRIPT),
     Contestant(
         "mace",
-        "l=0",
-        "MACE, l = 0",
+        "near",
+        "MACE, nearest",
         same=False,
-        note="128x0e, max_ell = 0, correlation 1, 3 layers, 50 Bessel functions, radial network 50-128-128: nearest to "
-        "SchNet, but with its element-dependent products and linear maps.",
+        note="128x0e, max_ell = 1 (0 fails in its contraction), correlation 1, 3 layers, 50 Bessel functions, radial "
+        "network 50-128: nearest to SchNet, but with its linear maps for each element.",
     ),
     Contestant(
         "mace",
@@ -87,7 +87,8 @@ CONTESTANTS = (
         "l=0",
         "NequIP, l = 0",
         same=False,
-        note="l_max = 0, 128 features, 3 layers, 50 Bessel functions, radial network 50-128-128: nearest to SchNet.",
+        note="l_max = 0, 128 features, 3 layers, 50 Bessel functions, radial network 50-128-128, 32 features of a "
+        "type: nearest to SchNet, but with a linear map of features times types.",
     ),
     Contestant(
         "nequip",

@@ -1,4 +1,4 @@
-"""MACE, near to SchNet (``l=0``) and in its usual small form; pairs are handed over."""
+"""MACE, as near to SchNet as it builds (``near``) and in its usual small form; pairs are handed over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.steps import Prepared, gradient_steps, weights  # noqa: E402
 from workers.work import BASIS, CUTOFF, LAYERS, WIDTH, Work  # noqa: E402
 
 FORMS = {
-    "l=0": {"max_ell": 0, "correlation": 1, "num_interactions": LAYERS, "num_bessel": BASIS, "radial_MLP": [WIDTH]},
+    "near": {"max_ell": 1, "correlation": 1, "num_interactions": LAYERS, "num_bessel": BASIS, "radial_MLP": [WIDTH]},
     "small": {"max_ell": 3, "correlation": 3, "num_interactions": 2, "num_bessel": 8, "radial_MLP": [64, 64, 64]},
 }
 

@@ -20,6 +20,7 @@ FORMS = {
         "num_layers": LAYERS,
         "num_features": WIDTH,
         "num_bessels": BASIS,
+        "type_embed_num_features": 32,
         "radial_mlp_depth": 1,
         "radial_mlp_width": WIDTH,
     },

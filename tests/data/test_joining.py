@@ -1,12 +1,18 @@
 """The compiled joining of pairs against the plain one."""
 
+import sys
+
 import numpy as np
 import pytest
 from ase.build import bulk, molecule
 
+import empnet.data
 from empnet.data import joining, loops
+from empnet.data.acceleration import compiled_loops
 from empnet.data.dataset import Dataset
+from empnet.data.neighbours import neighbour_list
 from empnet.data.one_hot import OneHot
+from empnet.data.seen import Seen
 from empnet.data.system import System
 
 
@@ -59,18 +65,17 @@ def test_batches_without_numba_are_the_same(dataset, name, monkeypatch):
                 assert getattr(record, key).equal(getattr(other, key))
 
 
-def test_without_numba_plain_numpy_joins(monkeypatch):
-    import sys
-
-    import empnet.data
-
+def test_without_numba_plain_numpy_does_the_same(dataset, monkeypatch):
+    seen, pairs = Seen.of(dataset), neighbour_list(of(molecule("C6H6")), 4.0)
     monkeypatch.delattr(empnet.data, "loops", raising=False)
     monkeypatch.setitem(sys.modules, "empnet.data.loops", None)  # importing it fails
-    joining.chosen.cache_clear()
+    compiled_loops.cache_clear()
     try:
         assert joining.chosen() is joining.join_pairs
+        assert Seen.of(dataset) == seen
+        assert np.array_equal(neighbour_list(of(molecule("C6H6")), 4.0).senders, pairs.senders)
     finally:
-        joining.chosen.cache_clear()
+        compiled_loops.cache_clear()
 
 
 def test_mapped_arrays_may_be_dropped_at_any_time(dataset, monkeypatch, tmp_path):

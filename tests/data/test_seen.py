@@ -7,6 +7,7 @@ import pytest
 from ase.build import bulk, molecule
 from ase.neighborlist import neighbor_list
 
+from empnet.data import seen as seen_module
 from empnet.data.dataset import Dataset
 from empnet.data.seen import BIN, Seen
 from empnet.data.system import System
@@ -46,6 +47,19 @@ def test_ranges_hold_nothing_else():
 def test_only_the_systems_that_are_named_count():
     dataset = Dataset.from_systems([of(atoms) for atoms in ATOMS], CUTOFF)
     assert Seen.of(dataset, np.array([2])) == Seen.of(Dataset.from_systems([of(ATOMS[2])], CUTOFF))
+
+
+@pytest.mark.parametrize("one_way", [True, False])
+def test_compiled_and_plain_distances_are_equal(one_way):
+    dataset = Dataset.from_systems([of(atoms) for atoms in ATOMS if not any(atoms.pbc)] * 2, CUTOFF)
+    chosen, names = np.arange(len(dataset)) % 3 != 1, np.array(dataset.species)
+    for block in dataset.blocks():
+        found, wanted = (
+            of_block(dataset, block, chosen, names, one_way)
+            for of_block in (seen_module._of_open_block, seen_module._of_block)
+        )
+        assert len(wanted[0])
+        assert all(map(np.array_equal, found, wanted))
 
 
 def test_blocks_do_not_matter(monkeypatch):

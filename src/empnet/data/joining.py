@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
+
+from empnet.data.acceleration import compiled_loops
 
 __all__ = ["Joined", "chosen", "join_pairs", "ranges"]
 
@@ -14,14 +15,10 @@ Joined = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.nd
 of the ordered pairs they are."""
 
 
-@cache
 def chosen() -> Callable[..., Joined]:
-    """The function that joins pairs: the compiled one, or plain NumPy where Numba does not work (then nn warns)."""
-    try:
-        from empnet.data import loops
-    except Exception:  # Numba fails in many ways
-        return join_pairs
-    return loops.join_pairs
+    """The function that joins pairs: the compiled one where there is one."""
+    loops = compiled_loops()
+    return loops.join_pairs if loops else join_pairs
 
 
 def ranges(first: np.ndarray, count: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from empnet.data.compiled import compiled
 
-__all__ = ["join_pairs", "pairs_within"]
+__all__ = ["join_pairs", "pair_distances", "pairs_within"]
 
 
 @compiled()
@@ -73,3 +73,27 @@ def pairs_within(positions, cutoff, nearest):  # type: ignore[no-untyped-def]  #
                 p += 1
                 coincide |= d2 < nearest * nearest
     return receivers[:p].copy(), senders[:p].copy(), coincide
+
+
+@compiled()
+def pair_distances(sizes, neighbours, senders, positions, places, n_species, chosen, one_way):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Receiver, code of both species and distance of the pairs of the chosen systems, as in :mod:`empnet.data.seen`."""
+    P = len(senders)
+    receivers, codes, d = np.empty(P, np.int64), np.empty(P, np.int64), np.empty(P)
+    before = row = p = 0
+    for s in range(len(sizes)):
+        for a in range(sizes[s]):
+            j = before + a
+            end = row + neighbours[j]
+            for r in range(row, end if chosen[s] else row):
+                if senders[r] >= a or not one_way:
+                    i = before + senders[r]
+                    x = positions[i, 0] - positions[j, 0]
+                    y = positions[i, 1] - positions[j, 1]
+                    z = positions[i, 2] - positions[j, 2]
+                    low, high = min(places[i], places[j]), max(places[i], places[j])
+                    receivers[p], codes[p], d[p] = j, low * n_species + high, np.sqrt(x * x + y * y + z * z)
+                    p += 1
+            row = end
+        before += sizes[s]
+    return receivers[:p], codes[:p], d[:p]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from jaxtyping import Int32
 from vesin import NeighborList
 
+from empnet.data.acceleration import compiled_loops
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 
@@ -61,24 +60,13 @@ def neighbour_list(system: System, cutoff: float) -> NeighbourList:
         >>> pair.receivers.tolist(), pair.senders.tolist()
         ([0, 1], [1, 0])
     """
-    few = not any(system.pbc) and len(system) <= FEW
-    within = _compiled() if few else None
-    if within is not None:
-        receivers, senders, coincide = within(system.positions, float(cutoff), COINCIDENT)
+    few = not any(system.pbc) and len(system) <= FEW  # then a loop over all pairs beats a search
+    loops = compiled_loops() if few else None
+    if loops is not None:
+        receivers, senders, coincide = loops.pairs_within(system.positions, float(cutoff), COINCIDENT)
         if not coincide:  # else the search below tells which
             return NeighbourList(receivers, senders, np.zeros((len(receivers), 3), dtype=np.int32))
     return _search(system, cutoff)
-
-
-@cache
-def _compiled() -> Callable[..., tuple[np.ndarray, np.ndarray, bool]] | None:
-    """The loop over all pairs, which beats a search among few particles; None where Numba does not work."""
-    try:
-        from empnet.data import loops
-    except Exception:  # Numba fails in many ways
-        return None
-    within: Callable[..., tuple[np.ndarray, np.ndarray, bool]] = loops.pairs_within
-    return within
 
 
 def _search(system: System, cutoff: float) -> NeighbourList:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.data.dataset import Dataset
+from empnet.data.acceleration import compiled_loops
+from empnet.data.dataset import Block, Dataset
 
 __all__ = ["BIN", "Seen"]
 
@@ -152,25 +153,49 @@ def _pairs(
     dataset: Dataset, chosen: np.ndarray, names: np.ndarray, one_way: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Receiver, code of the two species and distance of each pair of the chosen systems, block by block."""
-    arrays = dataset.arrays
+    loops = compiled_loops()
     for block in dataset.blocks():
-        n_pairs, n_particles = arrays["n_pairs"][block.systems], dataset.sizes[block.systems]
-        neighbours = arrays["neighbours"][block.particles]
-        receivers = np.repeat(np.arange(len(neighbours)), neighbours)
-        senders = arrays["senders"][block.pairs] + np.repeat(np.cumsum(n_particles) - n_particles, n_pairs)
-        keep = np.repeat(chosen[block.systems], n_pairs)
-        if one_way:
-            keep &= receivers <= senders
-        receivers, senders = receivers[keep], senders[keep]
-        positions = arrays["positions"][block.particles]
-        vectors = positions[senders] - positions[receivers]
-        if arrays["periodic"][block.systems].any():
-            cells = dataset.cells(block.systems)[np.repeat(np.arange(len(n_pairs)), n_pairs)[keep]]
-            vectors += np.einsum("pi,pij->pj", dataset.shifts(block.systems)[keep], cells)
-        place = np.searchsorted(names, arrays["species"][block.particles])
-        a, b = place[receivers], place[senders]
-        kinds = np.minimum(a, b) * len(names) + np.maximum(a, b)
-        yield receivers + block.particles.start, kinds, np.sqrt(np.square(vectors).sum(axis=1))
+        periodic = dataset.arrays["periodic"][block.systems].any()
+        of_block = _of_open_block if loops is not None and not periodic else _of_block
+        receivers, kinds, d = of_block(dataset, block, chosen[block.systems], names, one_way)
+        yield receivers + block.particles.start, kinds, d
+
+
+def _of_open_block(
+    dataset: Dataset, block: Block, chosen: np.ndarray, names: np.ndarray, one_way: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What :func:`_of_block` says, of open systems only, by a compiled loop."""
+    loops, arrays = compiled_loops(), dataset.arrays
+    assert loops is not None  # own invariant: asked before
+    place = np.searchsorted(names, arrays["species"][block.particles])
+    neighbours, positions = (arrays[name][block.particles] for name in ("neighbours", "positions"))
+    senders, sizes = arrays["senders"][block.pairs], dataset.sizes[block.systems]
+    found: tuple[np.ndarray, np.ndarray, np.ndarray] = loops.pair_distances(
+        sizes, neighbours, senders, positions, place, len(names), chosen, one_way
+    )
+    return found
+
+
+def _of_block(
+    dataset: Dataset, block: Block, chosen: np.ndarray, names: np.ndarray, one_way: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    arrays = dataset.arrays
+    n_pairs, n_particles = arrays["n_pairs"][block.systems], dataset.sizes[block.systems]
+    neighbours = arrays["neighbours"][block.particles]
+    receivers = np.repeat(np.arange(len(neighbours)), neighbours)
+    senders = arrays["senders"][block.pairs] + np.repeat(np.cumsum(n_particles) - n_particles, n_pairs)
+    keep = np.repeat(chosen, n_pairs)
+    if one_way:
+        keep &= receivers <= senders
+    receivers, senders = receivers[keep], senders[keep]
+    positions = arrays["positions"][block.particles]
+    vectors = positions[senders] - positions[receivers]
+    if arrays["periodic"][block.systems].any():
+        cells = dataset.cells(block.systems)[np.repeat(np.arange(len(n_pairs)), n_pairs)[keep]]
+        vectors += np.einsum("pi,pij->pj", dataset.shifts(block.systems)[keep], cells)
+    place = np.searchsorted(names, arrays["species"][block.particles])
+    a, b = place[receivers], place[senders]
+    return receivers, np.minimum(a, b) * len(names) + np.maximum(a, b), np.sqrt(np.square(vectors).sum(axis=1))
 
 
 def _species(dataset: Dataset, chosen: np.ndarray) -> list[int]:

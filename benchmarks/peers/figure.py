@@ -7,15 +7,16 @@ from typing import Any
 
 from contestants import OURS
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from page import TITLES
 from ratios import BASE, ratio, rows
 from session import MEASURES
 
+from empnet.apply.svg import new_figure
+
 __all__ = ["draw"]
 
 COLOURS = {"schnetpack": "#3b6ea5", "pyg": "#d07c2e", "torchmd_net": "#5b8f5a", "graph_pes": "#8d6aa8"}
-Bars = list[tuple[str, list[float | None]]]
+HATCHES = {"compiled": "///", "script": "..."}
 
 
 def draw(record: dict[str, Any], path: Path) -> None:
@@ -38,13 +39,13 @@ def draw(record: dict[str, Any], path: Path) -> None:
             panels.append((f"Water droplet: {title}", groups, ratios))
     if not panels:
         return
-    figure = Figure(figsize=(4.6 * len(panels) + 0.6, 4.4), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for place, (title, groups, ratios) in zip(axes, panels, strict=True):
-        _bars(place, title, groups, ratios)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=110, facecolor="white")
+    with new_figure(4.6 * len(panels) + 0.6, 4.4) as figure:
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        for place, (title, groups, ratios) in zip(axes, panels, strict=True):
+            _bars(place, title, groups, ratios)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        figure.savefig(path, dpi=110, facecolor="white")
 
 
 def _ratios(columns: list[tuple[dict[str, Any], str | None, str]]) -> dict[str, list[float | None]]:
@@ -70,12 +71,13 @@ def _bars(place: Axes, title: str, groups: list[str], ratios: dict[str, list[flo
         there = [(x, value) for x, value in zip(at, values, strict=True) if value is not None]
         place.bar(
             [x for x, _ in there],
-            [value for _, value in there],
+            [value - 1 for _, value in there],
             width,
+            bottom=1,  # as long as this package is ahead
             label=one.label,
             color=COLOURS.get(one.peer, "#777777"),
             alpha=0.55 if one.compiled else 1.0,
-            hatch="///" if one.compiled else None,
+            hatch=HATCHES.get(one.form),
             edgecolor="white",
             linewidth=0.5,
         )
@@ -85,5 +87,3 @@ def _bars(place: Axes, title: str, groups: list[str], ratios: dict[str, list[flo
     place.set_title(title, fontsize=10)
     place.set_ylabel("times as much as empnet (= 1)")
     place.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    for side in ("top", "right"):
-        place.spines[side].set_visible(False)

@@ -144,7 +144,9 @@ During the measurements other processes used {share:.2f} of a core on average.
 
 {_batch_table(record, True)}
 
-{_best_line(record)}"""
+{_best_line(record)}
+
+{_first_calls(record)}"""
     if not others:
         return text
     return f"""{text}
@@ -152,6 +154,21 @@ During the measurements other processes used {share:.2f} of a core on average.
 Networks of another kind, for orientation (they do more a layer, and learn more from the same data):
 
 {others}"""
+
+
+def _first_calls(record: dict[str, Any]) -> str:
+    """What compilation costs: the first calls of all measures together."""
+    told = []
+    for one in rows(record["batch"]):
+        firsts = [record["batch"][one.key].get(measure, {}).get("first") for measure in MEASURES]
+        there = [first for first in firsts if first is not None]
+        if there and (one.compiled or one.key == BASE):
+            told.append(f"{one.label} {sum(there):.1f} s")
+    return (
+        f"First calls of the measures together, compiling or loading what is compiled: {'; '.join(told)}."
+        if told
+        else ""
+    )
 
 
 def _memory(record: dict[str, Any]) -> str:

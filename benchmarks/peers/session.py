@@ -167,6 +167,9 @@ class Session:
             try:
                 for measure in MEASURES:
                     self._first_call(one, first, measure, workers, result)
+                if not workers[one.key].alive:  # the last measure was its end
+                    for measure in (name for name in MEASURES if name not in result):
+                        self._first_call(one, first, measure, workers, result)
                 if first is small:
                     self._prepare(workers[one.key], work, one)
                 for measure in (name for name in MEASURES if name not in result):

@@ -11,6 +11,7 @@ from torch import Tensor
 from empnet.nn.perceptron import perceptron
 from empnet.nn.pointwise import HIDDEN, check_mask, check_values, padded, unpadded
 from empnet.nn.spline import CubicSpline
+from empnet.nn.table_error import table_error
 from empnet.nn.undirected import (
     UndirectedPairs,
     exchanged,
@@ -128,14 +129,7 @@ class MessagePassingLayer(torch.nn.Module):
         if self.spline is None:
             return 0.0
         phi = copy.deepcopy(self.phi).double()
-        knots = self.spline.knots
-        d = torch.linspace(0, self.spline.r_max, 16 * (len(knots) - 1) + 1, dtype=knots.dtype, device=knots.device)
-        q = self.spline.locate(d)
-        with torch.no_grad():
-            T = self.spline.coefficients(phi(knots[:, None]))
-            rows = torch.stack([T.index_select(0, q + b) for b in range(4)], dim=1)  # (P, 4, F)
-            spline = (self.spline.weights(d, q)[:, :, None] * rows).sum(1)
-            return (spline - phi(d[:, None])).abs().max().item()
+        return table_error(lambda d: phi(d[:, None]), self.spline).largest
 
     def extra_repr(self) -> str:
         """What ``print`` shows of the layer."""

@@ -3,10 +3,11 @@
     python benchmarks/scaling.py [--quick]
 
 Times are measured in one process, all points in turn, round after round: medians are shown. Memory is measured with a
-process for each point (ru_maxrss is then its own). --quick measures fewer points in one round.
+process for each point (Linux only). --quick measures fewer points in one round.
 """
 
 import argparse
+import ctypes
 import datetime
 import json
 import os
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from large_system import CUTOFF, SPECIES, in_fresh_process, peak, water_box
+from large_system import CUTOFF, SPECIES, in_fresh_process, water_box
 
 from empnet.apply.svg import new_figure
 from empnet.data.batch import Batch
@@ -35,11 +36,11 @@ from empnet.nn.model import Architecture, PropertyModel
 
 DOCS = Path(__file__).parents[1] / "docs"
 WORKS = ("energy", "energy and forces", "training step")
-"""In the order of their memory: each one's peak is above the one's before."""
+"""Kinds of work."""
 
 AXES = {
     "atoms in a periodic system": (81, 192, 648, 2187, 6591, 20577),
-    "systems of 21 atoms in a batch": (4, 16, 64, 256, 1024),
+    "systems of 21 atoms": (4, 16, 64, 256, 1024),
     "width F": (16, 32, 64, 128, 256),
     "layers": (1, 2, 3, 4, 6),
     "knots": (32, 64, 128, 256, 512, 1024),
@@ -72,7 +73,7 @@ def setting(axis: str, value: int) -> tuple[Architecture, list[System]]:
     architecture = Architecture(n_species=2, pooling=("sum",), cutoff=CUTOFF)
     if axis == "atoms in a periodic system":
         return architecture, [sorted_in_space(water_box(value), CUTOFF)[0]]
-    if axis == "systems of 21 atoms in a batch":
+    if axis == "systems of 21 atoms":
         return architecture, [droplet(21)] * value
     changes: dict[str, Any] = {{"width F": "width"}.get(axis, axis): value}
     return replace(architecture, **changes), [droplet(21)] * SYSTEMS
@@ -110,6 +111,18 @@ def built(axis: str, value: int) -> tuple[dict[str, Callable[[], object]], Batch
     return works(PropertyModel(architecture), batch), batch
 
 
+def high_water() -> int:
+    """Peak of this process's resident memory in bytes since it was last forgotten."""
+    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+
+
+def forget_peak() -> int:
+    """Give back what is free, begin a new peak (the neighbour list's would hide others), and say what is resident."""
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    return high_water()
+
+
 def added(axis: str, value: int, threads: int) -> dict[str, Any]:
     """Growth of this process's peak in bytes by each kind of work; and the batch's size."""
     torch.set_num_threads(threads)
@@ -117,10 +130,11 @@ def added(axis: str, value: int, threads: int) -> dict[str, Any]:
     for act in warm.values():  # compiled loops are loaded
         act()
     todo, batch = built(axis, value)
-    before, told = peak(), {}
+    told = {}
     for name, act in todo.items():
+        before = forget_peak()
         act()
-        told[name] = peak() - before
+        told[name] = high_water() - before
     return {"atoms": len(batch.positions), "pairs": len(batch.pairs), **told}
 
 
@@ -168,7 +182,8 @@ def draw(figure: Any, result: Result) -> None:
             panel.grid(alpha=0.25, linewidth=0.6)
             ends = np.array([min(points), max(points)])
             last = unit * points[ends[1]]["energy and forces"][key]
-            panel.plot(ends, last * ends / ends[1], "--", color="grey", linewidth=0.9, label="slope 1", zorder=0)
+            if axis != "knots":  # nothing grows there
+                panel.plot(ends, last * ends / ends[1], "--", color="grey", linewidth=0.9, label="slope 1", zorder=0)
         ticks = list(points)[:: 2 if len(points) > 5 else 1]
         column[1].set_xticks(ticks, [f"{value:,}" for value in ticks], minor=False)
         column[1].minorticks_off()
@@ -188,6 +203,11 @@ def growth(points: dict[int, dict[str, Any]], work: str, key: str) -> str:
     return f"{np.log(high / low) / np.log(x_1 / x_0):.2f}"
 
 
+def counted(n: int, what: str) -> str:
+    """Singular or plural."""
+    return f"{n} {what}{'s' if n > 1 else ''}"
+
+
 def paragraph(text: str) -> str:
     """Filled to the width of the other documents."""
     return textwrap.fill(" ".join(text.split()), 118, break_long_words=False, break_on_hyphens=False) + "\n"
@@ -197,11 +217,11 @@ def document(result: Result, facts: dict[str, Any]) -> str:
     """What is shown, how it was measured, what follows."""
     lines = ["# How cost grows\n", "![Time and memory against atoms, systems, width, layers and knots](scaling.png)\n"]
     lines.append(
-        paragraph(f"""Measured {facts["date"]} on {facts["cores"]} cores with {facts["threads"]} threads
+        paragraph(f"""Measured {facts["date"]} on {facts["cores"]} cores with {counted(facts["threads"], "thread")}
         ({facts["versions"]}), by `python benchmarks/scaling.py{" --quick" if facts["quick"] else ""}`, which writes the
         figure, this page and `scaling.json`. Times are {"CPU" if facts["clock"] == "cpu" else "wall"} times, medians
-        over calls and {facts["rounds"]} rounds; memory is the growth of the peak of resident memory (ru_maxrss) over
-        that of a warm process which holds the batch, each point in a process of its own.""")
+        over calls and {counted(facts["rounds"], "round")}; memory is the growth of the peak of resident memory over
+        what a warm process has that holds the batch, each point in a process of its own.""")
     )
     lines.append(
         paragraph(f"""What is not varied has the defaults: width 64, 3 layers, 128 knots, cutoff 5 angstrom,
@@ -241,8 +261,8 @@ def follows(result: Result) -> list[str]:
 
     return [
         "## What follows\n",
-        f"- Atoms: {per_atom[n]:.0f} microseconds and {kib:.1f} KiB an atom for energy and forces at {n:,} atoms"
-        f" (between {min(per_atom.values()):.0f} and {max(per_atom.values()):.0f} microseconds at all sizes).",
+        f"- Atoms: {per_atom[n]:.0f} microseconds and {kib:.1f} KiB an atom for energy and forces at {n:,}"
+        f" atoms\n  (between {min(per_atom.values()):.0f} and {max(per_atom.values()):.0f} microseconds at all sizes).",
         f"- Time of a training step against width: {times('width F', 'training step')};"
         f" against layers: {times('layers', 'training step')}.",
         f"- Time of an energy against knots: {times('knots', 'energy')}: phi is evaluated once"

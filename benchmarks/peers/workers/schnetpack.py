@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -113,9 +114,12 @@ def epoch(work: Work, form: str, question: dict) -> dict:
             try:
                 answer["epoch_by_setting"][name] = _fit(database, len(work), name, question["epochs"])
             except Exception as error:
-                answer["epoch_by_setting"][name] = f"{type(error).__name__}: {error}"[:200]
+                traceback.print_exc()
+                answer["epoch_by_setting"][name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
     answer["bare"] += _bare_epochs(work, question["epochs"])
     measured = {name: value for name, value in answer["epoch_by_setting"].items() if isinstance(value, list)}
+    if not measured:
+        raise RuntimeError(answer["epoch_by_setting"]["ASE"])
     best = min(measured, key=lambda name: float(np.median(measured[name])))
     return {**answer, "setting": best, "epoch": measured[best]}
 
@@ -169,7 +173,7 @@ def _fit(database: Path, n: int, setting: str, epochs: int) -> list[float]:
         num_workers=loaders,
         transforms=[transform.RemoveOffsets("energy", remove_mean=True), neighbours, transform.CastTo32()],
     )
-    output = schnetpack.task.ModelOutput(name="energy", loss_fn=torch.nn.MSELoss(), loss_weight=1.0)
+    output = schnetpack.task.ModelOutput(name="energy", loss_fn=torch.nn.MSELoss(), loss_weight=1.0, metrics={})
     task = schnetpack.task.AtomisticTask(
         model=network(False),
         outputs=[output],

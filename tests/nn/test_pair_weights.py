@@ -1,5 +1,7 @@
 """From positions to spline weights: compiled loops against the formulas in plain torch, to third derivatives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -142,3 +144,23 @@ def test_shifts_without_cells(monkeypatch) -> None:
     batch = BATCHES["periodic"]()
     with pytest.raises(ValueError, match="because the pairs have shifts"):
         weights("fused", monkeypatch, batch, batch.positions, None)
+
+
+def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch) -> None:
+    """Forces want no gradient of the tables, and training on them none of the positions: a third of the sums."""
+    from empnet.nn import Architecture, PropertyModel
+    from empnet.nn.kernels import fused
+
+    monkeypatch.setenv("EMPNET_KERNELS", "fused")
+    asked, evaluate = [], fused._evaluate
+    monkeypatch.setattr(fused, "_evaluate", lambda slot, *form: asked.append(slot) or evaluate(slot, *form))
+    model = PropertyModel(Architecture(n_species=1, pooling=("sum",), width=4, layers=2, cutoff=CUTOFF)).double()
+    batch = BATCHES["open"]()
+    positions = batch.positions.clone().requires_grad_()
+    energy = model(replace(batch, positions=positions)).sum()
+    (forces,) = torch.autograd.grad(energy, positions, create_graph=True)
+    assert sorted(asked) == ["f", "g", "g", "w", "w"]  # features of the first interaction do not depend on positions
+    asked.clear()
+    forces.square().sum().backward(inputs=list(model.parameters()))
+    assert "w" not in asked
+    assert {"T", "f", "g"} == set(asked)

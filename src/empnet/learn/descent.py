@@ -47,7 +47,7 @@ def take_step(
     loss: Tensor,
     optimizer: torch.optim.Optimizer,
     *,
-    backward: Callable[[Tensor], Any] = torch.Tensor.backward,
+    backward: Callable[..., Any] = torch.Tensor.backward,
     clip: Clip | None = None,
 ) -> float:
     """One step of an optimiser along the gradient of a loss.
@@ -55,7 +55,8 @@ def take_step(
     Arguments:
         loss: A scalar with its graph.
         optimizer: Whose parameters move.
-        backward: What computes the gradient: Fabric's, say.
+        backward: What computes the gradient, with the signature of :meth:`torch.Tensor.backward`: Fabric's, say. It is
+            asked for the optimiser's parameters only, not for the positions, say, of which forces were taken.
         clip: Shortens the gradient of the parameters that it is given, and returns the length that it had; if that
             is no number, no step is taken.
 
@@ -68,11 +69,12 @@ def take_step(
         >>> x.item()
         0.5
     """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     optimizer.zero_grad()
-    backward(loss)
+    backward(loss, inputs=parameters)
     length = math.nan
     if clip is not None:
-        length = clip(p for group in optimizer.param_groups for p in group["params"])
+        length = clip(parameters)
         if not math.isfinite(length):  # a step with it would spoil the weights
             return length
     optimizer.step()

@@ -69,7 +69,7 @@ def new_optimizer(model: PropertyModel, rate: float) -> torch.optim.AdamW:
         model: Whose weights it moves.
         rate: Highest learning rate.
     """
-    return torch.optim.AdamW(model.parameters(), lr=rate, betas=BETAS, weight_decay=WEIGHT_DECAY, foreach=True)
+    return torch.optim.AdamW(model.parameters(), lr=rate, betas=BETAS, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 class Trainer:
@@ -216,10 +216,10 @@ class Trainer:
         loss = self._loss(indices[mine]) * (len(mine) / len(indices)) if len(mine) else torch.zeros(())
         value = loss.item()
 
-        def backward(loss: Tensor) -> None:
+        def backward(loss: Tensor, inputs: list[Tensor]) -> None:
             nonlocal value
             if len(mine):
-                self.fabric.backward(loss)
+                self.fabric.backward(loss, inputs=inputs)
             value, asked = self.processes.sum_gradients(self._parameters, [value, float(self._interrupt.asked)])
             self._asked = asked > 0
             self._refuse_explosion(value, indices)

@@ -135,7 +135,7 @@ class Interaction(torch.nn.Module):
         phi_0, T = self.filter_table(geometry.basis)
         x = self.W(f)
         received = pair_sums(geometry.w, T, None, x, geometry.q, geometry.pairs)[:, 0]
-        return received.addcmul_(phi_0, x)
+        return torch.addcmul(received, phi_0, x)
 
     def filter_table(
         self, basis: Float[Tensor, "K n_basis"] | None

@@ -19,6 +19,8 @@ __all__ = ["pair_sums", "pair_weights"]
 
 SLOTS = ("w", "T", "Y", "f", "g")
 
+Slots = tuple[Tensor | None, ...]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Topology:
@@ -41,8 +43,8 @@ class Topology:
     @classmethod
     def of(cls, pairs: Pairs, q: Tensor, T: Tensor) -> Topology:
         """The topology of a neighbour list and the pairs' places in a table."""
-        lists = (pairs.row_pointers, pairs.column_pointers, pairs.transposed, pairs.first, pairs.second, q)
-        return cls(*(x.numpy() for x in lists), tuple(T.shape))
+        rows, columns, transposed = (x.numpy() for x in (pairs.row_pointers, pairs.column_pointers, pairs.transposed))
+        return cls(rows, columns, transposed, pairs.first.numpy(), pairs.second.numpy(), q.numpy(), tuple(T.shape))
 
     def chunks(self) -> np.ndarray:
         """Bounds of particles that cut the list into parts of about as many pairs, one for each thread."""
@@ -55,33 +57,59 @@ class Topology:
         return np.maximum.accumulate(np.minimum(bounds, n))
 
 
-class Partial(torch.autograd.Function):
-    """The form with one slot left open; its derivative is the same form with the gradient in that slot."""
+Form = tuple[Topology, Slots]
+
+
+class Link(torch.autograd.Function):
+    """One slot's way into the form: its derivative is the form with the gradient in the open slot, and this one open.
+
+    Each slot has a node of its own, so that only those derivatives are computed that somebody asks for: forces want
+    none of the tables, and training none of the distances. What it gives is nothing, spread to the form's shape.
+    """
 
     @staticmethod
-    def forward(ctx: Any, slot: int, topology: Topology, *slots: Tensor | None) -> Tensor:  # type: ignore[override]
-        """Evaluate the form; ``slots`` are w, T, Y, f, g, with None for the open one (and for Y without angles)."""
-        ctx.slot, ctx.topology = slot, topology
+    def forward(ctx: Any, slot: int, open_slot: int, form: Form, shape: torch.Size, value: Tensor) -> Tensor:  # type: ignore[override]
+        """``form`` is the topology and all slots, which must not be seen as inputs of this node."""
+        ctx.slot, ctx.open_slot, (ctx.topology, slots) = slot, open_slot, form
         ctx.save_for_backward(*slots)
-        return _evaluate(SLOTS[slot], topology, slots)
+        return value.new_zeros(()).expand(shape)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """One form for each slot that wants a derivative."""
-        full = list(ctx.saved_tensors)
-        full[ctx.slot] = gradient
-        wanted = ctx.needs_input_grad[2:]
-        return (None, None, *(_partial(s, ctx.topology, full) if wanted[s] else None for s in range(len(SLOTS))))
+        """The form that this slot's derivative is."""
+        slots = list(ctx.saved_tensors)
+        slots[ctx.open_slot] = gradient
+        return None, None, None, None, _partial(ctx.slot, ctx.topology, slots)
+
+
+class Linked(torch.autograd.Function):
+    """A form's value, with the ways into it."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, *links: Tensor) -> Tensor:  # type: ignore[override]
+        """The value as it is."""
+        ctx.links = len(links)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Every way gets the gradient."""
+        return None, *[gradient] * ctx.links
 
 
 def _partial(slot: int, topology: Topology, full: list[Tensor | None]) -> Tensor:
     """The form with ``slot`` left open."""
-    open_ = [None if s == slot else value for s, value in enumerate(full)]
-    result: Tensor = Partial.apply(slot, topology, *open_)  # type: ignore[no-untyped-call]
-    return result
+    slots = tuple(None if s == slot else value for s, value in enumerate(full))
+    value = _evaluate(SLOTS[slot], topology, slots)
+    if not torch.is_grad_enabled():
+        return value
+    moving = [(s, x) for s, x in enumerate(slots) if x is not None and x.requires_grad]
+    links = [Link.apply(s, slot, (topology, slots), value.shape, x) for s, x in moving]  # type: ignore[no-untyped-call]
+    linked: Tensor = Linked.apply(value, *links) if links else value  # type: ignore[no-untyped-call]
+    return linked
 
 
-def _evaluate(slot: str, topology: Topology, slots: tuple[Tensor | None, ...]) -> Tensor:
+def _evaluate(slot: str, topology: Topology, slots: Slots) -> Tensor:
     w, T, Y, f, g = (None if value is None else value.detach().contiguous().numpy() for value in slots)
     like = next(value for value in slots if value is not None)
     at, degrees = topology, topology.table[1]
@@ -91,7 +119,7 @@ def _evaluate(slot: str, topology: Topology, slots: tuple[Tensor | None, ...]) -
     lists = (chunks, at.rows, at.columns, at.transposed, at.first, at.second, at.q)
     if slot == "g":
         loops.to_g(*lists, w, T, Y, f, there)
-    elif slot == "f" and Y is None:  # then f and g can be exchanged
+    elif slot == "f" and Y is None and g is not None:  # then f and g can be exchanged
         loops.to_g(*lists, w, T, None, g[:, 0], there[:, None])
     elif slot == "f":
         loops.to_f(*lists, w, T, Y, g, there)
@@ -117,7 +145,4 @@ def pair_sums(
 
     See there for the formula and the arguments.
     """
-    topology, slots = Topology.of(pairs, q, T), [w, T, Y, f, None]
-    if not torch.is_grad_enabled():
-        return _evaluate("g", topology, tuple(slots))
-    return _partial(SLOTS.index("g"), topology, slots)
+    return _partial(SLOTS.index("g"), Topology.of(pairs, q, T), [w, T, Y, f, None])

@@ -117,7 +117,7 @@ def draw(tables: dict[str, list[Row]], error: float, path: Path) -> None:
             left.loglog(knots, [row.relative for row in found], label=name, **style)
             right.loglog(knots, [row.energy for row in found], label=name, **style)
         right.axhline(0.01 * error, color="0.5", linewidth=1)
-        right.text(LADDER[0], 0.012 * error, "1 % of the test error", fontsize=8, color="0.3")
+        right.text(LADDER[2], 0.016 * error, "1 % of the test error", fontsize=8, color="0.3")
         left.set_title("filter: RMS error / RMS filter", fontsize=10)
         right.set_title("energy: mean change, kcal/mol", fontsize=10)
         for axes in (left, right):
@@ -165,11 +165,14 @@ def text(tables: dict[str, list[Row]], maes: dict[int, float], times: dict[int, 
         "four times as many knots is the table's error but for 1/256 of it.",
         "",
     ]
-    mae = maes[128]
     for name, found in tables.items():
-        enough = [row.knots for row in found if row.energy < 0.01 * mae]
-        if enough and not name.startswith("fresh"):
-            lines.append(f"{name.capitalize()}: {enough[0]} knots are enough by this rule.")
+        enough = [row.knots for row in found if row.energy < 0.01 * maes[128]]
+        own = next(row for row in found if row.knots == Architecture(1, ("sum",)).knots)
+        if enough and name != "fresh":
+            lines.append(
+                f"- {name.capitalize()}: {enough[0]} knots are enough by this rule; the default of {own.knots} leaves "
+                f"{100 * own.energy / maes[128]:.2g} % of the test error."
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -85,6 +85,35 @@ def test_float32_stays_float32(pair_sums) -> None:
     torch.testing.assert_close(A.double(), pair_sums(w, T, Y, f, q, pairs), rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("F", [1, 17, 64, 200])
+def test_float32_rounds_no_more_than_it_must(pair_sums, F: int, threads: int) -> None:
+    """Sums of n products of three numbers, in any order, are off by at most (n + 3) eps sum |terms| (Higham, 2002).
+
+    sum |terms| is the same form of absolute values, in float64. Of n, 1 % is added for what the bound leaves out.
+    """
+    w, T, _, f, q, pairs = problem(9, 60, F, None)
+    single = [slot.detach().float().requires_grad_() for slot in (w, T, f)]
+    g = torch.randn(9, 1, F)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+
+        def all_slots(slots: list[torch.Tensor], g: torch.Tensor) -> list[torch.Tensor]:
+            A = pair_sums(slots[0], slots[1], None, slots[2], q, pairs)
+            return [A.detach(), *torch.autograd.grad(A, slots, g)]
+
+        found = all_slots(single, g)
+        exact = all_slots([slot.detach().double().requires_grad_() for slot in single], g.double())
+        sizes = all_slots([slot.detach().double().abs().requires_grad_() for slot in single], g.double().abs())
+    finally:
+        torch.set_num_threads(before)
+    heard = 4 * int(torch.bincount(torch.cat([pairs.first, pairs.second])).max())
+    for a, b, size, n in zip(found, exact, sizes, (heard, 2 * F, 2 * len(pairs), heard), strict=True):
+        assert a.dtype == torch.float32
+        assert ((a - b).abs() <= 1.01 * (n + 3) * torch.finfo(torch.float32).eps / 2 * size).all()
+
+
 def test_a_spline_of_ones_is_a_plain_sum(pair_sums) -> None:
     w, T, _, f, q, pairs = problem(5, 23, 3, None)
     A = pair_sums(torch.full_like(w, 0.25), torch.ones_like(T), None, f, q, pairs)

@@ -2,7 +2,7 @@
 
     python benchmarks/processes.py [--processes 2] [--rounds 3] [--batch 64] [--out processes.csv]
 
-Bundled QM7 through the command line itself: one process with as many threads as there are processes, and the
+Part of bundled QM7: one process with as many threads as there are processes, and the
 processes under torchrun with one thread each, in turn. Training: the median over epochs of seconds an epoch, as the
 run folder has them, validation included. Prediction: seconds from start to end, less those for a file of one frame,
 which is what starting takes. The last lines are ratios of medians over the rounds.
@@ -25,7 +25,7 @@ from empnet.data.read import read
 from empnet.data.write import write
 
 EPOCHS = 4
-COPIES = 4  # of QM7 that are predicted
+SYSTEMS = 1500  # for training
 
 
 def command(processes: int, threads: int, *words: object) -> float:
@@ -33,7 +33,7 @@ def command(processes: int, threads: int, *words: object) -> float:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes] if processes > 1 else []
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     began = time.perf_counter()
-    whole = [sys.executable, *map(str, launcher), "-m", "empnet", *map(str, words), "--quiet"]
+    whole = [sys.executable, *map(str, launcher), *map(str, words)]
     subprocess.run(whole, check=True, env=environment, stderr=subprocess.DEVNULL)
     return time.perf_counter() - began
 
@@ -45,13 +45,21 @@ def epoch_seconds(run: Path) -> float:
     return median(after - before for before, after in itertools.pairwise(at))
 
 
+def train_here(run: Path, batch: int, threads: int) -> None:
+    """What the processes do: the training of the command line, without the report at its end."""
+    from empnet.learn.train import train
+
+    settings = {"train_size": SYSTEMS, "epochs": EPOCHS, "batch": batch, "threads": threads, "device": "cpu"}
+    train("qm7", out=run, force=True, quiet=True, **settings)
+
+
 def measure(folder: Path, processes: int, threads: int, batch: int) -> dict[str, float]:
     """One round of one way to work."""
     run, out = folder / f"run-{processes}", folder / "predicted.csv"
-    options = ["--epochs", EPOCHS, "--batch", batch, "--threads", threads, "--device", "cpu"]
-    command(processes, threads, "train", "qm7", "--out", run, "--force", *options)
-    start = command(processes, threads, "predict", run, folder / "one.extxyz", "--out", out, "--force")
-    whole = command(processes, threads, "predict", run, folder / "all.extxyz", "--out", out, "--force")
+    command(processes, threads, __file__, "--train", run, "--batch", batch, "--threads", threads)
+    predict = ("-m", "empnet", "predict", "--out", out, "--force", "--quiet", run)
+    start = command(processes, threads, *predict, folder / "one.extxyz")
+    whole = command(processes, threads, *predict, folder / "all.extxyz")
     return {"epoch": epoch_seconds(run), "prediction": whole - start}
 
 
@@ -61,14 +69,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--out", type=Path, default=Path("processes.csv"))
+    parser.add_argument("--train", type=Path, metavar="RUN", help="only train into this run folder")
+    parser.add_argument("--threads", type=int, default=1, help="with --train")
     given = parser.parse_args()
+    if given.train is not None:
+        train_here(given.train, given.batch, given.threads)
+        return
     ways = {"one": (1, given.processes), "several": (given.processes, 1)}
     found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     with tempfile.TemporaryDirectory() as name, given.out.open("w", newline="") as file:
         folder, table = Path(name), csv.writer(file)
         systems = read("qm7")
         write(folder / "one.extxyz", systems[:1])
-        write(folder / "all.extxyz", systems * COPIES)
+        write(folder / "all.extxyz", systems)
         table.writerow(["round", "way", "processes", "threads each", "epoch [s]", "prediction [s]"])
         for number in range(given.rounds):
             for way, (processes, threads) in ways.items():

@@ -78,6 +78,7 @@ class Predictor:
 
     def __init__(self, model: PropertyModel, card: ModelCard, run: str = "") -> None:
         self.model, self.card, self.run = model, card, run
+        self._frozen = model.frozen()  # the filters' tables are made once
         self._encoder = card.encoder
 
     def __repr__(self) -> str:
@@ -132,7 +133,7 @@ class Predictor:
             EmpnetError: If the model does not predict the property, or a species was not in the training data.
         """
         pooling = self.card.architecture.pooling[self.number_of(name)]
-        return np.concatenate([self.model.representation(batch, pooling).numpy() for batch in self._batches(systems)])
+        return np.concatenate([self._frozen.representation(batch, pooling).numpy() for batch in self._batches(systems)])
 
     def number_of(self, name: str | None = None) -> int:
         """Which of the properties it is; the first, if none is named.
@@ -171,8 +172,8 @@ class Predictor:
         """
         values, baseline = [], []
         for batch in self._batches(systems):
-            values.append(self.model(batch).numpy())
-            baseline.append(self.model.composition_baseline(batch).numpy())
+            values.append(self._frozen(batch).numpy())
+            baseline.append(self._frozen.composition_baseline(batch).numpy())
         known = self._known_beforehand(systems)
         return systems, np.concatenate(values) + known, np.concatenate(baseline) + known
 

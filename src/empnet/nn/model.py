@@ -221,6 +221,7 @@ class PropertyModel(torch.nn.Module):
             model = copy.deepcopy(self).eval().requires_grad_(False)
             basis = model.basis_at_knots()
             for interaction in model.interactions:
+                assert isinstance(interaction, Interaction)  # own invariant, for the type checker
                 interaction.frozen_table = interaction.filter_table(basis)
             model.is_frozen = True
         return model

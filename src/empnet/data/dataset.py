@@ -30,7 +30,7 @@ NARROW = ("species", "neighbours", "senders", "shifts")
 BULK = ("positions", "features", *NARROW)  # that have more than a row a system
 BLOCK = 1_000_000  # pairs and particles that are looked at in one go
 KEPT = 256 * 2**20  # bytes: smaller data may stay in memory once they were read
-SYSTEMS_KEPT = 2000  # of larger data: reading one maps some 64 kB of each array
+SYSTEMS_KEPT = 1000  # of larger data: reading one maps some 64 kB of each array
 
 
 def species_of(system: System) -> Int64[np.ndarray, " N"]:

@@ -43,7 +43,9 @@ _COMPILED = "`torch.compile` of the network; graphs are made before the timing s
 _SCRIPT = "TorchScript of the network; its profiling runs are before the timing starts."
 
 CONTESTANTS = (
-    Contestant(OURS, "matched", "empnet", note="`products=False`, 256 knots, hidden width 128 in phi."),
+    Contestant(
+        OURS, "matched", "empnet", note="`products=False`, 256 knots, hidden width 128 in phi; inference by `frozen()`."
+    ),
     Contestant(
         OURS,
         "default",

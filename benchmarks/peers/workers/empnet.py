@@ -43,11 +43,6 @@ def batch_of(work: Work, encoder: OneHot) -> Batch:
     return collate(systems, CUTOFF, encoder)
 
 
-def inference(model: PropertyModel) -> PropertyModel:
-    """The one place for a faster form of a network that is not trained any more."""
-    return model
-
-
 def prepare(work: Work, form: str) -> Prepared:
     """Steps of one of the two forms."""
     encoder = OneHot(sorted(set(work.species.tolist())))
@@ -57,10 +52,8 @@ def prepare(work: Work, form: str) -> Prepared:
 
 
 def steps_of(trained: PropertyModel, batch: Batch, work: Work) -> dict[str, Step]:
-    """The four measures; the trained network and the one that infers have weights of their own."""
-    asked = PropertyModel(trained.architecture).eval().requires_grad_(False)
-    asked.load_state_dict(trained.state_dict())
-    asked = inference(asked)
+    """The four measures; inference is by a frozen copy, as in ``empnet predict``."""
+    asked = trained.frozen()
     step = new_optimizer(trained, 1e-4)
     energies, forces = work.energies.double(), work.forces.double()
 

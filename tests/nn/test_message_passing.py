@@ -246,3 +246,28 @@ def test_wrong_shapes_and_dtypes_are_named(layer: MessagePassingLayer) -> None:
 def test_a_table_wants_knots_and_range(options: dict) -> None:
     with pytest.raises(ValueError, match="knots and r_max: wanted both or neither"):
         MessagePassingLayer(N, F, **options)
+
+
+def test_what_inference_made_serves_training() -> None:
+    import pickle
+
+    torch.manual_seed(0)
+    layer = MessagePassingLayer(7, 2, knots=8, r_max=9.0)
+    r, f = torch.randn(3, 7, 3), torch.randn(3, 7, 2)
+    with torch.inference_mode():
+        value = layer(r, f)
+    trained = layer(r.requires_grad_(), f)
+    trained.sum().backward()
+    assert torch.equal(value, trained)
+    assert torch.equal(pickle.loads(pickle.dumps(layer))(r, f), trained)
+
+
+@pytest.mark.parametrize("kernel", ["fused", "reference"])
+def test_positions_that_are_no_numbers_stay_so(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMPNET_KERNELS", kernel)
+    layer = MessagePassingLayer(3, 2, knots=8, r_max=9.0)
+    r, f = torch.randn(2, 3, 3), torch.randn(2, 3, 2)
+    r[0, 1, 2] = float("nan")
+    f_bar = layer(r, f)
+    assert f_bar[0].isnan().all()
+    assert f_bar[1].isfinite().all()

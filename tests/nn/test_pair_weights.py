@@ -25,9 +25,10 @@ def batch_of(*systems: empnet.System):
     return collate(systems, CUTOFF, OneHot([1]), torch.float64)
 
 
-def weights(name: str, monkeypatch, batch, positions, cells, K: int = 9, dtype=torch.float64):
+def weights(name: str, monkeypatch, batch, positions, cells, K=9, dtype=torch.float64, enveloped=True):
     monkeypatch.setenv("EMPNET_KERNELS", name)
-    return kernels.pair_weights(positions, batch.pairs, cells, batch.system_of, CubicSpline(K, CUTOFF), dtype)
+    spline = CubicSpline(K, CUTOFF)
+    return kernels.pair_weights(positions, batch.pairs, cells, batch.system_of, spline, dtype, enveloped)[:2]
 
 
 BATCHES = {
@@ -40,8 +41,8 @@ BATCHES = {
 
 
 @pytest.mark.parametrize("name", BATCHES)
-@pytest.mark.parametrize("threads", [1, 2])
-def test_values_and_derivatives_are_those_of_plain_torch(name: str, threads: int, monkeypatch) -> None:
+@pytest.mark.parametrize(("threads", "enveloped"), [(1, True), (2, True), (1, False)])
+def test_values_and_derivatives_are_those_of_plain_torch(name: str, threads: int, enveloped: bool, monkeypatch) -> None:
     batch = BATCHES[name]()
     torch.manual_seed(0)
     vector = torch.randn(len(batch.pairs), 4, dtype=torch.float64)
@@ -49,7 +50,7 @@ def test_values_and_derivatives_are_those_of_plain_torch(name: str, threads: int
     def all_orders(kernel: str) -> list[torch.Tensor]:
         r = batch.positions.clone().requires_grad_()
         cells = None if batch.cells is None else batch.cells.clone().requires_grad_()
-        w, q = weights(kernel, monkeypatch, batch, r, cells)
+        w, q = weights(kernel, monkeypatch, batch, r, cells, enveloped=enveloped)
         found, slots, value = [w, q], [r] if cells is None else [r, cells], (w * vector).sum()
         for _ in range(3):
             gradients = torch.autograd.grad(value, slots, create_graph=True)
@@ -109,7 +110,7 @@ def test_pairs_at_knots_at_the_cutoff_beyond_it_and_at_zero(monkeypatch) -> None
     for kernel in ("fused", "reference"):
         monkeypatch.setenv("EMPNET_KERNELS", kernel)
         at = r.clone().requires_grad_()
-        w, q = kernels.pair_weights(at, pairs, None, system_of, spline, torch.float64)
+        w, q, _ = kernels.pair_weights(at, pairs, None, system_of, spline, torch.float64)
         (g,) = torch.autograd.grad(w.square().sum() + w.sum(), at, create_graph=True)
         found.append((w.detach(), q, g.detach(), *torch.autograd.grad(g.square().sum(), at)))
     for a, b in zip(*found, strict=True):
@@ -164,3 +165,22 @@ def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch) -> 
     forces.square().sum().backward(inputs=list(model.parameters()))
     assert "w" not in asked
     assert {"T", "f", "g"} == set(asked)
+
+
+@pytest.mark.parametrize("kernel", ["fused", "reference"])
+@pytest.mark.parametrize("at", [0.0, 1.0, 2.0, 5.0])
+def test_without_an_envelope_the_table_gives_what_was_on_the_knots(kernel: str, at: float, monkeypatch) -> None:
+    from empnet.nn.pairs import full_pairs
+
+    monkeypatch.setenv("EMPNET_KERNELS", kernel)
+    spline, pairs = CubicSpline(6, 5.0), full_pairs(1, 2, torch.device("cpu"))
+    r = torch.tensor([[0.0, 0, 0], [0, at, 0]]).double()
+    w, q, d = kernels.pair_weights(r, pairs, None, None, spline, torch.float64, enveloped=False)
+    assert d.item() == at
+    values = torch.arange(6, dtype=torch.float64).cos()
+    value = (w[0] * spline.coefficients(values)[q[0] : q[0] + 4]).sum()
+    torch.testing.assert_close(value, values[int(at)], rtol=0, atol=1e-13)
+    beyond = r * 1.0000000000000004 if at == 5 else r + 9 * torch.eye(3)[:2].double()
+    w, _, d = kernels.pair_weights(beyond, pairs, None, None, spline, torch.float64, enveloped=False)
+    assert d > spline.r_max
+    assert w.abs().max() == 0

@@ -9,6 +9,8 @@ from empnet.nn.pairs import (
     all_pairs,
     displacements,
     distances,
+    exchanged,
+    full_pairs,
     mean_per_system,
     sum_over_neighbours,
     sum_per_system,
@@ -123,3 +125,28 @@ def test_an_empty_batch_has_empty_sums(pool) -> None:
     nowhere = torch.zeros(0, dtype=torch.int64)
     assert pool(torch.zeros(0, 4), nowhere, 0).shape == (0, 4)
     assert pool(torch.zeros(0, 4), nowhere, 2).tolist() == [[0.0] * 4] * 2
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (2, 1), (0, 3), (3, 0), (1, 1100)])  # the last one is not kept
+def test_full_lists_are_those_of_full_masks(shape: tuple[int, int]) -> None:
+    found, wanted = full_pairs(*shape, torch.device("cpu")), all_pairs(full(*shape))
+    for name in ("first", "second", "row_pointers", "transposed", "column_pointers"):
+        assert torch.equal(getattr(found, name), getattr(wanted, name))
+
+
+def test_a_full_list_is_made_once_for_a_shape_and_device() -> None:
+    cpu = torch.device("cpu")
+    kept = full_pairs(2, 3, cpu)
+    assert full_pairs(2, 3, cpu) is kept
+    assert full_pairs(3, 2, cpu) is not kept
+    assert full_pairs(2, 3, cpu) is kept
+
+
+def test_exchanged_messages_are_those_of_a_loop() -> None:
+    torch.manual_seed(0)
+    pairs, f = all_pairs(full(2, 4)), torch.randn(8, 3, dtype=torch.float64)
+    phi, wanted = torch.randn(len(pairs), 3, dtype=torch.float64), torch.zeros_like(f)
+    for p, (j, i) in enumerate(zip(pairs.first, pairs.second, strict=True)):
+        wanted[j] += phi[p] * f[i]
+        wanted[i] += phi[p] * f[j]
+    torch.testing.assert_close(exchanged(phi, f, pairs.first, pairs.second), wanted, rtol=0, atol=1e-14)

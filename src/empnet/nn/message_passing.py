@@ -8,18 +8,13 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from empnet.data.batch import Pairs
+from empnet.nn.kernels import pair_sums, pair_weights
+from empnet.nn.pairs import all_pairs, displacements, distances, exchanged, full_pairs
 from empnet.nn.perceptron import perceptron
 from empnet.nn.pointwise import HIDDEN, check_mask, check_values, padded, unpadded
 from empnet.nn.spline import CubicSpline
 from empnet.nn.table_error import table_error
-from empnet.nn.undirected import (
-    UndirectedPairs,
-    exchanged,
-    undirected_distances,
-    undirected_pairs,
-    undirected_sums,
-    undirected_weights,
-)
 
 __all__ = ["MessagePassingLayer"]
 
@@ -82,7 +77,7 @@ class MessagePassingLayer(torch.nn.Module):
         check_values("r_batch", r_batch, ("B", self.N, 3))
         check_values("f_batch", f_batch, (len(r_batch), self.N, self.F))
         check_mask(mask, len(r_batch), self.N)
-        pairs = undirected_pairs(mask, (len(r_batch), self.N), r_batch.device)
+        pairs = full_pairs(len(r_batch), self.N, r_batch.device) if mask is None else all_pairs(mask)
         r = unpadded(r_batch, mask).double()
         f = unpadded(f_batch, mask).to(self._dtype)
         received = self._through_phi(r, f, pairs) if self.spline is None else self._through(self.spline, r, f, pairs)
@@ -95,25 +90,26 @@ class MessagePassingLayer(torch.nn.Module):
     def _phi(self, d: Float64[Tensor, " P"]) -> Float[Tensor, "P F"]:
         return self.phi(d[:, None].to(self._dtype))
 
-    def _through_phi(
-        self, r: Float64[Tensor, "n 3"], f: Float[Tensor, "n F"], pairs: UndirectedPairs
-    ) -> Float[Tensor, "n F"]:
+    def _through_phi(self, r: Float64[Tensor, "n 3"], f: Float[Tensor, "n F"], pairs: Pairs) -> Float[Tensor, "n F"]:
         """Messages through phi itself, evaluated for each pair."""
-        phi = self._phi(undirected_distances(r, pairs))
-        return self._phi(r.new_zeros(1)) * f + exchanged(phi, f, pairs)
+        phi = self._phi(distances(displacements(r, pairs)))
+        return self._phi(r.new_zeros(1)) * f + exchanged(phi, f, pairs.first, pairs.second)
 
     def _through(
-        self, spline: CubicSpline, r: Float64[Tensor, "n 3"], f: Float[Tensor, "n F"], pairs: UndirectedPairs
+        self, spline: CubicSpline, r: Float64[Tensor, "n 3"], f: Float[Tensor, "n F"], pairs: Pairs
     ) -> Float[Tensor, "n F"]:
         """Messages through the table, and through phi itself for pairs beyond it."""
         phi = self._phi(spline.knots)
-        w, q, d = undirected_weights(r, pairs, spline, self._dtype)
-        received = phi[0] * f + undirected_sums(w, spline.coefficients(phi), f, q, pairs)
-        within = d <= spline.r_max
-        if within.all():
+        T = spline.coefficients(phi)[:, None, :]  # (K + 2, 1, F)
+        w, q, d = pair_weights(r, pairs, None, None, spline, self._dtype, enveloped=False)
+        received = torch.addcmul(pair_sums(w, T, None, f, q, pairs)[:, 0], phi[0], f)
+        beyond = d > spline.r_max
+        if not beyond.any():
             return received
-        far = pairs[(~within).nonzero()[:, 0]]
-        return received + exchanged(self._phi(undirected_distances(r, far)), f, far)
+        far = beyond.nonzero()[:, 0]
+        j, i = pairs.first.index_select(0, far), pairs.second.index_select(0, far)
+        d_far = distances(r.index_select(0, i) - r.index_select(0, j))
+        return received + exchanged(self._phi(d_far), f, j, i)
 
     def table_error(self) -> float:
         """The largest difference between the spline and phi on [0, r_max], over all features.

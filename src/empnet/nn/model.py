@@ -237,7 +237,7 @@ class PropertyModel(torch.nn.Module):
 
     def geometry(self, batch: Batch) -> Geometry:
         """Distances in float64, their spline weights and the envelope, and phi's argument at the knots."""
-        w, q = pair_weights(batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline, self.dtype)
+        w, q, _ = pair_weights(batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline, self.dtype)
         return Geometry(w, q, None if self.is_frozen else self.basis_at_knots(), batch.pairs)
 
     def features(self, batch: Batch) -> Float[Tensor, "N F"]:

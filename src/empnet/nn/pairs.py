@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
@@ -12,11 +14,17 @@ __all__ = [
     "all_pairs",
     "displacements",
     "distances",
+    "exchanged",
+    "full_pairs",
     "mean_per_system",
     "pair_distances",
     "sum_over_neighbours",
     "sum_per_system",
 ]
+
+
+KEPT = 2**20
+"""Lists of up to so many slots squared are kept for the next batch of the same shape: at most some 16 MiB each."""
 
 
 def all_pairs(mask: Bool[Tensor, "B N"]) -> Pairs:
@@ -33,13 +41,61 @@ def all_pairs(mask: Bool[Tensor, "B N"]) -> Pairs:
         >>> pairs.first.tolist(), pairs.second.tolist()
         ([1], [2])
     """
-    B, N = mask.shape
-    particle = mask.flatten().cumsum(0).view(B, N) - 1
+    particle = mask.flatten().cumsum(0).view(mask.shape) - 1
     joined = (mask[:, :, None] & mask[:, None, :]).triu(1)
     system, j, i = joined.nonzero(as_tuple=True)
     rows, columns = (torch.nn.functional.pad(joined.sum(axis)[mask].cumsum(0), (1, 0)) for axis in (2, 1))
     second = particle[system, i]
     return Pairs(particle[system, j], second, rows, second.argsort(stable=True), columns)
+
+
+def full_pairs(B: int, N: int, device: torch.device) -> Pairs:
+    """The same where every slot holds a particle; the lists of the last few shapes are kept.
+
+    Arguments:
+        B: Number of systems.
+        N: Number of particles in each.
+        device: Where the pairs are wanted.
+
+    Example:
+        >>> full_pairs(1, 3, torch.device("cpu")).second.tolist()
+        [1, 2, 2]
+    """
+    full = _kept if B * N * N <= KEPT else _full
+    return full(B, N, device)
+
+
+def _full(B: int, N: int, device: torch.device) -> Pairs:
+    with torch.inference_mode(False):  # what that mode makes could not be kept for training
+        return all_pairs(torch.ones(B, N, dtype=torch.bool, device=device))
+
+
+_kept = lru_cache(maxsize=4)(_full)  # an epoch has full batches and the rest, and so has validation
+
+
+def exchanged(
+    phi: Float[Tensor, "P F"], f: Float[Tensor, "n F"], first: Int64[Tensor, " P"], second: Int64[Tensor, " P"]
+) -> Float[Tensor, "n F"]:
+    r"""What each particle receives when the two of each pair hear each other through the same filter.
+
+    .. math:: A_{j,k} = \sum_i \phi_{ji,k} \, f_{i,k}
+
+    Arguments:
+        phi: The filter of each pair, shape (P, F).
+        f: Features of the particles, shape (n, F).
+        first: One particle of each pair, shape (P,), int64.
+        second: The other one, shape (P,), int64.
+
+    Returns:
+        A, shape (n, F), in f's dtype; memory is O(P F).
+
+    Example:
+        >>> one, other = torch.tensor([0]), torch.tensor([1])
+        >>> exchanged(torch.tensor([[10.0]]), torch.tensor([[1.0], [2.0]]), one, other).tolist()
+        [[20.0], [10.0]]
+    """
+    messages = phi.repeat(2, 1) * f.index_select(0, torch.cat([second, first]))
+    return sum_over_neighbours(messages, torch.cat([first, second]), len(f))
 
 
 def displacements(

@@ -82,10 +82,11 @@ def pair_weights(
     positions: Float64[Tensor, "N 3"],
     pairs: Pairs,
     cells: Float64[Tensor, "B 3 3"] | None,
-    system_of: Int64[Tensor, " N"],
+    system_of: Int64[Tensor, " N"] | None,
     spline: CubicSpline,
     dtype: torch.dtype,
-) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"]]:
+    enveloped: bool = True,
+) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
     r"""Where in a table each pair reads, and what the four coefficients that it finds there count.
 
     .. math::
@@ -99,12 +100,13 @@ def pair_weights(
         positions: Positions r in angstrom, shape (N, 3), float64.
         pairs: The neighbour list.
         cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
-        system_of: The system of each particle, shape (N,), int64.
+        system_of: The system of each particle, shape (N,), int64; None if there are no cells.
         spline: The spline on which the filters are laid out; the envelope ends at its last knot.
         dtype: Of the weights.
+        enveloped: Whether the envelope is part of them; without it there is nothing beyond the last knot.
 
     Returns:
-        w, shape (P, 4), and q, shape (P,), int64.
+        w, shape (P, 4); q, shape (P,), int64; and d in angstrom, shape (P,), float64, through which no gradient flows.
 
     Raises:
         ValueError: If the pairs have shifts, but there are no cells.
@@ -112,12 +114,12 @@ def pair_weights(
     Example:
         >>> from empnet.nn.pairs import all_pairs
         >>> pairs, r = all_pairs(torch.ones(1, 2, dtype=torch.bool)), torch.tensor([[0.0, 0, 0], [0, 0, 1]]).double()
-        >>> w, q = pair_weights(r, pairs, None, torch.zeros(2, dtype=torch.int64), CubicSpline(9, 4.0), torch.float64)
+        >>> w, q, d = pair_weights(r, pairs, None, None, CubicSpline(9, 4.0), torch.float64)
         >>> q.tolist(), [round(value, 3) for value in w[0].tolist()]  # u = 0: 1/6, 4/6, 1/6, 0, times the envelope
         ([2], [0.149, 0.598, 0.149, 0.0])
     """
-    weights: tuple[Tensor, Tensor] = choose(positions.device, dtype).pair_weights(
-        positions, pairs, cells, system_of, spline, dtype
+    weights: tuple[Tensor, Tensor, Tensor] = choose(positions.device, dtype).pair_weights(
+        positions, pairs, cells, system_of, spline, dtype, enveloped
     )
     return weights
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,11 +27,11 @@ class Frame:
 
     Arguments:
         pairs: The neighbour list.
-        system_of: The system of each particle, shape (N,), int64.
+        system_of: The system of each particle, shape (N,), int64; None if there are no cells.
     """
 
     pairs: Pairs
-    system_of: Tensor
+    system_of: Tensor | None
 
 
 class Distances(torch.autograd.Function):
@@ -89,8 +89,26 @@ def _distances(frame: Frame, positions: Tensor, cells: Tensor | None) -> Tensor:
     return d
 
 
+class Grid(NamedTuple):
+    """Where the knots are, and what becomes of the weights.
+
+    Arguments:
+        spacing: h, between knots, in angstrom.
+        r_max: The last knot in angstrom, where the envelope ends, and beyond which there are no weights.
+        last: The largest q.
+        enveloped: Whether weights are multiplied by the envelope.
+        dtype: Of the weights.
+    """
+
+    spacing: float
+    r_max: float
+    last: int
+    enveloped: bool
+    dtype: torch.dtype
+
+
 @lru_cache(maxsize=64)
-def polynomials(spacing: float, r_max: float, order: int) -> tuple[np.ndarray, np.ndarray]:
+def polynomials(spacing: float, r_max: float, enveloped: bool, order: int) -> tuple[np.ndarray, np.ndarray]:
     r"""The weights' derivative of some order as a sum of products of polynomials.
 
     .. math::
@@ -100,24 +118,25 @@ def polynomials(spacing: float, r_max: float, order: int) -> tuple[np.ndarray, n
     Arguments:
         spacing: h, between knots, in angstrom.
         r_max: Where the envelope ends, in angstrom.
+        enveloped: Whether there is an envelope; else env = 1.
         order: n.
 
     Returns:
         Coefficients of S, lowest power first, shape (n + 1, 4, 4), and of E, shape (n + 1, 6).
 
     Example:
-        >>> S, E = polynomials(1.0, 5.0, 0)
+        >>> S, E = polynomials(1.0, 5.0, True, 0)
         >>> float(S[0, 1, 0]), E[0].tolist()  # 4 / 6 at u = 0; 10 y^3 - 15 y^4 + 6 y^5
         (0.6666666666666666, [0.0, 0.0, 0.0, 10.0, -15.0, 6.0])
     """
     cubics = np.array([[1, -3, 3, -1], [4, 0, -6, 3], [1, 3, 3, -3], [0, 0, 0, 1]]) / 6
-    quintic = np.array([0.0, 0, 0, 10, -15, 6])
+    env = np.array([0.0, 0, 0, 10, -15, 6]) if enveloped else np.ones(1)
     S, E = np.zeros((order + 1, 4, 4)), np.zeros((order + 1, 6))
     for m in range(order + 1):
         for b in range(4):
             c = polynomial.polyder(cubics[b], m)
             S[m, b, : len(c)] = c * math.comb(order, m) / spacing**m
-        c = polynomial.polyder(quintic, order - m)
+        c = polynomial.polyder(env, order - m)
         E[m, : len(c)] = c * (-1 / r_max) ** (order - m)
     return S, E
 
@@ -126,58 +145,53 @@ class Weights(torch.autograd.Function):
     """A derivative of each distance's four weights; its own derivative is the next one."""
 
     @staticmethod
-    def forward(ctx: Any, spline: CubicSpline, dtype: torch.dtype, order: int, d: Tensor) -> Tensor:  # type: ignore[override]
-        """Shape (P, 4), in the dtype that is asked for."""
-        ctx.spline, ctx.dtype, ctx.order = spline, dtype, order
+    def forward(ctx: Any, grid: Grid, order: int, d: Tensor) -> Tensor:  # type: ignore[override]
+        """Shape (P, 4)."""
+        ctx.grid, ctx.order = grid, order
         ctx.save_for_backward(d)
-        w = d.new_empty((len(d), 4), dtype=dtype)
-        loops.weights_derivative(
-            d.detach().numpy(), *_grid(spline), *polynomials(spline.spacing, spline.r_max, order), w.numpy()
-        )
+        w = d.new_empty((len(d), 4), dtype=grid.dtype)
+        factors = polynomials(grid.spacing, grid.r_max, grid.enveloped, order)
+        loops.weights_derivative(d.detach().numpy(), *grid[:3], *factors, w.numpy())
         return w
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[None, None, None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[None, None, Tensor]:  # type: ignore[override]
         """sum_b g_b w_b'."""
-        return None, None, None, _pull(ctx.spline, ctx.dtype, ctx.order + 1, ctx.saved_tensors[0], g)
+        return None, None, _pull(ctx.grid, ctx.order + 1, ctx.saved_tensors[0], g)
 
 
 class FirstWeights(torch.autograd.Function):
     """q and w of each distance; the derivative is that of :class:`Weights`."""
 
     @staticmethod
-    def forward(ctx: Any, spline: CubicSpline, dtype: torch.dtype, d: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(ctx: Any, grid: Grid, d: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """w, shape (P, 4), and q, shape (P,)."""
-        ctx.spline, ctx.dtype = spline, dtype
+        ctx.grid = grid
         ctx.save_for_backward(d)
-        w, q = _weights(spline, dtype, d)
+        w, q = _weights(grid, d)
         ctx.mark_non_differentiable(q)
         return w, q
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor, _: Tensor | None) -> tuple[None, None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor, _: Tensor | None) -> tuple[None, Tensor]:  # type: ignore[override]
         """sum_b g_b w_b'."""
-        return None, None, _pull(ctx.spline, ctx.dtype, 1, ctx.saved_tensors[0], g)
+        return None, _pull(ctx.grid, 1, ctx.saved_tensors[0], g)
 
 
-def _pull(spline: CubicSpline, dtype: torch.dtype, order: int, d: Tensor, g: Tensor) -> Tensor:
+def _pull(grid: Grid, order: int, d: Tensor, g: Tensor) -> Tensor:
     """The gradient of the distances; in one loop, unless it is to be differentiated."""
     if torch.is_grad_enabled():
-        w: Tensor = Weights.apply(spline, dtype, order, d)  # type: ignore[no-untyped-call]
+        w: Tensor = Weights.apply(grid, order, d)  # type: ignore[no-untyped-call]
         return (g * w).sum(1).to(d.dtype)
     out = torch.empty_like(d)
-    factors = polynomials(spline.spacing, spline.r_max, order)
-    loops.pull_weights(d.detach().numpy(), *_grid(spline), *factors, g.detach().contiguous().numpy(), out.numpy())
+    factors = polynomials(grid.spacing, grid.r_max, grid.enveloped, order)
+    loops.pull_weights(d.detach().numpy(), *grid[:3], *factors, g.detach().contiguous().numpy(), out.numpy())
     return out
 
 
-def _grid(spline: CubicSpline) -> tuple[float, float, int]:
-    return spline.spacing, float(spline.r_max), spline.n_knots - 2
-
-
-def _weights(spline: CubicSpline, dtype: torch.dtype, d: Tensor) -> tuple[Tensor, Tensor]:
-    w, q = d.new_empty((len(d), 4), dtype=dtype), d.new_empty(len(d), dtype=torch.int64)
-    loops.weights(d.detach().numpy(), *_grid(spline), q.numpy(), w.numpy())
+def _weights(grid: Grid, d: Tensor) -> tuple[Tensor, Tensor]:
+    w, q = d.new_empty((len(d), 4), dtype=grid.dtype), d.new_empty(len(d), dtype=torch.int64)
+    loops.weights(d.detach().numpy(), *grid[:4], q.numpy(), w.numpy())
     return w, q
 
 
@@ -185,15 +199,18 @@ def pair_weights(
     positions: Float64[Tensor, "N 3"],
     pairs: Pairs,
     cells: Float64[Tensor, "B 3 3"] | None,
-    system_of: Int64[Tensor, " N"],
+    system_of: Int64[Tensor, " N"] | None,
     spline: CubicSpline,
     dtype: torch.dtype,
-) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"]]:
+    enveloped: bool = True,
+) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
     """What :func:`empnet.nn.kernels.pair_weights` says, in compiled loops; tensors on the CPU."""
     frame = Frame(pairs, system_of)
+    grid = Grid(spline.spacing, float(spline.r_max), spline.n_knots - 2, enveloped, dtype)
     moves = positions.requires_grad or (cells is not None and cells.requires_grad)
     if not (moves and torch.is_grad_enabled()):
-        return _weights(spline, dtype, _distances(frame, positions, cells))
-    d: Tensor = Distances.apply(frame, positions, cells)  # type: ignore[no-untyped-call]
-    w, q = FirstWeights.apply(spline, dtype, d)  # type: ignore[no-untyped-call]
-    return w, q
+        d = _distances(frame, positions, cells)
+        return *_weights(grid, d), d
+    d = Distances.apply(frame, positions, cells)  # type: ignore[no-untyped-call]
+    w, q = FirstWeights.apply(grid, d)  # type: ignore[no-untyped-call]
+    return w, q, d.detach()

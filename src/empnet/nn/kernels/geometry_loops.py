@@ -58,15 +58,18 @@ def pull_distances(  # type: ignore[no-untyped-def]
 
 
 @threaded(fastmath={"contract", "nsz"})  # divisions stay: the envelope must be exactly 0 at the cutoff
-def weights(d, spacing, r_max, last, q, w):  # type: ignore[no-untyped-def]
-    """q and w: the first of each distance's four coefficients, and what they count, times the envelope."""
+def weights(d, spacing, r_max, last, enveloped, q, w):  # type: ignore[no-untyped-def]
+    """q and w: the first of each distance's four coefficients, and what they count, times the envelope if wanted."""
     for p in prange(len(d)):
         u = d[p] / spacing
         r = min(int(u), last) if u < last + 1 else last  # what is no number must not be a place in the table
         u -= r
         v = 1 - u
-        y = max(1 - d[p] / r_max, 0.0)
-        env = y * y * y * (10 + y * (6 * y - 15)) / 6
+        if enveloped:
+            y = max(1 - d[p] / r_max, 0.0)
+            env = y * y * y * (10 + y * (6 * y - 15)) / 6
+        else:
+            env = 1 / 6 if d[p] <= r_max else 0.0
         q[p] = r
         w[p, 0] = v * v * v * env
         w[p, 1] = (u * u * (3 * u - 6) + 4) * env
@@ -90,7 +93,7 @@ def _derivative(d, spacing, r_max, last, spline, envelope, out):  # type: ignore
     u -= min(int(u), last) if u < last + 1 else last
     y = 1 - d / r_max
     out[:] = 0
-    if y > 0:
+    if not d > r_max:
         for m in range(len(spline)):
             env = _polynomial(envelope[m], y)
             for b in range(4):

@@ -18,15 +18,17 @@ def pair_weights(
     positions: Float64[Tensor, "N 3"],
     pairs: Pairs,
     cells: Float64[Tensor, "B 3 3"] | None,
-    system_of: Int64[Tensor, " N"],
+    system_of: Int64[Tensor, " N"] | None,
     spline: CubicSpline,
     dtype: torch.dtype,
-) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"]]:
+    enveloped: bool = True,
+) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
     """What :func:`empnet.nn.kernels.pair_weights` says, one formula after the other."""
     d = distances(displacements(positions, pairs, cells, system_of))
     q = spline.locate(d)
-    w = spline.weights(d, q) * envelope(d, spline.r_max)[:, None]
-    return w.to(dtype), q
+    w = spline.weights(d, q)
+    w = w * envelope(d, spline.r_max)[:, None] if enveloped else w.masked_fill((d > spline.r_max)[:, None], 0)
+    return w.to(dtype), q, d.detach()
 
 
 def pair_sums(

@@ -286,6 +286,9 @@ def _failures(record: dict[str, Any]) -> str:
             if "failed" in result.get(measure, {}):
                 reasons.setdefault(result[measure]["failed"], []).append(TITLES[measure])
         lines += [f"- {labels[key]} ({'; '.join(where)}): {why}" for why, where in reasons.items()]
+        seen, there = result.get("prepared", {}).get("pairs"), record["work"]["batch"]["pairs"]
+        if seen not in (None, there):
+            lines.append(f"- {labels[key]}: sees {seen:,} pairs in place of {there:,}")
     for atoms, part in record.get("droplet", {}).items():
         lines += [
             f"- {labels[key]}, droplet of {int(atoms):,} atoms: {found['failed']}"

@@ -48,7 +48,8 @@ def prepare(work: Work, form: str) -> Prepared:
     encoder = OneHot(sorted(set(work.species.tolist())))
     batch = batch_of(work, encoder)
     trained = PropertyModel(architecture(form, len(encoder.alphabet)))
-    return Prepared(steps_of(trained, batch, work), weights(trained), len(batch.pairs))
+    in_both_directions = 2 * len(batch.pairs)  # it lists each pair once
+    return Prepared(steps_of(trained, batch, work), weights(trained), in_both_directions)
 
 
 def steps_of(trained: PropertyModel, batch: Batch, work: Work) -> dict[str, Step]:

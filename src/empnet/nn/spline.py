@@ -86,9 +86,9 @@ class CubicSpline(torch.nn.Module):
             values: Values at :attr:`knots`, shape (K, ...).
 
         Returns:
-            T, shape (K + 2, ...), in the values' dtype, though computed in float64.
+            T, shape (K + 2, ...), in the values' dtype.
         """
-        return torch.tensordot(self.inverse, values.double(), dims=1).to(values.dtype)
+        return torch.tensordot(self.inverse.to(values.dtype), values, dims=1)
 
     def locate(self, d: Float[Tensor, " P"]) -> Int64[Tensor, " P"]:
         """q: the first of each distance's four coefficients; distances beyond r_max get the last four.

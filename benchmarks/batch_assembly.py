@@ -6,10 +6,6 @@ Prints medians over the steps of the ratio's two parts, and of assembling in pla
 run: elapsed time, and processor time, which on a busy machine with one thread is the one to look at.
 """
 
-import sys
-
-sys.path.pop(0)  # this folder: its profile.py is not the one that torch wants
-
 import argparse
 import time
 from unittest import mock

@@ -73,6 +73,7 @@ CONTESTANTS = (
         "near",
         "MACE, nearest",
         same=False,
+        droplet=False,
         note="128x0e, max_ell = 1 (0 fails in its contraction), correlation 1, 3 layers, 50 Bessel functions, radial "
         "network 50-128: nearest to SchNet, but with its linear maps for each element.",
     ),
@@ -89,6 +90,7 @@ CONTESTANTS = (
         "l=0",
         "NequIP, l = 0",
         same=False,
+        droplet=False,
         note="l_max = 0, 128 features, 3 layers, 50 Bessel functions, radial network 50-128-128, 32 features of a "
         "type: nearest to SchNet, but with a linear map of features times types.",
     ),

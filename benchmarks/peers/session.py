@@ -199,13 +199,13 @@ class Session:
         Arguments:
             works: A file for each number of atoms.
             small: A small system of the same kind, which runs first.
-            rounds: How many processes each contestant gets, in turn.
+            rounds: How many processes each contestant gets, in turn; above 4,000 atoms one.
             preload: A shared library to load first.
         """
         results: dict[str, dict[str, Any]] = {}
         for atoms, work in works.items():
             found = results[str(atoms)] = {}
-            for _ in range(rounds):
+            for _ in range(rounds if atoms <= 4000 else 1):
                 for one in self.contestants:
                     if one.droplet and "failed" not in found.get(one.key, {}):
                         calls = 5 if atoms <= 1000 else 3 if atoms <= 4000 else 2

@@ -22,7 +22,7 @@ POINTS = 16
 """Between each two knots: the error of a cubic spline has one hump there, which so many points find to 1 %."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableError:
     """The difference between a filter and its table on [0, r_max], over all features.
 
@@ -75,7 +75,7 @@ def table_error(phi: Filter, spline: CubicSpline, window: Filter | None = None) 
     return TableError(difference.abs().max().item(), mean, size)
 
 
-def interaction_table_errors(model: PropertyModel) -> tuple[TableError, ...]:
+def interaction_table_errors(model: PropertyModel) -> list[TableError]:
     """The table's error in each interaction of a network, with the envelope as it is used.
 
     Arguments:
@@ -96,7 +96,7 @@ def interaction_table_errors(model: PropertyModel) -> tuple[TableError, ...]:
     def window(d: Float64[Tensor, " P"]) -> Float64[Tensor, "P 1"]:
         return envelope(d, cutoff)[:, None]
 
-    return tuple(table_error(filter_of(interaction), model.spline, window) for interaction in model.interactions)
+    return [table_error(filter_of(interaction), model.spline, window) for interaction in model.interactions]
 
 
 def with_knots(model: PropertyModel, knots: int) -> PropertyModel:

@@ -273,7 +273,8 @@ knots in place of every pair."""
 
 
 def _differences(record: dict[str, Any]) -> str:
-    lines = [f"- **{one.label}**: {one.note}" for one in CONTESTANTS if one.note and one.peer in record["peers"]]
+    parts = [record.get("batch", {}), *record.get("droplet", {}).values()]
+    lines = [f"- **{one.label}**: {one.note}" for one in CONTESTANTS if any(one.key in part for part in parts)]
     return EQUAL + "\n\n" + "\n".join(lines)
 
 

@@ -35,8 +35,7 @@ def main(words: list[str] | None = None) -> int:
     """Measure and write, or only write what was measured."""
     arguments = parse(words)
     if not arguments.render:
-        record = measure(arguments)
-        (arguments.out / "benchmarks.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        measure(arguments)
     record = json.loads((arguments.out / "benchmarks.json").read_text(encoding="utf-8"))
     (arguments.out / "benchmarks.md").write_text(page(record), encoding="utf-8")
     (arguments.out / "benchmarks-table.md").write_text(short_table(record), encoding="utf-8")
@@ -91,8 +90,8 @@ def _find_jemalloc() -> str | None:
     return str(found[0]) if found else ctypes.util.find_library("jemalloc")
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """All that was asked for, as the raw record."""
+def measure(arguments: argparse.Namespace) -> None:
+    """All that was asked for; the raw record is written after each part, so that none is lost."""
     settings = Settings(
         arguments.environments.absolute(),
         arguments.empnet_python.absolute(),
@@ -116,7 +115,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for part in PARTS:
             if part in arguments.only:
                 _MEASURING[part](session, record, Path(folder), arguments)
-    return record
+                text = json.dumps(record, indent=1) + "\n"
+                (arguments.out / "benchmarks.json").write_text(text, encoding="utf-8")
 
 
 def _batch(session: Session, record: dict[str, Any], folder: Path, arguments: argparse.Namespace) -> None:

@@ -19,7 +19,9 @@ def _interpolation_matrix(n_knots: int) -> Float64[Tensor, "K_2 K"]:
         matrix[row, row + b] = weight / 6
     # no kink in the third derivative at the second knot and the last but one ("not a knot")
     matrix[n_knots, :5] = matrix[n_knots + 1, -5:] = torch.tensor([1.0, -4.0, 6.0, -4.0, 1.0], dtype=torch.float64)
-    return torch.linalg.inv(matrix)[:, :n_knots].contiguous()
+    inverse = torch.linalg.inv(matrix)[:, :n_knots]
+    # knots far away count for nothing; in float32 they would be denormal numbers, which processors are slow with
+    return torch.where(inverse.abs() < 1e-20, 0, inverse).contiguous()
 
 
 class CubicSpline(torch.nn.Module):

@@ -2,8 +2,8 @@
 
 The largest molecules of QM7 in one batch. Each part is measured alone on the step's own tensors, all parts in turn,
 medians. The floor is what no implementation of this network can leave out: its matrix products, as bare products of
-the same shapes, and the memory traffic of the sums over pairs, as a compiled loop that adds the rows of neighbours
-without any filter. It is measured in the same rounds.
+the same shapes, the memory traffic of the sums over pairs, as a compiled loop that adds the rows of neighbours without
+any filter, and that of activations and residuals, as bare copies. It is measured in the same rounds.
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ def floors(work: Workload) -> dict[str, Part]:
                 numba.set_num_threads(threads)
                 add_rows_in_threads(bounds, first, second, f, out)
 
+    values, copied = torch.ones(len(batch.positions), F), torch.empty(len(batch.positions), F)
     return {
+        "floor: copies": lambda: [copied.copy_(values) for _ in range(layers + 1)],
         "floor: products": products(products_of(model, batch)),
         "floor: table": products(table_products_of(model)),
         "floor: traffic": traffic,
@@ -149,13 +151,19 @@ def floors(work: Workload) -> dict[str, Part]:
 
 
 NEEDED = {
-    "energy": {"floor: products": 1, "floor: traffic": 1},
-    "energy and forces": {"floor: products": 2, "floor: traffic": 3},
-    "training step, energies": {"floor: products": 3, "floor: table": 3, "floor: traffic": 3},
-    "training step, energies and forces": {"floor: products": 6, "floor: table": 3, "floor: traffic": 9},
+    "energy": {"floor: products": 1, "floor: traffic": 1, "floor: copies": 2},
+    "energy and forces": {"floor: products": 2, "floor: traffic": 3, "floor: copies": 4},
+    "training step, energies": {"floor: products": 3, "floor: table": 3, "floor: traffic": 3, "floor: copies": 5},
+    "training step, energies and forces": {
+        "floor: products": 6,
+        "floor: table": 3,
+        "floor: traffic": 9,
+        "floor: copies": 10,
+    },
 }
 """How often each floor stands in a step. A product has two derivatives, each a product again, and the sum over pairs
-one for features, one for the table and one for the distances; the gradient of forces doubles what they need."""
+one for features, one for the table and one for the distances; the gradient of forces doubles what they need. Copies:
+the activation and the residual of each layer, and their derivatives."""
 
 
 def parts(work: Workload) -> dict[str, Part]:

@@ -102,7 +102,7 @@ class MessagePassingLayer(torch.nn.Module):
         phi = self._phi(spline.knots)
         T = spline.coefficients(phi)[:, None, :]  # (K + 2, 1, F)
         w, q, d = pair_weights(r, pairs, None, None, spline, self._dtype, enveloped=False)
-        received = torch.addcmul(pair_sums(w, T, None, f, q, pairs)[:, 0], phi[0], f)
+        received = torch.addcmul(pair_sums(w, T, None, f, q, pairs).view_as(f), phi[0], f)
         beyond = d > spline.r_max
         if not beyond.any():
             return received

@@ -134,7 +134,7 @@ class Interaction(torch.nn.Module):
         """f_bar: what each particle receives from its neighbours and itself."""
         phi_0, T = self.filter_table(geometry.basis)
         x = self.W(f)
-        received = pair_sums(geometry.w, T, None, x, geometry.q, geometry.pairs)[:, 0]
+        received = pair_sums(geometry.w, T, None, x, geometry.q, geometry.pairs).view_as(x)
         return torch.addcmul(received, phi_0, x)
 
     def filter_table(

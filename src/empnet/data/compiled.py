@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import sys
 from collections.abc import Callable
@@ -50,12 +51,16 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
         >>> float(total(np.ones(3)))
         3.0
     """
+    chosen = {**OPTIONS, **options}
+    # a folder for each set of options: Numba tells compiled functions apart by their name and types alone
+    told = sorted(f"{name} {sorted(value) if isinstance(value, set) else value}" for name, value in chosen.items())
+    folder = _folder() / hashlib.sha256(repr(told).encode()).hexdigest()[:8]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        before, config.CACHE_DIR = config.CACHE_DIR, str(_folder())  # type: ignore[attr-defined]
+        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
         try:
             # unwrapped: the tests' shape checks wrap every function, and Numba wants the bare one
-            return njit(**{**OPTIONS, **options})(inspect.unwrap(function))
+            return njit(**chosen)(inspect.unwrap(function))
         finally:
             config.CACHE_DIR = before  # type: ignore[attr-defined]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ class Prediction:
 
 
 class Predictor:
-    """A trained model with all that prediction needs.
+    """A trained model with all that prediction needs; at the first prediction it is frozen as it is then.
 
     Arguments:
         model: The model, in evaluation mode.
@@ -78,8 +79,12 @@ class Predictor:
 
     def __init__(self, model: PropertyModel, card: ModelCard, run: str = "") -> None:
         self.model, self.card, self.run = model, card, run
-        self._frozen = model.frozen()  # the filters' tables are made once
         self._encoder = card.encoder
+
+    @cached_property
+    def _frozen(self) -> PropertyModel:
+        """The model with its filters' tables made once."""
+        return self.model.frozen()
 
     def __repr__(self) -> str:
         told = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.card.properties, self.card.units, strict=True))

@@ -32,7 +32,6 @@ def architecture(form: str, n_species: int) -> Architecture:
         layers=LAYERS,
         n_basis=BASIS,
         hidden=WIDTH,
-        knots=256,
         products=form == "default",
     )
 
@@ -79,7 +78,8 @@ def steps_of(trained: PropertyModel, batch: Batch, work: Work) -> dict[str, Step
     def train_forces() -> None:
         step.zero_grad()
         predicted, force = differentiable(trained, True)
-        (mean_squares(predicted, energies) + mean_squares(force, forces)).backward()
+        loss = mean_squares(predicted, energies) + mean_squares(force, forces)
+        loss.backward(inputs=list(trained.parameters()))  # as take_step does: nobody wants that of the positions
         step.step()
 
     return {"energy": infer, "forces": infer_forces, "train-energy": train_energy, "train-forces": train_forces}

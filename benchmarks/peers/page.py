@@ -268,8 +268,9 @@ Equal: systems, pairs, cutoff, width, layers, number of basis functions, filter 
 products an interaction outside it, float32, threads, optimiser (AdamW, fused or foreach) and loss.
 
 Not equal: the activation (shifted softplus there, SiLU here), the readout (128, 64, 1 there; 128, 128, 1 here), that
-this package takes differences of positions and sums over particles in float64, and that it evaluates its filters on 256
-knots in place of every pair."""
+this package takes differences of positions and sums over particles in float64, that it evaluates its filters on 128
+knots in place of every pair, and that its training steps ask for the gradients of the parameters only, where a plain
+`backward()` computes those of the positions, too, if forces were taken."""
 
 
 def _differences(record: dict[str, Any]) -> str:

@@ -50,7 +50,7 @@ CONTESTANTS = (
         OURS,
         "default",
         "empnet, with products of sums",
-        note="As above with `products=True`, the package's default: seven F x F products a layer in place of three.",
+        note="As above with `products=True`, the package's default: nine F x F products a layer in place of three.",
     ),
     Contestant(
         "schnetpack", "eager", "SchNetPack SchNet", note="Pairs handed over; forces by its own `Forces` module."

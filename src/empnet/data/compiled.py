@@ -97,8 +97,11 @@ def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Non
             if threads == 1:
                 alone(*arguments)
             else:
+                asked = torch.get_num_threads()
                 numba.set_num_threads(threads)
                 together(*arguments)
+                if torch.get_num_threads() != asked:  # they share a pool, and Numba's first call sets its size
+                    torch.set_num_threads(asked)
 
         call.__doc__ = function.__doc__
         return call

@@ -41,6 +41,9 @@ WEIGHT_DECAY = 1e-5
 BETAS = (0.9, 0.99)
 """AdamW's memories. The usual 0.999 of the second lets an odd batch move weights by three learning rates at once."""
 CHECKPOINT_SECONDS = 120.0
+"""Between checkpoints within an epoch."""
+EPOCH_SECONDS = 10.0
+"""Between checkpoints at the ends of epochs: one at each end of very short ones would take longer than these."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +160,8 @@ class Trainer:
         with self._interrupt, self.journal:
             while not progress.done and not self._stopping:
                 self._epoch()
-                self._checkpoint()
+                if progress.done or self._stopping or time.perf_counter() - self._saved > EPOCH_SECONDS:
+                    self._checkpoint()
         return progress.done
 
     @property

@@ -44,7 +44,10 @@ _SCRIPT = "TorchScript of the network; its profiling runs are before the timing 
 
 CONTESTANTS = (
     Contestant(
-        OURS, "matched", "empnet", note="`products=False`, 128 knots (the default), hidden width 128 in phi; inference by `frozen()`."
+        OURS,
+        "matched",
+        "empnet",
+        note="`products=False`, 128 knots (the default), hidden width 128 in phi; inference by `frozen()`.",
     ),
     Contestant(
         OURS,

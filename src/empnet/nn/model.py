@@ -200,7 +200,6 @@ class PropertyModel(torch.nn.Module):
         self.readout = perceptron(F, F, F_prime, torch.nn.SiLU)
         self.register_buffer("baseline", torch.zeros(architecture.n_species, F_prime, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(F_prime, dtype=torch.float64))
-        self.is_frozen = False
         self._initialise()
 
     def _initialise(self) -> None:
@@ -223,8 +222,12 @@ class PropertyModel(torch.nn.Module):
             for interaction in model.interactions:
                 assert isinstance(interaction, Interaction)  # own invariant, for the type checker
                 interaction.frozen_table = interaction.filter_table(basis)
-            model.is_frozen = True
         return model
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the filters' tables were made once and for all."""
+        return any(interaction.frozen_table is not None for interaction in self.interactions)
 
     def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:
         """The radial basis at the spline's knots: what all filters see, in training, too."""

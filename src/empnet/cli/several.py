@@ -51,10 +51,10 @@ def one_voice() -> Iterator[None]:
         sys.stdout = sys.stderr = Path(os.devnull).open("w")
     try:
         yield
-    except SystemExit as end:
-        if end.code:
-            sys.stdout.flush()
-            team.leave()
+        team.leave()
+    except SystemExit:
+        sys.stdout.flush()
+        team.leave()
         raise
     except ProcessLost as error:
         typer.echo(f"empnet: {error}", err=True)

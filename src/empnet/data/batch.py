@@ -65,6 +65,10 @@ class Batch:
         pairs: The neighbour list.
         cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
         targets: The property to be learned in its unit, shape (B, F'), float64; None in prediction.
+        forces: Forces to be learned, in the property's unit per angstrom, shape (N, 3), float64; nan throughout a
+            system that has none; None if none are learned.
+        stress: Stress to be learned, in the property's unit per cubic angstrom, positive where the system would shrink,
+            in Voigt's order xx yy zz yz xz xy (as ASE has both), shape (B, 6), float64; nan for a system that has none.
     """
 
     positions: Float64[Tensor, "N 3"]
@@ -74,6 +78,8 @@ class Batch:
     pairs: Pairs
     cells: Float64[Tensor, "B 3 3"] | None = None
     targets: Float64[Tensor, "B F_prime"] | None = None
+    forces: Float64[Tensor, "N 3"] | None = None
+    stress: Float64[Tensor, "B 6"] | None = None
 
     def __len__(self) -> int:
         return self.n_systems

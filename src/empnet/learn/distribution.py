@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ PATIENCE = timedelta(days=30)
 """How long a process waits for another one that reads data, say. One that has died is noticed at once."""
 
 LAST_WAIT = timedelta(seconds=60)
-"""How long a process that has failed waits for the others to have told so."""
+"""How long a process that has come to its end waits for the others."""
 
 
 class ProcessLost(RuntimeError):
@@ -182,12 +182,17 @@ class Processes:
         return sums[-1].tolist()
 
     def leave(self) -> None:
-        """Wait until the others are about to end, too: a launcher stops all when the first one ends with an error."""
+        """Wait until the others are about to end, too, then hang up.
+
+        A launcher stops all when the first one ends with an error; and a process that ends with its connections open
+        may be ended by a thread of theirs, with the exit code of a crash.
+        """
         if not self.alone:
-            try:
+            with suppress(RuntimeError):  # the others have ended
                 distributed.barrier(group=self._group, async_op=True).wait(LAST_WAIT)
-            except RuntimeError:
-                return  # they have ended
+            self._group = None
+            with suppress(RuntimeError):
+                distributed.destroy_process_group()
 
 
 @cache

@@ -1,0 +1,298 @@
+"""How sure a trained network is: the rigidity of its last, linear layer, fitted in one pass after training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from empnet.data.batch import Batch
+from empnet.data.composition import Pooling
+from empnet.data.dataset import Dataset
+from empnet.data.errors import EmpnetError
+from empnet.data.files import replacing
+from empnet.data.split import Split
+from empnet.learn.calibration import Calibration, log_likelihood
+from empnet.learn.model_file import ModelCard
+from empnet.nn.model import PropertyModel
+from empnet.nn.pairs import mean_per_system, sum_per_system
+
+__all__ = ["FILE", "LastLayer", "fit_last_layer", "last_inputs", "load_last_layer", "save_last_layer"]
+
+FILE = "uncertainty.safetensors"
+FORMAT_VERSION = 1
+"""Of the file. A later version of the package must read all earlier ones."""
+
+MOST = 20_000
+"""Systems of the training side that are looked at: 300 for each feature, and never longer than a short epoch."""
+
+RIDGES = 10.0 ** np.arange(-4, -13, -1)
+"""Ridges that are tried, as shares of the mean eigenvalue. Larger ones would hide that a direction was never seen."""
+
+NOISES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""Noises that are tried, as shares of the mean square spread of the validation side."""
+
+USUAL_RIDGE = 1e-8
+"""Taken where too few errors are known to choose one."""
+
+INSIDE = 0.995
+"""Share of ordinary systems whose standard deviation is below the limit."""
+
+_POOL = {"sum": sum_per_system, "mean": mean_per_system}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastLayer:
+    r"""The standard deviation of a prediction, as that of a linear fit on what the last layer sees.
+
+    .. math::
+        s(x)^2 = \alpha^2 \, (\nu + h^T (H^T H + \lambda)^{-1} h) = \alpha^2 \, (\nu + |h W|^2)
+
+    h is what the prediction is linear in: hidden features of the last layer, pooled over the particles as the property
+    is, and the number of particles (for a mean: 1), which stands for the bias; the rows of H are those of the training
+    side. lambda and nu, the noise of the data, are chosen by the likelihood of the validation side's errors, alpha by
+    their quantile: see :class:`~empnet.learn.calibration.Calibration`.
+
+    References:
+        A prediction rigidity formalism for low-cost uncertainties in trained neural networks, Bigi et al., 2024,
+        https://arxiv.org/abs/2403.02251; Being Bayesian, even just a bit, fixes overconfidence in ReLU networks,
+        Kristiadi et al., 2020, https://arxiv.org/abs/2002.10118
+
+    Arguments:
+        whitening: W, shape (F', F + 1, F + 1): its columns span the same fit for each property.
+        noises: nu, shape (F',).
+        limits: Standard deviation below which 99.5 % of the training and validation side are, shape (F',).
+        calibrations: alpha for each property.
+    """
+
+    whitening: Float64[Tensor, "F_prime D D"]
+    noises: Float64[np.ndarray, " F_prime"]
+    limits: Float64[np.ndarray, " F_prime"]
+    calibrations: tuple[Calibration, ...]
+
+    def std(
+        self, model: PropertyModel, batch: Batch, hidden: Float[Tensor, "N F"] | None = None
+    ) -> Float64[np.ndarray, "B F_prime"]:
+        """The standard deviation of each prediction, in the properties' units.
+
+        Arguments:
+            model: The model that was fitted, or its frozen copy.
+            batch: The systems.
+            hidden: What the last layer saw of them, if it was kept (:func:`last_inputs`); None: computed anew.
+
+        Returns:
+            Shape (B, F'), float64, on the CPU.
+        """
+        kinds = model.architecture.pooling
+        rows = {kind: _rows(model, batch, kind, hidden) for kind in set(kinds)}
+        columns = [
+            self.calibrations[k].scale * np.sqrt(self.noises[k] + _square(rows[kind], self.whitening[k].numpy()))
+            for k, kind in enumerate(kinds)
+        ]
+        return np.stack(columns, axis=1)
+
+
+@contextmanager
+def last_inputs(model: PropertyModel) -> Iterator[list[Float[Tensor, "N F"]]]:
+    """What a model's last layer sees of the particles while it predicts within the block: no second pass is needed.
+
+    Arguments:
+        model: The model.
+
+    Example:
+        >>> from empnet.data.dataset import collate
+        >>> from empnet.data.one_hot import OneHot
+        >>> from empnet.data.system import System
+        >>> from empnet.nn.model import Architecture
+        >>> model = PropertyModel(Architecture(n_species=1, pooling=("sum",)))
+        >>> batch = collate([System([[0, 0, 0], [0, 0, 1.0]], species=[1, 1])], 5.0, OneHot([1]))
+        >>> with last_inputs(model) as kept:
+        ...     y = model(batch)
+        >>> torch.allclose(kept[-1].double().sum(0), model.representation(batch, "sum")[0])
+        True
+    """
+    kept: list[Tensor] = []
+    handle = model.readout[-1].register_forward_pre_hook(lambda _, given: kept.append(given[0].detach()))
+    try:
+        yield kept
+    finally:
+        handle.remove()
+
+
+def _rows(
+    model: PropertyModel, batch: Batch, pooling: Pooling, hidden: Tensor | None = None
+) -> Float64[np.ndarray, "B D"]:
+    """h of each system: pooled features, and the number of particles or 1."""
+    if hidden is None:
+        with torch.no_grad():
+            pooled = model.representation(batch, pooling)
+    else:
+        pooled = _POOL[pooling](hidden, batch.system_of, batch.n_systems)
+    sizes = torch.bincount(batch.system_of, minlength=batch.n_systems).to(pooled)
+    bias = sizes if pooling == "sum" else torch.ones_like(sizes)
+    return torch.cat([pooled, bias[:, None]], dim=1).double().cpu().numpy()
+
+
+def _square(rows: Float64[np.ndarray, "n D"], whitening: Float64[np.ndarray, "D D"]) -> Float64[np.ndarray, " n"]:
+    """|h W|^2 of each system."""
+    return np.asarray(np.square(rows @ whitening).sum(axis=1))
+
+
+def fit_last_layer(
+    model: PropertyModel, dataset: Dataset, split: Split, card: ModelCard, device: torch.device
+) -> LastLayer | None:
+    """One pass over the training side for the features, one over the validation side for the errors.
+
+    Arguments:
+        model: The trained model with its best weights.
+        dataset: Its data with targets.
+        split: The sides; of the training side no more than :data:`MOST` systems are looked at.
+        card: Species and dtype of the model.
+        device: Where the model is.
+
+    Returns:
+        What tells standard deviations; None without a validation side, on which alone they can be calibrated, and of
+        a network that predicts no finite numbers.
+    """
+    if not len(split.validation):
+        return None
+    training = split.train
+    if len(training) > MOST:
+        training = np.sort(np.random.default_rng(0).choice(training, MOST, replace=False))
+    seen, _ = _pass(model, dataset, training, card, device)
+    held_out, predicted = _pass(model, dataset, split.validation, card, device)
+    errors = predicted - dataset.targets[split.validation]
+    if not all(np.isfinite(part).all() for part in (errors, *seen.values(), *held_out.values())):
+        return None
+    kinds = model.architecture.pooling
+    spectra = {kind: np.linalg.eigh(rows.T @ rows) for kind, rows in seen.items()}
+    fits = [_fit(seen[kind], held_out[kind], errors[:, k], *spectra[kind]) for k, kind in enumerate(kinds)]
+    whitenings, noises, limits, calibrations = zip(*fits, strict=True)
+    return LastLayer(torch.from_numpy(np.stack(whitenings)), np.array(noises), np.array(limits), calibrations)
+
+
+@torch.no_grad()
+def _pass(
+    model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
+) -> tuple[dict[Pooling, np.ndarray], np.ndarray]:
+    """h of each system by pooling, and the predictions."""
+    rows: dict[Pooling, list[np.ndarray]] = {kind: [] for kind in model.architecture.pooling}
+    predicted, encoder = [], card.encoder
+    for piece in dataset.chunks(indices):
+        batch = dataset.batch(piece, encoder, card.torch_dtype).to(device)
+        with last_inputs(model) as kept:
+            predicted.append(model(batch).cpu().numpy())
+        for kind, pieces in rows.items():
+            pieces.append(_rows(model, batch, kind, kept[-1] if kept else None))
+    return {kind: np.concatenate(pieces) for kind, pieces in rows.items()}, np.concatenate(predicted)
+
+
+def _fit(
+    seen: Float64[np.ndarray, "n D"],
+    held_out: Float64[np.ndarray, "m D"],
+    errors: Float64[np.ndarray, " m"],
+    eigenvalues: Float64[np.ndarray, " D"],
+    eigenvectors: Float64[np.ndarray, "D D"],
+) -> tuple[Float64[np.ndarray, "D D"], float, float, Calibration]:
+    """W, nu, the limit of ordinary standard deviations, and alpha, of one property."""
+
+    def whitening(ridge: float) -> np.ndarray:
+        return eigenvectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge * eigenvalues.mean())
+
+    few = Calibration.of(errors, np.ones(len(errors))).rough
+    best, noise = whitening(USUAL_RIDGE), 0.0
+    if not few:
+        best, noise = _likeliest([whitening(ridge) for ridge in RIDGES], held_out, errors)
+    q_squared = _square(held_out, best)
+    calibration = Calibration.of(errors, np.sqrt(noise + q_squared))
+    ordinary = np.sqrt(noise + np.concatenate([q_squared, _left_out(_square(seen, best))]))
+    return best, noise, calibration.scale * float(np.quantile(ordinary, INSIDE, method="higher")), calibration
+
+
+def _likeliest(
+    whitenings: list[np.ndarray], held_out: Float64[np.ndarray, "m D"], errors: Float64[np.ndarray, " m"]
+) -> tuple[Float64[np.ndarray, "D D"], float]:
+    """The W and nu under which the errors are likeliest, of equals the first."""
+    tried = []
+    for whitening in whitenings:
+        q_squared = _square(held_out, whitening)
+        for noise in (share * float(q_squared.mean()) for share in NOISES):
+            tried.append((log_likelihood(errors, np.sqrt(noise + q_squared)), whitening, noise))
+    return max(tried, key=lambda each: each[0])[1:]
+
+
+def _left_out(leverage: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """|h W|^2 that systems of the training side would have if each had been left out (Sherman and Morrison)."""
+    leverage = np.minimum(leverage, 1 - 1e-9)
+    return np.asarray(leverage / (1 - leverage))
+
+
+def save_last_layer(folder: Path, fitted: LastLayer) -> None:
+    """Write ``uncertainty.safetensors``, whole or not at all.
+
+    ================  ===========================================================================
+    whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias
+    scales, wides     alpha and the width that holds 95 %, shape (F',), float64
+    noises            nu, shape (F',), float64
+    limits            the standard deviation beyond which a system is unlike the training side
+    counts            errors that alpha was taken from, shape (F',), int64
+    ================  ===========================================================================
+
+    Arguments:
+        folder: The run folder.
+        fitted: What is kept.
+    """
+    tensors = {
+        "whitening": fitted.whitening.contiguous(),
+        "noises": torch.from_numpy(fitted.noises),
+        "limits": torch.from_numpy(fitted.limits),
+        "scales": torch.tensor([each.scale for each in fitted.calibrations], dtype=torch.float64),
+        "wides": torch.tensor([each.wide for each in fitted.calibrations], dtype=torch.float64),
+        "counts": torch.tensor([each.n for each in fitted.calibrations], dtype=torch.int64),
+    }
+    with replacing(folder / FILE) as unfinished:
+        safetensors.torch.save_file(tensors, unfinished, metadata={"format_version": str(FORMAT_VERSION)})
+
+
+def load_last_layer(folder: str | Path, card: ModelCard) -> LastLayer | None:
+    """What :func:`save_last_layer` wrote.
+
+    Arguments:
+        folder: The run folder.
+        card: That of its model.
+
+    Returns:
+        None if the run has no such file: it is older, or had no validation side.
+
+    Raises:
+        EmpnetError: If the file is damaged, written by a later version, or belongs to another model.
+    """
+    path = Path(folder) / FILE
+    if not path.exists():
+        return None
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            version = int(file.metadata()["format_version"])
+            if version > FORMAT_VERSION:
+                remedy = "a later empnet wrote this; update empnet"
+                raise EmpnetError(f"format version {version}", where=path, remedy=remedy)
+            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        columns = [kept[name].tolist() for name in ("scales", "wides", "counts")]
+        calibrations = tuple(Calibration(*numbers) for numbers in zip(*columns, strict=True))
+        whitening, noises, limits = kept["whitening"], kept["noises"].numpy(), kept["limits"].numpy()
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError) as error:
+        remedy = "remove it to predict without uncertainty"
+        raise EmpnetError(f"is damaged ({error})", where=path, remedy=remedy) from None
+    wanted = (len(card.properties), card.architecture.width + 1, card.architecture.width + 1)
+    if tuple(whitening.shape) != wanted:
+        remedy = "remove it to predict without uncertainty"
+        raise EmpnetError("belongs to another model", where=path, wanted=f"shape {wanted}", remedy=remedy)
+    return LastLayer(whitening, noises, limits, calibrations)

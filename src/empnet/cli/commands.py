@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ from empnet.cli.options import (
     DATA,
     FAILED,
     INTERRUPTED,
-    SETTINGS,
     AsJson,
     BaselineKey,
     BatchSize,
@@ -22,13 +21,18 @@ from empnet.cli.options import (
     Data,
     Device,
     Dtype,
+    EnergyWeight,
     Epochs,
     Features,
     Force,
+    Forces,
+    ForcesUnit,
+    ForcesWeight,
     From,
     Layers,
     LengthUnit,
     Loss,
+    Moments,
     Patience,
     Pooling,
     Property,
@@ -36,15 +40,22 @@ from empnet.cli.options import (
     Rate,
     Run,
     Seed,
+    Size,
     SplitBy,
+    Stress,
+    StressUnit,
+    StressWeight,
     Test,
     Threads,
     Time,
     TrainSize,
     Unit,
     Validation,
+    Virial,
+    VirialUnit,
     Width,
     option,
+    settings_of,
 )
 from empnet.cli.several import refuse_several
 
@@ -118,6 +129,12 @@ def train(
     property_: Property = None,
     unit: Unit = None,
     baseline_key: BaselineKey = None,
+    forces: Forces = None,
+    forces_unit: ForcesUnit = None,
+    stress: Stress = None,
+    stress_unit: StressUnit = None,
+    virial: Virial = None,
+    virial_unit: VirialUnit = None,
     features: Features = None,
     length_unit: LengthUnit = None,
     out: Annotated[Path | None, option("--out", help="Run folder [runs/DATA-PROPERTY].")] = None,
@@ -125,7 +142,12 @@ def train(
     layers: Layers = None,
     width: Width = None,
     pooling: Pooling = None,
+    moments: Moments = None,
+    size: Size = None,
     loss: Loss = None,
+    energy_weight: EnergyWeight = None,
+    forces_weight: ForcesWeight = None,
+    stress_weight: StressWeight = None,
     lr: Rate = None,
     batch: BatchSize = None,
     val: Validation = None,
@@ -149,7 +171,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Learn a property: empnet train molecules.xyz --property energy."""
-    settings = _settings(locals())
+    settings = settings_of(locals())
     data = settings.pop("data", None) if data is None else data
     if resume is not None:
         from empnet.apply.train import resume as go_on
@@ -168,17 +190,6 @@ def train(
         finished = learn(named, settings.pop("property", None), out=out, force=force, quiet=quiet, **settings).finished
     if not finished:
         raise typer.Exit(INTERRUPTED)
-
-
-def _settings(given: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a run: those of the file that --config names, and over them the options that were given."""
-    from empnet.learn.config import read_config
-
-    from_ = given.get("from_")
-    given = {**given, "property": given["property_"], "fine_tune": None if from_ is None else str(from_)}
-    options = {name: given[name] for name in SETTINGS if given.get(name) is not None}
-    config = given["config"]
-    return {**({} if config is None else read_config(config)), **options}
 
 
 def _named(data: str | None) -> str:
@@ -285,52 +296,3 @@ def map_(
     from empnet.apply.map import map_run
 
     map_run(run, data, colour=colour, property=property_, unit=unit, out=out, seed=seed, force=force, quiet=quiet)
-
-
-@app.command("learn-curve")
-def learn_curve(
-    data: Data,
-    sizes: Annotated[str, typer.Option("--sizes", help="Training sizes: 100,300,1000,3000.")],
-    property_: Property = None,
-    unit: Unit = None,
-    baseline_key: BaselineKey = None,
-    features: Features = None,
-    length_unit: LengthUnit = None,
-    out: Annotated[Path | None, option("--out", help="Folder of the curve [runs/DATA-PROPERTY-curve].")] = None,
-    cutoff: Cutoff = None,
-    layers: Layers = None,
-    width: Width = None,
-    pooling: Pooling = None,
-    loss: Loss = None,
-    lr: Rate = None,
-    batch: BatchSize = None,
-    val: Validation = None,
-    test: Test = None,
-    split: SplitBy = None,
-    seed: Seed = None,
-    epochs: Epochs = None,
-    time: Time = None,
-    patience: Patience = None,
-    config: Config = None,
-    from_: From = None,
-    device: Device = None,
-    dtype: Dtype = None,
-    threads: Threads = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Error against training size, and how much more data would halve it. The same command goes on if stopped."""
-    from empnet.apply.learning_curve import learning_curve
-
-    settings = _settings(locals())
-    settings.pop("data", None)
-    try:
-        numbers = [int(size) for size in sizes.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"'{sizes}' is not like 100,300,1000", param_hint="--sizes") from None
-    property_given = settings.pop("property", None)
-    curves = learning_curve(data, property_given, sizes=numbers, out=out, quiet=quiet or as_json, **settings)
-    if as_json and curves:
-        typer.echo(json.dumps([curve.to_json() for curve in curves], indent=1))
-    if not curves:
-        raise typer.Exit(INTERRUPTED)

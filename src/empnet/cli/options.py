@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["DATA", "FAILED", "INTERRUPTED", "MISTAKE", "SETTINGS", "option"]
+__all__ = ["DATA", "FAILED", "INTERRUPTED", "MISTAKE", "SETTINGS", "option", "settings_of"]
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit codes: a check or a probe has failed; the user can mend it; stopped by a signal. 0: all is well."""
@@ -15,7 +15,9 @@ FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 SETTINGS = (
     *("property", "unit", "baseline_key", "features", "length_unit", "cutoff", "layers", "width", "pooling", "loss"),
     *("lr", "batch", "val", "test", "train_size", "split", "seed", "epochs", "time", "patience", "fine_tune"),
-    *("device", "dtype", "threads"),
+    *("device", "dtype", "threads", "moments", "size"),
+    *("forces", "forces_unit", "stress", "stress_unit", "virial", "virial_unit"),
+    *("energy_weight", "forces_weight", "stress_weight"),
 )
 """Options of ``train`` that are settings of the run's configuration."""
 
@@ -23,6 +25,21 @@ SETTINGS = (
 def option(*names: str, help: str) -> Any:  # noqa: A002 (typer's word)
     """An option that is None unless given, so that defaults stand in one place; its help names them in brackets."""
     return typer.Option(*names, help=help.replace("[", r"\["), show_default=False)  # typer takes them for markup
+
+
+def settings_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a run: those of the file that --config names, and over them the options that were given.
+
+    Arguments:
+        given: Options of a command by name; those that are None were not given.
+    """
+    from empnet.learn.config import read_config
+
+    from_ = given.get("from_")
+    given = {**given, "property": given["property_"], "fine_tune": None if from_ is None else str(from_)}
+    options = {name: given[name] for name in SETTINGS if given.get(name) is not None}
+    config = given["config"]
+    return {**({} if config is None else read_config(config)), **options}
 
 
 DATA = "Path of the data (extxyz, db, traj, npz, cif, ...), or the name of bundled data: qm7."
@@ -43,6 +60,21 @@ Cutoff = Annotated[float | None, option("--cutoff", help="Range of a message, an
 Layers = Annotated[int | None, option("--layers", help="Interactions [3].")]
 Width = Annotated[int | None, option("--width", help="Features of a particle in the network [64].")]
 Pooling = Annotated[str | None, option("--pooling", help="sum, mean or auto [auto].")]
+Forces = Annotated[str | None, option("--forces", help="Per-particle array of forces to learn with the energy.")]
+ForcesUnit = Annotated[
+    str | None, option("--forces-unit", help="Their unit in the data [the property's per angstrom]; -U: of gradients.")
+]
+Stress = Annotated[str | None, option("--stress", help="Stress to learn: 6 numbers xx yy zz yz xz xy, or 3 x 3.")]
+StressUnit = Annotated[
+    str | None, option("--stress-unit", help="Its unit: eV/angstrom^3, GPa, kB; -kB: positive under pressure.")
+]
+Virial = Annotated[str | None, option("--virial", help="Virial in the data, in place of a stress.")]
+VirialUnit = Annotated[str | None, option("--virial-unit", help="Its unit in the data [the property's].")]
+EnergyWeight = Annotated[float | None, option("--energy-weight", help="Of energies in the loss [1].")]
+ForcesWeight = Annotated[float | None, option("--forces-weight", help="Of forces in the loss [balanced].")]
+StressWeight = Annotated[float | None, option("--stress-weight", help="Of stress in the loss [balanced].")]
+Moments = Annotated[int | None, option("--moments", help="Highest angular moment, 0 to 3; 0: distances alone [2].")]
+Size = Annotated[str | None, option("--size", help="small, medium or large: a preset of sizes.")]
 Loss = Annotated[str | None, option("--loss", help="mse, mae or huber [mse].")]
 Rate = Annotated[float | None, option("--lr", help="Highest learning rate [0.004].")]
 BatchSize = Annotated[int | None, option("--batch", help="Systems in a step [32].")]

@@ -14,6 +14,7 @@ from ase.data import chemical_symbols
 from ase.outputs import ArrayProperty, all_outputs
 from ase.spacegroup import Spacegroup
 
+from empnet.data.derivatives import CONSTRAINTS
 from empnet.data.errors import EmpnetError
 from empnet.data.system import Origin, System
 
@@ -50,7 +51,8 @@ def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
 
     Returns:
         The system, with each value under its plain name: scalars in ``properties``, what else belongs to the whole
-        system in ``info``, and what belongs to particles in ``arrays``.
+        system in ``info``, and what belongs to particles in ``arrays``. Kinds of constraints, if there are any, are
+        named in ``info["constraints"]``.
 
     Example:
         >>> from ase.build import molecule
@@ -68,6 +70,8 @@ def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
     # ASE reads columns of text as Python objects, which no format without pickle can keep.
     arrays = {name: array.astype(str) if np.asarray(array).dtype == object else array for name, array in arrays.items()}
     properties, info = split_values(values)
+    if atoms.constraints:
+        info.setdefault(CONSTRAINTS, ", ".join(sorted({type(item).__name__ for item in atoms.constraints})))
     cell = np.asarray(atoms.cell)
     return System(
         positions=atoms.positions,

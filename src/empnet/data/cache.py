@@ -23,7 +23,7 @@ from empnet.data.system import System
 
 __all__ = ["Recipe", "data_hash", "open_dataset"]
 
-FORMAT = 2
+FORMAT = 3
 """Of the cached folder; a change makes all older ones unused."""
 
 
@@ -49,6 +49,9 @@ def data_hash(source: str | Path | Sequence[System]) -> str:
         digest.update(json.dumps(sorted(system.properties.items())).encode())
         for name in sorted(system.arrays):
             digest.update(name.encode() + np.ascontiguousarray(system.arrays[name]).tobytes())
+        for name in sorted(system.info):
+            if (value := np.asarray(system.info[name])).dtype.kind in "iuf":  # a stress
+                digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
     return digest.hexdigest()
 
 
@@ -60,7 +63,7 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
 
     Arguments:
         source: A path, the name of bundled data, or systems.
-        recipe: Properties, cutoff and features.
+        recipe: Properties, cutoff, features, forces and stress.
         quiet: No progress bar.
 
     Raises:

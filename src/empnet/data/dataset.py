@@ -27,7 +27,7 @@ MAX_PAIRS = 50_000
 NARROW = ("species", "neighbours", "senders", "shifts")
 """Arrays of whole numbers that are kept in the smallest type that holds them."""
 
-BULK = ("positions", "features", *NARROW)  # that have more than a row a system
+BULK = ("positions", "features", "forces", *NARROW)  # that have more than a row a system
 BLOCK = 1_000_000  # pairs and particles that are looked at in one go
 KEPT = 256 * 2**20  # bytes: smaller data may stay in memory once they were read
 SYSTEMS_KEPT = 1000  # of larger data: reading one maps some 64 kB of each array
@@ -93,7 +93,8 @@ class Dataset:
 
     Arguments:
         arrays: The arrays of :func:`system_arrays`, joined over the systems; ``targets`` of shape (S, F'), the
-            properties to be learned; ``groups`` of shape (S,), equal for exact duplicates.
+            properties to be learned; ``groups`` of shape (S,), equal for exact duplicates. Where they are learned,
+            ``forces`` (one row a particle; nan in systems without) with ``constrained`` (S,), and ``stress`` (S, 6).
         file: Path that the systems were read from, for messages.
         data_hash: Hash of the data.
 
@@ -116,7 +117,8 @@ class Dataset:
         if self._periodic:
             self._cell_of = np.cumsum(periodic) - 1
             self._first_shift = np.cumsum(n_pairs * periodic) - n_pairs * periodic
-        self._large = sum(arrays[name].nbytes for name in BULK) > KEPT
+        self._bulk = [array for name, array in self.arrays.items() if name in BULK]
+        self._large = sum(array.nbytes for array in self._bulk) > KEPT
         self._read = 0  # systems since pages were dropped
         self._compositions: dict[tuple[Hashable, ...], np.ndarray] = {}
 
@@ -148,6 +150,27 @@ class Dataset:
     def targets(self) -> np.ndarray:
         """The properties to be learned, shape (S, F'), float64, in the file's unit."""
         return self.arrays["targets"]
+
+    @property
+    def has_forces(self) -> bool:
+        """Whether forces are learned; single systems may lack them."""
+        return "forces" in self.arrays
+
+    @property
+    def has_stress(self) -> bool:
+        """Whether stress is learned; single systems may lack it."""
+        return "stress" in self.arrays
+
+    @property
+    def with_forces(self) -> np.ndarray:
+        """Which systems have forces, shape (S,), bool."""
+        first = self.arrays["forces"][self._first_particle, 0] if self.has_forces else np.full(len(self), np.nan)
+        return ~np.isnan(first)
+
+    @property
+    def with_stress(self) -> np.ndarray:
+        """Which systems have a stress, shape (S,), bool."""
+        return ~np.isnan(self.arrays["stress"][:, 0]) if self.has_stress else np.zeros(len(self), dtype=bool)
 
     @cached_property
     def species(self) -> list[int]:
@@ -253,6 +276,8 @@ class Dataset:
             pairs=self._pairs(indices, n_particles),
             cells=torch.from_numpy(self.cells(indices)) if self._periodic else None,
             targets=torch.from_numpy(arrays["targets"][indices]) if "targets" in arrays else None,
+            forces=torch.from_numpy(arrays["forces"][particles]) if self.has_forces else None,
+            stress=torch.from_numpy(arrays["stress"][indices]) if self.has_stress else None,
         )
         self._read += len(indices)
         if self._read > SYSTEMS_KEPT:
@@ -277,8 +302,8 @@ class Dataset:
         """Let go of what was read, if the data are large: all of it would stay in memory in the end."""
         self._read = 0
         if self._large:
-            for name in BULK:
-                drop_pages(self.arrays[name])
+            for array in self._bulk:
+                drop_pages(array)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from empnet.data.alike import number_alike
 from empnet.data.arrays import ArrayWriter, is_whole, map_arrays, replace_array
 from empnet.data.checks import target_of, targets_of
 from empnet.data.dataset import NARROW, fingerprint, system_arrays
+from empnet.data.derivatives import LabelReader
 from empnet.data.errors import EmpnetError
 from empnet.data.neighbours import neighbour_list
 from empnet.data.progress import tell, track
@@ -109,7 +110,8 @@ def _last_change(folder: Path) -> float:
 def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Path, name: str, quiet: bool) -> None:
     """Fill the folder, from the beginning or from the last safe point."""
     with ArrayWriter(folder, NARROW) as writer:
-        targets = _Targets(recipe.properties, recipe.baseline_keys, **writer.saved)
+        targets = _Targets(recipe.properties, recipe.baseline_keys, **writer.saved.get("targets", {}))
+        labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
         if targets.count:
             tell(f"{name}: going on at frame {targets.count}", quiet=quiet)
         saved = time.monotonic()
@@ -121,12 +123,13 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
             rows = system_arrays(system, neighbour_list(system, recipe.cutoff))
             targets.check_width(rows["features"].shape[1], system)
             key = np.frombuffer(fingerprint(system), dtype=np.int64)
-            writer.append(**rows, targets=target[None], fingerprints=key[None])
+            writer.append(**rows, **labels.of(system), targets=target[None], fingerprints=key[None])
             if time.monotonic() - saved > SAVE_SECONDS:
-                writer.save(**targets.state())
+                writer.save(targets=targets.state(), labels=labels.state())
                 saved = time.monotonic()
         targets.refuse_missing()
         targets.refuse_constant()
+        labels.refuse_absent()
 
 
 @dataclass

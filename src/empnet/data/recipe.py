@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from empnet.data.derivatives import Derivatives
 
 __all__ = ["Recipe"]
 
@@ -17,6 +19,7 @@ class Recipe:
         cutoff: Range of the neighbour lists in angstrom.
         features: Names of the per-particle arrays that join the one-hot species.
         length_unit: Unit of lengths in the data.
+        derivatives: Forces and stress that are to be learned.
     """
 
     properties: tuple[str, ...]
@@ -24,3 +27,4 @@ class Recipe:
     features: tuple[str, ...] = ()
     length_unit: str = "angstrom"
     baseline_keys: tuple[str, ...] = ()
+    derivatives: Derivatives = field(default_factory=Derivatives)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import tomllib
 from collections.abc import Mapping
@@ -9,9 +10,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
+from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError, nearest
+from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.split import SplitKind
 
 __all__ = ["TrainConfig", "read_config", "seconds", "write_config"]
@@ -64,12 +76,24 @@ class TrainConfig(BaseModel):
     baseline_key: Names = Field(default=(), description="scalar in the data to which the difference is learned")
     length_unit: str = Field(default="angstrom", description="unit of positions and cells in the data")
 
+    forces: str | None = Field(default=None, description="per-particle array of forces to be learned with the energy")
+    forces_unit: str | None = Field(default=None, description="its unit in the data; -eV/angstrom: of gradients")
+    stress: str | None = Field(default=None, description="stress to be learned: 6 numbers xx yy zz yz xz xy, or 3 x 3")
+    stress_unit: str | None = Field(default=None, description="its unit in the data; -kB: positive under pressure")
+    virial: str | None = Field(default=None, description="virial in the data, in place of a stress")
+    virial_unit: str | None = Field(default=None, description="its unit in the data, an energy")
+
     cutoff: PositiveFloat = Field(default=5.0, description="range of a message, angstrom")
     layers: PositiveInt = Field(default=3, description="number of interactions")
     width: PositiveInt = Field(default=64, description="features of a particle inside the network")
     pooling: Literal["auto", "sum", "mean"] = Field(default="auto", description="readout over particles")
+    moments: int = Field(default=2, ge=0, le=3, description="highest angular moment of a message; 0: distances alone")
+    size: Literal["small", "medium", "large"] | None = Field(default=None, description="preset of sizes and moments")
 
     loss: Literal["mse", "mae", "huber"] = Field(default="mse", description="what is minimised")
+    energy_weight: NonNegativeFloat = Field(default=1.0, description="of the energies in the loss")
+    forces_weight: NonNegativeFloat | None = Field(default=None, description="of the forces; balanced if None")
+    stress_weight: NonNegativeFloat | None = Field(default=None, description="of the stress; balanced if None")
     lr: PositiveFloat = Field(default=4e-3, description="highest learning rate")
     batch: PositiveInt = Field(default=32, description="systems in a step")
     val: float = Field(default=0.05, ge=0, description="validation side: share (below 1) or number of systems")
@@ -120,7 +144,53 @@ class TrainConfig(BaseModel):
                 where=where,
                 wanted="one unit for all or one for each",
             )
+        config._refuse_contradictions(where)
         return config
+
+    @builtins.property  # "property" is a setting here
+    def derivatives(self) -> Derivatives:
+        """Which derivatives of the property are learned, in which units the data have them.
+
+        Example:
+            >>> TrainConfig(data="a.xyz", virial="virial").derivatives.virial
+            True
+        """
+        unit = self.unit[0] if len(self.unit) == 1 and self.unit[0] != UNNAMED_UNIT else ""
+        return Derivatives(
+            forces=self.forces or "",
+            forces_unit=self.forces_unit or "",
+            stress=self.stress or self.virial or "",
+            stress_unit=self.stress_unit or self.virial_unit or "",
+            virial=self.virial is not None,
+            energy_unit=unit if self.forces or self.stress or self.virial else "",
+        )
+
+    def _refuse_contradictions(self, where: str) -> None:
+        """Raise if settings of forces and stress do not go together."""
+        if self.stress and self.virial:
+            raise EmpnetError("both stress and virial are given", where=where, wanted="one of them")
+        given = {"forces": self.forces, "stress": self.stress, "virial": self.virial}
+        needed = [(f"{name}_unit", name, key) for name, key in given.items()]
+        needed += [("forces_weight", "forces", self.forces), ("stress_weight", "stress", self.stress or self.virial)]
+        for setting, name, key in needed:
+            if getattr(self, setting) is not None and not key:
+                raise EmpnetError(f"{setting} is given, but no {name}", where=where, remedy=f"say --{name} KEY too")
+        if not any(given.values()):
+            return
+        if len(self.property) > 1:
+            raise EmpnetError(
+                f"forces or stress with {len(self.property)} properties",
+                where=where,
+                wanted="one property, the energy that they are the slope of",
+            )
+        if self.baseline_key:
+            raise EmpnetError(
+                "forces or stress with a baseline key",
+                where=where,
+                remedy="subtract the baseline from energies and forces in the data",
+            )
+        if self.pooling == "mean":
+            raise EmpnetError("forces or stress with pooling 'mean'", where=where, wanted="sum: an energy adds up")
 
 
 def _told(error: ValidationError) -> str:

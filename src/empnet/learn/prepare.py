@@ -34,6 +34,7 @@ __all__ = [
     "differences",
     "look_at",
     "make_card",
+    "name_derivatives",
     "name_targets",
     "open_data",
     "refuse_changed_data",
@@ -108,7 +109,34 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         journal.say(f"{name}: its difference to {key} is learned; both are taken to be in {unit}")
     if not config.property:
         journal.say(f"property: {', '.join(properties)} [{', '.join(units)}]")
-    return config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})
+    return name_derivatives(config.model_copy(update={"property": tuple(properties), "unit": tuple(units)}), journal)
+
+
+def name_derivatives(config: TrainConfig, journal: Journal) -> TrainConfig:
+    """The configuration with the units of forces and stress filled in, and said aloud where they are assumed.
+
+    Forces are taken to be in the property's unit per length, a stress in the property's unit per volume.
+
+    Arguments:
+        config: The configuration, with the property and its unit.
+        journal: Where assumptions are told.
+
+    Raises:
+        EmpnetError: If a unit is unknown or measures something else.
+    """
+    (unit, *_), length, units = config.unit, config.length_unit, {}
+    usual = {"forces": f"{unit}/{length}", "stress": f"{unit}/{length}^3", "virial": unit}
+    for what, assumed in usual.items():
+        if getattr(config, what) is None or getattr(config, f"{what}_unit") is not None:
+            continue
+        if unit == UNNAMED_UNIT:
+            journal.say(f"{what}: taken to be in the unit of {config.property[0]}, which is not known, and angstrom")
+            continue
+        units[f"{what}_unit"] = assumed
+        journal.say(f"{what}: taken to be in {assumed}; if it is not, say --{what}-unit")
+    config = TrainConfig.make({**config.model_dump(), **units})
+    _ = config.derivatives  # raises where a unit does not fit
+    return config
 
 
 def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
@@ -116,10 +144,17 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
 
     Arguments:
         data: A path, the name of bundled data, or systems.
-        config: Properties, cutoff and features.
+        config: Properties, cutoff, features, forces and stress.
         quiet: No progress bar.
     """
-    recipe = Recipe(config.property, config.cutoff, config.features, config.length_unit, config.baseline_key)
+    recipe = Recipe(
+        config.property,
+        config.cutoff,
+        config.features,
+        config.length_unit,
+        config.baseline_key,
+        config.derivatives,
+    )
     return open_dataset(data, recipe, quiet=quiet)
 
 
@@ -200,6 +235,10 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
 
 def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> Iterator[Pooling]:
     """What the user says of every property, or what the training side says of each."""
+    if config.derivatives:
+        journal.say(f"pooling of {config.property[0]}: sum, for forces or stress are learned with it")
+        yield "sum"
+        return
     counts = dataset.composition(OneHot(dataset.species))[split.train]
     for k, name in enumerate(config.property):
         if config.pooling == "auto":

@@ -1,0 +1,264 @@
+"""Forces and stress in data: what their numbers mean, and reading them frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from empnet.data.errors import EmpnetError, nearest
+from empnet.data.system import System
+from empnet.data.units import convert, parse_unit
+
+__all__ = ["CONSTRAINTS", "Derivatives", "LabelReader"]
+
+CONSTRAINTS = "constraints"
+"""Key of ``info`` under which readers keep the names of the constraints that a file puts on its particles."""
+
+VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # rows and columns of xx yy zz yz xz xy, ASE's order
+
+
+@dataclass(frozen=True, slots=True)
+class Derivatives:
+    """Derivatives of the property that are learned with it, and what the data's numbers mean.
+
+    Forces are F_i = -dE/dr_i; stress is (1 / V) dE / d strain, as ASE has it: positive where the system would shrink.
+    A virial is -V times the stress, an energy. A unit that begins with a minus has the other sign: ``-kB`` is the
+    stress that VASP prints, positive under pressure; forces in ``-eV/angstrom`` are gradients.
+
+    Arguments:
+        forces: Name of the per-particle array of forces; empty: none are learned.
+        forces_unit: Its unit; empty: the property's unit per angstrom.
+        stress: Name of the stress, or of the virial; empty: none is learned.
+        stress_unit: Its unit; empty: the property's unit per cubic angstrom (of a virial: the property's unit).
+        virial: Whether ``stress`` names a virial.
+        energy_unit: Unit of the property; empty if nobody has named it.
+
+    Raises:
+        EmpnetError: If a unit is unknown, or is none of a force, a stress or a virial of this property.
+
+    Example:
+        >>> round(Derivatives("forces", "kcal/mol/angstrom", energy_unit="eV").forces_factor, 5)
+        0.04336
+        >>> round(Derivatives(stress="stress", stress_unit="-kB", energy_unit="eV").stress_factor, 8)
+        -0.00062415
+    """
+
+    forces: str = ""
+    forces_unit: str = ""
+    stress: str = ""
+    stress_unit: str = ""
+    virial: bool = False
+    energy_unit: str = ""
+
+    def __post_init__(self) -> None:
+        _ = self.forces_factor, self.stress_factor  # raise what there is to raise
+
+    def __bool__(self) -> bool:
+        return bool(self.forces or self.stress)
+
+    @property
+    def forces_factor(self) -> float:
+        """What forces in the data are multiplied by, for the property's unit per angstrom."""
+        return self._factor("forces", self.forces_unit, "/angstrom", "") if self.forces else 1.0
+
+    @property
+    def stress_factor(self) -> float:
+        """What a stress is multiplied by, for the property's unit per cubic angstrom; a virial: for the unit itself."""
+        if not self.stress:
+            return 1.0
+        if not self.virial:
+            remedy = f"energies are a virial: --virial {self.stress}" if self._measures("an energy") else ""
+            return self._factor("stress", self.stress_unit, "/angstrom^3", remedy)
+        plain = self.stress_unit.lstrip("-")
+        remedy = f"numbers per volume are a stress: --stress {self.stress} --stress-unit {plain} (-{plain}: as VASP's)"
+        return self._factor("virial", self.stress_unit, "", remedy if self._measures("a pressure") else "")
+
+    def _measures(self, kind: str) -> bool:
+        return bool(self.stress_unit) and parse_unit(self.stress_unit.lstrip("-")).kind == kind
+
+    def _factor(self, what: str, unit: str, per: str, remedy: str) -> float:
+        """The factor from a unit, perhaps with a sign, to the property's unit per something."""
+        if not unit:
+            return 1.0
+        plain = unit.removeprefix("-")
+        if not self.energy_unit:
+            parse_unit(plain)
+            raise EmpnetError(
+                f"{what} are in {plain}, but the unit of the property is not known", remedy="name it with --unit"
+            )
+        wanted = self.energy_unit + per
+        if parse_unit(plain).dimension != parse_unit(wanted).dimension:
+            kind = parse_unit(plain).kind
+            raise EmpnetError(
+                f"unit '{plain}' of the {what} is {kind}", wanted=f"a unit such as {wanted}", remedy=remedy
+            )
+        return convert(1.0, plain, wanted) * (-1.0 if unit.startswith("-") else 1.0)
+
+    def forces_of(self, system: System) -> Float64[np.ndarray, "N 3"]:
+        """The forces on a system's particles in the property's unit per angstrom; nan throughout if it has none.
+
+        Arguments:
+            system: The system.
+
+        Raises:
+            EmpnetError: If the array is of another shape, or holds a number that is not finite.
+
+        Example:
+            >>> atom = System([[0, 0, 0]], arrays={"F": np.array([[0.0, 0.0, 2.0]])})
+            >>> Derivatives(forces="F").forces_of(atom)
+            array([[0., 0., 2.]])
+        """
+        absent = np.full((len(system), 3), np.nan)
+        if self.forces not in system.arrays:
+            if self.forces in system.properties or self.forces in system.info:
+                raise EmpnetError(
+                    f"forces '{self.forces}' belong to the whole system", where=system.origin, wanted="a row a particle"
+                )
+            return absent
+        values = system.arrays[self.forces]
+        if values.shape != (len(system), 3) or values.dtype.kind not in "iuf":
+            raise EmpnetError(
+                f"forces '{self.forces}' have shape {values.shape} of {values.dtype}",
+                where=system.origin,
+                wanted=f"numbers of shape {(len(system), 3)}",
+            )
+        return _all_or_none(values, absent, self.forces_factor, f"forces '{self.forces}'", "particle", system)
+
+    def stress_of(self, system: System) -> Float64[np.ndarray, " 6"]:
+        """A system's stress as ASE has it, xx yy zz yz xz xy, in the property's unit per cubic angstrom.
+
+        Arguments:
+            system: The system.
+
+        Returns:
+            Shape (6,); nan if it has none, or does not repeat along all three axes.
+
+        Raises:
+            EmpnetError: If it is neither of 6 numbers nor of 3 x 3, or one is not finite.
+
+        Example:
+            >>> cube = System([[0, 0, 0]], cell=2 * np.eye(3), pbc=(True,) * 3, info={"virial": np.diag([8.0, 0, 0])})
+            >>> Derivatives(stress="virial", virial=True).stress_of(cube)[:2].round(6).tolist()
+            [-1.0, -0.0]
+        """
+        absent = np.full(6, np.nan)
+        value = self._stress_in(system)
+        if value is None:
+            return absent
+        values = np.asarray(value)
+        what = f"{'virial' if self.virial else 'stress'} '{self.stress}'"
+        if values.dtype.kind not in "iuf" or values.size not in (6, 9):
+            raise EmpnetError(
+                f"{what} has shape {values.shape} of {values.dtype}",
+                where=system.origin,
+                wanted="6 numbers xx yy zz yz xz xy, or 3 x 3",
+            )
+        if values.size == 9:
+            full = values.reshape(3, 3)
+            values = ((full + full.T) / 2)[VOIGT]
+        factor = self.stress_factor
+        values = _all_or_none(values.reshape(6), absent, factor, what, "component", system)
+        if not all(system.pbc) or system.cell is None:
+            return absent
+        return -values / abs(float(np.linalg.det(system.cell))) if self.virial else values
+
+    def _stress_in(self, system: System) -> Any:
+        """What a system holds under the stress's name, wherever it is; None if nothing."""
+        found = (held[self.stress] for held in (system.info, system.properties, system.arrays) if self.stress in held)
+        return next(found, None)
+
+
+def _all_or_none(
+    values: np.ndarray, absent: np.ndarray, factor: float, what: str, row: str, system: System
+) -> np.ndarray:
+    """The values times a factor; nan if all of them are; an error if some of them are no finite numbers."""
+    finite = np.isfinite(values)
+    if finite.all():
+        scaled: np.ndarray = values.astype(np.float64) * factor
+        return scaled
+    if np.isnan(values).all():
+        return absent
+    first = int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
+    raise EmpnetError(
+        f"{what}: {row} {first} is not finite ({values[first]})",
+        where=system.origin,
+        wanted="finite numbers, or nan throughout a frame that has none",
+        remedy="mend or remove the frame",
+    )
+
+
+@dataclass
+class LabelReader:
+    """Reads the derivatives of each system, and watches whether they are there at all.
+
+    Arguments:
+        wanted: What is read.
+        frames: Systems so far.
+        with_forces: Those with forces.
+        with_stress: Those with a stress.
+        named_stress: Those that hold anything under its name.
+        names: Names that could have been meant, while what is wanted has not been found.
+        file: Path that the systems come from.
+    """
+
+    wanted: Derivatives
+    frames: int = 0
+    with_forces: int = 0
+    with_stress: int = 0
+    named_stress: int = 0
+    names: list[str] = field(default_factory=list)
+    file: str = ""
+
+    def state(self) -> dict[str, Any]:
+        """What another one needs to go on."""
+        names = ("frames", "with_forces", "with_stress", "named_stress", "names", "file")
+        return {name: getattr(self, name) for name in names}
+
+    def of(self, system: System) -> dict[str, np.ndarray]:
+        """The rows of a system: ``forces`` (N, 3) and ``constrained`` (1,), ``stress`` (1, 6), as far as wanted.
+
+        Arguments:
+            system: The system.
+        """
+        self.frames += 1
+        self.file = system.origin.file
+        rows = {}
+        if self.wanted.forces:
+            rows["forces"] = self.wanted.forces_of(system)
+            rows["constrained"] = np.array([CONSTRAINTS in system.info])
+            self.with_forces += not np.isnan(rows["forces"][0, 0])
+        if self.wanted.stress:
+            rows["stress"] = self.wanted.stress_of(system)[None]
+            self.with_stress += not np.isnan(rows["stress"][0, 0])
+            self.named_stress += self.wanted._stress_in(system) is not None
+        if (self.wanted.forces and not self.with_forces) or (self.wanted.stress and not self.named_stress):
+            self.names = sorted({*self.names, *system.arrays, *system.info} - {CONSTRAINTS})
+        return rows
+
+    def refuse_absent(self) -> None:
+        """Raise if no system has what is wanted.
+
+        Raises:
+            EmpnetError: If so, with the name that may have been meant.
+        """
+        for what, name, count in (
+            ("forces", self.wanted.forces, self.with_forces),
+            ("virial" if self.wanted.virial else "stress", self.wanted.stress, self.named_stress),
+        ):
+            if name and not count:
+                there = ", ".join(self.names) or "none"
+                raise EmpnetError(
+                    f"no {what} '{name}' in any of {self.frames} frames; names that are there: {there}",
+                    where=self.file,
+                    remedy=nearest(name, self.names),
+                )
+        if self.wanted.stress and not self.with_stress:
+            raise EmpnetError(
+                f"stress '{self.wanted.stress}': no frame with one repeats along all three axes",
+                where=self.file,
+                wanted="crystals with a cell and pbc T T T: an open system has no volume, and so no stress",
+                remedy="train without stress",
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,35 +16,49 @@ ONE_SIGMA, TWO_SIGMA = 0.6827, 0.9545
 FEW = 20
 """With fewer errors than this the scale is rough: at 20 the share within it is uncertain by 10 %."""
 
+NOISES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""Noises that are tried, as shares of the mean square spread."""
+
+POWERS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
+"""Powers that are tried. None is below 1: large errors that go with any spread are noise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    r"""The factor from a spread q, which is right up to a factor, to a standard deviation s.
+    r"""The way from a spread q, which only ranks, to a standard deviation s.
 
     .. math::
-        s = \alpha q, \quad \alpha = \text{the 68.27 % quantile of } |y - \hat y| / q
+        s = \alpha \, (\nu + q^2)^{\gamma / 2}, \quad
+        \alpha = \text{the 68.27 % quantile of } |y - \hat y| \, (\nu + q^2)^{-\gamma / 2}
 
     Calibrated means: 68 % of errors are smaller than s. Of normal errors that is the standard deviation, and the
     maximum of the likelihood. Errors of trained networks have heavier tails; then a few large ones decide the root
     mean square, while the quantile still says what most systems have, and :attr:`wide` says how heavy the tails are.
+    nu, noise of the data, and gamma are other than 0 and 1 if the likelihood of the errors speaks for it (Schwarz).
 
     References:
-        Distribution-free predictive inference for regression, Lei et al., 2018, https://arxiv.org/abs/1604.04173
+        Fast and accurate uncertainty estimation in chemical machine learning, Musil et al., 2019,
+        https://arxiv.org/abs/1809.07653; Distribution-free predictive inference for regression, Lei et al., 2018,
+        https://arxiv.org/abs/1604.04173
 
     Arguments:
-        scale: alpha, in the property's unit for each unit of q.
+        scale: alpha.
+        noise: nu, in the unit of q^2.
+        power: gamma.
         wide: 95 % of errors are smaller than so many s: 2 for normal errors, more for heavy tails.
         n: How many errors it was taken from.
 
     Example:
         >>> calibration = Calibration.of(np.linspace(-1, 1, 201), np.full(201, 0.5))
-        >>> round(calibration.scale, 2), round(calibration.wide, 2), calibration.rough
-        (1.38, 1.39, False)
+        >>> calibration.std(np.array([0.5])).round(2), round(calibration.wide, 2), calibration.rough
+        (array([0.69]), 1.39, False)
     """
 
     scale: float
-    wide: float
-    n: int
+    noise: float = 0.0
+    power: float = 1.0
+    wide: float = np.nan
+    n: int = 0
 
     @classmethod
     def of(cls, errors: Float64[np.ndarray, " n"], q: Float64[np.ndarray, " n"]) -> Calibration:
@@ -57,33 +72,73 @@ class Calibration:
             The calibration; with a scale of nan if no error can be used.
         """
         usable = np.isfinite(q) & np.isfinite(errors) & (q > 0)
-        ratio = np.sort(np.abs(errors[usable]) / q[usable])
-        n = len(ratio)
+        errors, q = errors[usable], q[usable]
+        n = len(errors)
         if n == 0:
-            return cls(np.nan, np.nan, 0)
+            return cls(np.nan)
+        noise, power = (0.0, 1.0) if n < FEW else _likeliest(errors, q)
+        ratio = np.sort(np.abs(errors) / _shaped(q, noise, power))
         one, two = (float(ratio[min(n, int(np.ceil((n + 1) * share))) - 1]) for share in (ONE_SIGMA, TWO_SIGMA))
-        return cls(one, two / one if one > 0 else np.nan, n)
+        return cls(one, noise, power, two / one if one > 0 else np.nan, n)
 
     @property
     def rough(self) -> bool:
         """Whether it was taken from so few errors that only its order of magnitude is known."""
         return self.n < FEW
 
+    def std(self, q: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
+        """s of each spread.
 
-def log_likelihood(errors: Float64[np.ndarray, " n"], q: Float64[np.ndarray, " n"]) -> float:
-    r"""Mean log likelihood of normal errors of standard deviation a q, at the a for which it is largest.
+        Arguments:
+            q: Spreads, in the unit of those that it was taken from.
+        """
+        return np.asarray(self.scale * _shaped(q, self.noise, self.power))
+
+    def likelihood(self, errors: Float64[np.ndarray, " n"], q: Float64[np.ndarray, " n"]) -> float:
+        """Mean log likelihood of the errors at the best scale; -inf if it is not known.
+
+        Arguments:
+            errors: Predicted minus true, shape (n,).
+            q: The spread of each, above zero, shape (n,).
+        """
+        return log_likelihood(errors, _shaped(q, self.noise, self.power)) if self.n else -np.inf
+
+
+def _shaped(q: Float64[np.ndarray, "*shape"], noise: float, power: float) -> Float64[np.ndarray, "*shape"]:
+    return np.asarray((noise + np.square(q)) ** (power / 2))
+
+
+def _likeliest(errors: Float64[np.ndarray, " n"], q: Float64[np.ndarray, " n"]) -> tuple[float, float]:
+    """nu and gamma of the largest likelihood; each that is not as usual must be worth half the logarithm of n.
+
+    References:
+        Estimating the dimension of a model, Schwarz, 1978, https://doi.org/10.1214/aos/1176344136
+    """
+    price, unit = np.log(len(q)) / (2 * len(q)), float(np.square(q).mean())
+
+    def worth(choice: tuple[float, float]) -> float:
+        noise, power = choice
+        spent = price * ((noise > 0) + (power != 1))
+        return log_likelihood(errors, _shaped(q, noise * unit, power)) - spent
+
+    noise, power = max(itertools.product(NOISES, POWERS), key=worth)
+    return noise * unit, power
+
+
+def log_likelihood(errors: Float64[np.ndarray, " n"], s: Float64[np.ndarray, " n"]) -> float:
+    r"""Mean log likelihood of normal errors of standard deviation a s, at the a for which it is largest.
 
     .. math::
-        \max_a \frac 1n \sum_i \log N(e_i;\, 0,\, a^2 q_i^2)
-        = -\frac 12 \log \Big( 2 \pi \, \frac 1n \sum_i \frac{e_i^2}{q_i^2} \Big) - \frac 1n \sum_i \log q_i - \frac 12
+        \max_a \frac 1n \sum_i \log N(e_i;\, 0,\, a^2 s_i^2)
+        = -\frac 12 \log \Big( 2 \pi \, \frac 1n \sum_i \frac{e_i^2}{s_i^2} \Big) - \frac 1n \sum_i \log s_i - \frac 12
 
     Arguments:
         errors: Predicted minus true, shape (n,).
-        q: The spread of each, above zero, shape (n,).
+        s: The spread of each, above zero, shape (n,).
 
     Example:
         >>> round(log_likelihood(np.array([1.0, -1.0]), np.array([2.0, 2.0])), 4)  # of N(0, 1) at 1
         -1.4189
     """
-    mean_square = max(float(np.square(errors / q).mean()), np.finfo(float).tiny)
-    return float(-0.5 * np.log(2 * np.pi * mean_square) - np.log(q).mean() - 0.5)
+    mean_square = max(float(np.square(errors / s).mean()), np.finfo(float).tiny)
+    return float(-0.5 * np.log(2 * np.pi * mean_square) - np.log(s).mean() - 0.5)

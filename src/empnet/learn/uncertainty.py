@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing
 from empnet.data.split import Split
-from empnet.learn.calibration import Calibration, log_likelihood
+from empnet.learn.calibration import FEW, Calibration
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import PropertyModel
 from empnet.nn.pairs import mean_per_system, sum_per_system
@@ -37,9 +37,6 @@ MOST = 20_000
 RIDGES = 10.0 ** np.arange(-4, -13, -1)
 """Ridges that are tried, as shares of the mean eigenvalue. Larger ones would hide that a direction was never seen."""
 
-NOISES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-"""Noises that are tried, as shares of the mean square spread of the validation side."""
-
 USUAL_RIDGE = 1e-8
 """Taken where too few errors are known to choose one."""
 
@@ -54,12 +51,12 @@ class LastLayer:
     r"""The standard deviation of a prediction, as that of a linear fit on what the last layer sees.
 
     .. math::
-        s(x)^2 = \alpha^2 \, (\nu + h^T (H^T H + \lambda)^{-1} h) = \alpha^2 \, (\nu + |h W|^2)
+        q(x)^2 = h^T (H^T H + \lambda)^{-1} h = |h W|^2, \quad s = \alpha \, (\nu + q^2)^{\gamma / 2}
 
     h is what the prediction is linear in: hidden features of the last layer, pooled over the particles as the property
     is, and the number of particles (for a mean: 1), which stands for the bias; the rows of H are those of the training
-    side. lambda and nu, the noise of the data, are chosen by the likelihood of the validation side's errors, alpha by
-    their quantile: see :class:`~empnet.learn.calibration.Calibration`.
+    side. All other numbers come from the validation side's errors: lambda by their likelihood, alpha, nu and gamma as
+    :class:`~empnet.learn.calibration.Calibration` says.
 
     References:
         A prediction rigidity formalism for low-cost uncertainties in trained neural networks, Bigi et al., 2024,
@@ -68,34 +65,40 @@ class LastLayer:
 
     Arguments:
         whitening: W, shape (F', F + 1, F + 1): its columns span the same fit for each property.
-        noises: nu, shape (F',).
         limits: Standard deviation below which 99.5 % of the training and validation side are, shape (F',).
-        calibrations: alpha for each property.
+        calibrations: From q to s, for each property.
     """
 
     whitening: Float64[Tensor, "F_prime D D"]
-    noises: Float64[np.ndarray, " F_prime"]
     limits: Float64[np.ndarray, " F_prime"]
     calibrations: tuple[Calibration, ...]
 
+    def watching(self, model: PropertyModel) -> AbstractContextManager[list[Tensor]]:
+        """A block in which what the model sees is kept for :meth:`std`: see :func:`last_inputs`.
+
+        Arguments:
+            model: The model, which is to predict one batch within the block.
+        """
+        return last_inputs(model)
+
     def std(
-        self, model: PropertyModel, batch: Batch, hidden: Float[Tensor, "N F"] | None = None
+        self, model: PropertyModel, batch: Batch, kept: Sequence[Float[Tensor, "N F"]] = ()
     ) -> Float64[np.ndarray, "B F_prime"]:
         """The standard deviation of each prediction, in the properties' units.
 
         Arguments:
             model: The model that was fitted, or its frozen copy.
             batch: The systems.
-            hidden: What the last layer saw of them, if it was kept (:func:`last_inputs`); None: computed anew.
+            kept: What :meth:`watching` has kept; if nothing, it is computed anew.
 
         Returns:
             Shape (B, F'), float64, on the CPU.
         """
-        kinds = model.architecture.pooling
+        kinds, hidden = model.architecture.pooling, kept[-1] if kept else None
         rows = {kind: _rows(model, batch, kind, hidden) for kind in set(kinds)}
         columns = [
-            self.calibrations[k].scale * np.sqrt(self.noises[k] + _square(rows[kind], self.whitening[k].numpy()))
-            for k, kind in enumerate(kinds)
+            calibration.std(_spread(rows[kind], W.numpy()))
+            for kind, W, calibration in zip(kinds, self.whitening, self.calibrations, strict=True)
         ]
         return np.stack(columns, axis=1)
 
@@ -141,9 +144,9 @@ def _rows(
     return torch.cat([pooled, bias[:, None]], dim=1).double().cpu().numpy()
 
 
-def _square(rows: Float64[np.ndarray, "n D"], whitening: Float64[np.ndarray, "D D"]) -> Float64[np.ndarray, " n"]:
-    """|h W|^2 of each system."""
-    return np.asarray(np.square(rows @ whitening).sum(axis=1))
+def _spread(rows: Float64[np.ndarray, "n D"], whitening: Float64[np.ndarray, "D D"]) -> Float64[np.ndarray, " n"]:
+    """q of each system."""
+    return np.sqrt(np.square(rows @ whitening).sum(axis=1))
 
 
 def fit_last_layer(
@@ -175,8 +178,8 @@ def fit_last_layer(
     kinds = model.architecture.pooling
     spectra = {kind: np.linalg.eigh(rows.T @ rows) for kind, rows in seen.items()}
     fits = [_fit(seen[kind], held_out[kind], errors[:, k], *spectra[kind]) for k, kind in enumerate(kinds)]
-    whitenings, noises, limits, calibrations = zip(*fits, strict=True)
-    return LastLayer(torch.from_numpy(np.stack(whitenings)), np.array(noises), np.array(limits), calibrations)
+    whitenings, limits, calibrations = zip(*fits, strict=True)
+    return LastLayer(torch.from_numpy(np.stack(whitenings)), np.array(limits), calibrations)
 
 
 @torch.no_grad()
@@ -201,38 +204,23 @@ def _fit(
     errors: Float64[np.ndarray, " m"],
     eigenvalues: Float64[np.ndarray, " D"],
     eigenvectors: Float64[np.ndarray, "D D"],
-) -> tuple[Float64[np.ndarray, "D D"], float, float, Calibration]:
-    """W, nu, the limit of ordinary standard deviations, and alpha, of one property."""
-
-    def whitening(ridge: float) -> np.ndarray:
-        return eigenvectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge * eigenvalues.mean())
-
-    few = Calibration.of(errors, np.ones(len(errors))).rough
-    best, noise = whitening(USUAL_RIDGE), 0.0
-    if not few:
-        best, noise = _likeliest([whitening(ridge) for ridge in RIDGES], held_out, errors)
-    q_squared = _square(held_out, best)
-    calibration = Calibration.of(errors, np.sqrt(noise + q_squared))
-    ordinary = np.sqrt(noise + np.concatenate([q_squared, _left_out(_square(seen, best))]))
-    return best, noise, calibration.scale * float(np.quantile(ordinary, INSIDE, method="higher")), calibration
-
-
-def _likeliest(
-    whitenings: list[np.ndarray], held_out: Float64[np.ndarray, "m D"], errors: Float64[np.ndarray, " m"]
-) -> tuple[Float64[np.ndarray, "D D"], float]:
-    """The W and nu under which the errors are likeliest, of equals the first."""
+) -> tuple[Float64[np.ndarray, "D D"], float, Calibration]:
+    """W, the limit of ordinary standard deviations, and the calibration, of one property."""
     tried = []
-    for whitening in whitenings:
-        q_squared = _square(held_out, whitening)
-        for noise in (share * float(q_squared.mean()) for share in NOISES):
-            tried.append((log_likelihood(errors, np.sqrt(noise + q_squared)), whitening, noise))
-    return max(tried, key=lambda each: each[0])[1:]
+    for ridge in RIDGES if len(errors) >= FEW else [USUAL_RIDGE]:
+        W = eigenvectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge * eigenvalues.mean())
+        q = _spread(held_out, W)
+        calibration = Calibration.of(errors, q)
+        tried.append((calibration.likelihood(errors, q), W, q, calibration))
+    _, W, q, calibration = max(tried, key=lambda each: each[0])
+    ordinary = calibration.std(np.concatenate([q, _left_out(_spread(seen, W))]))
+    return W, float(np.quantile(ordinary, INSIDE, method="higher")), calibration
 
 
-def _left_out(leverage: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-    """|h W|^2 that systems of the training side would have if each had been left out (Sherman and Morrison)."""
-    leverage = np.minimum(leverage, 1 - 1e-9)
-    return np.asarray(leverage / (1 - leverage))
+def _left_out(q: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+    """The spread that systems of the training side would have if each had been left out (Sherman and Morrison)."""
+    leverage = np.minimum(np.square(q), 1 - 1e-9)
+    return np.sqrt(leverage / (1 - leverage))
 
 
 def save_last_layer(folder: Path, fitted: LastLayer) -> None:
@@ -240,10 +228,9 @@ def save_last_layer(folder: Path, fitted: LastLayer) -> None:
 
     ================  ===========================================================================
     whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias
-    scales, wides     alpha and the width that holds 95 %, shape (F',), float64
-    noises            nu, shape (F',), float64
     limits            the standard deviation beyond which a system is unlike the training side
-    counts            errors that alpha was taken from, shape (F',), int64
+    calibrations      alpha, nu, gamma, the width that holds 95 %, and the number of errors that
+                      they were taken from, shape (F', 5), float64
     ================  ===========================================================================
 
     Arguments:
@@ -252,22 +239,19 @@ def save_last_layer(folder: Path, fitted: LastLayer) -> None:
     """
     tensors = {
         "whitening": fitted.whitening.contiguous(),
-        "noises": torch.from_numpy(fitted.noises),
         "limits": torch.from_numpy(fitted.limits),
-        "scales": torch.tensor([each.scale for each in fitted.calibrations], dtype=torch.float64),
-        "wides": torch.tensor([each.wide for each in fitted.calibrations], dtype=torch.float64),
-        "counts": torch.tensor([each.n for each in fitted.calibrations], dtype=torch.int64),
+        "calibrations": torch.tensor([astuple(each) for each in fitted.calibrations], dtype=torch.float64),
     }
     with replacing(folder / FILE) as unfinished:
         safetensors.torch.save_file(tensors, unfinished, metadata={"format_version": str(FORMAT_VERSION)})
 
 
-def load_last_layer(folder: str | Path, card: ModelCard) -> LastLayer | None:
+def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:
     """What :func:`save_last_layer` wrote.
 
     Arguments:
         folder: The run folder.
-        card: That of its model.
+        model: Its model.
 
     Returns:
         None if the run has no such file: it is older, or had no validation side.
@@ -285,14 +269,15 @@ def load_last_layer(folder: str | Path, card: ModelCard) -> LastLayer | None:
                 remedy = "a later empnet wrote this; update empnet"
                 raise EmpnetError(f"format version {version}", where=path, remedy=remedy)
             kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        columns = [kept[name].tolist() for name in ("scales", "wides", "counts")]
-        calibrations = tuple(Calibration(*numbers) for numbers in zip(*columns, strict=True))
-        whitening, noises, limits = kept["whitening"], kept["noises"].numpy(), kept["limits"].numpy()
+        rows = kept["calibrations"].tolist()
+        calibrations = tuple(Calibration(row[0], row[1], row[2], row[3], int(row[4])) for row in rows)
+        whitening, limits = kept["whitening"], kept["limits"].numpy()
     except (safetensors.SafetensorError, OSError, KeyError, TypeError) as error:
         remedy = "remove it to predict without uncertainty"
         raise EmpnetError(f"is damaged ({error})", where=path, remedy=remedy) from None
-    wanted = (len(card.properties), card.architecture.width + 1, card.architecture.width + 1)
+    F_prime, F = model.readout[-1].weight.shape  # type: ignore[misc, union-attr]
+    wanted = (F_prime, F + 1, F + 1)
     if tuple(whitening.shape) != wanted:
         remedy = "remove it to predict without uncertainty"
         raise EmpnetError("belongs to another model", where=path, wanted=f"shape {wanted}", remedy=remedy)
-    return LastLayer(whitening, noises, limits, calibrations)
+    return LastLayer(whitening, limits, calibrations)

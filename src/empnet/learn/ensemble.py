@@ -1,0 +1,240 @@
+"""Several networks that differ in their seed: their mean is the prediction, their spread tells how sure it is."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from empnet.data.batch import Batch
+from empnet.data.composition import Pooling
+from empnet.data.dataset import Dataset
+from empnet.data.errors import EmpnetError
+from empnet.data.files import write_text
+from empnet.data.split import Split
+from empnet.learn.calibration import Calibration
+from empnet.learn.model_file import ModelCard, load_model
+from empnet.learn.uncertainty import INSIDE
+from empnet.nn.model import Architecture, PropertyModel
+
+__all__ = ["FILE", "Ensemble", "Spread", "fit_spread", "is_ensemble", "load_ensemble", "save_ensemble"]
+
+FILE = "ensemble.json"
+FORMAT_VERSION = 1
+"""Of the file. A later version of the package must read all earlier ones."""
+
+
+class Ensemble(torch.nn.Module):
+    r"""The mean of several models of the same architecture.
+
+    .. math:: y = \frac 1K \sum_k y_k
+
+    Arguments:
+        members: K models.
+
+    Example:
+        >>> from empnet.data.dataset import collate
+        >>> from empnet.data.one_hot import OneHot
+        >>> from empnet.data.system import System
+        >>> models = [PropertyModel(Architecture(n_species=1, pooling=("sum",))) for _ in range(2)]
+        >>> batch = collate([System([[0, 0, 0], [0, 0, 1.0]], species=[1, 1])], 5.0, OneHot([1]))
+        >>> torch.allclose(Ensemble(models)(batch), (models[0](batch) + models[1](batch)) / 2)
+        True
+    """
+
+    def __init__(self, members: Sequence[PropertyModel]) -> None:
+        super().__init__()
+        self.members = torch.nn.ModuleList(members)
+
+    def each(self) -> Iterator[PropertyModel]:
+        """The members in order."""
+        for member in self.members:
+            assert isinstance(member, PropertyModel)  # own invariant, for the type checker
+            yield member
+
+    @property
+    def architecture(self) -> Architecture:
+        """That of each member."""
+        return next(self.each()).architecture
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that the networks compute in."""
+        return next(self.each()).dtype
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the members' tables were made once and for all."""
+        return all(member.is_frozen for member in self.each())
+
+    def frozen(self) -> Ensemble:
+        """A copy for predictions: see :meth:`~empnet.nn.model.PropertyModel.frozen`."""
+        return Ensemble([member.frozen() for member in self.each()]).eval()
+
+    def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """The mean of the members' predictions."""
+        return self._mean([member(batch) for member in self.each()])
+
+    def contributions(self, batch: Batch) -> Float64[Tensor, "N F_prime"]:
+        """What each particle adds, on average over the members."""
+        return self._mean([member.contributions(batch) for member in self.each()])
+
+    def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """What the composition alone predicts."""
+        return self._mean([member.composition_baseline(batch) for member in self.each()])
+
+    def representation(self, batch: Batch, pooling: Pooling) -> Float64[Tensor, "B K_F"]:
+        """What the members have learned of each system, side by side.
+
+        Arguments:
+            batch: The systems.
+            pooling: ``"sum"`` or ``"mean"``.
+        """
+        return torch.cat([member.representation(batch, pooling) for member in self.each()], dim=1)
+
+    @staticmethod
+    def _mean(values: list[Tensor]) -> Tensor:
+        return torch.stack(values).mean(dim=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    r"""The standard deviation of an ensemble's prediction.
+
+    .. math::
+        q(x)^2 = \frac{1}{K - 1} \sum_k (y_k(x) - \bar y(x))^2, \quad s = \alpha \, (\nu + q^2)^{\gamma / 2}
+
+    Members that agree may all be wrong: alpha, nu and gamma come from the errors of the validation side, see
+    :class:`~empnet.learn.calibration.Calibration`.
+
+    References:
+        Simple and scalable predictive uncertainty estimation using deep ensembles, Lakshminarayanan et al., 2017,
+        https://arxiv.org/abs/1612.01474
+
+    Arguments:
+        limits: Standard deviation below which 99.5 % of the validation side are, shape (F',).
+        calibrations: From q to s, for each property.
+    """
+
+    limits: Float64[np.ndarray, " F_prime"]
+    calibrations: tuple[Calibration, ...]
+
+    @contextmanager
+    def watching(self, model: Ensemble) -> Iterator[list[Tensor]]:
+        """A block in which the members' predictions are kept for :meth:`std`.
+
+        Arguments:
+            model: The ensemble, which is to predict one batch within the block.
+        """
+        kept: list[Tensor] = []
+        handles = [
+            member.register_forward_hook(lambda _, __, values: kept.append(values.detach())) for member in model.each()
+        ]
+        try:
+            yield kept
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def std(self, model: Ensemble, batch: Batch, kept: Sequence[Tensor] = ()) -> Float64[np.ndarray, "B F_prime"]:
+        """The standard deviation of each prediction, in the properties' units.
+
+        Arguments:
+            model: The ensemble.
+            batch: The systems.
+            kept: What :meth:`watching` has kept; if nothing, it is computed anew.
+        """
+        if len(kept) != len(model.members):
+            with torch.no_grad():
+                kept = [member(batch) for member in model.each()]
+        q = torch.stack(list(kept)).std(dim=0).cpu().numpy()
+        return np.stack([each.std(q[:, k]) for k, each in enumerate(self.calibrations)], axis=1)
+
+
+def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard, device: torch.device) -> Spread:
+    """Calibrate the spread by the errors of the validation side.
+
+    Arguments:
+        model: The ensemble.
+        dataset: Its data with targets.
+        split: The sides, the same for all members; without a validation side the spread is left as it is.
+        card: Species and dtype of the models.
+        device: Where the models are.
+    """
+    F_prime = len(card.properties)
+    raw = Spread(np.full(F_prime, np.inf), (Calibration(1.0),) * F_prime)
+    if not len(split.validation):
+        return raw
+    q, predicted = [], []
+    for piece in dataset.chunks(split.validation):
+        batch = dataset.batch(piece, card.encoder, card.torch_dtype).to(device)
+        with torch.no_grad(), raw.watching(model) as kept:
+            predicted.append(model(batch).cpu().numpy())
+        q.append(raw.std(model, batch, kept))
+    spread, errors = np.concatenate(q), np.concatenate(predicted) - dataset.targets[split.validation]
+    calibrations = tuple(Calibration.of(errors[:, k], spread[:, k]) for k in range(F_prime))
+    limits = np.quantile(spread, INSIDE, axis=0, method="higher")
+    return Spread(np.array([each.std(limits[k]) for k, each in enumerate(calibrations)]), calibrations)
+
+
+def is_ensemble(folder: str | Path) -> bool:
+    """Whether a run folder holds an ensemble.
+
+    Arguments:
+        folder: The run folder.
+    """
+    return (Path(folder) / FILE).exists()
+
+
+def save_ensemble(folder: Path, members: Sequence[str], spread: Spread) -> None:
+    """Write ``ensemble.json``.
+
+    Arguments:
+        folder: The run folder.
+        members: Names of the members' run folders within it.
+        spread: Its calibration.
+    """
+    record = {
+        "format_version": FORMAT_VERSION,
+        "members": list(members),
+        "limits": spread.limits.tolist(),
+        "calibrations": [asdict(each) for each in spread.calibrations],
+    }
+    write_text(folder / FILE, json.dumps(record, indent=1) + "\n")
+
+
+def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
+    """The ensemble of a run folder, ready to predict.
+
+    Arguments:
+        folder: The run folder.
+
+    Returns:
+        The ensemble in evaluation mode, the card of its first member, and its spread.
+
+    Raises:
+        EmpnetError: If a file is missing or damaged, or written by a later version.
+    """
+    path = Path(folder) / FILE
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["format_version"] > FORMAT_VERSION:
+            remedy = "a later empnet wrote this; update empnet"
+            raise EmpnetError(f"format version {record['format_version']}", where=path, remedy=remedy)
+        names = [str(name) for name in record["members"]]
+        calibrations = tuple(Calibration(**each) for each in record["calibrations"])
+        spread = Spread(np.array(record["limits"], dtype=np.float64), calibrations)
+    except EmpnetError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EmpnetError(f"is damaged ({error!r})", where=path, wanted="an ensemble of empnet") from None
+    loaded = [load_model(path.parent / name) for name in names]
+    return Ensemble([model for model, _ in loaded]).eval(), copy.deepcopy(loaded[0][1]), spread

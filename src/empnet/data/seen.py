@@ -132,6 +132,36 @@ class Seen:
                 away[same] = self.distance_to(_kind(int(code), names), d[same])
             yield receivers, d, away
 
+    def too_near(self, dataset: Dataset) -> dict[int, tuple[Kind, float]]:
+        """Systems of other data with two particles nearer to each other than any two of their species here.
+
+        Arguments:
+            dataset: The other data.
+
+        Returns:
+            For each of these systems (by its index) the two species and the distance in angstrom, where that is
+            furthest below; no others. Species that are never within the cutoff here are too near at any distance.
+
+        Example:
+            >>> from empnet.data.system import System
+            >>> seen = Seen((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05),)})
+            >>> others = [System([[0, 0, 0], [0, 0, d]], [8, 1]) for d in (0.7, 0.96, 1.3)]
+            >>> seen.too_near(Dataset.from_systems(others, cutoff=5.0))
+            {0: ((1, 8), 0.7)}
+        """
+        names, found, worst = np.array(dataset.species), {}, np.zeros(len(dataset))
+        system_of = np.repeat(np.arange(len(dataset)), dataset.sizes)
+        for receivers, kinds, d in _pairs(dataset, np.ones(len(dataset), dtype=bool), names, one_way=True):
+            for code in np.unique(kinds):
+                kind = _kind(int(code), names)
+                shortest = self.ranges[kind][0][0] if kind in self.ranges else np.inf
+                low = np.flatnonzero((kinds == code) & (d < shortest))
+                for k in low[np.argsort(-d[low], kind="stable")]:
+                    system, below = int(system_of[receivers[k]]), shortest - float(d[k])
+                    if below >= worst[system]:
+                        worst[system], found[system] = below, (kind, float(d[k]))
+        return found
+
 
 def _kind(code: int, names: np.ndarray) -> Kind:
     return int(names[code // len(names)]), int(names[code % len(names)])

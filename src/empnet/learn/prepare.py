@@ -25,6 +25,7 @@ from empnet.data.units import default_unit, parse_unit
 from empnet.learn.config import TrainConfig
 from empnet.learn.distribution import processes
 from empnet.learn.journal import Journal
+from empnet.learn.labels import name_derivatives, tell_labels
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import Architecture
 
@@ -34,7 +35,6 @@ __all__ = [
     "differences",
     "look_at",
     "make_card",
-    "name_derivatives",
     "name_targets",
     "open_data",
     "refuse_changed_data",
@@ -112,33 +112,6 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
     return name_derivatives(config.model_copy(update={"property": tuple(properties), "unit": tuple(units)}), journal)
 
 
-def name_derivatives(config: TrainConfig, journal: Journal) -> TrainConfig:
-    """The configuration with the units of forces and stress filled in, and said aloud where they are assumed.
-
-    Forces are taken to be in the property's unit per length, a stress in the property's unit per volume.
-
-    Arguments:
-        config: The configuration, with the property and its unit.
-        journal: Where assumptions are told.
-
-    Raises:
-        EmpnetError: If a unit is unknown or measures something else.
-    """
-    (unit, *_), length, units = config.unit, config.length_unit, {}
-    usual = {"forces": f"{unit}/{length}", "stress": f"{unit}/{length}^3", "virial": unit}
-    for what, assumed in usual.items():
-        if getattr(config, what) is None or getattr(config, f"{what}_unit") is not None:
-            continue
-        if unit == UNNAMED_UNIT:
-            journal.say(f"{what}: taken to be in the unit of {config.property[0]}, which is not known, and angstrom")
-            continue
-        units[f"{what}_unit"] = assumed
-        journal.say(f"{what}: taken to be in {assumed}; if it is not, say --{what}-unit")
-    config = TrainConfig.make({**config.model_dump(), **units})
-    _ = config.derivatives  # raises where a unit does not fit
-    return config
-
-
 def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
     """The data set that the configuration asks for.
 
@@ -172,14 +145,17 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     names = config.property
     if config.baseline_key:
         names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
-    findings = quick_findings(dataset, names, config.unit, differences=bool(config.baseline_key))
+    tell_labels(dataset, journal)
+    findings = quick_findings(
+        dataset, names, config.unit, differences=bool(config.baseline_key), derivatives=config.derivatives
+    )
     for finding in findings:
         if finding.level == "error":
             raise EmpnetError(
                 f"{finding.topic}: {finding.told}", where=finding.where or config.data, remedy=finding.remedy
             )
         journal.say(str(finding))
-    if findings:
+    if any(finding.level != "note" for finding in findings):
         journal.say(f"more about the data: empnet inspect {config.data}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from empnet.data.inspection.time_order import internal_distances
 from empnet.data.units import parse_unit
 
 __all__ = [
+    "CLOSE",
+    "ENERGIES",
+    "FORCES",
     "LEAST",
     "MATCH",
     "N_FRAMES",
@@ -23,6 +27,7 @@ __all__ = [
     "consistency_findings",
     "force_energy_slope",
     "slope_of",
+    "verdict",
 ]
 
 LEAST = 8
@@ -180,11 +185,11 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
         f"between {slope.pairs} pairs of near frames, energy differences are {slope.value:.3g} times the work of the "
         f"forces (half of them within {slope.spread:.0%}; signs agree by {slope.agreement:.0%})"
     )
-    usual = slope.value > 0 and abs(np.log(size)) < CLOSE
-    if abs(slope.agreement) < AGREE or (slope.spread > SHARP and not usual and not _far_off(slope)):
+    found = verdict(slope)
+    if found == "unclear":
         told = f"{measured}: frames are too far apart, or forces do not belong to the energies"
         return [Finding("note", forces, told, "sign and unit cannot be told from these frames")]
-    if usual:
+    if found == "fits":
         return [Finding("note", forces, f"they fit '{energy}' in sign and unit: {measured}")]
     sign = "their sign is reversed (gradients in place of forces)" if slope.value < 0 else ""
     unit = "" if abs(np.log(size)) < CLOSE else _mixed(size)
@@ -192,6 +197,18 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
         unit = "" if 1 / FAR < size < FAR else f"energies and forces that differ by a factor of about {size:.2g}"
     suspected = " and ".join(part for part in (sign, unit) if part)
     return [Finding("warning", forces, f"suspected: {suspected}; {measured}", "mend the forces or the energies")]
+
+
+def verdict(slope: Slope) -> Literal["fits", "wrong", "unclear"]:
+    """Whether forces are the slope of the energies, or are not, or the comparison cannot tell.
+
+    Arguments:
+        slope: The comparison.
+    """
+    usual = slope.value > 0 and abs(np.log(abs(slope.value))) < CLOSE
+    if abs(slope.agreement) < AGREE or (slope.spread > SHARP and not usual and not _far_off(slope)):
+        return "unclear"
+    return "fits" if usual else "wrong"
 
 
 def _far_off(slope: Slope) -> bool:

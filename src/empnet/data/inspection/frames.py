@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,11 +12,14 @@ import numpy as np
 from empnet.data.alike import number_alike
 from empnet.data.composition import count_kinds
 from empnet.data.dataset import Dataset
+from empnet.data.joining import ranges
 from empnet.data.system import Origin
 
 __all__ = ["Frames", "from_dataset", "numbered"]
 
 BLOCK = 10_000  # frames that are looked at in one go
+RUN = 100  # frames that follow each other in a sample: the likely neighbours
+TENSOR = [0, 5, 4, 5, 1, 3, 4, 3, 2]  # where xx xy xz yx ... are among xx yy zz yz xz xy
 
 
 @dataclass(frozen=True, eq=False)  # without slots, so that what follows from the arrays is computed once
@@ -100,6 +103,30 @@ class Frames:
             end = min(begin + BLOCK, len(self))
             yield slice(begin, end), slice(int(self.first[begin]), int(self.first[end - 1] + self.sizes[end - 1]))
 
+    def sample(self, most: int) -> Frames:
+        """Some of the frames, in runs of a hundred that follow each other, with a bounded number of particles in all.
+
+        Arguments:
+            most: The bound; frames that hold no more are all taken.
+        """
+        n = int(self.sizes.sum())
+        if n <= most:
+            return self
+        runs = np.arange(0, len(self), RUN)
+        taken = runs[np.linspace(0, len(runs) - 1, max(1, len(runs) * most // n)).astype(int)]
+        members = (taken[:, None] + np.arange(RUN)).ravel()
+        members = members[members < len(self)]
+        particles = ranges(self.first[members], self.sizes[members])
+        frames, each = ("numbers", "sizes", "cells", "periodic", "groups"), ("positions", "species")
+        return replace(
+            self,
+            **{name: getattr(self, name)[members] for name in frames},
+            **{name: getattr(self, name)[particles] for name in each},
+            properties={name: values[members] for name, values in self.properties.items()},
+            vectors={name: values[particles] for name, values in self.vectors.items()},
+            stresses={name: values[members] for name, values in self.stresses.items()},
+        )
+
     def rows(self, members: np.ndarray) -> np.ndarray:
         """The particles of frames of one size, shape (members, N)."""
         return self.first[members][:, None] + np.arange(self.sizes[members[0]])
@@ -129,7 +156,7 @@ def numbered(items: Iterator[object]) -> np.ndarray:
 
 
 def from_dataset(dataset: Dataset, properties: tuple[str, ...]) -> Frames:
-    """The frames of a data set that was built for training; it holds targets, but no forces.
+    """The frames of a data set that was built for training, with "forces" and "stress" if they are learned.
 
     Arguments:
         dataset: The data.
@@ -149,6 +176,6 @@ def from_dataset(dataset: Dataset, properties: tuple[str, ...]) -> Frames:
         periodic=periodic,
         groups=arrays["groups"],
         properties={name: dataset.targets[:, k] for k, name in enumerate(properties)},
-        vectors={},
-        stresses={},
+        vectors={"forces": arrays["forces"]} if dataset.has_forces else {},
+        stresses={"stress": arrays["stress"][:, TENSOR].reshape(-1, 3, 3)} if dataset.has_stress else {},
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from empnet.data.dataset import Dataset
+from empnet.data.derivatives import Derivatives
+from empnet.data.inspection.derivatives import derivative_findings
 from empnet.data.inspection.duplicates import exact_findings
 from empnet.data.inspection.frames import from_dataset
 from empnet.data.inspection.record import Finding, gravest_first
@@ -16,7 +18,12 @@ __all__ = ["quick_findings"]
 
 
 def quick_findings(
-    dataset: Dataset, properties: Sequence[str], units: Sequence[str], *, differences: bool = False
+    dataset: Dataset,
+    properties: Sequence[str],
+    units: Sequence[str],
+    *,
+    differences: bool = False,
+    derivatives: Derivatives | None = None,
 ) -> list[Finding]:
     """What training should say before it starts; errors are targets that cannot be meant.
 
@@ -25,9 +32,10 @@ def quick_findings(
         properties: Name of each target.
         units: Unit of each target.
         differences: Whether targets are differences (delta learning), whose size says nothing of their unit.
+        derivatives: Forces and stress that are learned with the first property.
 
     Returns:
-        Findings that call for something, the gravest first; notes are left out.
+        Findings that call for something, the gravest first; notes are left out, but for those on forces and stress.
 
     Example:
         >>> from empnet import System
@@ -45,4 +53,7 @@ def quick_findings(
         findings += target_findings(frames, facts, wanted=True)
         if not differences and is_energy(name) and facts.pooling != "mean":
             findings += reference_findings(frames, facts)
-    return list(gravest_first(finding for finding in findings if finding.level != "note"))
+    findings = [finding for finding in findings if finding.level != "note"]
+    if derivatives:
+        findings += derivative_findings(frames, properties[0], derivatives)
+    return list(gravest_first(findings))

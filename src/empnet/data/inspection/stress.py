@@ -10,7 +10,7 @@ from empnet.data.inspection.record import UNNAMED_UNIT, Finding
 from empnet.data.inspection.strain import strain_slopes
 from empnet.data.units import parse_unit
 
-__all__ = ["stress_findings", "symmetric"]
+__all__ = ["STRESSES", "STRONGEST", "VIRIALS", "stress_findings", "symmetric"]
 
 STRONGEST = 1.0
 """eV/angstrom^3, or 160 GPa: stress beyond it is rare; the bulk modulus of diamond is 2.8."""

@@ -1,0 +1,164 @@
+"""Forces and stress that are to be learned, held against the energies: what is wrong with them, and the remedy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from empnet.data.derivatives import Derivatives
+from empnet.data.inspection.consistency import (
+    CLOSE,
+    ENERGIES,
+    FORCES,
+    MATCH,
+    SHARP,
+    Slope,
+    force_energy_slope,
+    verdict,
+)
+from empnet.data.inspection.forces import force_findings
+from empnet.data.inspection.frames import Frames
+from empnet.data.inspection.record import Finding, Level
+from empnet.data.inspection.strain import strain_slopes
+from empnet.data.inspection.stress import STRESSES, STRONGEST, VIRIALS
+from empnet.data.units import parse_unit
+
+__all__ = ["MOST", "derivative_findings"]
+
+MOST = 500_000
+"""Particles that are looked at: of more data, runs of frames that follow each other."""
+
+BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 times its usual bias
+
+
+def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:
+    """Whether forces and stress are the slopes of the energies, in sign and unit; errors name the option that mends it.
+
+    Arguments:
+        frames: The data, with "forces" and "stress" as they were converted.
+        energy: Name of the energies.
+        derivatives: What was converted, from which units.
+    """
+    frames = frames.sample(MOST)
+    findings = []
+    if derivatives.forces:
+        unit = f"{derivatives.energy_unit or 'units of energy'}/angstrom"
+        odd = [found for found in force_findings(frames, "forces", unit) if found.level != "note"]
+        findings += [*_forces(frames, energy, derivatives), *odd]
+    if derivatives.stress:
+        findings += _stress(frames, energy, derivatives)
+    return findings
+
+
+def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:
+    slope = force_energy_slope(frames, energy, "forces")
+    if slope is None:
+        told = "too few frames of one kind to hold them against the energies"
+        return [Finding("note", "forces", told, "sign and unit are taken as given")]
+    measured = (
+        f"between {slope.pairs} pairs of near frames, energy differences are {slope.value:.3g} times the work of the "
+        f"forces (half of them within {slope.spread:.0%})"
+    )
+    found = verdict(slope)
+    if found == "unclear":
+        told = f"{measured}: frames are too far apart, or forces do not belong to the energies"
+        return [Finding("note", "forces", told, "sign and unit are taken as given")]
+    if found == "fits":
+        return [Finding("note", "forces", f"they fit '{energy}' in sign and unit: {measured}")]
+    return [_wrong_forces(slope, derivatives, measured)]
+
+
+def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Finding:
+    """An error if the sign is wrong or units explain the factor; else a warning."""
+    reversed_ = slope.value < 0
+    size = abs(slope.value)
+    turned = derivatives.forces_unit.startswith("-") != reversed_
+    options = []
+    if abs(np.log(size)) > CLOSE and (slope.spread < SHARP or abs(np.log(size)) > np.log(2)):
+        raw = size * abs(derivatives.forces_factor)
+        options = _force_options(raw, derivatives, "-" if turned else "", MATCH if slope.spread < SHARP else BLUNT)
+    sign = "their sign is reversed (gradients in place of forces)" if reversed_ else ""
+    other = f"their unit is wrong by a factor of {size:.3g}" if options or not reversed_ else ""
+    told = " and ".join(part for part in (sign, other) if part)
+    if reversed_ and not options and derivatives.forces_unit:
+        options = [f"--forces-unit {'-' if turned else ''}{derivatives.forces_unit.removeprefix('-')}"]
+    level: Level = "error" if reversed_ or options else "warning"
+    remedy = f"say {' or '.join(options)}" if options else "mend the forces or the energies"
+    return Finding(level, "forces", f"{told}; {measured}", remedy)
+
+
+def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float) -> list[str]:
+    """Options that name units in which dE = W, where the numbers of the energies are ``raw`` times those of the work."""
+    given, own = derivatives.energy_unit, derivatives.forces_unit.removeprefix("-")
+    found = []
+    for unit in (own, *FORCES) if own else FORCES:
+        for energy in (given, *ENERGIES) if given else ENERGIES:
+            off = abs(np.log(raw * parse_unit(energy).factor / parse_unit(unit).factor))
+            of_unit = [] if unit == own and not minus else [f"--forces-unit {minus}{unit}"]
+            of_energy = [] if energy == given else [f"--unit {energy}"]
+            likely = (
+                energy == given or unit == own or unit == f"{energy}/bohr" or (not given and unit.startswith(energy))
+            )
+            if off < miss and likely:
+                found.append((len(of_unit + of_energy), off, " ".join(of_energy + of_unit)))
+    return list(dict.fromkeys(option for *_, option in sorted(found) if option))[:2]
+
+
+def _stress(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:
+    """What strain does to the energy, held against the numbers as they stand in the data."""
+    volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
+    stress = frames.stresses["stress"]
+    raw = stress / derivatives.stress_factor * (-volumes if derivatives.virial else 1.0)
+    topic = "virial" if derivatives.virial else "stress"
+    forces = "forces" if derivatives.forces else ""
+    slopes = strain_slopes(replace(frames, stresses={"stress": raw}), energy, forces, "stress")
+    if slopes is None or min(slope.spread for slope in slopes) > SHARP:
+        return _large(stress, derivatives, topic)
+    given = slopes[1 if derivatives.virial else 0]
+    off = given.value / derivatives.stress_factor * (-1 if derivatives.virial else 1)
+    if given.spread < SHARP and off > 0 and abs(np.log(off)) < CLOSE:
+        return [Finding("note", topic, f"it fits '{energy}' in sign and unit: {_measured(given, off)}")]
+    units = _stress_units(slopes, derivatives)
+    measured = _measured(given, off)
+    if units:
+        told = f"its sign, its unit or its kind is wrong: {measured}"
+        return [Finding("error", topic, told, f"say {' or '.join(units)}")]
+    if given.spread < SHARP:
+        return [Finding("warning", topic, f"no unit explains this: {measured}", "mend the stress or the energies")]
+    return _large(stress, derivatives, topic)
+
+
+def _measured(slope: Slope, off: float) -> str:
+    return (
+        f"between {slope.pairs} pairs of near frames in different cells, energy differences are {off:.3g} times its "
+        f"work (half of them within {slope.spread:.0%})"
+    )
+
+
+def _stress_units(slopes: tuple[Slope, Slope], derivatives: Derivatives) -> list[str]:
+    """Options under which the energies would fit, the sharpest first."""
+    if not derivatives.energy_unit:
+        return []
+    energy = parse_unit(derivatives.energy_unit).factor
+    own = derivatives.stress_unit.removeprefix("-")
+    found = []
+    for slope, name, usual in zip(slopes, ("stress", "virial"), (STRESSES, VIRIALS), strict=True):
+        units = (own, *usual) if own and derivatives.virial == (name == "virial") else usual
+        for unit in units if slope.spread < SHARP else ():
+            miss = abs(np.log(abs(slope.value) * energy / parse_unit(unit).factor))
+            if miss < MATCH:
+                minus = "-" if (slope.value > 0) == (name == "virial") else ""
+                found.append((slope.spread, miss, f"--{name} {derivatives.stress} --{name}-unit {minus}{unit}"))
+    return list(dict.fromkeys(option for *_, option in sorted(found)))[:2]
+
+
+def _large(stress: np.ndarray, derivatives: Derivatives, topic: str) -> list[Finding]:
+    """Energies cannot tell: its size can, where its unit is known."""
+    size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
+    usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
+    if usual <= STRONGEST:
+        told = "no near frames in different cells to hold it against the energies"
+        return [Finding("note", topic, told, "sign and unit are taken as given")]
+    told = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
+    return [Finding("warning", topic, told, f"is --{topic}-unit right? 1 eV/angstrom^3 = 160 GPa = 1602 kB")]

@@ -156,8 +156,10 @@ class Seen:
                 kind = _kind(int(code), names)
                 shortest = self.ranges[kind][0][0] if kind in self.ranges else np.inf
                 low = np.flatnonzero((kinds == code) & (d < shortest))
-                for k in low[np.argsort(-d[low], kind="stable")]:
-                    system, below = int(system_of[receivers[k]]), shortest - float(d[k])
+                low = low[np.lexsort((d[low], system_of[receivers[low]]))]
+                systems, first = np.unique(system_of[receivers[low]], return_index=True)
+                for system, k in zip(systems.tolist(), low[first].tolist(), strict=True):
+                    below = shortest - float(d[k])
                     if below >= worst[system]:
                         worst[system], found[system] = below, (kind, float(d[k]))
         return found

@@ -101,6 +101,7 @@ class TrainConfig(BaseModel):
     train_size: PositiveInt | None = Field(default=None, description="systems for training; all that are left if None")
     split: SplitKind = Field(default="random", description="random, or blocks for frames in order of time")
     seed: int = Field(default=0, ge=0, description="of the split, the initial weights and the order of systems")
+    split_seed: int | None = Field(default=None, ge=0, description="of the split alone; the seed if None")
     epochs: PositiveInt | None = Field(default=None, description="passes over the training side")
     time: Duration | None = Field(default=None, description="budget in place of epochs, s: 90s, 10m, 1h30m")
     patience: PositiveInt | None = Field(default=None, description="stop after so many epochs without a better one")

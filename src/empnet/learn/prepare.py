@@ -161,11 +161,11 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
 
 def split_data(dataset: Dataset, config: TrainConfig) -> Split:
     """The sides of the data, exact duplicates together."""
-    groups = dataset.arrays["groups"]
+    groups, seed = dataset.arrays["groups"], config.seed if config.split_seed is None else config.split_seed
     split = split_systems(
-        groups, validation=config.val, test=config.test, kind=config.split, seed=config.seed, file=config.data
+        groups, validation=config.val, test=config.test, kind=config.split, seed=seed, file=config.data
     )
-    return split if config.train_size is None else split.with_train_size(config.train_size, config.seed, config.data)
+    return split if config.train_size is None else split.with_train_size(config.train_size, seed, config.data)
 
 
 def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> ModelCard:

@@ -16,7 +16,7 @@ SETTINGS = (
     *("property", "unit", "baseline_key", "features", "length_unit", "cutoff", "layers", "width", "pooling", "loss"),
     *("lr", "batch", "val", "test", "train_size", "split", "seed", "epochs", "time", "patience", "fine_tune"),
     *("device", "dtype", "threads", "moments", "size"),
-    *("forces", "forces_unit", "stress", "stress_unit", "virial", "virial_unit"),
+    *("forces", "forces_unit", "stress", "stress_unit", "stress_order", "virial", "virial_unit"),
     *("energy_weight", "forces_weight", "stress_weight"),
 )
 """Options of ``train`` that are settings of the run's configuration."""
@@ -67,6 +67,9 @@ ForcesUnit = Annotated[
 Stress = Annotated[str | None, option("--stress", help="Stress to learn: 6 numbers xx yy zz yz xz xy, or 3 x 3.")]
 StressUnit = Annotated[
     str | None, option("--stress-unit", help="Its unit: eV/angstrom^3, GPa, kB; -kB: positive under pressure.")
+]
+StressOrder = Annotated[
+    str | None, option("--stress-order", help="Order of its 6 numbers in the data [xx yy zz yz xz xy].")
 ]
 Virial = Annotated[str | None, option("--virial", help="Virial in the data, in place of a stress.")]
 VirialUnit = Annotated[str | None, option("--virial-unit", help="Its unit in the data [the property's].")]

@@ -12,12 +12,15 @@ from empnet.data.errors import EmpnetError, nearest
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 
-__all__ = ["CONSTRAINTS", "Derivatives", "LabelReader"]
+__all__ = ["CONSTRAINTS", "VOIGT_ORDER", "Derivatives", "LabelReader"]
 
 CONSTRAINTS = "constraints"
 """Key of ``info`` under which readers keep the names of the constraints that a file puts on its particles."""
 
-VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # rows and columns of xx yy zz yz xz xy, ASE's order
+VOIGT_ORDER = "xx yy zz yz xz xy"
+"""ASE's order of the components of a stress."""
+
+VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # their rows and columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Derivatives:
         stress_unit: Its unit; empty: the property's unit per cubic angstrom (of a virial: the property's unit).
         virial: Whether ``stress`` names a virial.
         energy_unit: Unit of the property; empty if nobody has named it.
+        stress_order: Order of six components in the data, such as VASP's ``"xx yy zz xy yz zx"``; empty: ASE's.
 
     Raises:
         EmpnetError: If a unit is unknown, or is none of a force, a stress or a virial of this property.
@@ -52,8 +56,10 @@ class Derivatives:
     stress_unit: str = ""
     virial: bool = False
     energy_unit: str = ""
+    stress_order: str = ""
 
     def __post_init__(self) -> None:
+        _ = self.stress_places
         _ = self.forces_factor, self.stress_factor  # raise what there is to raise
 
     def __bool__(self) -> bool:
@@ -75,6 +81,19 @@ class Derivatives:
         plain = self.stress_unit.lstrip("-")
         remedy = f"numbers per volume are a stress: --stress {self.stress} --stress-unit {plain} (-{plain}: as VASP's)"
         return self._factor("virial", self.stress_unit, "", remedy if self._measures("a pressure") else "")
+
+    @property
+    def stress_places(self) -> list[int]:
+        """Where xx yy zz yz xz xy are among the six components in the data.
+
+        Raises:
+            EmpnetError: If the order does not name each of them once.
+        """
+        names = [_ordered(name) for name in (self.stress_order or VOIGT_ORDER).replace(",", " ").split()]
+        if sorted(names) != sorted(VOIGT_ORDER.split()):
+            wanted = f"each of {VOIGT_ORDER} once"
+            raise EmpnetError(f"stress order '{self.stress_order}'", wanted=wanted, remedy="VASP's: xx yy zz xy yz zx")
+        return [names.index(name) for name in VOIGT_ORDER.split()]
 
     def _measures(self, kind: str) -> bool:
         return bool(self.stress_unit) and parse_unit(self.stress_unit.lstrip("-")).kind == kind
@@ -159,8 +178,10 @@ class Derivatives:
         if values.size == 9:
             full = values.reshape(3, 3)
             values = ((full + full.T) / 2)[VOIGT]
+        else:
+            values = values.reshape(6)[self.stress_places]
         factor = self.stress_factor
-        values = _all_or_none(values.reshape(6), absent, factor, what, "component", system)
+        values = _all_or_none(values, absent, factor, what, "component", system)
         if not all(system.pbc) or system.cell is None:
             return absent
         return -values / abs(float(np.linalg.det(system.cell))) if self.virial else values
@@ -169,6 +190,11 @@ class Derivatives:
         """What a system holds under the stress's name, wherever it is; None if nothing."""
         found = (held[self.stress] for held in (system.info, system.properties, system.arrays) if self.stress in held)
         return next(found, None)
+
+
+def _ordered(component: str) -> str:
+    """A component's name with its letters in order: xz for zx."""
+    return "".join(sorted(component.lower()))
 
 
 def _all_or_none(

@@ -80,6 +80,7 @@ class TrainConfig(BaseModel):
     forces_unit: str | None = Field(default=None, description="its unit in the data; -eV/angstrom: of gradients")
     stress: str | None = Field(default=None, description="stress to be learned: 6 numbers xx yy zz yz xz xy, or 3 x 3")
     stress_unit: str | None = Field(default=None, description="its unit in the data; -kB: positive under pressure")
+    stress_order: str | None = Field(default=None, description="order of its 6 numbers: xx yy zz xy yz zx for VASP's")
     virial: str | None = Field(default=None, description="virial in the data, in place of a stress")
     virial_unit: str | None = Field(default=None, description="its unit in the data, an energy")
 
@@ -163,6 +164,7 @@ class TrainConfig(BaseModel):
             stress=self.stress or self.virial or "",
             stress_unit=self.stress_unit or self.virial_unit or "",
             virial=self.virial is not None,
+            stress_order=self.stress_order or "",
             energy_unit=unit if self.forces or self.stress or self.virial else "",
         )
 
@@ -173,6 +175,7 @@ class TrainConfig(BaseModel):
         given = {"forces": self.forces, "stress": self.stress, "virial": self.virial}
         needed = [(f"{name}_unit", name, key) for name, key in given.items()]
         needed += [("forces_weight", "forces", self.forces), ("stress_weight", "stress", self.stress or self.virial)]
+        needed += [("stress_order", "stress", self.stress or self.virial)]
         for setting, name, key in needed:
             if getattr(self, setting) is not None and not key:
                 raise EmpnetError(f"{setting} is given, but no {name}", where=where, remedy=f"say --{name} KEY too")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from empnet.data.derivatives import Derivatives
+from empnet.data.derivatives import VOIGT_ORDER, Derivatives
 from empnet.data.inspection.consistency import (
     CLOSE,
     ENERGIES,
@@ -20,7 +20,7 @@ from empnet.data.inspection.consistency import (
 from empnet.data.inspection.forces import force_findings
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.record import Finding, Level
-from empnet.data.inspection.strain import strain_slopes
+from empnet.data.inspection.strain import shear_order, strain_slopes
 from empnet.data.inspection.stress import STRESSES, STRONGEST, VIRIALS
 from empnet.data.units import parse_unit
 
@@ -89,13 +89,13 @@ def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Find
 
 
 def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float) -> list[str]:
-    """Options that name units in which dE = W, where the numbers of the energies are ``raw`` times those of the work."""
+    """Options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
     given, own = derivatives.energy_unit, derivatives.forces_unit.removeprefix("-")
     found = []
     for unit in (own, *FORCES) if own else FORCES:
         for energy in (given, *ENERGIES) if given else ENERGIES:
             off = abs(np.log(raw * parse_unit(energy).factor / parse_unit(unit).factor))
-            of_unit = [] if unit == own and not minus else [f"--forces-unit {minus}{unit}"]
+            of_unit = [] if f"{minus}{unit}" == derivatives.forces_unit else [f"--forces-unit {minus}{unit}"]
             of_energy = [] if energy == given else [f"--unit {energy}"]
             likely = (
                 energy == given or unit == own or unit == f"{energy}/bohr" or (not given and unit.startswith(energy))
@@ -118,7 +118,8 @@ def _stress(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
     given = slopes[1 if derivatives.virial else 0]
     off = given.value / derivatives.stress_factor * (-1 if derivatives.virial else 1)
     if given.spread < SHARP and off > 0 and abs(np.log(off)) < CLOSE:
-        return [Finding("note", topic, f"it fits '{energy}' in sign and unit: {_measured(given, off)}")]
+        wrong = _wrong_order(frames, energy, forces, derivatives, topic)
+        return wrong or [Finding("note", topic, f"it fits '{energy}' in sign and unit: {_measured(given, off)}")]
     units = _stress_units(slopes, derivatives)
     measured = _measured(given, off)
     if units:
@@ -127,6 +128,19 @@ def _stress(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
     if given.spread < SHARP:
         return [Finding("warning", topic, f"no unit explains this: {measured}", "mend the stress or the energies")]
     return _large(stress, derivatives, topic)
+
+
+def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: Derivatives, topic: str) -> list[Finding]:
+    """Shear that fits the energies in another order of the components only."""
+    order = shear_order(frames, energy, forces, "stress")
+    if order is None or order == (0, 1, 2):
+        return []
+    names = VOIGT_ORDER.split()
+    data = [""] * 6  # what stands at each place in the data
+    for k, name in enumerate(names):
+        data[derivatives.stress_places[k if k < 3 else 3 + order[k - 3]]] = name
+    told = f"in sheared cells it fits '{energy}' only if its components stand in the order {' '.join(data)}"
+    return [Finding("error", topic, told, f'say --stress-order "{" ".join(data)}"')]
 
 
 def _measured(slope: Slope, off: float) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,9 +12,12 @@ from empnet.data.inspection.consistency import LEAST, N_FRAMES, N_PAIRS, Slope, 
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.geometry import shortest_vectors
 
-__all__ = ["strain_slopes"]
+__all__ = ["shear_order", "strain_slopes"]
 
 STRAINED = 1e-4  # relative difference of cells from which they are strained, and not printed with other digits
+SHEARED = 1e-3  # shear from which its work is seen
+CLEAR = 0.3  # of the deviation of any other order, up to which an order is told
+SHEARS = ((1, 2), (0, 2), (0, 1))  # yz xz xy
 AXIAL = 0.05  # share of shear in a strain up to which the order of shear components does not matter
 
 
@@ -33,10 +38,11 @@ def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tupl
         How energy differences compare with W, taken as a stress and as a virial; None if there are fewer than eight
         pairs of frames.
     """
+    both = (_volumes(frames) * frames.stresses[stress], frames.stresses[stress])
     parts = [
         part
         for members in frames.repeated(least=2)
-        for part in _works(frames, energy, forces, stress, _complete(frames, energy, stress, members))
+        for part in _works(frames, energy, forces, both, _complete(frames, energy, stress, members))
     ]
     if not parts:
         return None
@@ -48,6 +54,44 @@ def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tupl
     return slope_of(difference[use], work[use]), slope_of(difference[use], virial[use])
 
 
+def shear_order(frames: Frames, energy: str, forces: str, stress: str) -> tuple[int, ...] | None:
+    """Which of the components yz xz xy of a stress are what shear says they are.
+
+    For each of the six orders, the deviation of energy differences from the work of forces and stress between near
+    frames in sheared cells; W = V (s_xx e_xx + ... + 2 s_yz e_yz + ...).
+
+    Arguments:
+        frames: The data.
+        energy: Key of the energies.
+        forces: Key of the forces; empty if there are none.
+        stress: Key of the stress, in units in which it fits the energies.
+
+    Returns:
+        The order p: what stands as component p[k] of yz xz xy is the k-th of them; (0, 1, 2) if all is well. None if
+        fewer than eight pairs of frames tell, or no order is clearly the best.
+    """
+    parts, virials = [], _volumes(frames) * frames.stresses[stress]
+    for members in frames.repeated(least=2):
+        members = _complete(frames, energy, stress, members)
+        if len(members) < 2:
+            continue
+        found = _strained(frames, energy, forces, members)
+        parts.append((found.left, found.mean(virials), found.strain, found.far))
+    if not parts:
+        return None
+    left, mean, strain, far = (np.concatenate(values) for values in zip(*parts, strict=True))
+    s, e = (np.stack([values[:, a, b] for a, b in SHEARS], axis=1) for values in (mean, strain))
+    use = np.flatnonzero(np.abs(e).max(axis=1, initial=0.0) > SHEARED)
+    use = use[np.argsort(far[use])[:N_PAIRS]]
+    if len(use) < LEAST:
+        return None
+    axial = np.einsum("nkk,nkk->n", mean, strain)
+    orders = list(permutations(range(3)))
+    deviations = [float(np.median(np.abs(left - axial - 2 * (s[:, order] * e).sum(axis=1))[use])) for order in orders]
+    best, second = np.argsort(deviations)[:2]
+    return orders[best] if deviations[best] < CLEAR * deviations[second] else None
+
+
 def _complete(frames: Frames, energy: str, stress: str, members: np.ndarray) -> np.ndarray:
     """Frames that are periodic along all axes and have energy and stress."""
     there = frames.periodic[members].all(axis=1) & np.isfinite(frames.properties[energy][members])
@@ -55,33 +99,51 @@ def _complete(frames: Frames, energy: str, stress: str, members: np.ndarray) -> 
 
 
 def _works(
-    frames: Frames, energy: str, forces: str, stress: str, members: np.ndarray
+    frames: Frames, energy: str, forces: str, both: tuple[np.ndarray, np.ndarray], members: np.ndarray
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """dE less the work of forces, W as a stress, W as a virial, and how far each pair is apart."""
     if len(members) < 2:
         return
+    found = _strained(frames, energy, forces, members)
+    shear = np.abs(found.strain * ~np.eye(3, dtype=bool)).max(axis=(1, 2))
+    axial = shear < AXIAL * np.abs(np.diagonal(found.strain, axis1=1, axis2=2)).max(axis=1)
+    found = _Strained(*(values[axial] for values in found))
+    as_stress, as_virial = (np.sum(found.mean(values) * found.strain, axis=(1, 2)) for values in both)
+    yield found.left, as_stress, as_virial, found.far
+
+
+class _Strained(NamedTuple):
+    """Pairs of near frames in different cells: which, the strain, dE less the work of forces, how far apart."""
+
+    one: np.ndarray
+    two: np.ndarray
+    strain: np.ndarray  # symmetric
+    left: np.ndarray
+    far: np.ndarray
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """The mean of values of both frames."""
+        half: np.ndarray = (values[self.one] + values[self.two]) / 2
+        return half
+
+
+def _volumes(frames: Frames) -> np.ndarray:
+    return np.abs(np.linalg.det(frames.cells))[:, None, None]
+
+
+def _strained(frames: Frames, energy: str, forces: str, members: np.ndarray) -> _Strained:
+    """Each frame with the one in the nearest cell that differs."""
     pairs = _pairs(frames.cells[members])
     one, two = members[pairs[:, 0]], members[pairs[:, 1]]
     c_1, c_2 = frames.cells[one], frames.cells[two]
     middle = (c_1 + c_2) / 2
     strain = np.linalg.solve(middle, c_2 - c_1)
-    shear = np.abs(strain * ~np.eye(3, dtype=bool)).max(axis=(1, 2))
-    axial = shear < AXIAL * np.abs(np.diagonal(strain, axis1=1, axis2=2)).max(axis=1)
-    if not axial.any():
-        return
-    one, two, c_1, c_2, middle, strain = (values[axial] for values in (one, two, c_1, c_2, middle, strain))
+    strain = (strain + strain.transpose(0, 2, 1)) / 2
     step = _inner_steps(frames, one, two, middle)
-    moved = _forces_work(frames, forces, one, two, step)
-    v_1, v_2 = (np.abs(np.linalg.det(cells))[:, None, None] for cells in (c_1, c_2))
-    s_1, s_2 = frames.stresses[stress][one], frames.stresses[stress][two]
     y = frames.properties[energy]
+    left = y[two] - y[one] - _forces_work(frames, forces, one, two, step)
     far = np.square(strain).sum(axis=(1, 2)) + np.square(step).sum(axis=2).mean(axis=1)
-    yield (
-        y[two] - y[one] - moved,
-        np.sum((v_1 * s_1 + v_2 * s_2) / 2 * strain, axis=(1, 2)),
-        np.sum((s_1 + s_2) / 2 * strain, axis=(1, 2)),
-        far,
-    )
+    return _Strained(one, two, strain, left, far)
 
 
 def _pairs(cells: np.ndarray) -> np.ndarray:
@@ -108,7 +170,7 @@ def _inner_steps(frames: Frames, one: np.ndarray, two: np.ndarray, middle: np.nd
 
 
 def _forces_work(frames: Frames, forces: str, one: np.ndarray, two: np.ndarray, step: np.ndarray) -> np.ndarray:
-    if not forces:
+    if not forces or not len(one):
         return np.zeros(len(one))
     f = frames.vectors[forces]
     mean = (f[frames.rows(one)] + f[frames.rows(two)]) / 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,16 +22,16 @@ from empnet.data.split import Split
 from empnet.learn.calibration import Calibration
 from empnet.learn.model_file import ModelCard, load_model
 from empnet.learn.uncertainty import INSIDE
-from empnet.nn.model import Architecture, PropertyModel
+from empnet.nn.model import PropertyModel
 
-__all__ = ["FILE", "Ensemble", "Spread", "fit_spread", "is_ensemble", "load_ensemble", "save_ensemble"]
+__all__ = ["FILE", "Ensemble", "Spread", "fit_spread", "is_ensemble", "load_ensemble", "load_members", "save_ensemble"]
 
 FILE = "ensemble.json"
 FORMAT_VERSION = 1
 """Of the file. A later version of the package must read all earlier ones."""
 
 
-class Ensemble(torch.nn.Module):
+class Ensemble(PropertyModel):
     r"""The mean of several models of the same architecture.
 
     .. math:: y = \frac 1K \sum_k y_k
@@ -42,6 +41,7 @@ class Ensemble(torch.nn.Module):
 
     Example:
         >>> from empnet.data.dataset import collate
+        >>> from empnet.nn.model import Architecture
         >>> from empnet.data.one_hot import OneHot
         >>> from empnet.data.system import System
         >>> models = [PropertyModel(Architecture(n_species=1, pooling=("sum",))) for _ in range(2)]
@@ -51,7 +51,8 @@ class Ensemble(torch.nn.Module):
     """
 
     def __init__(self, members: Sequence[PropertyModel]) -> None:
-        super().__init__()
+        torch.nn.Module.__init__(self)  # not PropertyModel's: an ensemble has no weights but its members'
+        self.architecture = members[0].architecture
         self.members = torch.nn.ModuleList(members)
 
     def each(self) -> Iterator[PropertyModel]:
@@ -59,11 +60,6 @@ class Ensemble(torch.nn.Module):
         for member in self.members:
             assert isinstance(member, PropertyModel)  # own invariant, for the type checker
             yield member
-
-    @property
-    def architecture(self) -> Architecture:
-        """That of each member."""
-        return next(self.each()).architecture
 
     @property
     def dtype(self) -> torch.dtype:
@@ -182,7 +178,7 @@ def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard,
     spread, errors = np.concatenate(q), np.concatenate(predicted) - dataset.targets[split.validation]
     calibrations = tuple(Calibration.of(errors[:, k], spread[:, k]) for k in range(F_prime))
     limits = np.quantile(spread, INSIDE, axis=0, method="higher")
-    return Spread(np.array([each.std(limits[k]) for k, each in enumerate(calibrations)]), calibrations)
+    return Spread(np.concatenate([each.std(limits[[k]]) for k, each in enumerate(calibrations)]), calibrations)
 
 
 def is_ensemble(folder: str | Path) -> bool:
@@ -236,5 +232,22 @@ def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EmpnetError(f"is damaged ({error!r})", where=path, wanted="an ensemble of empnet") from None
-    loaded = [load_model(path.parent / name) for name in names]
-    return Ensemble([model for model, _ in loaded]).eval(), copy.deepcopy(loaded[0][1]), spread
+    return *load_members(path.parent, names), spread
+
+
+def load_members(folder: Path, names: Sequence[str]) -> tuple[Ensemble, ModelCard]:
+    """An ensemble of trained runs, and the card of the first.
+
+    Arguments:
+        folder: Where the run folders are.
+        names: Their names.
+
+    Raises:
+        EmpnetError: If a file is missing or damaged, or the members do not predict the same.
+    """
+    loaded = [load_model(folder / name) for name in names]
+    card = loaded[0][1]
+    for name, (_, other) in zip(names, loaded, strict=True):
+        if (other.architecture, other.species, other.properties) != (card.architecture, card.species, card.properties):
+            raise EmpnetError(f"is a model of another kind than {names[0]}", where=folder / name)
+    return Ensemble([model for model, _ in loaded]).eval(), card

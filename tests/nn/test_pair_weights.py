@@ -153,8 +153,13 @@ def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch) -> 
     from empnet.nn.kernels import fused
 
     monkeypatch.setenv("EMPNET_KERNELS", "fused")
-    asked, evaluate = [], fused._evaluate
-    monkeypatch.setattr(fused, "_evaluate", lambda slot, *form: asked.append(slot) or evaluate(slot, *form))
+    asked, evaluate = [], fused.PairSums.evaluate
+
+    def counted(form, slot: int, slots):
+        asked.append(fused.SLOTS[slot])
+        return evaluate(form, slot, slots)
+
+    monkeypatch.setattr(fused.PairSums, "evaluate", counted)
     model = PropertyModel(Architecture(n_species=1, pooling=("sum",), width=4, layers=2, cutoff=CUTOFF)).double()
     batch = BATCHES["open"]()
     positions = batch.positions.clone().requires_grad_()

@@ -33,7 +33,7 @@ from empnet.data.errors import EmpnetError
 from empnet.nn.kernels import reference
 from empnet.nn.spline import CubicSpline
 
-__all__ = ["NAMES", "choose", "pair_sums", "pair_weights"]
+__all__ = ["NAMES", "choose", "pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
 
 NAMES = ("reference", "fused")
 """What ``EMPNET_KERNELS`` may name."""
@@ -163,3 +163,88 @@ def pair_sums(
     """
     sums: Tensor = choose(f.device, f.dtype).pair_sums(w, T, Y, f, q, pairs)
     return sums
+
+
+def pair_directions(
+    positions: Float64[Tensor, "N 3"],
+    pairs: Pairs,
+    cells: Float64[Tensor, "B 3 3"] | None,
+    system_of: Int64[Tensor, " N"] | None,
+    spline: CubicSpline,
+    degree: int,
+    dtype: torch.dtype,
+) -> tuple[Float[Tensor, "P 4"], Float[Tensor, "P S"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
+    """What :func:`pair_weights` gives, with the envelope, and the spherical harmonics of each pair's direction.
+
+    Differentiable to any order with respect to positions and cells; a pair at distance zero has no direction (its
+    harmonics of degree 1 and higher are zero) and feels no gradient.
+
+    Arguments:
+        positions, pairs, cells, system_of, spline: As in :func:`pair_weights`.
+        degree: L, the highest degree of the harmonics; see :func:`empnet.nn.harmonics.harmonics`.
+        dtype: Of the weights and harmonics.
+
+    Returns:
+        w, shape (P, 4); Y of the direction from first to second, shape (P, (L + 1)^2); q, shape (P,), int64; d in
+        angstrom, shape (P,), float64, through which no gradient flows.
+    """
+    found: tuple[Tensor, ...] = choose(positions.device, dtype).pair_directions(
+        positions, pairs, cells, system_of, spline, degree, dtype
+    )
+    return found  # type: ignore[return-value]
+
+
+def tensor_sums(
+    w: Float[Tensor, "P 4"],
+    T: Float[Tensor, "K_2 L_1 F"],
+    V: Float[Tensor, "N S F"],
+    q: Int64[Tensor, " P"],
+    pairs: Pairs,
+) -> Float[Tensor, "N S F"]:
+    r"""The neighbours' tensors, summed through filters of the distance, one for each degree.
+
+    .. math:: A_{j,lm,k} = \sum_{p = (j, i)} \; \sum_{b=0}^{3} w_{p,b} \, T_{q_p + b,\, l,\, k} \, V_{i,lm,k}
+
+    over the pairs of j in both directions, which count alike. Differentiable to any order with respect to w, T and V.
+
+    Arguments:
+        w: Four spline weights of each pair, times the cutoff's envelope, shape (P, 4).
+        T: Spline coefficients of the filters, one for each degree l, shape (K + 2, L + 1, F).
+        V: Tensors of the particles, shape (N, (L + 1)^2, F).
+        q: First of each pair's four coefficients, shape (P,), int64.
+        pairs: The neighbour list.
+
+    Returns:
+        A, shape (N, (L + 1)^2, F).
+    """
+    sums: Tensor = choose(V.device, V.dtype).tensor_sums(w, T, V, q, pairs)
+    return sums
+
+
+def products(
+    A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
+) -> tuple[Float[Tensor, "N 9 F"], Float[Tensor, "N 9 F"]]:
+    r"""Products of two, three and four moments of degree 0, 1, 2, channel by channel.
+
+    .. math::
+        C = A B + B A, \qquad
+        \big( \langle A, B \rangle_l,\; \langle C, B \rangle_l,\; \langle C, C \rangle_l \big)_{l = 0, 1, 2}, \qquad
+        \langle A, B \rangle_l = \frac{1}{\sqrt{2l + 1}} \sum_m A_{lm} B_{lm}
+
+    where a channel's nine moments make up a Hermitian 3 x 3 matrix: l = 0 a multiple of the unit matrix, l = 1 i times
+    the cross product with a vector, l = 2 a symmetric traceless matrix. Inversion is its transposition, which the
+    anticommutator respects, so C rotates and mirrors as A and B do. Differentiable to any order.
+
+    References:
+        TensorNet: Cartesian tensor representations for efficient learning of molecular potentials, Simeon and
+        De Fabritiis, 2023, https://arxiv.org/abs/2306.06482 (the idea of matrices; there they are real).
+
+    Arguments:
+        A: Moments, shape (N, 9, F).
+        B: Others, the same shape.
+
+    Returns:
+        The nine invariants, shape (N, 9, F), in the order of the formula; and C, shape (N, 9, F).
+    """
+    found: tuple[Tensor, Tensor] = choose(A.device, A.dtype).products(A, B)
+    return found

@@ -6,20 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from empnet.data.batch import Pairs
 from empnet.data.compiled import n_threads
-from empnet.nn.kernels import loops
+from empnet.nn.kernels import loops, tensor_loops
+from empnet.nn.kernels.directions import pair_directions
+from empnet.nn.kernels.fused_products import products
 from empnet.nn.kernels.geometry import pair_weights
+from empnet.nn.kernels.moment_loops import moment_loops
+from empnet.nn.kernels.multilinear import Slots, value
 
-__all__ = ["pair_sums", "pair_weights"]
+__all__ = ["pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
 
 SLOTS = ("w", "T", "Y", "f", "g")
-
-Slots = tuple[Tensor | None, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,81 +57,106 @@ class Topology:
         bounds[0], bounds[-1] = 0, n
         return np.maximum.accumulate(np.minimum(bounds, n))
 
+    @property
+    def lists(self) -> tuple[np.ndarray, ...]:
+        """What loops over particles and their pairs want."""
+        return self.chunks(), self.rows, self.columns, self.transposed, self.first, self.second, self.q
 
-Form = tuple[Topology, Slots]
-
-
-class Link(torch.autograd.Function):
-    """One slot's way into the form: its derivative is the form with the gradient in the open slot, and this one open.
-
-    Each slot has a node of its own, so that only those derivatives are computed that somebody asks for: forces want
-    none of the tables, and training none of the distances. What it gives is nothing, spread to the form's shape.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, slot: int, open_slot: int, form: Form, shape: torch.Size, value: Tensor) -> Tensor:  # type: ignore[override]
-        """``form`` is the topology and all slots, which must not be seen as inputs of this node."""
-        ctx.slot, ctx.open_slot, (ctx.topology, slots) = slot, open_slot, form
-        ctx.save_for_backward(*slots)
-        return value.new_zeros(()).expand(shape)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """The form that this slot's derivative is."""
-        slots = list(ctx.saved_tensors)
-        slots[ctx.open_slot] = gradient
-        return None, None, None, None, _partial(ctx.slot, ctx.topology, slots)
+    def tables(self, dtype: np.dtype) -> np.ndarray:
+        """Room for a private table of each chunk."""
+        return np.empty((len(self.chunks()) - 1, *self.table), dtype)
 
 
-class Linked(torch.autograd.Function):
-    """A form's value, with the ways into it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class PairSums:
+    """The form of :func:`pair_sums`."""
 
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, *links: Tensor) -> Tensor:  # type: ignore[override]
-        """The value as it is."""
-        ctx.links = len(links)
-        return value
+    at: Topology
 
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """Every way gets the gradient."""
-        return None, *[gradient] * ctx.links
+    def evaluate(self, slot: int, slots: Slots) -> Tensor:
+        """The form with ``slot`` open."""
+        w, T, Y, f, g = (None if x is None else x.detach().contiguous().numpy() for x in slots)
+        like = next(x for x in slots if x is not None)
+        at = self.at
+        n, degrees = len(at.rows) - 1, at.table[1]
+        shapes = {"w": (len(at.q), 4), "T": at.table, "Y": (len(at.q), degrees**2), "f": (n, at.table[2])}
+        out = like.new_empty(shapes.get(SLOTS[slot], (n, degrees**2, at.table[2])))
+        self._fill(SLOTS[slot], w, T, Y, f, g, out.numpy())
+        return out
+
+    def _fill(self, slot: str, w: Any, T: Any, Y: Any, f: Any, g: Any, out: np.ndarray) -> None:
+        """Write the form with ``slot`` open."""
+        at = self.at
+        if at.table[1] == 3 and (Y is not None or slot == "Y"):
+            self._fill_moments(slot, w, T, Y, f, g, out)
+        elif slot == "g":
+            loops.to_g(*at.lists, w, T, Y, f, out)
+        elif slot == "f" and Y is None and g is not None:  # then f and g can be exchanged
+            loops.to_g(*at.lists, w, T, None, g[:, 0], out[:, None])
+        elif slot == "f":
+            loops.to_f(*at.lists, w, T, Y, g, out)
+        elif slot == "w":
+            loops.to_w(at.rows, at.second, at.q, T, Y, f, g, out)
+        elif slot == "Y":
+            loops.to_Y(at.rows, at.second, at.q, w, T, f, g, out)
+        else:
+            loops.to_T(at.chunks(), at.rows, at.second, at.q, w, Y, f, g, at.tables(out.dtype), out)
+
+    def _fill_moments(self, slot: str, w: Any, T: Any, Y: Any, f: Any, g: Any, out: np.ndarray) -> None:
+        """The same for degree 2, on flat arrays."""
+        at, fast = self.at, moment_loops(self.at.table[2], out.dtype)
+        T, g = None if T is None else T.reshape(-1), None if g is None else g.reshape(len(g), -1)
+        if slot == "g":
+            fast.to_g(*at.lists, w, T, Y, f, out.reshape(len(out), -1))
+        elif slot == "f":
+            fast.to_f(*at.lists, w, T, Y, g, out)
+        elif slot == "w":
+            fast.to_w(at.rows, at.second, at.q, T, Y, f, g, out)
+        elif slot == "Y":
+            fast.to_Y(at.rows, at.second, at.q, w, T, f, g, out)
+        else:
+            tables = at.tables(out.dtype).reshape(-1, out.size)
+            fast.to_T(at.chunks(), at.rows, at.second, at.q, w, Y, f, g, tables, out.reshape(-1))
 
 
-def _partial(slot: int, topology: Topology, full: list[Tensor | None]) -> Tensor:
-    """The form with ``slot`` left open."""
-    slots = tuple(None if s == slot else value for s, value in enumerate(full))
-    value = _evaluate(SLOTS[slot], topology, slots)
-    if not torch.is_grad_enabled():
-        return value
-    moving = [(s, x) for s, x in enumerate(slots) if x is not None and x.requires_grad]
-    links = [Link.apply(s, slot, (topology, slots), value.shape, x) for s, x in moving]  # type: ignore[no-untyped-call]
-    linked: Tensor = Linked.apply(value, *links) if links else value  # type: ignore[no-untyped-call]
-    return linked
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorSums:
+    """The form of :func:`tensor_sums`, with slots w, T, V and g; the last two can be exchanged."""
 
+    at: Topology
 
-def _evaluate(slot: str, topology: Topology, slots: Slots) -> Tensor:
-    w, T, Y, f, g = (None if value is None else value.detach().contiguous().numpy() for value in slots)
-    like = next(value for value in slots if value is not None)
-    at, degrees = topology, topology.table[1]
-    shapes = {"w": (len(at.q), 4), "T": at.table, "Y": (len(at.q), degrees**2), "f": (len(at.rows) - 1, at.table[2])}
-    out = like.new_empty(shapes.get(slot, (len(at.rows) - 1, degrees**2, at.table[2])))
-    there, chunks = out.numpy(), at.chunks()
-    lists = (chunks, at.rows, at.columns, at.transposed, at.first, at.second, at.q)
-    if slot == "g":
-        loops.to_g(*lists, w, T, Y, f, there)
-    elif slot == "f" and Y is None and g is not None:  # then f and g can be exchanged
-        loops.to_g(*lists, w, T, None, g[:, 0], there[:, None])
-    elif slot == "f":
-        loops.to_f(*lists, w, T, Y, g, there)
-    elif slot == "w":
-        loops.to_w(at.rows, at.second, at.q, T, Y, f, g, there)
-    elif slot == "Y":
-        loops.to_Y(at.rows, at.second, at.q, w, T, f, g, there)
-    else:
-        tables = np.empty((len(chunks) - 1, *at.table), there.dtype)
-        loops.to_T(chunks, at.rows, at.second, at.q, w, Y, f, g, tables, there)
-    return out
+    def evaluate(self, slot: int, slots: Slots) -> Tensor:
+        """The form with ``slot`` open."""
+        w, T, V, g = (None if x is None else x.detach().contiguous().numpy() for x in slots)
+        like = next(x for x in slots if x is not None)
+        at = self.at
+        shapes = ((len(at.q), 4), at.table)
+        out = like.new_empty(shapes[slot] if slot < 2 else (len(at.rows) - 1, at.table[1] ** 2, at.table[2]))
+        fill = self._fill_moments if at.table[1] == 3 else self._fill
+        fill(slot, w, T, V, g, out.numpy())
+        return out
+
+    def _fill(self, slot: int, w: Any, T: Any, V: Any, g: Any, out: np.ndarray) -> None:
+        at = self.at
+        if slot == 0:
+            tensor_loops.to_w(at.rows, at.second, at.q, T, V, g, out)
+        elif slot == 1:
+            tensor_loops.to_T(at.chunks(), at.rows, at.second, at.q, w, V, g, at.tables(out.dtype), out)
+        else:
+            tensor_loops.to_g(*at.lists, w, T, g if slot == 2 else V, out)
+
+    def _fill_moments(self, slot: int, w: Any, T: Any, V: Any, g: Any, out: np.ndarray) -> None:
+        """The same for degree 2, on flat arrays."""
+        at, fast = self.at, moment_loops(self.at.table[2], out.dtype)
+        T = None if T is None else T.reshape(-1)
+        V, g = (None if x is None else x.reshape(len(x), -1) for x in (V, g))
+        if slot == 0:
+            fast.tensors_to_w(at.rows, at.second, at.q, T, V, g, out)
+        elif slot == 1:
+            tables = at.tables(out.dtype).reshape(-1, out.size)
+            fast.tensors_to_T(at.chunks(), at.rows, at.second, at.q, w, V, g, tables, out.reshape(-1))
+        else:
+            fast.tensors_to_g(*at.lists, w, T, g if slot == 2 else V, out.reshape(len(out), -1))
 
 
 def pair_sums(
@@ -145,4 +171,15 @@ def pair_sums(
 
     See there for the formula and the arguments.
     """
-    return _partial(SLOTS.index("g"), Topology.of(pairs, q, T), [w, T, Y, f, None])
+    return value(PairSums(Topology.of(pairs, q, T)), SLOTS.index("g"), [w, T, Y, f, None])
+
+
+def tensor_sums(
+    w: Float[Tensor, "P 4"],
+    T: Float[Tensor, "K_2 L_1 F"],
+    V: Float[Tensor, "N S F"],
+    q: Int64[Tensor, " P"],
+    pairs: Pairs,
+) -> Float[Tensor, "N S F"]:
+    """What :func:`empnet.nn.kernels.tensor_sums` says, in compiled loops; tensors on the CPU, float32 or float64."""
+    return value(TensorSums(Topology.of(pairs, q, T)), 3, [w, T, V, None])

@@ -10,11 +10,20 @@ from numba import prange
 
 from empnet.data.compiled import compiled, threaded
 
-__all__ = ["distances", "pull_distances", "pull_weights", "weights", "weights_derivative"]
+__all__ = [
+    "distances",
+    "pair_vector",
+    "pull_distances",
+    "pull_weights",
+    "weights",
+    "weights_at",
+    "weights_derivative",
+    "weights_slope",
+]
 
 
 @compiled(inline="always")
-def _vector(p, j, i, positions, shifts, cells, system_of):  # type: ignore[no-untyped-def]
+def pair_vector(p, j, i, positions, shifts, cells, system_of):  # type: ignore[no-untyped-def]
     """From the first particle of a pair to the second."""
     x = positions[i, 0] - positions[j, 0]
     y = positions[i, 1] - positions[j, 1]
@@ -32,7 +41,7 @@ def _vector(p, j, i, positions, shifts, cells, system_of):  # type: ignore[no-un
 def distances(first, second, positions, shifts, cells, system_of, d):  # type: ignore[no-untyped-def]
     """d, (P,): how long each pair is; ``shifts`` and ``cells`` are None if nothing repeats."""
     for p in prange(len(d)):
-        x, y, z = _vector(p, first[p], second[p], positions, shifts, cells, system_of)
+        x, y, z = pair_vector(p, first[p], second[p], positions, shifts, cells, system_of)
         d[p] = math.sqrt(x * x + y * y + z * z)
 
 
@@ -45,36 +54,57 @@ def pull_distances(  # type: ignore[no-untyped-def]
         a = b = c = 0.0
         for p in range(rows[j], rows[j + 1]):
             if d[p] != 0:
-                x, y, z = _vector(p, j, second[p], positions, shifts, cells, system_of)
+                x, y, z = pair_vector(p, j, second[p], positions, shifts, cells, system_of)
                 s = g[p] / d[p]
                 a, b, c = a - s * x, b - s * y, c - s * z
         for row in range(columns[j], columns[j + 1]):
             p = transposed[row]
             if d[p] != 0:
-                x, y, z = _vector(p, first[p], j, positions, shifts, cells, system_of)
+                x, y, z = pair_vector(p, first[p], j, positions, shifts, cells, system_of)
                 s = g[p] / d[p]
                 a, b, c = a + s * x, b + s * y, c + s * z
         out[j, 0], out[j, 1], out[j, 2] = a, b, c
+
+
+@compiled(inline="always")
+def weights_at(d, spacing, r_max, last, enveloped, w):  # type: ignore[no-untyped-def]
+    """q of a distance; its four weights go to ``w``, times the envelope if wanted."""
+    u = d / spacing
+    q = min(int(u), last) if u < last + 1 else last  # what is no number must not be a place in the table
+    u -= q
+    v = 1 - u
+    if enveloped:
+        y = max(1 - d / r_max, 0.0)
+        env = y * y * y * (10 + y * (6 * y - 15)) / 6
+    else:
+        env = 1 / 6 if d <= r_max else 0.0
+    w[0] = v * v * v * env
+    w[1] = (u * u * (3 * u - 6) + 4) * env
+    w[2] = (v * v * (3 * v - 6) + 4) * env
+    w[3] = u * u * u * env
+    return q
+
+
+@compiled(inline="always")
+def weights_slope(d, spacing, r_max, last, slope):  # type: ignore[no-untyped-def]
+    """dw/dd of the four weights times the envelope."""
+    u = d / spacing
+    u -= min(int(u), last) if u < last + 1 else last
+    v, y = 1 - u, max(1 - d / r_max, 0.0)
+    env = y * y * y * (10 + y * (6 * y - 15)) / 6
+    env_slope = -5 * y * y * (1 - y) * (1 - y) / r_max
+    per_knot = env / spacing
+    slope[0] = -3 * v * v * per_knot + v * v * v * env_slope
+    slope[1] = (9 * u * u - 12 * u) * per_knot + (u * u * (3 * u - 6) + 4) * env_slope
+    slope[2] = (12 * v - 9 * v * v) * per_knot + (v * v * (3 * v - 6) + 4) * env_slope
+    slope[3] = 3 * u * u * per_knot + u * u * u * env_slope
 
 
 @threaded(fastmath={"contract", "nsz"})  # divisions stay: the envelope must be exactly 0 at the cutoff
 def weights(d, spacing, r_max, last, enveloped, q, w):  # type: ignore[no-untyped-def]
     """q and w: the first of each distance's four coefficients, and what they count, times the envelope if wanted."""
     for p in prange(len(d)):
-        u = d[p] / spacing
-        r = min(int(u), last) if u < last + 1 else last  # what is no number must not be a place in the table
-        u -= r
-        v = 1 - u
-        if enveloped:
-            y = max(1 - d[p] / r_max, 0.0)
-            env = y * y * y * (10 + y * (6 * y - 15)) / 6
-        else:
-            env = 1 / 6 if d[p] <= r_max else 0.0
-        q[p] = r
-        w[p, 0] = v * v * v * env
-        w[p, 1] = (u * u * (3 * u - 6) + 4) * env
-        w[p, 2] = (v * v * (3 * v - 6) + 4) * env
-        w[p, 3] = u * u * u * env
+        q[p] = weights_at(d[p], spacing, r_max, last, enveloped, w[p])
 
 
 @compiled(inline="always")

@@ -21,7 +21,7 @@ from numba import prange
 
 from empnet.data.compiled import compiled, threaded
 
-__all__ = ["MATH", "to_T", "to_Y", "to_f", "to_g", "to_w"]
+__all__ = ["MATH", "add_to_table", "dot_table", "filter_of", "to_T", "to_Y", "to_f", "to_g", "to_w"]
 
 MATH = {"contract", "reassoc", "nsz", "arcp"}
 """What compiled loops may do with formulas: all but suppose that every number is finite."""
@@ -30,12 +30,37 @@ _inline = compiled(inline="always", fastmath=MATH)
 
 
 @_inline
-def _filter(phi, w, T):  # type: ignore[no-untyped-def]
+def filter_of(phi, w, T):  # type: ignore[no-untyped-def]
     """phi_l, (L + 1, F), from four weights and four rows of the table."""
     w_0, w_1, w_2, w_3 = w[0], w[1], w[2], w[3]
     for l in range(phi.shape[0]):
         for k in range(phi.shape[1]):
             phi[l, k] = w_0 * T[0, l, k] + w_1 * T[1, l, k] + w_2 * T[2, l, k] + w_3 * T[3, l, k]
+
+
+@_inline
+def dot_table(out, T, h):  # type: ignore[no-untyped-def]
+    """The derivative of a pair's four weights: out_b = sum_lk T_b h."""
+    a_0 = a_1 = a_2 = a_3 = h.dtype.type(0)
+    for l in range(h.shape[0]):
+        for k in range(h.shape[1]):
+            a_0 += T[0, l, k] * h[l, k]
+            a_1 += T[1, l, k] * h[l, k]
+            a_2 += T[2, l, k] * h[l, k]
+            a_3 += T[3, l, k] * h[l, k]
+    out[0], out[1], out[2], out[3] = a_0, a_1, a_2, a_3
+
+
+@_inline
+def add_to_table(T, w, h):  # type: ignore[no-untyped-def]
+    """That of the four rows of the table: T_b += w_b h."""
+    w_0, w_1, w_2, w_3 = w[0], w[1], w[2], w[3]
+    for l in range(h.shape[0]):
+        for k in range(h.shape[1]):
+            T[0, l, k] += w_0 * h[l, k]
+            T[1, l, k] += w_1 * h[l, k]
+            T[2, l, k] += w_2 * h[l, k]
+            T[3, l, k] += w_3 * h[l, k]
 
 
 @_inline
@@ -101,10 +126,10 @@ def to_g(chunks, rows, columns, transposed, first, second, q, w, T, Y, f, out): 
                         out[j, 0, k] += x * f[i, k]
                         out[i, 0, k] += x * f[j, k]
                 elif Y is None:
-                    _filter(phi, w[p], T[q[p] : q[p] + 4])
+                    filter_of(phi, w[p], T[q[p] : q[p] + 4])
                     _hear(out[j, 0], phi[0], f[i])
                 else:
-                    _filter(phi, w[p], T[q[p] : q[p] + 4])
+                    filter_of(phi, w[p], T[q[p] : q[p] + 4])
                     _hear_moments(out[j], phi, Y[p], f[i], 1)
                     if i < end:
                         _hear_moments(out[i], phi, Y[p], f[j], -1)
@@ -113,7 +138,7 @@ def to_g(chunks, rows, columns, transposed, first, second, q, w, T, Y, f, out): 
                 p = transposed[column]
                 if first[p] >= lowest:
                     break  # done above; so are the rest of the column, which is in ascending order
-                _filter(phi, w[p], T[q[p] : q[p] + 4])
+                filter_of(phi, w[p], T[q[p] : q[p] + 4])
                 if Y is None:
                     _hear(out[i, 0], phi[0], f[first[p]])
                 else:
@@ -130,7 +155,7 @@ def to_f(chunks, rows, columns, transposed, first, second, q, w, T, Y, g, out): 
         for j in range(lowest, end):
             for p in range(rows[j], rows[j + 1]):
                 i = second[p]
-                _filter(phi, w[p], T[q[p] : q[p] + 4])
+                filter_of(phi, w[p], T[q[p] : q[p] + 4])
                 _answer(out[j], phi, Y[p], g[i], -1)
                 if i < end:
                     _answer(out[i], phi, Y[p], g[j], 1)
@@ -139,7 +164,7 @@ def to_f(chunks, rows, columns, transposed, first, second, q, w, T, Y, g, out): 
                 p = transposed[column]
                 if first[p] >= lowest:
                     break
-                _filter(phi, w[p], T[q[p] : q[p] + 4])
+                filter_of(phi, w[p], T[q[p] : q[p] + 4])
                 _answer(out[i], phi, Y[p], g[first[p]], 1)
 
 
@@ -161,15 +186,7 @@ def to_w(rows, second, q, T, Y, f, g, out):  # type: ignore[no-untyped-def]
         h = np.empty(T.shape[1:], f.dtype)
         for p in range(rows[j], rows[j + 1]):
             _pair_products(h, p, j, second[p], Y, f, g)
-            T_p = T[q[p] : q[p] + 4]
-            a_0 = a_1 = a_2 = a_3 = f.dtype.type(0)
-            for l in range(h.shape[0]):
-                for k in range(h.shape[1]):
-                    a_0 += T_p[0, l, k] * h[l, k]
-                    a_1 += T_p[1, l, k] * h[l, k]
-                    a_2 += T_p[2, l, k] * h[l, k]
-                    a_3 += T_p[3, l, k] * h[l, k]
-            out[p, 0], out[p, 1], out[p, 2], out[p, 3] = a_0, a_1, a_2, a_3
+            dot_table(out[p], T[q[p] : q[p] + 4], h)
 
 
 @threaded(fastmath=MATH)
@@ -180,7 +197,7 @@ def to_Y(rows, second, q, w, T, f, g, out):  # type: ignore[no-untyped-def]
         f_j, g_j = f[j], g[j]
         for p in range(rows[j], rows[j + 1]):
             f_i, g_i = f[second[p]], g[second[p]]
-            _filter(phi, w[p], T[q[p] : q[p] + 4])
+            filter_of(phi, w[p], T[q[p] : q[p] + 4])
             s = 0
             for l in range(T.shape[1]):
                 back = -1 if l % 2 else 1
@@ -202,14 +219,7 @@ def to_T(chunks, rows, second, q, w, Y, f, g, tables, out):  # type: ignore[no-u
         for j in range(chunks[c], chunks[c + 1]):
             for p in range(rows[j], rows[j + 1]):
                 _pair_products(h, p, j, second[p], Y, f, g)
-                T_p = table[q[p] : q[p] + 4]
-                w_0, w_1, w_2, w_3 = w[p, 0], w[p, 1], w[p, 2], w[p, 3]
-                for l in range(h.shape[0]):
-                    for k in range(h.shape[1]):
-                        T_p[0, l, k] += w_0 * h[l, k]
-                        T_p[1, l, k] += w_1 * h[l, k]
-                        T_p[2, l, k] += w_2 * h[l, k]
-                        T_p[3, l, k] += w_3 * h[l, k]
+                add_to_table(table[q[p] : q[p] + 4], w[p], h)
     for r in prange(len(out)):
         out[r] = 0
         for c in range(len(chunks) - 1):

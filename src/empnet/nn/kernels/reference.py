@@ -7,11 +7,13 @@ from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from empnet.data.batch import Pairs
+from empnet.nn.harmonics import degree_of, harmonics
 from empnet.nn.pairs import displacements, distances, sum_over_neighbours
+from empnet.nn.products import products
 from empnet.nn.radial import envelope
 from empnet.nn.spline import CubicSpline
 
-__all__ = ["pair_sums", "pair_weights"]
+__all__ = ["pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
 
 
 def pair_weights(
@@ -31,6 +33,34 @@ def pair_weights(
     return w.to(dtype), q, d.detach()
 
 
+def pair_directions(
+    positions: Float64[Tensor, "N 3"],
+    pairs: Pairs,
+    cells: Float64[Tensor, "B 3 3"] | None,
+    system_of: Int64[Tensor, " N"] | None,
+    spline: CubicSpline,
+    degree: int,
+    dtype: torch.dtype,
+) -> tuple[Float[Tensor, "P 4"], Float[Tensor, "P S"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
+    """What :func:`empnet.nn.kernels.pair_directions` says, one formula after the other."""
+    vectors = displacements(positions, pairs, cells, system_of)
+    d = distances(vectors)
+    q = spline.locate(d)
+    w = spline.weights(d, q) * envelope(d, spline.r_max)[:, None]
+    Y = harmonics(vectors / d.masked_fill(d == 0, 1)[:, None], degree)
+    return w.to(dtype), Y.to(dtype), q, d.detach()
+
+
+def _filters(w: Tensor, T: Tensor, q: Tensor) -> Tensor:
+    """The filters of each pair, shape (P, L + 1, F)."""
+    rows = T.flatten(1)
+    # index_select, because T[q] is five times slower backwards
+    phi = w[:, [0]] * rows.index_select(0, q)
+    for b in range(1, 4):
+        phi = torch.addcmul(phi, w[:, [b]], rows.index_select(0, q + b))
+    return phi.view(len(q), *T.shape[1:])
+
+
 def pair_sums(
     w: Float[Tensor, "P 4"],
     T: Float[Tensor, "K_2 L_1 F"],
@@ -43,17 +73,27 @@ def pair_sums(
 
     See there for the formula and the arguments.
     """
-    rows = T.flatten(1)
-    # index_select, because T[q] is five times slower backwards
-    phi = w[:, [0]] * rows.index_select(0, q)
-    for b in range(1, 4):
-        phi = torch.addcmul(phi, w[:, [b]], rows.index_select(0, q + b))
-    filters = phi.view(len(q), *T.shape[1:])  # (P, L + 1, F)
+    filters = _filters(w, T, q)  # (P, L + 1, F)
     back = filters
     if Y is not None:
-        l_of = torch.repeat_interleave(torch.arange(T.shape[1]), 2 * torch.arange(T.shape[1]) + 1).to(f.device)
+        l_of = torch.tensor(degree_of(T.shape[1] - 1), device=f.device)
         filters = filters.index_select(1, l_of) * Y[:, :, None]  # (P, S, F)
         back = filters * (1 - 2 * (l_of % 2))[:, None]
     ends = torch.cat([pairs.first, pairs.second])
     heard = f.index_select(0, torch.cat([pairs.second, pairs.first]))[:, None, :]
     return sum_over_neighbours(torch.cat([filters, back]) * heard, ends, len(f))
+
+
+def tensor_sums(
+    w: Float[Tensor, "P 4"],
+    T: Float[Tensor, "K_2 L_1 F"],
+    V: Float[Tensor, "N S F"],
+    q: Int64[Tensor, " P"],
+    pairs: Pairs,
+) -> Float[Tensor, "N S F"]:
+    """What :func:`empnet.nn.kernels.tensor_sums` says, term by term; memory is O(P S F)."""
+    l_of = torch.tensor(degree_of(T.shape[1] - 1), device=V.device)
+    filters = _filters(w, T, q).index_select(1, l_of)
+    ends = torch.cat([pairs.first, pairs.second])
+    heard = V.index_select(0, torch.cat([pairs.second, pairs.first]))
+    return sum_over_neighbours(filters.repeat(2, 1, 1) * heard, ends, len(V))

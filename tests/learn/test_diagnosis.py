@@ -39,16 +39,16 @@ def test_a_learning_rate_that_is_far_too_high(tmp_path):
 
 
 def test_the_best_weights_so_far_are_kept(tmp_path, monkeypatch):
-    import empnet.learn.loop as loop
+    from empnet.learn.objective import Objective
 
-    healthy, steps = loop.loss_of, []
+    healthy, steps = Objective.loss, []
 
-    def loss_of(*arguments):
+    def loss(*arguments):
         steps.append(1)
         value = healthy(*arguments)
         return value * float("nan") if len(steps) > 30 else value
 
-    monkeypatch.setattr(loop, "loss_of", loss_of)
+    monkeypatch.setattr(Objective, "loss", loss)
     told = fails(tmp_path, springs(), epochs=20)
     assert "the loss is nan at step" in told
 

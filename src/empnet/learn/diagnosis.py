@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 
 from empnet.data.dataset import Dataset
+from empnet.learn.measure import Measured, measure
 from empnet.learn.model_file import ModelCard
+from empnet.learn.scales import Scales
 from empnet.nn.model import PropertyModel
 from empnet.nn.pairs import pair_distances
 
@@ -22,6 +25,8 @@ FACTOR = 100.0
 FAR_OUT = 10.0
 """A target so many standard deviations from what its composition says is an outlier worth naming."""
 
+VOIGT_NAMES = ("xx", "yy", "zz", "yz", "xz", "xy")
+
 TOO_NEAR = 0.6
 """Particles nearer than this share of the usual nearest distance are worth naming."""
 
@@ -32,7 +37,8 @@ class Explosion:
     Targets are measured in the standard deviation of what the composition leaves, so a network that predicts the
     composition's values has a mean loss of at most 1 over the n systems of the training side, and a batch of B, even
     if all the scatter lies in it, at most n / B. An explosion is a hundred times that: no outlier can cause it, only
-    predictions that have run away.
+    predictions that have run away. Forces and stress, measured in their root mean square and their deviation, obey
+    the same bound as far as systems are alike in size; a mean of several losses with weights that add up to one, too.
 
     Arguments:
         n_systems: Systems on the training side.
@@ -65,6 +71,7 @@ class Suspect:
         deviation: How far the target is from the composition baseline, in standard deviations of the training side.
         shortest: Shortest distance in the system, angstrom; infinite without neighbours.
         usual: Median over the data of the same, angstrom.
+        worst: The force or stress whose error is larger than that of any property, in words; empty if there is none.
     """
 
     origin: str
@@ -75,9 +82,12 @@ class Suspect:
     deviation: float
     shortest: float
     usual: float
+    worst: str = ""
 
     def __str__(self) -> str:
         told = [f"{self.property} {self.target:.4g} {self.unit}, predicted {self.predicted:.4g} {self.unit}"]
+        if self.worst:
+            told.insert(0, self.worst)
         if abs(self.deviation) > FAR_OUT:
             told.append(f"the target is {abs(self.deviation):.0f} standard deviations from what its composition says")
         if self.shortest < TOO_NEAR * self.usual:
@@ -91,7 +101,7 @@ def cause_of(
     dataset: Dataset,
     indices: Int64[np.ndarray, " B"],
     card: ModelCard,
-    spread: Float64[np.ndarray, " F_prime"],
+    scales: Scales,
     rate: float,
 ) -> str:
     """Why a step failed, in words: the weights, a system of the batch, or the learning rate.
@@ -101,38 +111,62 @@ def cause_of(
         dataset: The data with targets.
         indices: The systems of the step's batch.
         card: Names and units.
-        spread: The loss's unit for each property.
+        scales: The loss's units.
         rate: The step's learning rate.
     """
     broken = [name for name, value in model.named_parameters() if not torch.isfinite(value).all()]
     if broken:
         return f"the weights are no longer finite ({broken[0]}): the learning rate {rate:.3g} was too high"
-    suspect = _suspect(model, dataset, indices, card, spread)
+    suspect = _suspect(model, dataset, indices, card, scales)
     innocent = abs(suspect.deviation) <= FAR_OUT and suspect.shortest >= TOO_NEAR * suspect.usual
     blamed = f"; nothing is odd about it, so the learning rate {rate:.3g} may be too high" if innocent else ""
     return f"learning rate {rate:.3g}; the largest error is at {suspect}{blamed}"
 
 
-def _suspect(
-    model: PropertyModel, dataset: Dataset, indices: np.ndarray, card: ModelCard, spread: np.ndarray
-) -> Suspect:
-    device = next(model.parameters()).device
-    batch = dataset.batch(indices, card.encoder, card.torch_dtype).to(device)
-    targets = dataset.targets[indices]
-    predicted = model(batch).cpu().numpy()
-    error = np.abs(predicted - targets) / spread
-    s, k = np.unravel_index(int(np.argmax(np.where(np.isfinite(error), error, np.inf))), error.shape)
-    baseline = model.composition_baseline(batch).cpu().numpy()
+def _suspect(model: PropertyModel, dataset: Dataset, indices: np.ndarray, card: ModelCard, scales: Scales) -> Suspect:
+    found = measure(model, dataset, indices, card, next(model.parameters()).device)
+    unit = scales.of_energies(found.sizes)
+    error = _known(found.predicted - found.targets) / unit
+    s, k = np.unravel_index(int(np.argmax(error)), error.shape)
+    worst, told = float(error[s, k]), ""
+    for largest, system, words in _derivatives(found, card, scales):
+        if largest > worst:
+            worst, s, told = largest, np.int64(system), words
+            k = np.argmax(error[s])
     return Suspect(
         origin=str(dataset.origin(int(indices[s]))) or f"system {indices[s]}",
         property=card.properties[k],
         unit=card.units[k],
-        target=float(targets[s, k]),
-        predicted=float(predicted[s, k]),
-        deviation=float((targets[s, k] - baseline[s, k]) / spread[k]),
+        target=float(found.targets[s, k]),
+        predicted=float(found.predicted[s, k]),
+        deviation=float((found.targets[s, k] - found.baseline[s, k]) / unit[s, k]),
         shortest=_shortest(dataset, np.array([indices[s]]), card),
         usual=_usual(dataset, card),
+        worst=told,
     )
+
+
+def _known(difference: np.ndarray) -> np.ndarray:
+    """How large an error is; one that is no number is the largest."""
+    return np.where(np.isfinite(difference), np.abs(difference), np.inf)
+
+
+def _derivatives(found: Measured, card: ModelCard, scales: Scales) -> Iterator[tuple[float, int, str]]:
+    """The largest error of the forces and of the stress in its unit, the system that has it, and both in words."""
+    particle_of = np.repeat(np.arange(len(found.sizes)), found.sizes)
+    first = np.cumsum(found.sizes) - found.sizes
+    for both, unit, per in ((found.forces, scales.forces, "angstrom"), (found.stress, scales.stress, "angstrom^3")):
+        if both is None or not both.there.any():
+            continue
+        error = np.where(both.there[:, None], _known(both.predicted - both.targets), 0.0) / unit
+        row, column = np.unravel_index(int(np.argmax(error)), error.shape)
+        target, predicted = both.targets[row, column], both.predicted[row, column]
+        said = f"{target:.4g} {card.units[0]}/{per}, predicted {predicted:.4g}"
+        system, what = int(row), f"stress {VOIGT_NAMES[column]}"
+        if both is found.forces:
+            system = int(particle_of[row])
+            what = f"force on particle {row - first[system]} along {'xyz'[column]}"
+        yield float(error[row, column]), system, f"{what} {said}"
 
 
 def _shortest(dataset: Dataset, index: np.ndarray, card: ModelCard) -> float:

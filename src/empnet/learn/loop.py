@@ -26,12 +26,14 @@ from empnet.learn.config import TrainConfig
 from empnet.learn.descent import epoch_batches, take_step
 from empnet.learn.diagnosis import Explosion, cause_of
 from empnet.learn.distribution import Processes
+from empnet.learn.epoch_row import columns, in_words
 from empnet.learn.interrupt import Interrupt
 from empnet.learn.journal import Journal
-from empnet.learn.loss import loss_of
 from empnet.learn.measure import Measured, measure_together
 from empnet.learn.model_file import ModelCard, save_weights
+from empnet.learn.objective import Objective
 from empnet.learn.run_folder import RunFolder
+from empnet.learn.scales import Scales
 from empnet.learn.schedule import WARM_UP, Schedule
 from empnet.nn.model import PropertyModel
 
@@ -55,14 +57,14 @@ class Job:
         card: Species, properties and units.
         dataset: The data with targets.
         split: Its sides.
-        spread: The loss's unit for each property, shape (F',).
+        scales: The loss's units.
     """
 
     config: TrainConfig
     card: ModelCard
     dataset: Dataset
     split: Split
-    spread: np.ndarray
+    scales: Scales
 
 
 def new_optimizer(model: PropertyModel, rate: float) -> torch.optim.AdamW:
@@ -108,12 +110,11 @@ class Trainer:
         self.fabric.launch()
         self.model, self.average = model, MovingAverage(model)
         optimizer = new_optimizer(model, job.config.lr)
-        self.forward, self.optimizer = self.fabric.setup(model, optimizer)
+        _, self.optimizer = self.fabric.setup(model, optimizer)
         self.average.model.to(self.fabric.device)
         self.progress = self._load()
         self._exploded = Explosion(len(job.split.train), job.config.batch)
-        self._spread = torch.from_numpy(job.spread).to(self.fabric.device)
-        self._encoder = job.card.encoder
+        self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.fabric.device)
         self._started = started - self.progress.elapsed
         self._saved = time.perf_counter()
         self._budget: StepBudget | None = None
@@ -201,14 +202,9 @@ class Trainer:
         self.average.update(self.model, self.progress.step)
         return value
 
-    def _loss(self, indices: np.ndarray) -> Tensor:
-        batch = self.job.dataset.batch(indices, self._encoder, self.job.card.torch_dtype).to(self.fabric.device)
-        assert batch.targets is not None  # own invariant: a data set for training has targets
-        return loss_of(self.forward(batch), batch.targets, self._spread, self.config.loss)
-
     def _alone(self, indices: np.ndarray) -> tuple[float, float]:
         """Loss and length of the gradient of a step taken."""
-        loss = self._loss(indices)
+        loss = self.objective.loss(self.model, indices)
         value = loss.item()
         self._refuse_explosion(value, indices)
         return value, take_step(loss, self.optimizer, backward=self.fabric.backward, clip=self._clip)
@@ -217,7 +213,7 @@ class Trainer:
         """The same on several processes: the gradient is that of the mean loss over the whole batch."""
         sizes, pairs = self.job.dataset.sizes[indices], self.job.dataset.arrays["n_pairs"][indices]
         mine = deal(work_of(sizes, pairs), self.processes.size)[self.processes.rank]
-        loss = self._loss(indices[mine]) * (len(mine) / len(indices)) if len(mine) else torch.zeros(())
+        loss = self.objective.loss(self.model, indices, mine) if len(mine) else torch.zeros(())
         value = loss.item()
 
         def backward(loss: Tensor, inputs: list[Tensor]) -> None:
@@ -242,7 +238,7 @@ class Trainer:
     def _stop(self, found: str, indices: np.ndarray) -> NoReturn:
         """End a run that has gone wrong: say why, and keep the last good weights."""
         progress, rate = self.progress, self.optimizer.param_groups[0]["lr"]
-        cause = cause_of(self.model, self.job.dataset, indices, self.job.card, self.job.spread, rate)
+        cause = cause_of(self.model, self.job.dataset, indices, self.job.card, self.job.scales, rate)
         error = EmpnetError(
             f"{found} at step {progress.step}: {cause}",
             where=self.run,
@@ -284,7 +280,7 @@ class Trainer:
 
     def _keep_if_best(self, measured: Measured) -> None:
         progress = self.progress
-        score = self.processes.from_first(float(np.mean(measured.mae / self.job.spread)))
+        score = self.processes.from_first(self.objective.score(measured))
         if not math.isfinite(score):
             self._stop(f"the validation error is {score}", self.job.split.validation[:256])
         if progress.best is None or score < progress.best:
@@ -293,28 +289,21 @@ class Trainer:
                 save_weights(self.run.path, self.average.model)
 
     def _record(self, measured: Measured) -> None:
-        progress, card = self.progress, self.job.card
+        """Write the epoch's row and tell it."""
+        progress = self.progress
         train_loss = progress.loss_sum / max(1, progress.batch)
-        names = zip(card.properties, card.units, card.baseline_names, strict=True)
         row = {
             "epoch": progress.epoch,
             "step": progress.step,
             "seconds": round(time.perf_counter() - self._started, 3),
             "lr": self.optimizer.param_groups[0]["lr"],
             "train_loss": train_loss,
-            "validation_loss": self._validation_loss(measured),
+            "validation_loss": self.objective.measured_loss(measured),
         }
-        told = [f"loss {train_loss:.4f}"]
-        for (name, unit, beside), mae, baseline in zip(names, measured.mae, measured.baseline_mae, strict=True):
-            row[f"validation_mae_{name} [{unit}]"] = float(mae)
-            told.append(f"{name}: validation MAE {mae:.4g} {unit} ({beside} {baseline:.4g} {unit})")
-        self.run.append_metrics(row)
-        self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {', '.join(told)}")
-        self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=", ".join(told))
-
-    def _validation_loss(self, measured: Measured) -> float:
-        predicted, targets = torch.from_numpy(measured.predicted), torch.from_numpy(measured.targets)
-        return loss_of(predicted, targets, self._spread.cpu(), self.config.loss).item()
+        self.run.append_metrics(row | columns(measured, self.job.card))
+        told = f"loss {train_loss:.4f}, {in_words(measured, self.job.card)}"
+        self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {told}")
+        self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=told)
 
     def _checkpoint(self) -> None:
         self.progress.elapsed = time.perf_counter() - self._started

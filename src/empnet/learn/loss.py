@@ -9,9 +9,38 @@ from jaxtyping import Float64
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Loss", "loss_of"]
+__all__ = ["FORCES_WEIGHT", "STRESS_WEIGHT", "Loss", "loss_of", "summed_loss"]
 
 Loss = Literal["mse", "mae", "huber"]
+
+FORCES_WEIGHT = 10.0
+"""Of the forces' mean loss beside the energies', both in units of what is there to be learned (see ``objective``).
+
+A system has 3 N components of forces and one energy, so most of what a frame tells is in its forces."""
+
+STRESS_WEIGHT = 1.0
+"""Of the stress's mean loss beside the energies'."""
+
+KNEE = 0.1
+"""Where the Huber loss turns from a square to a line."""
+
+
+def summed_loss(error: Float64[Tensor, "*shape"], kind: Loss) -> Float64[Tensor, ""]:
+    """Sum of the losses of some errors: ``mse``: e^2; ``mae``: |e|; ``huber``: e^2 / 2 up to |e| = 0.1, then linear.
+
+    Arguments:
+        error: Errors in their unit.
+        kind: Which loss.
+
+    Example:
+        >>> summed_loss(torch.tensor([1.0, -2.0], dtype=torch.float64), "mse").item()
+        5.0
+    """
+    if kind == "mse":
+        return error.square().sum()
+    if kind == "mae":
+        return error.abs().sum()
+    return functional.huber_loss(error, torch.zeros_like(error), delta=KNEE, reduction="sum")
 
 
 def loss_of(
@@ -22,8 +51,7 @@ def loss_of(
 ) -> Float64[Tensor, ""]:
     """Mean loss over systems and properties of the error e = (predicted - target) / spread.
 
-    ``mse``: e^2. ``mae``: |e|. ``huber``: e^2 / 2 up to |e| = 0.1, linear beyond. The spread makes properties of
-    any unit weigh alike.
+    The spread makes properties of any unit weigh alike.
 
     Arguments:
         predicted: Predictions in the properties' units.
@@ -36,9 +64,4 @@ def loss_of(
         >>> loss_of(3 * one, one, 2 * one[0], "mae").item()
         1.0
     """
-    error = (predicted - targets) / spread
-    if kind == "mse":
-        return error.square().mean()
-    if kind == "mae":
-        return error.abs().mean()
-    return functional.huber_loss(error, torch.zeros_like(error), delta=0.1)
+    return summed_loss((predicted - targets) / spread, kind) / targets.numel()

@@ -13,15 +13,14 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from empnet.data.batch import Batch
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 from empnet.learn.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
-from empnet.learn.loss import loss_of
 from empnet.learn.model_file import ModelCard
+from empnet.learn.objective import Objective
 from empnet.learn.prepare import configured, make_card, name_targets, open_data, split_data
 from empnet.learn.statistics import fit_statistics
 from empnet.nn.model import PropertyModel
@@ -118,10 +117,11 @@ class _Prober:
     ) -> None:
         self.dataset, self.train, self.indices, self.card = dataset, train, indices, card
         self.config, self.journal = config, journal
-        self.spread = fit_statistics(card.build(), dataset, train, card.encoder)
-        self.floor, self.twins = _floor(dataset, indices, card, self.spread)
+        scales = fit_statistics(card.build(), dataset, train, card.encoder)
+        squares = config.model_copy(update={"loss": "mse"})  # whatever is trained with: nil means the same then
+        self.objective = Objective(squares, card, dataset, scales, torch.device("cpu"))
+        self.floor, self.twins = _floor(dataset, indices, card, self.objective)
         self.attempts: list[Attempt] = []
-        self.batches: dict[torch.dtype, Batch] = {}
         self.capacity = Capacity(
             self._build,
             self._loss,
@@ -163,14 +163,7 @@ class _Prober:
         return f"width {_widened(self.card, widening).architecture.width}"
 
     def _loss(self, model: PropertyModel) -> Tensor:
-        batch = self._batch(model.dtype)
-        assert batch.targets is not None  # own invariant: a data set for training has targets
-        return loss_of(model(batch), batch.targets, torch.from_numpy(self.spread), "mse")
-
-    def _batch(self, dtype: torch.dtype) -> Batch:
-        if dtype not in self.batches:
-            self.batches[dtype] = self.dataset.batch(self.indices, self.card.encoder, dtype)
-        return self.batches[dtype]
+        return self.objective.loss(model, self.indices)
 
     def _show(self, what: str, done: int, total: int, loss: float) -> None:
         self.journal.show(done=done, total=total, epoch=done, told=f"{what}: loss {loss:.2e}")
@@ -204,18 +197,20 @@ def _widened(card: ModelCard, factor: int) -> ModelCard:
 
 
 def _floor(
-    dataset: Dataset, indices: Int64[np.ndarray, " K"], card: ModelCard, spread: np.ndarray
+    dataset: Dataset, indices: Int64[np.ndarray, " K"], card: ModelCard, objective: Objective
 ) -> tuple[float, str]:
     """The loss that is left when systems that look alike are predicted alike, and the worst two of them in words.
 
     The best prediction for systems that look the same is the mean of their targets; what remains is their variance.
+    Forces and stress, if they are learned, add to it; how much is not asked.
     """
+    units, share = objective.scales.of_energies(dataset.sizes), objective.weights.energy
     alike: dict[bytes, list[int]] = {}
     for index in indices:
         alike.setdefault(_appearance(dataset, int(index), card), []).append(int(index))
     squares, worst, told = 0.0, 0.0, ""
     for twins in alike.values():
-        targets = dataset.targets[twins] / spread
+        targets = dataset.targets[twins] / units[twins]
         squares += float(np.square(targets - targets.mean(axis=0)).sum())
         reach = np.ptp(targets, axis=0)
         if len(twins) > 1 and reach.max() > worst:
@@ -225,9 +220,9 @@ def _floor(
             told = (
                 f"{_name(dataset, low)} and {_name(dataset, high)} look the same to the network (same species, same "
                 f"distances below the cutoff), but their {card.properties[k]} differs by "
-                f"{worst * spread[k]:.4g} {card.units[k]}"
+                f"{worst * units[low, k]:.4g} {card.units[k]}"
             )
-    return squares / (len(indices) * len(spread)), told
+    return share * squares / (len(indices) * units.shape[1]), told
 
 
 def _appearance(dataset: Dataset, index: int, card: ModelCard) -> bytes:

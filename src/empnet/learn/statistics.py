@@ -9,18 +9,20 @@ from jaxtyping import Float64, Int64
 from empnet.data.composition import composition_left, fit_composition
 from empnet.data.dataset import Dataset
 from empnet.data.one_hot import OneHot
+from empnet.learn.scales import Scales
 from empnet.nn.model import PropertyModel
 
 __all__ = ["fit_statistics"]
 
 
-def fit_statistics(
-    model: PropertyModel, dataset: Dataset, train: Int64[np.ndarray, " n"], encoder: OneHot
-) -> Float64[np.ndarray, " F_prime"]:
+def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarray, " n"], encoder: OneHot) -> Scales:
     """Set the model's composition baseline, output scale and mean number of neighbours.
 
     The scale is the standard deviation of what the baseline leaves, for a sum divided by the root of the mean number
-    of particles, so that a network whose output is of order one begins near the data's spread.
+    of particles, so that a network whose output is of order one begins near the data's spread. Where forces are
+    learned, it is their root mean square times an angstrom: the energy of a network whose output changes by order one
+    along an angstrom then has slopes of the data's size. That is many times more than the spread of the energies of
+    one molecule's frames, for large changes of its contributions cancel in their sum.
 
     Arguments:
         model: The model, changed in place.
@@ -29,18 +31,48 @@ def fit_statistics(
         encoder: One-hot encoder of the species.
 
     Returns:
-        What the baseline leaves, as a standard deviation for each property, shape (F',): the unit of the loss.
+        The units of the loss.
     """
     counts, targets = dataset.composition(encoder)[train], dataset.targets[train]
     sizes = counts.sum(axis=1, keepdims=True)
+    roots = np.sqrt(sizes) if dataset.has_forces or dataset.has_stress else np.ones_like(sizes)
     spread = np.empty(targets.shape[1])
     for k, pooling in enumerate(model.architecture.pooling):
         b = fit_composition(counts, targets[:, k], pooling)
-        left = float(np.std(composition_left(counts, targets[:, k], pooling)))
+        left = float(np.std(composition_left(counts, targets[:, k], pooling) / roots[:, 0]))
         spread[k] = left if left > 1e-12 * float(np.abs(targets[:, k]).max()) else 1.0  # composition tells all
         model.baseline[:, k] = torch.from_numpy(b)
-        model.scale[k] = spread[k] / (sizes.mean() ** 0.5 if pooling == "sum" else 1.0)
+        model.scale[k] = spread[k] / ((sizes / roots**2).mean() ** 0.5 if pooling == "sum" else 1.0)
+    forces, stress = _forces_scale(dataset, train), _stress_scale(dataset, train)
+    if forces is not None:
+        model.scale[:] = forces
     neighbours = dataset.arrays["n_pairs"][train].sum() / sizes.sum()
     for interaction in model.interactions:
         interaction.mean_neighbours.fill_(max(1.0, float(neighbours)))  # type: ignore[operator, union-attr]
-    return spread
+    return Scales(spread, forces or 1.0, stress or 1.0, per_root=dataset.has_forces or dataset.has_stress)
+
+
+def _forces_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | None:
+    """Root mean square of the training side's forces; None if there are none, or all are zero."""
+    if not dataset.has_forces:
+        return None
+    squares, trained = np.zeros(2), np.zeros(len(dataset), dtype=bool)
+    trained[train] = True
+    for block in dataset.blocks():
+        kept = np.repeat(trained[block.systems], dataset.sizes[block.systems])
+        forces = np.asarray(dataset.arrays["forces"][block.particles])[kept]
+        forces = forces[~np.isnan(forces)]
+        squares += float(np.square(forces).sum()), forces.size
+    return float(np.sqrt(squares[0] / squares[1])) or None if squares[1] else None
+
+
+def _stress_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | None:
+    """Standard deviation of the training side's stress about each component's mean; None if there is none."""
+    if not dataset.has_stress:
+        return None
+    stress: Float64[np.ndarray, "n 6"] = dataset.arrays["stress"][train]
+    stress = stress[~np.isnan(stress[:, 0])]
+    if not len(stress):
+        return None
+    deviation = float(np.sqrt(stress.var(axis=0).mean()))
+    return deviation or float(np.sqrt(np.square(stress).mean())) or None  # a single crystal has no deviation

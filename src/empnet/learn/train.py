@@ -166,16 +166,16 @@ def _begin_again(
     _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
     dataset, split = open_data(source, config, journal.quiet), run.read_split()
     model = card.build()
-    spread = fit_statistics(model, dataset, split.train, card.encoder)
-    return _Begun(Job(config, card, dataset, split, spread), model, run)
+    scales = fit_statistics(model, dataset, split.train, card.encoder)
+    return _Begun(Job(config, card, dataset, split, scales), model, run)
 
 
 def _share(team: Processes, begun: _Begun | None, data: str | Path | Sequence[System] | None) -> _Begun:
     """The same run in all processes: each opens the data itself, of which the first one has made flat files."""
     if team.alone and begun is not None:
         return begun
-    told = None if begun is None else (begun.job.config, begun.job.card, begun.job.split, begun.job.spread, begun.run)
-    config, card, split, spread, run = team.from_first(told)  # type: ignore[misc]
+    told = None if begun is None else (begun.job.config, begun.job.card, begun.job.split, begun.job.scales, begun.run)
+    config, card, split, scales, run = team.from_first(told)  # type: ignore[misc]
     source = config.data if data is None or isinstance(data, str | Path) else data
 
     def follow() -> _Begun:
@@ -183,7 +183,7 @@ def _share(team: Processes, begun: _Begun | None, data: str | Path | Sequence[Sy
             return begun
         team.choose_threads(card.threads)
         dataset = open_data(source, config, quiet=True)
-        return _Begun(Job(config, card, dataset, split, spread), card.build(), run)
+        return _Begun(Job(config, card, dataset, split, scales), card.build(), run)
 
     return team.in_turn(follow)
 
@@ -240,13 +240,13 @@ def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: 
     card = make_card(dataset, split, config, journal)
     if config.fine_tune is not None:
         model, card = start_from(config, card, dataset, split, journal)
-        spread = fit_statistics(card.build(), dataset, split.train, card.encoder)
+        scales = fit_statistics(card.build(), dataset, split.train, card.encoder)
     else:
         model = card.build()
-        spread = fit_statistics(model, dataset, split.train, card.encoder)
+        scales = fit_statistics(model, dataset, split.train, card.encoder)
     batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
     journal.say(str(summary(model, inputs=(batch,))))
-    return Job(config, card, dataset, split, spread), model
+    return Job(config, card, dataset, split, scales), model
 
 
 def _fill(folder: Path, job: Job, model: PropertyModel) -> None:

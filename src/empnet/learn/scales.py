@@ -1,0 +1,46 @@
+"""The units in which errors are measured while learning: what there is to be learned, taken from the training side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+__all__ = ["Scales"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scales:
+    """The loss's unit for each thing that is learned.
+
+    With forces or stress, energies are measured in a unit that grows with the root of the number of particles. An
+    energy is a sum of N contributions, whose errors add up like those of independent numbers: their sum's error grows
+    as the root of N. Measured per particle, a dimer would outweigh a crystal of a hundred atoms ten times over; in
+    plain energy the crystal would outweigh the dimer.
+
+    Arguments:
+        energy: Standard deviation of what the composition baseline leaves, shape (F',), in the properties' units;
+            if ``per_root``, of what it leaves divided by the root of N.
+        forces: Root mean square of the forces, in the property's unit per angstrom.
+        stress: Standard deviation of the stress, in the property's unit per cubic angstrom.
+        per_root: Whether the energies' unit grows with the root of the number of particles.
+
+    Example:
+        >>> Scales(np.array([0.5]), per_root=True).of_energies(np.array([1, 4])).tolist()
+        [[0.5], [1.0]]
+    """
+
+    energy: Float64[np.ndarray, " F_prime"]
+    forces: float = 1.0
+    stress: float = 1.0
+    per_root: bool = False
+
+    def of_energies(self, sizes: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "n F_prime"]:
+        """The unit of each system's properties.
+
+        Arguments:
+            sizes: Numbers of particles.
+        """
+        roots = np.sqrt(sizes)[:, None] if self.per_root else np.ones((len(sizes), 1))
+        return roots * self.energy

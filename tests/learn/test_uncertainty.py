@@ -17,7 +17,8 @@ from empnet.learn.model_file import load_model
 from empnet.learn.prepare import open_data
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.train import train
-from empnet.learn.uncertainty import RIDGES, fit_last_layer, load_last_layer, save_last_layer
+from empnet.learn.uncertainty import RIDGES, fit_last_layer
+from empnet.learn.uncertainty_file import FORMAT_VERSION, keep_last_layer, load_last_layer, save_last_layer
 
 CPU = torch.device("cpu")
 FIRST_VERSION = Path(__file__).parent / "model_v1"
@@ -172,6 +173,28 @@ def test_a_damaged_file(parts, fitted, tmp_path, keep):
     with pytest.raises(EmpnetError, match=r"uncertainty\.safetensors: is damaged") as caught:
         load_last_layer(tmp_path, parts[0])
     assert "\n" not in str(caught.value)
+
+
+def test_a_later_version_is_refused(parts, fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr("empnet.learn.uncertainty_file.FORMAT_VERSION", FORMAT_VERSION + 1)
+    save_last_layer(tmp_path, fitted)
+    monkeypatch.undo()
+    with pytest.raises(EmpnetError, match="update empnet"):
+        load_last_layer(tmp_path, parts[0])
+
+
+def test_what_training_tells(parts, run, tmp_path):
+    _, card, dataset, split = parts
+    copied = Path(shutil.copytree(run, tmp_path / "run"))
+    told = keep_last_layer(copied, dataset, split)
+    assert [line.split(":")[0] for line in told] == list(card.properties)
+    assert "68 % of 60 validation errors are within one standard deviation" in told[0]
+    assert load_last_layer(copied, parts[0]) is not None
+    few = keep_last_layer(copied, dataset, Split(split.train, split.validation[:7], split.test))
+    assert "it is rough" in few[0]
+    none = keep_last_layer(copied, dataset, Split(split.train, split.validation[:0], split.test))
+    assert "no validation side" in none[0]
+    assert load_last_layer(copied, parts[0]) is None
 
 
 def test_a_file_of_another_model(parts, fitted, tmp_path):

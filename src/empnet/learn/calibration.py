@@ -86,6 +86,18 @@ class Calibration:
         """Whether it was taken from so few errors that only its order of magnitude is known."""
         return self.n < FEW
 
+    def told(self) -> str:
+        """What the standard deviation means, in words.
+
+        Example:
+            >>> Calibration(1.0, wide=2.6, n=305).told()
+            '68 % of 305 validation errors are within one standard deviation, 95 % within 2.6'
+        """
+        if not self.n:
+            return "the standard deviation is not calibrated: no validation errors"
+        told = f"68 % of {self.n} validation errors are within one standard deviation, 95 % within {self.wide:.1f}"
+        return f"{told}; from so few errors it is rough" if self.rough else told
+
     def std(self, q: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
         """s of each spread.
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import astuple, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
@@ -17,19 +14,13 @@ from torch import Tensor
 from empnet.data.batch import Batch
 from empnet.data.composition import Pooling
 from empnet.data.dataset import Dataset
-from empnet.data.errors import EmpnetError
-from empnet.data.files import replacing
 from empnet.data.split import Split
 from empnet.learn.calibration import FEW, Calibration
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import PropertyModel
 from empnet.nn.pairs import mean_per_system, sum_per_system
 
-__all__ = ["FILE", "LastLayer", "fit_last_layer", "last_inputs", "load_last_layer", "save_last_layer"]
-
-FILE = "uncertainty.safetensors"
-FORMAT_VERSION = 1
-"""Of the file. A later version of the package must read all earlier ones."""
+__all__ = ["INSIDE", "LastLayer", "fit_last_layer", "last_inputs"]
 
 MOST = 20_000
 """Systems of the training side that are looked at: 300 for each feature, and never longer than a short epoch."""
@@ -221,63 +212,3 @@ def _left_out(q: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """The spread that systems of the training side would have if each had been left out (Sherman and Morrison)."""
     leverage = np.minimum(np.square(q), 1 - 1e-9)
     return np.sqrt(leverage / (1 - leverage))
-
-
-def save_last_layer(folder: Path, fitted: LastLayer) -> None:
-    """Write ``uncertainty.safetensors``, whole or not at all.
-
-    ================  ===========================================================================
-    whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias
-    limits            the standard deviation beyond which a system is unlike the training side
-    calibrations      alpha, nu, gamma, the width that holds 95 %, and the number of errors that
-                      they were taken from, shape (F', 5), float64
-    ================  ===========================================================================
-
-    Arguments:
-        folder: The run folder.
-        fitted: What is kept.
-    """
-    tensors = {
-        "whitening": fitted.whitening.contiguous(),
-        "limits": torch.from_numpy(fitted.limits),
-        "calibrations": torch.tensor([astuple(each) for each in fitted.calibrations], dtype=torch.float64),
-    }
-    with replacing(folder / FILE) as unfinished:
-        safetensors.torch.save_file(tensors, unfinished, metadata={"format_version": str(FORMAT_VERSION)})
-
-
-def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:
-    """What :func:`save_last_layer` wrote.
-
-    Arguments:
-        folder: The run folder.
-        model: Its model.
-
-    Returns:
-        None if the run has no such file: it is older, or had no validation side.
-
-    Raises:
-        EmpnetError: If the file is damaged, written by a later version, or belongs to another model.
-    """
-    path = Path(folder) / FILE
-    if not path.exists():
-        return None
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            version = int(file.metadata()["format_version"])
-            if version > FORMAT_VERSION:
-                remedy = "a later empnet wrote this; update empnet"
-                raise EmpnetError(f"format version {version}", where=path, remedy=remedy)
-            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        rows = kept["calibrations"].tolist()
-        calibrations = tuple(Calibration(row[0], row[1], row[2], row[3], int(row[4])) for row in rows)
-        whitening, limits = kept["whitening"], kept["limits"].numpy()
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError) as error:
-        remedy = "remove it to predict without uncertainty"
-        raise EmpnetError(f"is damaged ({error})", where=path, remedy=remedy) from None
-    F_prime, F = model.readout[-1].weight.shape  # type: ignore[misc, union-attr]
-    wanted = (F_prime, F + 1, F + 1)
-    if tuple(whitening.shape) != wanted:
-        remedy = "remove it to predict without uncertainty"
-        raise EmpnetError("belongs to another model", where=path, wanted=f"shape {wanted}", remedy=remedy)
-    return LastLayer(whitening, limits, calibrations)

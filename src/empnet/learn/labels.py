@@ -52,4 +52,4 @@ def tell_labels(dataset: Dataset, journal: Journal) -> None:
             journal.say(told)
     held = int(dataset.arrays["constrained"].sum()) if dataset.has_forces else 0
     if held:
-        journal.say(f"forces: constraints hold particles in {held} systems; forces are read raw, as the data say")
+        journal.say(f"forces: constraints hold particles in {held} systems; forces are read raw, as they stand")

@@ -91,18 +91,19 @@ def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Find
 def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float) -> list[str]:
     """Options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
     given, own = derivatives.energy_unit, derivatives.forces_unit.removeprefix("-")
+    pairs = [(given, unit) for unit in (*FORCES, own)] if given else []
+    pairs += [("Hartree", "Hartree/bohr"), *((energy, own) for energy in ENERGIES)]
+    pairs += [] if given else [(energy, unit) for unit in FORCES for energy in ENERGIES if unit.startswith(energy)]
     found = []
-    for unit in (own, *FORCES) if own else FORCES:
-        for energy in (given, *ENERGIES) if given else ENERGIES:
-            off = abs(np.log(raw * parse_unit(energy).factor / parse_unit(unit).factor))
-            of_unit = [] if f"{minus}{unit}" == derivatives.forces_unit else [f"--forces-unit {minus}{unit}"]
-            of_energy = [] if energy == given else [f"--unit {energy}"]
-            likely = (
-                energy == given or unit == own or unit == f"{energy}/bohr" or (not given and unit.startswith(energy))
-            )
-            if off < miss and likely:
-                found.append((len(of_unit + of_energy), off, " ".join(of_energy + of_unit)))
-    return list(dict.fromkeys(option for *_, option in sorted(found) if option))[:2]
+    for energy, unit in pairs:
+        if not (energy and unit) or energy not in (given, *ENERGIES):
+            continue
+        off = abs(np.log(raw * parse_unit(energy).factor / parse_unit(unit).factor))
+        of_energy = [] if energy == given else [f"--unit {energy}"]
+        of_unit = [] if f"{minus}{unit}" == derivatives.forces_unit else [f"--forces-unit {minus}{unit}"]
+        if off < miss and of_energy + of_unit:
+            found.append((len(of_energy + of_unit), off, " ".join(of_energy + of_unit)))
+    return list(dict.fromkeys(option for *_, option in sorted(found)))[:2]
 
 
 def _stress(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:

@@ -1,0 +1,219 @@
+"""A wrong sign, unit, kind or order of forces and stress is found before training, with the option that mends it."""
+
+import time
+
+import numpy as np
+import pytest
+from ase import units
+from ase.build import bulk
+from ase.calculators.emt import EMT
+
+from empnet import System
+from empnet.data.cache import Recipe, open_dataset
+from empnet.data.dataset import Dataset
+from empnet.data.derivatives import Derivatives
+from empnet.data.inspection import quick_findings
+
+ASE = {"forces": "f", "forces_unit": "eV/angstrom", "energy_unit": "eV"}
+STRESSED = {**ASE, "stress": "s", "stress_unit": "eV/angstrom^3"}
+VASP = [0, 1, 2, 5, 3, 4]  # XX YY ZZ XY YZ ZX of xx yy zz yz xz xy
+
+
+@pytest.fixture(scope="module")
+def crystals():
+    """Rattled copper under strain along the axes and under shear: atoms, energy, forces, stress."""
+    rng = np.random.default_rng(0)
+    found = []
+    for k in range(48):
+        strain = np.diag(0.02 * rng.normal(size=3)) if k < 24 else 0.02 * np.triu(rng.normal(size=(3, 3)), 1)
+        atoms = bulk("Cu", cubic=True)
+        atoms.set_cell(atoms.cell @ (np.eye(3) + strain + strain.T), scale_atoms=True)
+        atoms.rattle(0.02, rng=rng)
+        atoms.calc = EMT()
+        found.append((atoms, atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def vibrating():
+    """Rattled copper in one cell."""
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(60):
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.05, rng=rng)
+        atoms.calc = EMT()
+        found.append((atoms, atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()))
+    return found
+
+
+def found_in(frames, given, *, energy=1.0, forces=1.0, stress=lambda s, volume: s, unit="eV"):
+    systems = [
+        System(
+            atoms.positions, atoms.numbers, cell=atoms.cell.array, pbc=atoms.pbc, properties={"energy": energy * e},
+            info={"s": stress(s, atoms.get_volume())}, arrays={"f": forces * f},
+        )
+        for atoms, e, f, s in frames
+    ]  # fmt: skip
+    derivatives = Derivatives(**given)
+    dataset = open_dataset(systems, Recipe(("energy",), 3.0, derivatives=derivatives), quiet=True)
+    return quick_findings(dataset, ["energy"], [unit], derivatives=derivatives)
+
+
+def about(topic, findings):
+    return [(finding.level, str(finding)) for finding in findings if finding.topic == topic]
+
+
+def test_what_is_right_is_said_to_be(crystals, vibrating):
+    ((level, text),) = about("forces", found_in(vibrating, ASE))
+    assert (level, "they fit 'energy' in sign and unit" in text) == ("note", True)
+    findings = found_in(crystals, STRESSED)
+    assert not [finding for finding in findings if finding.level == "error"]
+    ((level, text),) = about("stress", findings)
+    assert (level, "fits 'energy' in sign and unit" in text) == ("note", True)
+
+
+KCAL = units.kcal / units.mol
+WRONG_FORCES = {
+    "gradients": (ASE, {"forces": -1.0}, ["sign is reversed", "say --forces-unit -eV/angstrom"]),
+    "said to be gradients": (
+        {**ASE, "forces_unit": "-eV/angstrom"},
+        {},
+        ["sign is reversed", "say --forces-unit eV/angstrom"],
+    ),
+    "kcal/mol/angstrom": (ASE, {"forces": 1 / KCAL}, ["by a factor of 0.043", "--forces-unit kcal/mol/angstrom"]),
+    "Hartree/bohr": (ASE, {"forces": units.Bohr / units.Hartree}, ["unit is wrong", "--forces-unit Hartree/bohr"]),
+    "both in kcal/mol, told of forces only": (
+        {**ASE, "forces_unit": "kcal/mol/angstrom"},
+        {"forces": 1 / KCAL, "energy": 1 / KCAL},
+        ["by a factor of 23", "or --unit kcal/mol"],
+    ),
+    "both atomic": (
+        ASE,
+        {"forces": units.Bohr / units.Hartree, "energy": 1 / units.Hartree},
+        ["by a factor of 1.8", "--unit Hartree --forces-unit Hartree/bohr"],
+    ),
+    "gradients in kcal/mol/angstrom": (
+        ASE,
+        {"forces": -1 / KCAL},
+        ["sign is reversed", "unit is wrong", "--forces-unit -kcal/mol/angstrom"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "change", "words"), WRONG_FORCES.values(), ids=WRONG_FORCES)
+def test_wrong_forces_are_an_error_that_names_the_option(vibrating, given, change, words):
+    (level, text), *_ = about("forces", found_in(vibrating, given, **change))
+    assert level == "error"
+    for word in words:
+        assert word in text
+
+
+def test_a_factor_that_no_unit_explains_is_odd_only(vibrating):
+    (level, text), *_ = about("forces", found_in(vibrating, ASE, forces=0.7))
+    assert level == "warning"
+    assert "energy differences are 1.4" in text
+
+
+def test_forces_of_something_else_are_told(vibrating):
+    others = [f for _, _, f, _ in vibrating[7:] + vibrating[:7]]
+    shuffled = [(a, e, f, s) for (a, e, _, s), f in zip(vibrating, others, strict=True)]
+    ((level, text),) = about("forces", found_in(shuffled, ASE))
+    assert (level, "forces do not belong to the energies" in text) == ("note", True)
+
+
+def test_a_net_force_is_told(vibrating):
+    drift = [(a, e, f + 0.5, s) for a, e, f, s in vibrating]
+    warnings = [text for level, text in about("forces", found_in(drift, ASE)) if level == "warning"]
+    assert any("do not sum to zero" in text for text in warnings)
+
+
+def as_virial(stress, volume):
+    return -stress * volume
+
+
+WRONG_STRESS = {
+    "positive under pressure": (STRESSED, lambda s, v: -s, "--stress s --stress-unit -eV/angstrom^3"),
+    "VASP's": (STRESSED, lambda s, v: -s / (1e3 * units.bar), "--stress s --stress-unit -kB"),
+    "GPa": (STRESSED, lambda s, v: s / units.GPa, "--stress s --stress-unit GPa"),
+    "said to be GPa": ({**STRESSED, "stress_unit": "GPa"}, lambda s, v: s, "--stress s --stress-unit eV/angstrom^3"),
+    "a virial": (STRESSED, as_virial, "--virial s --virial-unit eV"),
+    "said to be a virial": (
+        {**STRESSED, "virial": True, "stress_unit": "eV"},
+        lambda s, v: s,
+        "--stress s --stress-unit eV/angstrom^3",
+    ),
+    "virial of the other sign": (
+        {**STRESSED, "virial": True, "stress_unit": "eV"},
+        lambda s, v: s * v,
+        "--virial s --virial-unit -eV",
+    ),
+    "VASP's order": (STRESSED, lambda s, v: s[VASP], '--stress-order "xx yy zz xy yz xz"'),
+}
+
+
+@pytest.mark.parametrize(("given", "change", "option"), WRONG_STRESS.values(), ids=WRONG_STRESS)
+def test_a_wrong_stress_is_an_error_that_names_the_option(crystals, given, change, option):
+    topic = "virial" if given.get("virial") else "stress"
+    (level, text), *_ = about(topic, found_in(crystals, given, stress=change))
+    assert level == "error"
+    assert option in text
+
+
+RIGHT_STRESS = {
+    "VASP": (
+        {"stress_unit": "-kB", "stress_order": "xx yy zz xy yz zx"},
+        lambda s, v: -s[VASP] / (1e3 * units.bar),
+    ),
+    "virial": ({"virial": True, "stress_unit": "eV"}, as_virial),
+    "virial in Hartree": ({"virial": True, "stress_unit": "Hartree"}, lambda s, v: -s * v / units.Hartree),
+}
+
+
+@pytest.mark.parametrize(("given", "change"), RIGHT_STRESS.values(), ids=RIGHT_STRESS)
+def test_what_the_options_say_is_believed(crystals, given, change):
+    findings = found_in(crystals, {**STRESSED, **given}, stress=change)
+    ((level, text),) = about("virial" if given.get("virial") else "stress", findings)
+    assert (level, "fits 'energy' in sign and unit" in text) == ("note", True)
+
+
+def test_a_stress_is_judged_without_forces_too(crystals):
+    still = []
+    for atoms, *_ in crystals:
+        copy = atoms.copy()
+        copy.set_scaled_positions(bulk("Cu", cubic=True).get_scaled_positions())
+        copy.calc = EMT()
+        still.append((copy, copy.get_potential_energy(), copy.get_forces(), copy.get_stress()))
+    given = {"stress": "s", "stress_unit": "eV/angstrom^3", "energy_unit": "eV"}
+    assert about("stress", found_in(still, given))[0][0] == "note"
+    assert "-eV/angstrom^3" in about("stress", found_in(still, given, stress=lambda s, v: -s))[0][1]
+
+
+def test_where_nothing_is_strained_the_size_speaks(vibrating):
+    ((level, text),) = about("stress", found_in(vibrating, STRESSED, stress=lambda s, v: s / (1e3 * units.bar)))
+    assert (level, "more than 1 is rare" in text) == ("warning", True)
+    ((level, text),) = about("stress", found_in(vibrating, STRESSED))
+    assert (level, "no near frames in different cells" in text) == ("note", True)
+
+
+def test_five_thousand_frames_of_a_hundred_atoms_take_seconds():
+    rng = np.random.default_rng(0)
+    S, N = 6000, 100
+    cells = np.eye(3) * 10 * (1 + 0.01 * rng.normal(size=(S, 1, 1)))
+    arrays = {
+        "n_particles": np.full(S, N), "n_pairs": np.zeros(S, dtype=int), "periodic": np.ones(S, dtype=bool),
+        "positions": rng.normal(size=(1, N, 3)).repeat(S, axis=0).reshape(-1, 3) + 0.05 * rng.normal(size=(S * N, 3)),
+        "species": np.zeros(S * N, dtype=np.int16), "features": np.zeros((S * N, 0)),
+        "neighbours": np.zeros(S * N, dtype=np.int16), "senders": np.zeros(0, dtype=np.int16),
+        "shifts": np.zeros((0, 3), dtype=np.int16), "cells": cells, "frames": np.arange(S), "groups": np.arange(S),
+        "targets": rng.normal(size=(S, 1)), "forces": rng.normal(size=(S * N, 3)), "stress": rng.normal(size=(S, 6)),
+        "constrained": np.zeros(S, dtype=bool),
+    }  # fmt: skip
+    from empnet.data.inspection.derivatives import derivative_findings
+    from empnet.data.inspection.frames import from_dataset
+
+    frames = from_dataset(Dataset(arrays), ("energy",))
+    begun = time.process_time()
+    assert derivative_findings(frames, "energy", Derivatives(**STRESSED))
+    # Some 2 s of one core; twice that is the bound of what a person waits for without a word.
+    assert time.process_time() - begun < 5

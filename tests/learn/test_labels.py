@@ -1,0 +1,105 @@
+"""Forces and stress in a run: settings that go together, units that are told, and a look at the data."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.constraints import FixAtoms
+from ase.io import write as ase_write
+
+from empnet.data.errors import EmpnetError
+from empnet.data.split import split_systems
+from empnet.learn.config import TrainConfig
+from empnet.learn.journal import Journal
+from empnet.learn.prepare import configured, look_at, make_card, name_targets, open_data
+
+
+@pytest.fixture(scope="module")
+def copper(tmp_path_factory):
+    """A file of rattled copper: energy, forces and stress of EMT, two atoms held, five frames without forces."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for k in range(60):
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.05, rng=rng)
+        atoms.calc = EMT()
+        results = {"energy": atoms.get_potential_energy(), "forces": atoms.get_forces() if k >= 5 else None}
+        atoms.info["pressure_tensor"] = -atoms.get_stress(voigt=False)
+        atoms.set_constraint(FixAtoms([0, 1]))
+        atoms.calc = SinglePointCalculator(atoms, **results)
+        frames.append(atoms)
+    path = tmp_path_factory.mktemp("copper") / "copper.traj"
+    ase_write(path, frames)
+    return path
+
+
+def prepared(path, capsys, **settings):
+    journal = Journal()
+    config = name_targets(configured(path, "energy", settings), journal)
+    dataset = open_data(path, config, quiet=True)
+    look_at(dataset, config, journal)
+    card = make_card(dataset, split_systems(dataset.arrays["groups"], validation=0.1, test=0.1), config, journal)
+    return config, dataset, card, capsys.readouterr().out
+
+
+def test_what_is_assumed_and_what_is_there_is_told(copper, capsys):
+    settings = {"forces": "forces", "stress": "pressure_tensor", "stress_unit": "-eV/angstrom^3"}
+    config, dataset, card, told = prepared(copper, capsys, **settings)
+    assert "forces: taken to be in eV/angstrom; if it is not, say --forces-unit" in told
+    assert "forces: 55 of 60 systems have them; the others train what they have" in told
+    assert "constraints hold particles in 60 systems; forces are read raw" in told
+    assert "forces: they fit 'energy' in sign and unit" in told
+    assert "pooling of energy: sum" in told
+    assert config.forces_unit == "eV/angstrom"
+    assert card.architecture.pooling == ("sum",)
+    assert (dataset.has_forces, dataset.has_stress) == (True, True)
+    assert np.isfinite(dataset.arrays["stress"]).all()
+    assert TrainConfig.make(config.model_dump()) == config  # as a run folder keeps it
+
+
+def test_units_follow_the_property_and_the_lengths(copper, capsys):
+    given = {"unit": "kcal/mol", "length_unit": "bohr", "forces": "f", "virial": "w"}
+    config = name_targets(configured(copper, "energy", given), Journal())
+    assert (config.forces_unit, config.virial_unit) == ("kcal/mol/bohr", "kcal/mol")
+    assert config.derivatives.forces_factor == pytest.approx(1 / 0.529177, rel=1e-5)  # of an angstrom
+
+
+def test_a_property_of_no_known_unit(copper, capsys):
+    config = name_targets(configured(copper, "E_tot", {"forces": "f"}), Journal())
+    assert "forces: taken to be in the unit of E_tot" in capsys.readouterr().out
+    assert config.derivatives.forces_factor == 1.0
+    with pytest.raises(EmpnetError, match="name it with --unit"):
+        name_targets(configured(copper, "E_tot", {"forces": "f", "forces_unit": "eV/angstrom"}), Journal())
+
+
+def test_a_wrong_sign_stops_the_run(copper, capsys):
+    with pytest.raises(EmpnetError, match=r"sign is reversed.*say --forces-unit eV/angstrom") as error:
+        prepared(copper, capsys, forces="forces", forces_unit="-eV/angstrom")
+    assert "copper.traj" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"stress": "s", "virial": "w"}, "both stress and virial"),
+        ({"forces_unit": "eV/angstrom"}, "forces_unit is given, but no forces; say --forces KEY"),
+        ({"virial_unit": "eV", "stress": "s"}, "virial_unit is given, but no virial"),
+        ({"stress_weight": 1.0, "forces": "f"}, "stress_weight is given, but no stress"),
+        ({"forces_weight": -1.0, "forces": "f"}, "'forces_weight' is -1.0"),
+        ({"forces": "f", "property": ("energy", "gap")}, "forces or stress with 2 properties"),
+        ({"forces": "f", "pooling": "mean"}, "pooling 'mean'; wanted sum"),
+        ({"forces": "f", "baseline_key": "cheap"}, "with a baseline key"),
+        ({"moments": 4}, "'moments' is 4"),
+        ({"size": "huge"}, "'size' is 'huge'"),
+    ],
+)
+def test_settings_that_do_not_go_together(settings, told):
+    with pytest.raises(EmpnetError, match=told) as error:
+        TrainConfig.make({"data": "a.xyz", "property": "energy", **settings})
+    assert "\n" not in str(error.value)
+
+
+def test_units_of_another_kind(copper):
+    with pytest.raises(EmpnetError, match="'eV' of the forces is an energy; wanted a unit such as eV/angstrom"):
+        name_targets(configured(copper, "energy", {"forces": "f", "forces_unit": "eV"}), Journal())

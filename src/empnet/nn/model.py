@@ -8,6 +8,7 @@ How the formulas' symbols are called in the code:
 ``T``               spline coefficients of the filter phi
 ``f``               features of the particles
 ``f_bar``           what a particle receives: sum_i phi(d_ji) f_i
+``Y``, ``A``, ``V`` spherical harmonics of a pair's direction, moments that a particle receives, tensors it keeps
 ``phi``, ``psi``    filter network and point-wise network
 ==================  ============================================================================
 """
@@ -19,18 +20,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Float64
 from torch import Tensor
 
-from empnet.data.batch import Batch, Pairs
+from empnet.data.batch import Batch
 from empnet.data.composition import Pooling
-from empnet.nn.kernels import pair_sums, pair_weights
+from empnet.nn.interaction import Geometry, Interaction
+from empnet.nn.kernels import pair_directions, pair_weights
+from empnet.nn.moment_interaction import MomentInteraction
 from empnet.nn.pairs import mean_per_system, sum_per_system
 from empnet.nn.perceptron import perceptron
 from empnet.nn.radial import RadialBasis
 from empnet.nn.spline import CubicSpline
 
-__all__ = ["Architecture", "Geometry", "Interaction", "PropertyModel"]
+__all__ = ["Architecture", "PropertyModel"]
 
 _POOL = {"sum": sum_per_system, "mean": mean_per_system}
 
@@ -50,6 +53,7 @@ class Architecture:
         n_basis: Number of radial basis functions that phi sees.
         hidden: Width of phi's hidden layer.
         products: Whether psi sees products of sums; without them an interaction has three matrix products, as SchNet's.
+        moments: Highest degree L of angular moments; 0: distances only.
 
     Example:
         >>> Architecture(n_species=5, pooling=("sum",)).width
@@ -66,6 +70,7 @@ class Architecture:
     n_basis: int = 16
     hidden: int = 64
     products: bool = True
+    moments: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for ``model.json``."""
@@ -77,93 +82,11 @@ class Architecture:
         return cls(**{**record, "pooling": tuple(record["pooling"])})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Geometry:
-    """What the interactions see of the positions, computed once for all of them.
-
-    Arguments:
-        w: Four spline weights of each pair times the envelope, shape (P, 4).
-        q: First of the pair's four spline coefficients, shape (P,), int64.
-        basis: Radial basis at the knots, shape (K, n_basis); None if the filters' tables are frozen.
-        pairs: The neighbour list.
-    """
-
-    w: Float[Tensor, "P 4"]
-    q: Int64[Tensor, " P"]
-    basis: Float[Tensor, "K n_basis"] | None
-    pairs: Pairs
-
-
-class Interaction(torch.nn.Module):
-    r"""One message passing step and one point-wise convolution, added to the features.
-
-    .. math::
-        x = W f, \quad
-        \bar f_{jk} = \phi(0)_k x_{jk} + n^{-1/2} \sum_{i \neq j} \phi(d_{ji})_k \, env(d_{ji}) \, x_{ik}, \quad
-        f' = f + \psi(\bar f,\; W_1 \bar f \odot W_2 \bar f)
-
-    phi is a perceptron on a radial basis, evaluated on knots and interpolated by a cubic B-spline; the products of
-    sums see three particles at a time. psi begins with a linear map, which takes the place of rho.
-
-    References:
-        SchNet: a continuous-filter convolutional neural network, Schuett et al., 2017, https://arxiv.org/abs/1706.08566
-
-    Arguments:
-        architecture: Width, basis and hidden sizes.
-        spline: The spline on which phi is laid out, shared by all interactions.
-    """
-
-    mean_neighbours: Tensor
-
-    def __init__(self, architecture: Architecture, spline: CubicSpline) -> None:
-        super().__init__()
-        F = architecture.width
-        self._spline = (spline,)  # in a tuple: shared, not a submodule of each interaction
-        self.phi = perceptron(architecture.n_basis, architecture.hidden, F, torch.nn.SiLU)
-        self.W = torch.nn.Linear(F, F, bias=False)
-        self.products = architecture.products
-        if self.products:
-            self.W_1 = torch.nn.Linear(F, F, bias=False)
-            self.W_2 = torch.nn.Linear(F, F, bias=False)
-        n_sums = 2 * F if self.products else F
-        self.psi = perceptron(n_sums, n_sums, F, torch.nn.SiLU)
-        self.register_buffer("mean_neighbours", torch.ones(()))
-        self.frozen_table: tuple[Tensor, Tensor] | None = None
-
-    def message_passing(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
-        """f_bar: what each particle receives from its neighbours and itself."""
-        phi_0, T = self.filter_table(geometry.basis)
-        x = self.W(f)
-        received = pair_sums(geometry.w, T, None, x, geometry.q, geometry.pairs).view_as(x)
-        return torch.addcmul(received, phi_0, x)
-
-    def filter_table(
-        self, basis: Float[Tensor, "K n_basis"] | None
-    ) -> tuple[Float[Tensor, " F"], Float[Tensor, "K_2 1 F"]]:
-        """phi(0) for the particle itself, and the spline coefficients of n^(-1/2) phi for its neighbours."""
-        if self.frozen_table is not None:
-            return self.frozen_table
-        assert basis is not None  # own invariant: whoever has no tables gets a basis
-        phi = self.phi(basis)  # (K, F)
-        T = self._spline[0].coefficients(phi / self.mean_neighbours.sqrt())
-        return phi[0], T[:, None, :]
-
-    def pointwise_convolution(self, f_bar: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
-        """psi of the sums and of their products."""
-        if not self.products:
-            return self.psi(f_bar)
-        return self.psi(torch.cat([f_bar, self.W_1(f_bar) * self.W_2(f_bar)], dim=-1))
-
-    def forward(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
-        """New features of the particles."""
-        return self.pointwise_convolution(self.message_passing(f, geometry)).add_(f)
-
-
 class PropertyModel(torch.nn.Module):
     r"""Predicts scalar properties of whole systems, unchanged by rotating, translating or reordering them.
 
     .. math::
-        f^0 = W_e f, \quad f^{t+1} = \mathrm{interaction}_t(f^t), \quad
+        f^0 = W_e f, \quad f^{t+1}, V^{t+1} = \mathrm{interaction}_t(f^t, V^t), \quad
         c_j = b_{z_j} + s \, \mathrm{out}(f^L_j), \quad
         y = \sum_j c_j \;\text{ or }\; \frac{1}{N} \sum_j c_j
 
@@ -194,13 +117,19 @@ class PropertyModel(torch.nn.Module):
         self.spline = CubicSpline(architecture.knots, architecture.cutoff)
         self.basis = RadialBasis(architecture.n_basis, architecture.cutoff)
         self.embedding = torch.nn.Linear(architecture.n_species + architecture.n_features, F, bias=False)
-        self.interactions = torch.nn.ModuleList(
-            Interaction(architecture, self.spline) for _ in range(architecture.layers)
-        )
+        self.interactions = torch.nn.ModuleList(self._interaction(t) for t in range(architecture.layers))
         self.readout = perceptron(F, F, F_prime, torch.nn.SiLU)
         self.register_buffer("baseline", torch.zeros(architecture.n_species, F_prime, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(F_prime, dtype=torch.float64))
         self._initialise()
+
+    def _interaction(self, t: int) -> torch.nn.Module:
+        """The interaction number t, with angular moments or without."""
+        a = self.architecture
+        if not a.moments:
+            return Interaction(a.width, a.n_basis, a.hidden, self.spline, products=a.products)
+        ends = {"first": t == 0, "last": t == a.layers - 1}
+        return MomentInteraction(a.width, a.moments, a.n_basis, a.hidden, self.spline, **ends)
 
     def _initialise(self) -> None:
         """All that differs from torch's defaults: unit features at the start, a readout that begins near zero."""
@@ -220,7 +149,7 @@ class PropertyModel(torch.nn.Module):
             model = copy.deepcopy(self).eval().requires_grad_(False)
             basis = model.basis_at_knots()
             for interaction in model.interactions:
-                assert isinstance(interaction, Interaction)  # own invariant, for the type checker
+                assert isinstance(interaction, Interaction | MomentInteraction)  # own invariant, for the type checker
                 interaction.frozen_table = interaction.filter_table(basis)
         return model
 
@@ -239,17 +168,22 @@ class PropertyModel(torch.nn.Module):
         return self.embedding.weight.dtype
 
     def geometry(self, batch: Batch) -> Geometry:
-        """Distances in float64, their spline weights and the envelope, and phi's argument at the knots."""
-        w, q, _ = pair_weights(batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline, self.dtype)
-        return Geometry(w, q, None if self.is_frozen else self.basis_at_knots(), batch.pairs)
+        """Distances in float64, their spline weights and the envelope, directions, and phi's argument at the knots."""
+        basis = None if self.is_frozen else self.basis_at_knots()
+        of_batch = batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline
+        if self.architecture.moments:
+            w, Y, q, _ = pair_directions(*of_batch, self.architecture.moments, self.dtype)
+            return Geometry(w, q, basis, batch.pairs, Y)
+        w, q, _ = pair_weights(*of_batch, self.dtype)
+        return Geometry(w, q, basis, batch.pairs)
 
     def features(self, batch: Batch) -> Float[Tensor, "N F"]:
         """Features of the particles after the last interaction."""
         geometry = self.geometry(batch)
-        f = self.embedding(batch.features)
+        f, V = self.embedding(batch.features), None
         for interaction in self.interactions:
-            f = interaction(f, geometry)
-        return f
+            f, V = interaction(f, V, geometry)
+        return f  # type: ignore[no-any-return]
 
     def contributions(self, batch: Batch) -> Float64[Tensor, "N F_prime"]:
         """c: what each particle adds to the property, in the property's unit, its species' baseline included."""

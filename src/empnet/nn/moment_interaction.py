@@ -5,35 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import pad
 
-from empnet.data.batch import Pairs
 from empnet.nn.harmonics import degree_of
+from empnet.nn.interaction import Geometry, spline_table
 from empnet.nn.kernels import pair_sums, products, tensor_sums
 from empnet.nn.perceptron import perceptron
+from empnet.nn.products import inner
 from empnet.nn.spline import CubicSpline
 
-__all__ = ["MomentFilters", "MomentInteraction", "Moments"]
+__all__ = ["MomentFilters", "MomentInteraction"]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Moments:
-    """What moments see of the positions, computed once for all interactions.
-
-    Arguments:
-        w: Four spline weights of each pair times the envelope, shape (P, 4).
-        Y: Spherical harmonics of each pair's direction, shape (P, (L + 1)^2).
-        q: First of the pair's four spline coefficients, shape (P,), int64.
-        basis: Radial basis at the knots, shape (K, n_basis); None if the filters' tables are frozen.
-        pairs: The neighbour list.
-    """
-
-    w: Float[Tensor, "P 4"]
-    Y: Float[Tensor, "P S"]
-    q: Int64[Tensor, " P"]
-    basis: Float[Tensor, "K n_basis"] | None
-    pairs: Pairs
+N_COUPLED = 9
+"""Components of degree 0, 1 and 2, which make up a 3 x 3 matrix."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +49,9 @@ class MomentInteraction(torch.nn.Module):
         V'_{lm} &= g_l(f') \odot (B + C)_{lm}
 
     The moments A are tensors of degree l = 0 ... L; products of them that do not change under rotation go into the
-    point-wise network psi, and others are kept as the tensors V of the next interaction. See
-    :func:`empnet.nn.kernels.products`. Both filters phi and chi are read off one small network of the distance.
+    point-wise network psi, and others are kept as the tensors V of the next interaction (products:
+    :func:`empnet.nn.kernels.products`; moments of degree 3 are multiplied in pairs only). Filters are as in
+    :class:`~empnet.nn.interaction.Interaction`, one for each degree.
 
     References:
         Tensor field networks, Thomas et al., 2018, https://arxiv.org/abs/1802.08219;
@@ -89,12 +76,11 @@ class MomentInteraction(torch.nn.Module):
         super().__init__()
         self.F, self.degree = F, degree
         self._spline = (spline,)  # in a tuple: shared, not a submodule of each interaction
-        self.radial = torch.nn.Sequential(torch.nn.Linear(n_basis, hidden), torch.nn.SiLU())
-        self.phi = torch.nn.Linear(hidden, (degree + 1) * F)
-        self.chi = None if first else torch.nn.Linear(hidden, (degree + 1) * F)
+        self.phi = perceptron(n_basis, hidden, (degree + 1) * F, torch.nn.SiLU)
+        self.chi = None if first else perceptron(n_basis, hidden, (degree + 1) * F, torch.nn.SiLU)
         self.W = torch.nn.Linear(F, F, bias=False)
         self.W_l = torch.nn.Parameter(torch.randn(degree + 1, F, F) / F**0.5)
-        self.psi = perceptron(11 * F, 2 * F, F, torch.nn.SiLU)
+        self.psi = perceptron((11 + (degree == 3)) * F, 2 * F, F, torch.nn.SiLU)
         self.gate = None if last else torch.nn.Linear(F, (degree + 1) * F)
         self.register_buffer("mean_neighbours", torch.ones(()))
         self.register_buffer("l_of", torch.tensor(degree_of(degree)), persistent=False)
@@ -105,39 +91,51 @@ class MomentInteraction(torch.nn.Module):
         if self.frozen_table is not None:
             return self.frozen_table
         assert basis is not None  # own invariant: whoever has no tables gets a basis
-        hidden = self.radial(basis)
-        coefficients = self._spline[0].coefficients(hidden)  # a spline is linear in its values: half the work
         n = self.mean_neighbours.rsqrt()
         tables = [
-            None if head is None else (head(coefficients) * n).view(-1, self.degree + 1, self.F)
-            for head in (self.phi, self.chi)
+            None if net is None else (spline_table(net, basis, self._spline[0]) * n).view(-1, self.degree + 1, self.F)
+            for net in (self.phi, self.chi)
         ]
-        phi_0 = self.phi(hidden[:1])[0, : self.F]
+        phi_0 = self.phi(basis[:1])[0, : self.F]
         return MomentFilters(phi_0, tables[0], tables[1])  # type: ignore[arg-type]
 
     def message_passing(
-        self, f: Float[Tensor, "N F"], V: Float[Tensor, "N S F"] | None, seen: Moments
+        self, f: Float[Tensor, "N F"], V: Float[Tensor, "N S F"] | None, geometry: Geometry
     ) -> Float[Tensor, "N S F"]:
         """A: the moments of what each particle receives from its neighbours and itself."""
-        filters = self.filter_table(seen.basis)
+        filters = self.filter_table(geometry.basis)
         x = self.W(f)
-        A = pair_sums(seen.w, filters.phi, seen.Y, x, seen.q, seen.pairs)
+        A = pair_sums(geometry.w, filters.phi, geometry.Y, x, geometry.q, geometry.pairs)
         if V is not None and filters.chi is not None:
-            A = A + V + tensor_sums(seen.w, filters.chi, V, seen.q, seen.pairs)
-        own = torch.nn.functional.pad((filters.phi_0 * x)[:, None, :], (0, 0, 0, A.shape[1] - 1))
+            A = A + V + tensor_sums(geometry.w, filters.chi, V, geometry.q, geometry.pairs)
+        own = pad((filters.phi_0 * x)[:, None, :], (0, 0, 0, A.shape[1] - 1))
         return A + own
 
     def mixed(self, A: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
         """B: each degree's channels mixed among themselves."""
         return torch.bmm(A.transpose(0, 1), self.W_l.index_select(0, self.l_of)).transpose(0, 1)
 
+    def products(
+        self, A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]
+    ) -> tuple[Float[Tensor, "N n F"], Float[Tensor, "N S F"]]:
+        """Invariants of two, three and four moments, and coupled moments C; those of degree 3 are in pairs only."""
+        S = A.shape[1]
+        if S == N_COUPLED:
+            return products(A, B)
+        if S < N_COUPLED:
+            invariants, C = products(*(pad(X, (0, 0, 0, N_COUPLED - S)) for X in (A, B)))
+            return invariants, C[:, :S]
+        invariants, C = products(A[:, :N_COUPLED], B[:, :N_COUPLED])
+        highest = inner(A, B)[:, 3:]
+        return torch.cat([invariants, highest], dim=1), pad(C, (0, 0, 0, S - N_COUPLED))
+
     def forward(
-        self, f: Float[Tensor, "N F"], V: Float[Tensor, "N S F"] | None, seen: Moments
+        self, f: Float[Tensor, "N F"], V: Float[Tensor, "N S F"] | None, geometry: Geometry
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N S F"] | None]:
         """New features of the particles, and tensors."""
-        A = self.message_passing(f, V, seen)
+        A = self.message_passing(f, V, geometry)
         B = self.mixed(A)
-        invariants, C = products(A, B)
+        invariants, C = self.products(A, B)
         f = f + self.psi(torch.cat([f, A[:, 0], invariants.flatten(1)], dim=1))
         if self.gate is None:
             return f, None

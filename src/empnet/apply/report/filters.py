@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 
 from empnet.apply.report.figures import WIDTH
 from empnet.apply.svg import COLOURS, new_figure, svg
-from empnet.nn.model import Interaction, PropertyModel
+from empnet.nn.interaction import Interaction
+from empnet.nn.model import PropertyModel
+from empnet.nn.moment_interaction import MomentInteraction
 from empnet.nn.radial import envelope
 
 __all__ = ["Filters", "draw_filters", "filters_of"]
@@ -60,7 +62,7 @@ def filters_of(model: PropertyModel) -> list[Filters]:
     weight = envelope(d, model.architecture.cutoff)[:, None]
     found = []
     for interaction in model.interactions:
-        assert isinstance(interaction, Interaction)  # own invariant
+        assert isinstance(interaction, Interaction | MomentInteraction)  # own invariant
         found.append(Filters(d.numpy(), (interaction.phi(basis).double() * weight).numpy()))
     return found
 

@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from empnet.apply.predictor import Prediction as Prediction
+    from empnet.apply.calculator import EMPNetCalculator as EMPNetCalculator
+    from empnet.apply.prediction import Prediction as Prediction
     from empnet.apply.predictor import Predictor as Predictor
     from empnet.apply.predictor import load as load
     from empnet.apply.train import resume as resume
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "EMPNetCalculator": "empnet.apply.calculator",
     "EmpnetError": "empnet.data.errors",
     "ImageClassifier": "empnet.learn.image_classifier",
     "MessagePassingLayer": "empnet.nn.message_passing",
     "OneHot": "empnet.data.one_hot",
     "PointwiseConvolutionLayer": "empnet.nn.pointwise",
-    "Prediction": "empnet.apply.predictor",
+    "Prediction": "empnet.apply.prediction",
     "Predictor": "empnet.apply.predictor",
     "PropertyModel": "empnet.nn.model",
     "PropertyPredictor": "empnet.nn.property_predictor",

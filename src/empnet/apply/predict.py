@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from empnet.apply.prediction import Prediction, Wanted
 from empnet.apply.predictor import Predictor, pieces
 from empnet.data.deal import deal
+from empnet.data.errors import EmpnetError
 from empnet.data.files import refuse_to_replace, replacing
 from empnet.data.progress import track
 from empnet.data.read import iread
@@ -30,7 +32,14 @@ WINDOW = 4
 
 
 def predict_file(
-    predictor: Predictor, data: str | Path, out: str | Path, *, force: bool = False, quiet: bool = False
+    predictor: Predictor,
+    data: str | Path,
+    out: str | Path,
+    *,
+    forces: bool = False,
+    stress: bool = False,
+    force: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Write each frame with its predicted properties, in order, in bounded memory.
 
@@ -39,6 +48,8 @@ def predict_file(
         data: Path of the data, or the name of bundled data.
         out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``: every frame as it was, with
             ``empnet_<property>``.
+        forces: Also write ``empnet_forces``, in the first property's unit per angstrom.
+        stress: Also write ``empnet_stress``, in the first property's unit per cubic angstrom, xx yy zz yz xz xy.
         force: Replace a file that is there.
         quiet: No progress bar.
 
@@ -46,35 +57,46 @@ def predict_file(
         The number of frames.
 
     Raises:
-        EmpnetError: If the data cannot be read or predicted; then no file is written.
+        EmpnetError: If the data cannot be read or predicted; then no file is written. If forces or stress are wanted
+            in a table.
     """
-    team = processes()
-    return team.together(lambda: _predict_file(predictor, data, Path(out), force, quiet or not team.first, team))
+    team, wanted, path = processes(), Wanted(forces, stress), Path(out)
+    wanted.refuse_impossible(predictor.card, predictor.run)
+    if wanted and path.suffix == ".csv":
+        raise EmpnetError(f"a table has no room for {wanted.named}", where=path, wanted="a file such as .extxyz")
+    return team.together(lambda: _predict_file(predictor, data, path, wanted, force, quiet or not team.first, team))
 
 
-def _predict_file(predictor: Predictor, data: str | Path, out: Path, force: bool, quiet: bool, team: Processes) -> int:
+def _predict_file(
+    predictor: Predictor, data: str | Path, out: Path, wanted: Wanted, force: bool, quiet: bool, team: Processes
+) -> int:
     """The same; of several processes, only the first one writes."""
     if team.first:
         refuse_to_replace(out, force)
     systems = track(iread(data, length_unit=predictor.card.length_unit), f"predicting {data}", quiet=quiet)
-    rows, counter = (
-        _rows(predictor.stream(systems) if team.alone else _stream_together(predictor, systems, team)),
-        _Counter(),
-    )
+    stream = _stream(predictor, systems, wanted) if team.alone else _stream_together(predictor, systems, wanted, team)
+    labelled, counter = (row for piece, found in stream for row in _labelled(piece, found)), _Counter()
     if not team.first:
-        for _ in counter.count(rows):
+        for _ in counter.count(labelled):
             pass
     elif out.suffix == ".csv":
-        _write_table(predictor, counter.count(rows), out)
+        _write_table(predictor, counter.count(labelled), out)
     else:
-        write(out, counter.count(_labelled(predictor, rows)), overwrite=force)
+        write(out, counter.count(labelled), overwrite=force)
     return counter.n
 
 
+def _stream(
+    predictor: Predictor, systems: Iterable[System], wanted: Wanted
+) -> Iterator[tuple[list[System], Prediction]]:
+    for piece in pieces(systems):
+        yield piece, predictor.predict_piece(piece, wanted)
+
+
 def _stream_together(
-    predictor: Predictor, systems: Iterable[System], team: Processes
-) -> Iterator[tuple[list[System], np.ndarray, np.ndarray]]:
-    """As :meth:`Predictor.stream`, in the same pieces, but each process predicts some of them and is told the others.
+    predictor: Predictor, systems: Iterable[System], wanted: Wanted, team: Processes
+) -> Iterator[tuple[list[System], Prediction]]:
+    """As :func:`_stream`, in the same pieces, but each process predicts some of them and is told the others.
 
     All processes read all systems: only numbers need be sent. Memory holds a few pieces for each process.
     """
@@ -82,15 +104,14 @@ def _stream_together(
     while window := list(itertools.islice(waiting, WINDOW * team.size)):
         lots = deal(np.array([sum(map(len, piece)) for piece in window]), team.size)
         mine = [window[k] for k in lots[team.rank]]
-        told = team.gather(partial(_numbers, predictor, mine))
+        told = team.gather(partial(_predictions, predictor, mine, wanted))
         found = dict(zip(np.concatenate(lots).tolist(), itertools.chain.from_iterable(told), strict=True))
         for k, piece in enumerate(window):
-            yield piece, *found[k]
+            yield piece, found[k]
 
 
-def _numbers(predictor: Predictor, mine: list[list[System]]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Predictions and baseline of each piece."""
-    return [predictor.predict_piece(piece)[1:] for piece in mine]
+def _predictions(predictor: Predictor, mine: list[list[System]], wanted: Wanted) -> list[Prediction]:
+    return [predictor.predict_piece(piece, wanted) for piece in mine]
 
 
 class _Counter:
@@ -106,23 +127,28 @@ class _Counter:
             yield item
 
 
-def _rows(stream: Iterator[tuple[list[System], np.ndarray, np.ndarray]]) -> Iterator[tuple[System, np.ndarray]]:
-    for systems, values, _ in stream:
-        yield from zip(systems, values, strict=True)
+def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
+    """The systems with what was predicted, beside all that they have."""
+    names = [f"empnet_{name}" for name in found.properties]
+    for k, system in enumerate(piece):
+        predicted = dict(zip(names, found.values[k].tolist(), strict=True))
+        arrays = {} if found.forces is None else {"empnet_forces": found.forces[k]}
+        info = {} if found.stress is None else {"empnet_stress": found.stress[k]}
+        yield replace(
+            system,
+            properties={**system.properties, **predicted},
+            arrays={**system.arrays, **arrays},
+            info={**system.info, **info},
+        )
 
 
-def _labelled(predictor: Predictor, rows: Iterator[tuple[System, np.ndarray]]) -> Iterator[System]:
-    names = [f"empnet_{name}" for name in predictor.card.properties]
-    for system, values in rows:
-        predicted = dict(zip(names, values.tolist(), strict=True))
-        yield replace(system, properties={**system.properties, **predicted})
-
-
-def _write_table(predictor: Predictor, rows: Iterator[tuple[System, np.ndarray]], out: Path) -> None:
+def _write_table(predictor: Predictor, systems: Iterator[System], out: Path) -> None:
     card = predictor.card
-    columns = [f"empnet_{name} [{unit}]" for name, unit in zip(card.properties, card.units, strict=True)]
+    names = [f"empnet_{name}" for name in card.properties]
+    columns = [f"{name} [{unit}]" for name, unit in zip(names, card.units, strict=True)]
     with replacing(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["frame", "formula", *columns])
-        for system, values in rows:
-            writer.writerow([system.origin.frame, system.formula, *(repr(float(value)) for value in values)])
+        for system in systems:
+            values = (repr(system.properties[name]) for name in names)
+            writer.writerow([system.origin.frame, system.formula, *values])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,60 +12,23 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from empnet.apply.prediction import Prediction, Wanted
 from empnet.data.atoms import from_atoms
 from empnet.data.batch import Batch
 from empnet.data.checks import check_geometry, target_of
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.one_hot import symbol
-from empnet.data.spatial_order import sorted_in_space
+from empnet.data.spatial_order import in_given_order, sorted_in_space
 from empnet.data.system import Origin, System
 from empnet.learn.model_file import ModelCard, load_model
 from empnet.nn.model import PropertyModel
+from empnet.nn.potential import potential
 
 if TYPE_CHECKING:
     import ase
 
-__all__ = ["Prediction", "Predictor", "load", "pieces"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prediction:
-    """Predicted properties of systems, in the order in which the systems were given.
-
-    Arguments:
-        values: Shape (B, F'), float64, in the properties' units.
-        baseline: What the composition alone predicts (with delta learning: added to the baseline key), same shape.
-        properties: Names of the properties.
-        units: Their units.
-
-    Example:
-        >>> prediction = Prediction(np.array([[1.5]]), np.array([[1.0]]), ("energy",), ("eV",))
-        >>> prediction["energy"], float(prediction)
-        (array([1.5]), 1.5)
-    """
-
-    values: Float64[np.ndarray, "B F_prime"]
-    baseline: Float64[np.ndarray, "B F_prime"]
-    properties: tuple[str, ...]
-    units: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def __getitem__(self, name: str) -> Float64[np.ndarray, " B"]:
-        if name not in self.properties:
-            raise KeyError(f"'{name}' is not predicted; there are: {', '.join(self.properties)}")
-        return self.values[:, self.properties.index(name)]
-
-    def __array__(self, dtype: type | None = None, copy: bool | None = None) -> np.ndarray:
-        values = self.values[:, 0] if len(self.properties) == 1 else self.values
-        return np.array(values, dtype=dtype) if copy is not False else values
-
-    def __float__(self) -> float:
-        if self.values.size != 1:
-            raise TypeError(f"a prediction of shape {self.values.shape} is not one number")
-        return float(self.values.item())
+__all__ = ["Predictor", "load", "pieces"]
 
 
 class Predictor:
@@ -90,27 +53,37 @@ class Predictor:
         told = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.card.properties, self.card.units, strict=True))
         return f"Predictor({told} of systems of species {list(self.card.species)}, from '{self.run}')"
 
-    def predict(self, systems: System | ase.Atoms | Iterable[System | ase.Atoms]) -> Prediction:
+    def predict(
+        self,
+        systems: System | ase.Atoms | Iterable[System | ase.Atoms],
+        *,
+        forces: bool = False,
+        stress: bool = False,
+        energies: bool = False,
+    ) -> Prediction:
         """Predict one system or several; :class:`ase.Atoms` will do.
 
         Arguments:
             systems: A system or atoms, or any iterable of them.
+            forces: Whether forces are wanted: the exact gradient of the first property.
+            stress: Whether stress is wanted.
+            energies: Whether the particles' contributions to the first property are wanted.
 
         Returns:
             The predictions in the same order.
 
         Raises:
             EmpnetError: If a species was not in the training data, a geometry cannot be meant, or a system lacks the
-                scalar that the model adds to (delta learning).
+                scalar that the model adds to (delta learning); if forces are wanted of a property that has none, or
+                stress of a system that does not repeat along all axes.
 
         Example:
             See :func:`load`.
         """
-        parts = [(values, baseline) for _, values, baseline in self.stream(_each_system(systems))]
-        width = len(self.card.properties)
-        values = np.concatenate([part[0] for part in parts]) if parts else np.zeros((0, width))
-        baseline = np.concatenate([part[1] for part in parts]) if parts else np.zeros((0, width))
-        return Prediction(values, baseline, self.card.properties, self.card.units)
+        wanted = Wanted(forces, stress, energies)
+        wanted.refuse_impossible(self.card, self.run)
+        parts = [self.predict_piece(piece, wanted) for piece in pieces(_each_system(systems))]
+        return Prediction.joined(parts, self.card, wanted)
 
     def stream(self, systems: Iterable[System]) -> Iterator[tuple[list[System], np.ndarray, np.ndarray]]:
         """Predict any number of systems in bounded memory.
@@ -121,7 +94,9 @@ class Predictor:
         Returns:
             For each piece: its systems, their predictions and their composition baseline, both of shape (B, F').
         """
-        return map(self.predict_piece, pieces(systems))
+        for piece in pieces(systems):
+            found = self.predict_piece(piece)
+            yield piece, found.values, found.baseline
 
     @torch.no_grad()
     def represent(self, systems: Sequence[System], name: str | None = None) -> Float64[np.ndarray, "B F"]:
@@ -138,7 +113,8 @@ class Predictor:
             EmpnetError: If the model does not predict the property, or a species was not in the training data.
         """
         pooling = self.card.architecture.pooling[self.number_of(name)]
-        return np.concatenate([self._frozen.representation(batch, pooling).numpy() for batch in self._batches(systems)])
+        dataset, _ = self.sorted_dataset(systems)
+        return np.concatenate([self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)])
 
     def number_of(self, name: str | None = None) -> int:
         """Which of the properties it is; the first, if none is named.
@@ -155,32 +131,85 @@ class Predictor:
             raise EmpnetError(f"'{name}' is not predicted", where=self.run, remedy=remedy)
         return 0 if name is None else names.index(name)
 
-    def _batches(self, systems: Sequence[System]) -> Iterator[Batch]:
-        """The systems as the model takes them, in order, some at a time; particles of large ones sorted in space."""
+    def sorted_dataset(self, systems: Sequence[System]) -> tuple[Dataset, list[np.ndarray]]:
+        """As :meth:`dataset`, but particles of large systems are sorted in space, for speed.
+
+        Arguments:
+            systems: One system or more.
+
+        Returns:
+            The systems, and the permutation that sorted each: see
+            :func:`~empnet.data.spatial_order.in_given_order`.
+
+        Raises:
+            EmpnetError: As :meth:`dataset`.
+        """
         cutoff = self.card.architecture.cutoff
-        try:  # nothing that belongs to a particle leaves this class, so the order need not be undone
-            dataset = self.dataset([sorted_in_space(system, cutoff)[0] for system in systems])
+        ordered, orders = zip(*(sorted_in_space(system, cutoff) for system in systems), strict=True)
+        try:
+            return self.dataset(ordered), list(orders)
         except EmpnetError:  # to be said of the particles as they were given
-            dataset = self.dataset(systems)
+            return self.dataset(systems), [np.arange(len(system)) for system in systems]
+
+    def _batches(self, dataset: Dataset) -> Iterator[Batch]:
+        """The systems as the model takes them, in order, some at a time."""
         for chunk in dataset.chunks(np.arange(len(dataset))):
             yield dataset.batch(chunk, self._encoder, self.card.torch_dtype)
 
-    @torch.no_grad()
-    def predict_piece(self, systems: list[System]) -> tuple[list[System], np.ndarray, np.ndarray]:
+    def predict_piece(self, systems: Sequence[System], wanted: Wanted = Wanted()) -> Prediction:
         """Predict some systems at once.
 
         Arguments:
             systems: One or more, as many as fit into memory.
+            wanted: What is wanted beside the properties; it must be possible.
+
+        Raises:
+            EmpnetError: If stress is wanted of a system that does not repeat along all axes.
+        """
+        for system in systems:
+            wanted.refuse_without_volume(system)
+        dataset, orders = self.sorted_dataset(systems)
+        found, known = self.predict_dataset(dataset, wanted), self._known_beforehand(systems)
+
+        def given(rows: list[np.ndarray] | None) -> list[np.ndarray] | None:
+            return rows and [in_given_order(values, order) for values, order in zip(rows, orders, strict=True)]
+
+        return replace(
+            found,
+            values=found.values + known,
+            baseline=found.baseline + known,
+            forces=given(found.forces),
+            energies=given(found.energies),
+        )
+
+    @torch.no_grad()
+    def predict_dataset(self, dataset: Dataset, wanted: Wanted = Wanted()) -> Prediction:
+        """Predict systems with their neighbour lists, as the model has learned it: delta learning adds nothing here.
+
+        Arguments:
+            dataset: Of this model's cutoff: see :meth:`dataset`.
+            wanted: What is wanted beside the properties; it must be possible.
 
         Returns:
-            The systems, their predictions and their composition baseline, both of shape (B, F').
+            The predictions, particles in the data set's order.
         """
-        values, baseline = [], []
-        for batch in self._batches(systems):
-            values.append(self._frozen(batch).numpy())
-            baseline.append(self._frozen.composition_baseline(batch).numpy())
-        known = self._known_beforehand(systems)
-        return systems, np.concatenate(values) + known, np.concatenate(baseline) + known
+        parts = []
+        for batch in self._batches(dataset):
+            found = potential(
+                self._frozen, batch, forces=wanted.forces, stress=wanted.stress, contributions=wanted.energies
+            )
+            ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
+            part = Prediction(
+                found.values.numpy(),
+                self._frozen.composition_baseline(batch).numpy(),
+                self.card.properties,
+                self.card.units,
+                None if found.forces is None else np.split(found.forces.numpy(), ends),
+                None if found.stress is None else found.stress.numpy(),
+                None if found.contributions is None else np.split(found.contributions[:, 0].numpy(), ends),
+            )
+            parts.append(part)
+        return Prediction.joined(parts, self.card, wanted)
 
     def _known_beforehand(self, systems: Sequence[System]) -> Float64[np.ndarray, "B F_prime"]:
         """What the systems themselves say of the properties and the model adds to (delta learning); else zero."""

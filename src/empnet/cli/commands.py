@@ -205,6 +205,8 @@ def predict(
     run: Run,
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="File to write: .extxyz (or any other format), or .csv.")],
+    forces: Annotated[bool, typer.Option("--forces", help="Write forces, too: the energy's exact gradient.")] = False,
+    stress: Annotated[bool, typer.Option("--stress", help="Write stress, too (crystals).")] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -217,7 +219,8 @@ def predict(
     team.choose_threads(None)
     if not (quiet or team.alone):
         typer.echo(str(team))
-    n = predict_file(team.together(lambda: load(run)), data, out, force=force, quiet=quiet)
+    predictor = team.together(lambda: load(run))
+    n = predict_file(predictor, data, out, forces=forces, stress=stress, force=force, quiet=quiet)
     if not quiet:
         typer.echo(f"{n} systems predicted: {out}")
 

@@ -77,6 +77,7 @@ def test_the_run_folder_holds_what_it_should(finished):
         "model.safetensors",
         "metrics.csv",
         "results.json",
+        "uncertainty.safetensors",
         "log.txt",
         "checkpoint/state.safetensors",
     }

@@ -36,16 +36,17 @@ def free_name(stem: str) -> Path:
 class RunFolder:
     """A run folder on disk and the files in it.
 
-    ======================  ==========================================================
-    config.toml             the merged configuration
-    split.json              which system is on which side
-    model.json              architecture, species, properties, units, versions, data
-    model.safetensors       the best weights so far
-    metrics.csv             one row an epoch
-    results.json            errors on validation and test side, once training has ended
-    checkpoint/             what resuming needs
-    log.txt                 what was printed
-    ======================  ==========================================================
+    =======================  ==========================================================
+    config.toml              the merged configuration
+    split.json               which system is on which side
+    model.json               architecture, species, properties, units, versions, data
+    model.safetensors        the best weights so far
+    metrics.csv              one row an epoch
+    uncertainty.safetensors  what tells standard deviations, once training has ended
+    results.json             errors on validation and test side, once training has ended
+    checkpoint/              what resuming needs
+    log.txt                  what was printed
+    =======================  ==========================================================
 
     Arguments:
         path: Path of the folder.

@@ -37,6 +37,7 @@ from empnet.learn.prepare import (
 )
 from empnet.learn.run_folder import RunFolder, free_name
 from empnet.learn.statistics import fit_statistics
+from empnet.learn.uncertainty_file import keep_last_layer
 from empnet.nn.model import PropertyModel
 from empnet.nn.summary import summary
 
@@ -235,7 +236,8 @@ def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: 
     )
     look_at(dataset, config, journal)
     sides = f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} for test"
-    journal.say(f"split ({config.split}, seed {config.seed}): {sides}")
+    seed = config.seed if config.split_seed is None else config.split_seed
+    journal.say(f"split ({config.split}, seed {seed}): {sides}")
     torch.manual_seed(config.seed)
     card = make_card(dataset, split, config, journal)
     if config.fine_tune is not None:
@@ -268,8 +270,11 @@ def _fit(begun: _Begun, journal: Journal, started: float, team: Processes) -> Tr
         journal.say(f"stopped at step {trainer.progress.step}; go on with: empnet train --resume {run}")
         return TrainResult(run.path, False, {})
     results = _measure_sides(job, run, trainer)
+    told = team.together(lambda: keep_last_layer(run.path, job.dataset, job.split) if team.first else [])
     if team.first:
         run.write_results(results)
+        for line in told:
+            journal.say(line)
         _tell(results, run, journal)
     return TrainResult(run.path, True, results)
 

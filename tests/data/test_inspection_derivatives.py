@@ -12,7 +12,7 @@ from empnet import System
 from empnet.data.cache import Recipe, open_dataset
 from empnet.data.dataset import Dataset
 from empnet.data.derivatives import Derivatives
-from empnet.data.inspection import quick_findings
+from empnet.data.inspection import inspect_data, quick_findings
 
 ASE = {"forces": "f", "forces_unit": "eV/angstrom", "energy_unit": "eV"}
 STRESSED = {**ASE, "stress": "s", "stress_unit": "eV/angstrom^3"}
@@ -217,3 +217,16 @@ def test_five_thousand_frames_of_a_hundred_atoms_take_seconds():
     assert derivative_findings(frames, "energy", Derivatives(**STRESSED))
     # Some 2 s of one core; twice that is the bound of what a person waits for without a word.
     assert time.process_time() - begun < 5
+
+
+def test_an_inspection_tells_the_order_and_the_options(crystals):
+    systems = [
+        System(
+            atoms.positions, atoms.numbers, cell=atoms.cell.array, pbc=atoms.pbc, properties={"energy": energy},
+            info={"stress": -stress[VASP] / units.GPa}, arrays={"forces": forces},
+        )
+        for atoms, energy, forces, stress in crystals
+    ]  # fmt: skip
+    told = [str(finding) for finding in inspect_data(systems, quiet=True).findings if finding.topic == "stress"]
+    assert "train with --stress stress --stress-unit -GPa" in told[0]
+    assert 'train with --stress-order "xx yy zz xy yz xz"' in told[1]

@@ -69,7 +69,7 @@ def test_a_property_of_no_known_unit(copper, capsys):
     config = name_targets(configured(copper, "E_tot", {"forces": "f"}), Journal())
     assert "forces: taken to be in the unit of E_tot" in capsys.readouterr().out
     assert config.derivatives.forces_factor == 1.0
-    with pytest.raises(EmpnetError, match="name it with --unit"):
+    with pytest.raises(EmpnetError, match="name it: --unit"):
         name_targets(configured(copper, "E_tot", {"forces": "f", "forces_unit": "eV/angstrom"}), Journal())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class Derivatives:
     @property
     def forces_factor(self) -> float:
         """What forces in the data are multiplied by, for the property's unit per angstrom."""
-        return self._factor("forces", self.forces_unit, "/angstrom", "") if self.forces else 1.0
+        return _factor("forces", self.forces_unit, self.energy_unit, "/angstrom") if self.forces else 1.0
 
     @property
     def stress_factor(self) -> float:
@@ -77,44 +78,24 @@ class Derivatives:
             return 1.0
         if not self.virial:
             remedy = f"energies are a virial: --virial {self.stress}" if self._measures("an energy") else ""
-            return self._factor("stress", self.stress_unit, "/angstrom^3", remedy)
-        plain = self.stress_unit.lstrip("-")
-        remedy = f"numbers per volume are a stress: --stress {self.stress} --stress-unit {plain} (-{plain}: as VASP's)"
-        return self._factor("virial", self.stress_unit, "", remedy if self._measures("a pressure") else "")
+            return _factor("stress", self.stress_unit, self.energy_unit, "/angstrom^3", remedy)
+        remedy = ""
+        if self._measures("a pressure"):
+            unit = self.stress_unit.removeprefix("-")
+            remedy = f"per volume it is a stress: --stress {self.stress} --stress-unit {unit} (-{unit}: as VASP's)"
+        return _factor("virial", self.stress_unit, self.energy_unit, "", remedy)
 
     @property
-    def stress_places(self) -> list[int]:
+    def stress_places(self) -> tuple[int, ...]:
         """Where xx yy zz yz xz xy are among the six components in the data.
 
         Raises:
             EmpnetError: If the order does not name each of them once.
         """
-        names = [_ordered(name) for name in (self.stress_order or VOIGT_ORDER).replace(",", " ").split()]
-        if sorted(names) != sorted(VOIGT_ORDER.split()):
-            wanted = f"each of {VOIGT_ORDER} once"
-            raise EmpnetError(f"stress order '{self.stress_order}'", wanted=wanted, remedy="VASP's: xx yy zz xy yz zx")
-        return [names.index(name) for name in VOIGT_ORDER.split()]
+        return _places(self.stress_order or VOIGT_ORDER)
 
     def _measures(self, kind: str) -> bool:
         return bool(self.stress_unit) and parse_unit(self.stress_unit.lstrip("-")).kind == kind
-
-    def _factor(self, what: str, unit: str, per: str, remedy: str) -> float:
-        """The factor from a unit, perhaps with a sign, to the property's unit per something."""
-        if not unit:
-            return 1.0
-        plain = unit.removeprefix("-")
-        if not self.energy_unit:
-            parse_unit(plain)
-            raise EmpnetError(
-                f"{what} are in {plain}, but the unit of the property is not known", remedy="name it with --unit"
-            )
-        wanted = self.energy_unit + per
-        if parse_unit(plain).dimension != parse_unit(wanted).dimension:
-            kind = parse_unit(plain).kind
-            raise EmpnetError(
-                f"unit '{plain}' of the {what} is {kind}", wanted=f"a unit such as {wanted}", remedy=remedy
-            )
-        return convert(1.0, plain, wanted) * (-1.0 if unit.startswith("-") else 1.0)
 
     def forces_of(self, system: System) -> Float64[np.ndarray, "N 3"]:
         """The forces on a system's particles in the property's unit per angstrom; nan throughout if it has none.
@@ -179,7 +160,7 @@ class Derivatives:
             full = values.reshape(3, 3)
             values = ((full + full.T) / 2)[VOIGT]
         else:
-            values = values.reshape(6)[self.stress_places]
+            values = values.reshape(6)[list(self.stress_places)]
         factor = self.stress_factor
         values = _all_or_none(values, absent, factor, what, "component", system)
         if not all(system.pbc) or system.cell is None:
@@ -192,9 +173,31 @@ class Derivatives:
         return next(found, None)
 
 
-def _ordered(component: str) -> str:
-    """A component's name with its letters in order: xz for zx."""
-    return "".join(sorted(component.lower()))
+@lru_cache(maxsize=64)  # it is asked for in every frame
+def _factor(what: str, unit: str, energy_unit: str, per: str, remedy: str = "") -> float:
+    """The factor from a unit, perhaps with a sign, to the property's unit per something."""
+    if not unit:
+        return 1.0
+    plain = unit.removeprefix("-")
+    source = parse_unit(plain)
+    if not energy_unit:
+        raise EmpnetError(f"{what} are in {plain}, but the unit of the property is not known", remedy="name it: --unit")
+    wanted = parse_unit(energy_unit + per)
+    if source.dimension != wanted.dimension:
+        raise EmpnetError(
+            f"unit '{plain}' of the {what} is {source.kind}", wanted=f"a unit such as {wanted}", remedy=remedy
+        )
+    return convert(1.0, source, wanted) * (-1.0 if unit.startswith("-") else 1.0)
+
+
+@lru_cache(maxsize=64)
+def _places(order: str) -> tuple[int, ...]:
+    """Where xx yy zz yz xz xy are in an order."""
+    names = ["".join(sorted(name)) for name in order.lower().replace(",", " ").split()]  # zx is xz
+    if sorted(names) != sorted(VOIGT_ORDER.split()):
+        wanted = f"each of {VOIGT_ORDER} once"
+        raise EmpnetError(f"stress order '{order}'", wanted=wanted, remedy="VASP's is xx yy zz xy yz zx")
+    return tuple(names.index(name) for name in VOIGT_ORDER.split())
 
 
 def _all_or_none(

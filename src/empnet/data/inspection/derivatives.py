@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from empnet.data.derivatives import VOIGT_ORDER, Derivatives
+from empnet.data.derivatives import Derivatives
 from empnet.data.inspection.consistency import (
     CLOSE,
     ENERGIES,
@@ -20,7 +20,7 @@ from empnet.data.inspection.consistency import (
 from empnet.data.inspection.forces import force_findings
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.record import Finding, Level
-from empnet.data.inspection.strain import shear_order, strain_slopes
+from empnet.data.inspection.strain import order_in_words, shear_order, strain_slopes
 from empnet.data.inspection.stress import STRESSES, STRONGEST, VIRIALS
 from empnet.data.units import parse_unit
 
@@ -136,12 +136,9 @@ def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: Derivati
     order = shear_order(frames, energy, forces, "stress")
     if order is None or order == (0, 1, 2):
         return []
-    names = VOIGT_ORDER.split()
-    data = [""] * 6  # what stands at each place in the data
-    for k, name in enumerate(names):
-        data[derivatives.stress_places[k if k < 3 else 3 + order[k - 3]]] = name
-    told = f"in sheared cells it fits '{energy}' only if its components stand in the order {' '.join(data)}"
-    return [Finding("error", topic, told, f'say --stress-order "{" ".join(data)}"')]
+    found = order_in_words(order, derivatives.stress_places)
+    told = f"in sheared cells it fits '{energy}' only if its components stand in the order {found}"
+    return [Finding("error", topic, told, f'say --stress-order "{found}"')]
 
 
 def _measured(slope: Slope, off: float) -> str:

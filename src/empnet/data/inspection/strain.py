@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
 
+from empnet.data.derivatives import VOIGT_ORDER
 from empnet.data.inspection.consistency import LEAST, N_FRAMES, N_PAIRS, Slope, slope_of
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.geometry import shortest_vectors
 
-__all__ = ["shear_order", "strain_slopes"]
+__all__ = ["order_in_words", "shear_order", "strain_slopes"]
 
 STRAINED = 1e-4  # relative difference of cells from which they are strained, and not printed with other digits
 SHEARED = 1e-3  # shear from which its work is seen
@@ -90,6 +91,23 @@ def shear_order(frames: Frames, energy: str, forces: str, stress: str) -> tuple[
     deviations = [float(np.median(np.abs(left - axial - 2 * (s[:, order] * e).sum(axis=1))[use])) for order in orders]
     best, second = np.argsort(deviations)[:2]
     return orders[best] if deviations[best] < CLEAR * deviations[second] else None
+
+
+def order_in_words(order: tuple[int, ...], places: Sequence[int] = range(6)) -> str:
+    """What :func:`shear_order` has found, as the order of the six components in the data.
+
+    Arguments:
+        order: The order of yz xz xy.
+        places: Where xx yy zz yz xz xy were taken to be in the data.
+
+    Example:
+        >>> order_in_words((1, 2, 0))
+        'xx yy zz xy yz xz'
+    """
+    names = [""] * 6
+    for k, name in enumerate(VOIGT_ORDER.split()):
+        names[places[k if k < 3 else 3 + order[k - 3]]] = name
+    return " ".join(names)
 
 
 def _complete(frames: Frames, energy: str, stress: str, members: np.ndarray) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from empnet.data.inspection.consistency import MATCH, SHARP, Slope
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.record import UNNAMED_UNIT, Finding
-from empnet.data.inspection.strain import strain_slopes
+from empnet.data.inspection.strain import order_in_words, shear_order, strain_slopes
 from empnet.data.units import parse_unit
 
 __all__ = ["STRESSES", "STRONGEST", "VIRIALS", "stress_findings", "symmetric"]
@@ -52,11 +54,14 @@ def stress_findings(frames: Frames, name: str, energy: str, unit: str, forces: s
     if not there.any() or not size.any():
         return []
     slopes = strain_slopes(frames, energy, forces, name) if energy else None
-    return (slopes and _by_strain(name, slopes, unit)) or _by_size(name, frames.cells[there], size)
+    found = _kind(slopes, unit) if slopes else None
+    if found is None:
+        return _by_size(name, frames.cells[there], size)
+    return [_by_strain(name, *found), *_by_shear(frames, name, energy, unit, forces, *found)]
 
 
-def _by_strain(name: str, slopes: tuple[Slope, Slope], unit: str) -> list[Finding]:
-    """What a stress is, told by what strain does to the energy; nothing if that is no clear number."""
+def _kind(slopes: tuple[Slope, Slope], unit: str) -> tuple[str, str, Slope] | None:
+    """What a stress is, told by what strain does to the energy: its kind, its unit; None if that is no clear number."""
     found = []
     energy = 1.0 if unit == UNNAMED_UNIT else parse_unit(unit).factor
     for slope, kind, units in zip(slopes, ("a stress", "a virial"), (STRESSES, VIRIALS), strict=True):
@@ -64,19 +69,47 @@ def _by_strain(name: str, slopes: tuple[Slope, Slope], unit: str) -> list[Findin
             miss = abs(np.log(abs(slope.value) * energy / parse_unit(candidate).factor))
             if miss < MATCH:
                 found.append((slope.spread, miss, kind, candidate, slope))
-    if not found:
+    return min(found)[2:] if found else None
+
+
+def _by_shear(
+    frames: Frames, name: str, energy: str, unit: str, forces: str, kind: str, candidate: str, slope: Slope
+) -> list[Finding]:
+    """The order of the components, if it is another one than ASE's."""
+    factor = parse_unit(candidate).factor / (1.0 if unit == UNNAMED_UNIT else parse_unit(unit).factor)
+    volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
+    scale = np.sign(slope.value) * factor / (volumes if kind == "a virial" else 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):  # open systems
+        converted = replace(frames, stresses={name: frames.stresses[name] * scale})
+    order = shear_order(converted, energy, forces, name)
+    if order in (None, (0, 1, 2)):
         return []
-    _, _, kind, candidate, slope = min(found)
+    words = order_in_words(order)
+    return [
+        Finding(
+            "warning",
+            name,
+            f"suspected: components in the order {words}, told by sheared cells",
+            f'ASE has xx yy zz yz xz xy; train with --stress-order "{words}"',
+        )
+    ]
+
+
+def _by_strain(name: str, kind: str, candidate: str, slope: Slope) -> Finding:
+    """Kind, unit and sign in words."""
     sign = "positive under tension (as ASE's stress)" if slope.value > 0 else "positive under pressure (as VASP's)"
     told = (
         f"{kind} in {candidate}, {sign}: between {slope.pairs} pairs of near frames in different cells, energy "
         f"differences are {slope.value:.3g} times its work (half of them within {slope.spread:.0%})"
     )
     if (candidate, slope.value > 0) == ("eV/angstrom^3", True) or (kind == "a virial" and candidate == "eV"):
-        return [Finding("note", name, told)]
+        return Finding("note", name, told)
     factor = parse_unit(candidate).factor * (1 if slope.value > 0 else -1)
-    remedy = f"times {factor:.4g} it is ASE's stress in eV/angstrom^3" if kind == "a stress" else ""
-    return [Finding("warning", name, f"suspected: {told}", remedy)]
+    minus = "-" if (slope.value > 0) == (kind == "a virial") else ""
+    what = kind.split()[1]
+    remedy = f"times {factor:.4g} it is ASE's stress in eV/angstrom^3; " if what == "stress" else ""
+    remedy += f"train with --{what} {name} --{what}-unit {minus}{candidate}"
+    return Finding("warning", name, f"suspected: {told}", remedy)
 
 
 def _by_size(name: str, cells: np.ndarray, size: np.ndarray) -> list[Finding]:

@@ -9,9 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import pad
 
-from empnet.nn.harmonics import degree_of
 from empnet.nn.interaction import Geometry, spline_table
-from empnet.nn.kernels import pair_sums, products, tensor_sums
+from empnet.nn.kernels import gated, mixed, pair_sums, products, tensor_sums
 from empnet.nn.perceptron import perceptron
 from empnet.nn.products import inner
 from empnet.nn.spline import CubicSpline
@@ -41,17 +40,18 @@ class MomentInteraction(torch.nn.Module):
     r"""One message passing step with directions and one point-wise convolution, added to the features.
 
     .. math::
-        A_{j,lm,k} &= \delta_{l0} \, \phi_0(0)_k \, x_{jk} + V_{j,lm,k} + n^{-1/2} \sum_{i \neq j} \big(
+        A_{j,lm,k} &= V_{j,lm,k} + n^{-1/2} \sum_{i \neq j} \big(
                       \phi_l(d_{ji})_k \, Y_{lm}(\hat r_{ji}) \, x_{ik} + \chi_l(d_{ji})_k \, V_{i,lm,k} \big),
                       \quad x = W f \\
         B_{lm} &= A_{lm} W_l, \quad C = A B + B A, \quad
-        f' = f + \psi\big(f, A_0, \langle A, B \rangle_l, \langle C, B \rangle_l, \langle C, C \rangle_l\big) \\
+        f' = f + \psi\big(f, \langle A, B \rangle_l, \langle C, B \rangle_l, \langle C, C \rangle_l, A_0\big) \\
         V'_{lm} &= g_l(f') \odot (B + C)_{lm}
 
-    The moments A are tensors of degree l = 0 ... L; products of them that do not change under rotation go into the
-    point-wise network psi, and others are kept as the tensors V of the next interaction (products:
-    :func:`empnet.nn.kernels.products`; moments of degree 3 are multiplied in pairs only). Filters are as in
-    :class:`~empnet.nn.interaction.Interaction`, one for each degree.
+    The first interaction has no V; there the particle itself is heard in its place, at distance zero:
+    :math:`V_{j,00,k} = \phi_0(0)_k x_{jk}`. The moments A are tensors of degree l = 0 ... L; products of them that do
+    not change under rotation go into the point-wise network psi, and others are kept as the tensors V of the next
+    interaction (products: :func:`empnet.nn.kernels.products`; moments of degree 3 are multiplied in pairs only).
+    Filters are as in :class:`~empnet.nn.interaction.Interaction`, one for each degree.
 
     References:
         Tensor field networks, Thomas et al., 2018, https://arxiv.org/abs/1802.08219;
@@ -68,7 +68,6 @@ class MomentInteraction(torch.nn.Module):
     """
 
     mean_neighbours: Tensor
-    l_of: Tensor
 
     def __init__(
         self, F: int, degree: int, n_basis: int, hidden: int, spline: CubicSpline, *, first: bool, last: bool
@@ -83,7 +82,6 @@ class MomentInteraction(torch.nn.Module):
         self.psi = perceptron((11 + (degree == 3)) * F, 2 * F, F, torch.nn.SiLU)
         self.gate = None if last else torch.nn.Linear(F, (degree + 1) * F)
         self.register_buffer("mean_neighbours", torch.ones(()))
-        self.register_buffer("l_of", torch.tensor(degree_of(degree)), persistent=False)
         self.frozen_table: MomentFilters | None = None
 
     def filter_table(self, basis: Float[Tensor, "K n_basis"] | None) -> MomentFilters:
@@ -106,14 +104,9 @@ class MomentInteraction(torch.nn.Module):
         filters = self.filter_table(geometry.basis)
         x = self.W(f)
         A = pair_sums(geometry.w, filters.phi, geometry.Y, x, geometry.q, geometry.pairs)
-        if V is not None and filters.chi is not None:
-            A = A + V + tensor_sums(geometry.w, filters.chi, V, geometry.q, geometry.pairs)
-        own = pad((filters.phi_0 * x)[:, None, :], (0, 0, 0, A.shape[1] - 1))
-        return A + own
-
-    def mixed(self, A: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
-        """B: each degree's channels mixed among themselves."""
-        return torch.bmm(A.transpose(0, 1), self.W_l.index_select(0, self.l_of)).transpose(0, 1)
+        if V is None or filters.chi is None:
+            return A + pad((filters.phi_0 * x)[:, None, :], (0, 0, 0, A.shape[1] - 1))
+        return A + V + tensor_sums(geometry.w, filters.chi, V, geometry.q, geometry.pairs)
 
     def products(
         self, A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]
@@ -134,10 +127,9 @@ class MomentInteraction(torch.nn.Module):
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N S F"] | None]:
         """New features of the particles, and tensors."""
         A = self.message_passing(f, V, geometry)
-        B = self.mixed(A)
+        B = mixed(A, self.W_l)
         invariants, C = self.products(A, B)
-        f = f + self.psi(torch.cat([f, A[:, 0], invariants.flatten(1)], dim=1))
+        f = f + self.psi(torch.cat([f, invariants.flatten(1)], dim=1))
         if self.gate is None:
             return f, None
-        g = self.gate(f).view(-1, self.degree + 1, self.F).index_select(1, self.l_of)
-        return f, g * (B + C)
+        return f, gated(self.gate(f).view(-1, self.degree + 1, self.F), B + C)

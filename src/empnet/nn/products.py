@@ -9,7 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["coupled", "inner", "matrices", "products"]
+from empnet.nn.harmonics import degree_of
+
+__all__ = ["coupled", "gated", "inner", "matrices", "mixed", "products"]
 
 
 @cache
@@ -72,7 +74,19 @@ def inner(A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]) -> Float[Tensor,
 
 def products(
     A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
-) -> tuple[Float[Tensor, "N 9 F"], Float[Tensor, "N 9 F"]]:
+) -> tuple[Float[Tensor, "N 10 F"], Float[Tensor, "N 9 F"]]:
     """What :func:`empnet.nn.kernels.products` says, one formula after the other."""
     C = coupled(A, B)
-    return torch.cat([inner(A, B), inner(C, B), inner(C, C)], dim=1), C
+    return torch.cat([inner(A, B), inner(C, B), inner(C, C), A[:, :1]], dim=1), C
+
+
+def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[Tensor, "N S F_out"]:
+    """What :func:`empnet.nn.kernels.mixed` says, in one product of matrices for each component."""
+    l_of = torch.tensor(degree_of(len(W) - 1), device=A.device)
+    return torch.einsum("nsk,skc->nsc", A, W.index_select(0, l_of))
+
+
+def gated(g: Float[Tensor, "N L_1 F"], X: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
+    """What :func:`empnet.nn.kernels.gated` says."""
+    l_of = torch.tensor(degree_of(g.shape[1] - 1), device=g.device)
+    return g.index_select(1, l_of) * X

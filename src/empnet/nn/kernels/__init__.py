@@ -33,7 +33,17 @@ from empnet.data.errors import EmpnetError
 from empnet.nn.kernels import reference
 from empnet.nn.spline import CubicSpline
 
-__all__ = ["NAMES", "choose", "pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
+__all__ = [
+    "NAMES",
+    "choose",
+    "gated",
+    "mixed",
+    "pair_directions",
+    "pair_sums",
+    "pair_weights",
+    "products",
+    "tensor_sums",
+]
 
 NAMES = ("reference", "fused")
 """What ``EMPNET_KERNELS`` may name."""
@@ -223,12 +233,13 @@ def tensor_sums(
 
 def products(
     A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
-) -> tuple[Float[Tensor, "N 9 F"], Float[Tensor, "N 9 F"]]:
+) -> tuple[Float[Tensor, "N 10 F"], Float[Tensor, "N 9 F"]]:
     r"""Products of two, three and four moments of degree 0, 1, 2, channel by channel.
 
     .. math::
         C = A B + B A, \qquad
-        \big( \langle A, B \rangle_l,\; \langle C, B \rangle_l,\; \langle C, C \rangle_l \big)_{l = 0, 1, 2}, \qquad
+        \big( \langle A, B \rangle_l,\; \langle C, B \rangle_l,\; \langle C, C \rangle_l,\; A_0 \big)_{l = 0, 1, 2},
+        \qquad
         \langle A, B \rangle_l = \frac{1}{\sqrt{2l + 1}} \sum_m A_{lm} B_{lm}
 
     where a channel's nine moments make up a Hermitian 3 x 3 matrix: l = 0 a multiple of the unit matrix, l = 1 i times
@@ -244,7 +255,37 @@ def products(
         B: Others, the same shape.
 
     Returns:
-        The nine invariants, shape (N, 9, F), in the order of the formula; and C, shape (N, 9, F).
+        The ten invariants, shape (N, 10, F), in the order of the formula; and C, shape (N, 9, F).
     """
     found: tuple[Tensor, Tensor] = choose(A.device, A.dtype).products(A, B)
+    return found
+
+
+def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[Tensor, "N S F_out"]:
+    r"""The channels of each degree mixed among themselves.
+
+    .. math:: B_{n,lm,c} = \sum_k A_{n,lm,k} \, W_{l,k,c}
+
+    Arguments:
+        A: Moments, shape (N, (L + 1)^2, F).
+        W: A matrix for each degree, shape (L + 1, F, F_out).
+
+    Returns:
+        B, shape (N, (L + 1)^2, F_out), contiguous.
+    """
+    found: Tensor = choose(A.device, A.dtype).mixed(A, W)
+    return found
+
+
+def gated(g: Float[Tensor, "N L_1 F"], X: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
+    r"""Each degree times a number of its own, channel by channel: :math:`g_{n,l,k} X_{n,lm,k}`.
+
+    Arguments:
+        g: Gates, shape (N, L + 1, F).
+        X: Moments, shape (N, (L + 1)^2, F).
+
+    Returns:
+        Shape (N, (L + 1)^2, F).
+    """
+    found: Tensor = choose(X.device, X.dtype).gated(g, X)
     return found

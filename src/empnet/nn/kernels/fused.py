@@ -13,12 +13,12 @@ from empnet.data.batch import Pairs
 from empnet.data.compiled import n_threads
 from empnet.nn.kernels import loops, tensor_loops
 from empnet.nn.kernels.directions import pair_directions
-from empnet.nn.kernels.fused_products import products
+from empnet.nn.kernels.fused_products import gated, mixed, products
 from empnet.nn.kernels.geometry import pair_weights
-from empnet.nn.kernels.moment_loops import moment_loops
+from empnet.nn.kernels.moment_loops import moment_loops, pays
 from empnet.nn.kernels.multilinear import Slots, value
 
-__all__ = ["pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
+__all__ = ["gated", "mixed", "pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
 
 SLOTS = ("w", "T", "Y", "f", "g")
 
@@ -62,6 +62,11 @@ class Topology:
         """What loops over particles and their pairs want."""
         return self.chunks(), self.rows, self.columns, self.transposed, self.first, self.second, self.q
 
+    @property
+    def of_moments(self) -> bool:
+        """Whether there are loops for this degree and number of features."""
+        return self.table[1] == 3 and pays(self.table[2])
+
     def tables(self, dtype: np.dtype) -> np.ndarray:
         """Room for a private table of each chunk."""
         return np.empty((len(self.chunks()) - 1, *self.table), dtype)
@@ -87,7 +92,7 @@ class PairSums:
     def _fill(self, slot: str, w: Any, T: Any, Y: Any, f: Any, g: Any, out: np.ndarray) -> None:
         """Write the form with ``slot`` open."""
         at = self.at
-        if at.table[1] == 3 and (Y is not None or slot == "Y"):
+        if at.of_moments and (Y is not None or slot == "Y"):
             self._fill_moments(slot, w, T, Y, f, g, out)
         elif slot == "g":
             loops.to_g(*at.lists, w, T, Y, f, out)
@@ -132,7 +137,7 @@ class TensorSums:
         at = self.at
         shapes = ((len(at.q), 4), at.table)
         out = like.new_empty(shapes[slot] if slot < 2 else (len(at.rows) - 1, at.table[1] ** 2, at.table[2]))
-        fill = self._fill_moments if at.table[1] == 3 else self._fill
+        fill = self._fill_moments if at.of_moments else self._fill
         fill(slot, w, T, V, g, out.numpy())
         return out
 

@@ -1,17 +1,24 @@
-"""Products of moments: the fast implementation, on compiled loops, with derivatives of every order."""
+"""Products, mixtures and gates of moments: the fast implementation, with derivatives of every order."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from empnet.nn import products as reference
+from empnet.nn.harmonics import degree_of
+from empnet.nn.kernels.moment_loops import moment_loops, pays
+from empnet.nn.kernels.multilinear import Slots, value
 from empnet.nn.kernels.product_loops import ProductLoops, product_loops
 
-__all__ = ["products"]
+__all__ = ["gated", "mixed", "products"]
+
+N_INVARIANTS = 10
 
 
 class Products(torch.autograd.Function):
@@ -19,9 +26,9 @@ class Products(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Both of shape (N, 9, F)."""
+        """Shapes (N, 10, F) and (N, 9, F)."""
         ctx.save_for_backward(A, B)
-        invariants, C = _empty(A, 2)
+        invariants, C = _invariants(A), A.new_empty(A.shape)
         _loops(A).forward(*_flat(A, B, invariants, C))
         return invariants, C
 
@@ -38,7 +45,7 @@ class Pulled(torch.autograd.Function):
     def forward(ctx: Any, A: Tensor, B: Tensor, g: Tensor, g_C: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """Both of shape (N, 9, F)."""
         ctx.save_for_backward(A, B, g, g_C)
-        g_A, g_B = _empty(A, 2)
+        g_A, g_B = A.new_empty(A.shape), A.new_empty(A.shape)
         _loops(A).pull(*_flat(A, B, g, g_C, g_A, g_B))
         return g_A, g_B
 
@@ -47,7 +54,7 @@ class Pulled(torch.autograd.Function):
         """In one loop; in plain torch if this is to be differentiated once more."""
         inputs = ctx.saved_tensors
         if not torch.is_grad_enabled():
-            out = _empty(inputs[0], 4)
+            out = tuple(x.new_empty(x.shape) for x in inputs)
             _loops(inputs[0]).second(*_flat(*inputs, h_A, h_B, *out))
             return out
         views = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in inputs]
@@ -55,8 +62,8 @@ class Pulled(torch.autograd.Function):
         return torch.autograd.grad(pulled, views, (h_A, h_B), create_graph=True)
 
 
-def _empty(like: Tensor, number: int) -> tuple[Tensor, ...]:
-    return tuple(torch.empty_like(like, memory_format=torch.contiguous_format) for _ in range(number))
+def _invariants(A: Tensor) -> Tensor:
+    return A.new_empty(len(A), N_INVARIANTS, A.shape[2])
 
 
 def _loops(A: Tensor) -> ProductLoops:
@@ -69,10 +76,61 @@ def _flat(*tensors: Tensor) -> tuple[Any, ...]:
 
 def products(
     A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
-) -> tuple[Float[Tensor, "N 9 F"], Float[Tensor, "N 9 F"]]:
-    """What :func:`empnet.nn.kernels.products` says, in compiled loops; tensors on the CPU, float32 or float64."""
+) -> tuple[Float[Tensor, "N 10 F"], Float[Tensor, "N 9 F"]]:
+    """What :func:`empnet.nn.kernels.products` says, in compiled loops where they pay; tensors on the CPU."""
+    if not pays(A.shape[2]):
+        return reference.products(A, B)
     if torch.is_grad_enabled() and (A.requires_grad or B.requires_grad):
         return Products.apply(A, B)  # type: ignore[no-any-return, no-untyped-call]
-    invariants, C = _empty(A, 2)
+    invariants, C = _invariants(A), A.new_empty(A.shape)
     _loops(A).forward(*_flat(A, B, invariants, C))
     return invariants, C
+
+
+class Mix:
+    """The form sum_nskc A[n,s,k] W[l(s),k,c] G[n,s,c]: one product of matrices for each component, without copies."""
+
+    def evaluate(self, slot: int, slots: Slots) -> Tensor:
+        """The form with ``slot`` open (of A, W, G)."""
+        A, W, G = (None if x is None else x.detach() for x in slots)
+        if W is None:
+            assert A is not None and G is not None  # own invariant: only the open slot is empty
+            products = torch.bmm(A.permute(1, 2, 0), G.transpose(0, 1))
+            degrees = range(math.isqrt(A.shape[1]))
+            return torch.stack([products[l * l : (l + 1) ** 2].sum(0) for l in degrees])  # noqa: E741
+        given, matrices = (A, W) if slot == 2 else (G, W.transpose(1, 2))
+        assert given is not None  # own invariant
+        l_of = torch.tensor(degree_of(len(W) - 1))
+        out = given.new_empty(*given.shape[:2], matrices.shape[2])
+        torch.bmm(given.transpose(0, 1), matrices.index_select(0, l_of), out=out.transpose(0, 1))
+        return out
+
+
+class Gate:
+    """The form sum_nsk g[n,l(s),k] X[n,s,k] G[n,s,k]."""
+
+    def evaluate(self, slot: int, slots: Slots) -> Tensor:
+        """The form with ``slot`` open (of g, X, G)."""
+        g, X, G = (None if x is None else x.detach().contiguous().flatten(1).numpy() for x in slots)
+        given = X if slot == 2 else G
+        assert given is not None  # own invariant: only the open slot is empty
+        F = given.shape[1] // 9
+        out = torch.from_numpy(np.empty((len(given), 9 if slot else 3, F), given.dtype))
+        loops, there = moment_loops(F, given.dtype), out.flatten(1).numpy()
+        if slot == 0:
+            loops.gate_to_g(X, G, there)
+        else:
+            loops.gate(g, given, there)
+        return out
+
+
+def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[Tensor, "N S F_out"]:
+    """What :func:`empnet.nn.kernels.mixed` says."""
+    return value(Mix(), 2, [A, W, None])
+
+
+def gated(g: Float[Tensor, "N L_1 F"], X: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
+    """What :func:`empnet.nn.kernels.gated` says, in compiled loops where they pay; tensors on the CPU."""
+    if g.shape[1] != 3 or not pays(g.shape[2]):
+        return reference.gated(g, X)
+    return value(Gate(), 2, [g, X, None])

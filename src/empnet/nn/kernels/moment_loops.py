@@ -21,7 +21,7 @@ from numba import prange
 from empnet.data.compiled import compiled, threaded
 from empnet.nn.kernels.loops import MATH
 
-__all__ = ["MomentLoops", "inner_1", "inner_2", "moment_loops", "nine", "put", "scaled"]
+__all__ = ["MomentLoops", "inner_1", "inner_2", "moment_loops", "nine", "pays", "put", "scaled"]
 
 _inline = compiled(inline="always", fastmath=MATH)
 
@@ -136,6 +136,19 @@ def _of_tensors(V_j, V_i, g_j, g_i):  # type: ignore[no-untyped-def]
     )
 
 
+def pays(F: int) -> bool:
+    """Whether there are loops for so many features: compiling them takes some seconds for each number of features.
+
+    Arguments:
+        F: Number of features.
+
+    Example:
+        >>> [F for F in (8, 16, 32, 48, 64, 128) if pays(F)]
+        [32, 64, 128]
+    """
+    return F % 32 == 0
+
+
 class MomentLoops(NamedTuple):
     """The loops for one number of features and one type; ``to_x`` leaves slot x open, as in the other modules."""
 
@@ -147,6 +160,8 @@ class MomentLoops(NamedTuple):
     tensors_to_g: Callable[..., None]
     tensors_to_w: Callable[..., None]
     tensors_to_T: Callable[..., None]
+    gate: Callable[..., None]
+    gate_to_g: Callable[..., None]
 
 
 @cache
@@ -158,9 +173,9 @@ def moment_loops(F: int, dtype: np.dtype) -> MomentLoops:
         dtype: float32 or float64.
     """
     make = threaded(fastmath=MATH)
-    sums = (make(loop) for loop in (*_sums(F), *_derivatives(F, dtype.type(0))))
-    to_g, to_f, tensors_to_g, to_w, to_Y, to_T, tensors_to_w, tensors_to_T = sums
-    return MomentLoops(to_g, to_f, to_w, to_Y, to_T, tensors_to_g, tensors_to_w, tensors_to_T)
+    loops = (make(loop) for loop in (*_sums(F), *_derivatives(F, dtype.type(0)), *_gates(F)))
+    to_g, to_f, tensors_to_g, to_w, to_Y, to_T, tensors_to_w, tensors_to_T, gate, gate_to_g = loops
+    return MomentLoops(to_g, to_f, to_w, to_Y, to_T, tensors_to_g, tensors_to_w, tensors_to_T, gate, gate_to_g)
 
 
 def _sums(F: int) -> tuple[Callable[..., None], ...]:
@@ -334,3 +349,20 @@ def _derivatives(F: int, zero: Any) -> tuple[Callable[..., None], ...]:
             out += tables[c]
 
     return to_w, to_Y, to_T, tensors_to_w, tensors_to_T
+
+
+def _gates(F: int) -> tuple[Callable[..., None], ...]:
+    """A number of each degree times tensors, and the derivative that leaves these numbers open."""
+
+    def gate(g, X, out) -> None:  # type: ignore[no-untyped-def]
+        for n in prange(len(X)):
+            for k in range(F):
+                put(out[n], k, F, scaled(g[n, k], g[n, F + k], g[n, 2 * F + k], nine(X[n], k, F)))
+
+    def gate_to_g(X, G, out) -> None:  # type: ignore[no-untyped-def]
+        for n in prange(len(X)):
+            for k in range(F):
+                x, y = nine(X[n], k, F), nine(G[n], k, F)
+                out[n, k], out[n, F + k], out[n, 2 * F + k] = x[0] * y[0], inner_1(x, y), inner_2(x, y)
+
+    return gate, gate_to_g

@@ -103,6 +103,7 @@ def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
                 of_three = (z[0] * y[0], inner_1(z, y) * n1, inner_2(z, y) * n2)
                 of_four = (z[0] * z[0], inner_1(z, z) * n1, inner_2(z, z) * n2)
                 put(invariants[n], k, F, (*of_two, *of_three, *of_four))
+                invariants[n, 9 * F + k] = x[0]
 
     def pull(A: Any, B: Any, g: Any, g_C: Any, g_A: Any, g_B: Any) -> None:
         for n in prange(len(A)):
@@ -111,6 +112,7 @@ def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
                 z = _coupled(x, y, c)
                 on_z = _plus(nine(g_C[n], k, F), _outer(i, y, z, n1, n2))
                 put(g_A[n], k, F, _plus(scaled(i[0], i[1] * n1, i[2] * n2, y), _coupled(on_z, y, c)))
+                g_A[n, k] += g[n, 9 * F + k]
                 on_y = _plus(scaled(i[0], i[1] * n1, i[2] * n2, x), scaled(i[3], i[4] * n1, i[5] * n2, z))
                 put(g_B[n], k, F, _plus(on_y, _coupled(on_z, x, c)))
 
@@ -128,6 +130,7 @@ def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
                 four_0, four_1, four_2 = z[0] * dz[0], inner_1(z, dz) * n1, inner_2(z, dz) * n2
                 of_four = (four_0 + four_0, four_1 + four_1, four_2 + four_2)
                 put(d_g[n], k, F, (*of_two, *of_three, *of_four))
+                d_g[n, 9 * F + k] = u[0]
                 on_z = _plus(nine(g_C[n], k, F), _outer(i, y, z, n1, n2))
                 on_dz = _outer(i, v, dz, n1, n2)
                 on_x = scaled(i[0], i[1] * n1, i[2] * n2, v)

@@ -9,11 +9,11 @@ from torch import Tensor
 from empnet.data.batch import Pairs
 from empnet.nn.harmonics import degree_of, harmonics
 from empnet.nn.pairs import displacements, distances, sum_over_neighbours
-from empnet.nn.products import products
+from empnet.nn.products import gated, mixed, products
 from empnet.nn.radial import envelope
 from empnet.nn.spline import CubicSpline
 
-__all__ = ["pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
+__all__ = ["gated", "mixed", "pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
 
 
 def pair_weights(

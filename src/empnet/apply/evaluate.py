@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
+from empnet.apply.derivative_errors import DerivativeErrors, Labels
 from empnet.apply.metrics import Metric, metrics_of
-from empnet.apply.predictor import Predictor
+from empnet.apply.predictor import Predictor, pieces
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
@@ -60,6 +61,8 @@ class Evaluation:
         baseline: The same of the composition baseline.
         baseline_name: What the baseline is, in words; with delta learning it holds the baseline key.
         worst: The systems with the largest errors, the largest first.
+        per_particle: MAE, RMSE and so on of the property divided by the number of particles; None for a mean.
+        derivatives: Errors of its forces and stress by name, as far as they were learned and the data have them.
     """
 
     name: str
@@ -70,10 +73,12 @@ class Evaluation:
     baseline: dict[str, Metric]
     baseline_name: str
     worst: tuple[Worst, ...]
+    per_particle: dict[str, Metric] | None = None
+    derivatives: dict[str, DerivativeErrors] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
-        return {
+        told: dict[str, Any] = {
             "property": self.name,
             "unit": self.unit,
             "systems": len(self.targets),
@@ -82,6 +87,10 @@ class Evaluation:
             "composition_baseline": {name: asdict(metric) for name, metric in self.baseline.items()},
             "worst": [asdict(system) for system in self.worst],
         }
+        if self.per_particle is not None:
+            each = {name: asdict(metric) for name, metric in self.per_particle.items()}
+            told["per_particle"] = {"unit": f"{self.unit}/particle", "metrics": each}
+        return told | {name: errors.to_json() for name, errors in self.derivatives.items()}
 
 
 def evaluate(
@@ -92,7 +101,8 @@ def evaluate(
     Arguments:
         predictor: The trained model.
         data: Path of the data, or the name of bundled data; None: the test side of the run's own data.
-        unit: Unit of the properties in the data, if it is not the model's; errors are in the model's.
+        unit: Unit of the properties in the data, if it is not the model's; errors are in the model's. Forces and stress
+            in the data are then taken to be in this unit and angstrom.
         quiet: No progress bar.
 
     Returns:
@@ -104,19 +114,24 @@ def evaluate(
     systems = own_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
     systems = in_model_units(systems, predictor.card, unit)
     targets: list[list[float]] = []
-    origins, formulas, values, baselines = [], [], [], []
+    origins, formulas, sizes, values, baselines = [], [], [], [], []
+    labels = Labels(predictor.card, unit)
     what = f"evaluating on {data or 'the test side'}"
-    for piece, predicted, baseline in predictor.stream(track(systems, what, quiet=quiet)):
+    for piece in pieces(track(systems, what, quiet=quiet)):
+        predicted, baseline = labels.take(piece, predictor)
         for system in piece:
             targets.append([target_of(system, name) for name in predictor.card.properties])
             origins.append(str(system.origin))
             formulas.append(system.formula)
+            sizes.append(len(system))
         values.append(predicted)
         baselines.append(baseline)
     if not targets:
         raise EmpnetError("no systems to evaluate on", where=data or predictor.run, remedy="name a data file")
     y, y_hat, y_0 = np.array(targets), np.concatenate(values), np.concatenate(baselines)
-    return evaluations_of(predictor.card, y, y_hat, y_0, origins, formulas)
+    return evaluations_of(
+        predictor.card, y, y_hat, y_0, origins, formulas, np.array(sizes), derivatives=labels.errors()
+    )
 
 
 def evaluations_of(
@@ -126,6 +141,8 @@ def evaluations_of(
     baseline: Float64[np.ndarray, "n F_prime"],
     origins: Sequence[str],
     formulas: Sequence[str],
+    sizes: Int64[np.ndarray, " n"] | None = None,
+    derivatives: dict[str, DerivativeErrors] | None = None,
 ) -> list[Evaluation]:
     """One evaluation for each property, from numbers that are at hand.
 
@@ -136,9 +153,16 @@ def evaluations_of(
         baseline: What is known without the network.
         origins: Where each system comes from.
         formulas: What each system is made of.
+        sizes: Number of particles of each; None: nothing is told per particle.
+        derivatives: Errors of the first property's forces and stress.
     """
     columns = (targets.T, predicted.T, baseline.T)
-    return [_evaluation(card, k, *column, origins, formulas) for k, column in enumerate(zip(*columns, strict=True))]
+    found = [_evaluation(card, k, *column, origins, formulas) for k, column in enumerate(zip(*columns, strict=True))]
+    for k, pooling in enumerate(card.architecture.pooling):
+        if sizes is not None and pooling == "sum":
+            found[k] = replace(found[k], per_particle=metrics_of(targets[:, k] / sizes, predicted[:, k] / sizes))
+    found[0] = replace(found[0], derivatives=derivatives or {})
+    return found
 
 
 def in_model_units(systems: Iterable[System], card: ModelCard, unit: str | None) -> Iterable[System]:

@@ -6,16 +6,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from empnet.apply.derivative_errors import DerivativeErrors
 from empnet.apply.evaluate import Evaluation
 from empnet.apply.metrics import Metric
 
 __all__ = ["print_evaluation"]
 
 LABELS = {"mae": "MAE", "rmse": "RMSE", "max": "largest error", "r2": "R2"}
+DERIVATIVE_LABELS = ("mae", "rmse", "max")
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Print the worst systems, and errors with 95 % intervals beside the composition baseline's.
+    """Print the worst systems, errors with 95 % intervals beside the composition baseline's, and those of forces.
 
     Arguments:
         evaluation: What is printed.
@@ -23,6 +25,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_worst(evaluation))
     console.print(_errors(evaluation))
+    for errors in evaluation.derivatives.values():
+        console.print(_derivative(errors))
 
 
 def _worst(evaluation: Evaluation) -> Table:
@@ -41,6 +45,19 @@ def _errors(evaluation: Evaluation) -> Table:
     for name, label in LABELS.items():
         told = (_told(name, metrics[name], evaluation.unit) for metrics in (evaluation.metrics, evaluation.baseline))
         table.add_row(label, *map(escape, told))
+    for name, metric in (evaluation.per_particle or {}).items():
+        if name in ("mae", "rmse"):
+            table.add_row(f"{LABELS[name]} per particle", escape(_told(name, metric, evaluation.unit)), "")
+    return table
+
+
+def _derivative(errors: DerivativeErrors) -> Table:
+    """Errors of forces, in all and on each species; of stress, in all and of each component."""
+    zero = f"{errors.target_rms:.4g} {errors.unit}"
+    title = f"{errors.name}, {errors.targets.size} components (95 % intervals); root mean square of the data {zero}"
+    table = Table("", *(LABELS[name] for name in DERIVATIVE_LABELS), title=escape(title))
+    for name, metrics in errors.groups_and_all.items():
+        table.add_row(escape(name), *(escape(_told(key, metrics[key], errors.unit)) for key in DERIVATIVE_LABELS))
     return table
 
 

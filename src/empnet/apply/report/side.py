@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from empnet.apply.derivative_errors import Labels
 from empnet.apply.evaluate import Evaluation, Side, evaluations_of, measured_side, own_side
-from empnet.apply.predictor import Predictor
+from empnet.apply.predictor import Predictor, pieces
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.dataset import species_of
@@ -98,7 +99,9 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
     baselines: list[np.ndarray] = []
     done = 0
     worst: list[list[tuple[float, System]]] = [[] for _ in predictor.card.properties]
-    for piece, predicted, baseline in predictor.stream(systems):
+    labels = Labels(predictor.card)
+    for piece in pieces(systems):
+        predicted, baseline = labels.take(piece, predictor)
         errors = np.abs(predicted - np.array(watch.targets[done : done + len(piece)]))
         done += len(piece)
         values.append(predicted)
@@ -107,9 +110,11 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
             found = sorted([*worst[k], *zip(column.tolist(), piece, strict=True)], key=lambda item: -item[0])
             worst[k] = found[:DRAWN]
     y, y_hat, y_0 = np.array(watch.targets), np.concatenate(values), np.concatenate(baselines)
-    evaluations = evaluations_of(predictor.card, y, y_hat, y_0, watch.origins, watch.formulas)
-    systems_of = tuple(tuple(system for _, system in found) for found in worst)
     sizes, counts, sample = np.array(watch.sizes), np.stack(watch.counts), tuple(watch.sample)
+    evaluations = evaluations_of(
+        predictor.card, y, y_hat, y_0, watch.origins, watch.formulas, sizes, derivatives=labels.errors()
+    )
+    systems_of = tuple(tuple(system for _, system in found) for found in worst)
     return MeasuredSide(
         side, tuple(evaluations), sizes, counts, systems_of, sample, _distances(predictor, watch.sample)
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from empnet.apply.evaluate import Evaluation
 from empnet.apply.page import Section, page, paragraph
 from empnet.apply.report.audit_section import audit_section, audit_told
+from empnet.apply.report.derivative_sections import derivative_section
 from empnet.apply.report.error_sections import error_section
 from empnet.apply.report.material import Material, gather
 from empnet.apply.report.scene import Scene
@@ -76,6 +77,7 @@ def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
             section, more = error_section(material.side, k, material.card.species, len(scenes))
             errors.append(section)
             scenes += more
+            errors += map(derivative_section, material.side.evaluations[k].derivatives.values())
     told = (
         audit_section(material.audit),
         course(material),
@@ -128,4 +130,8 @@ def _facts_of(evaluation: Evaluation, side: str) -> list[tuple[str, str]]:
     return [
         (amount(mae.value, unit), f"{side} MAE of {evaluation.name} ({interval})"),
         (amount(base.value, unit), f"MAE of the {evaluation.baseline_name}"),
+        *(
+            (amount(errors.metrics["mae"].value, errors.unit), f"{side} MAE of {errors.name}")
+            for errors in evaluation.derivatives.values()
+        ),
     ]

@@ -1,0 +1,166 @@
+"""How well forces and stress are predicted: errors in all, of each species, of each component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from empnet.apply.metrics import Metric, metrics_of_components
+from empnet.apply.prediction import Wanted
+from empnet.apply.predictor import Predictor
+from empnet.data.dataset import species_of
+from empnet.data.derivatives import Derivatives
+from empnet.data.one_hot import symbol
+from empnet.data.system import System
+from empnet.learn.model_file import ModelCard
+
+__all__ = ["DerivativeErrors", "Labels"]
+
+VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DerivativeErrors:
+    """Forces, or stress, beside what they are in the data.
+
+    Arguments:
+        name: ``"forces"`` or ``"stress"``.
+        unit: The property's unit per angstrom, or per cubic angstrom.
+        targets: One row a particle, or a system, shape (n, C).
+        predicted: The same shape.
+        metrics: MAE, RMSE and largest error of a component; the intervals come from drawing whole systems, because the
+            forces in one are not independent.
+        target_rms: Root mean square of the data: the RMSE of saying zero.
+        groups: The same metrics of the forces on each species, or of each component of the stress.
+    """
+
+    name: str
+    unit: str
+    targets: Float64[np.ndarray, "n C"]
+    predicted: Float64[np.ndarray, "n C"]
+    metrics: dict[str, Metric]
+    target_rms: float
+    groups: dict[str, dict[str, Metric]]
+
+    @property
+    def groups_and_all(self) -> dict[str, dict[str, Metric]]:
+        """All together first, then the groups; a single one would say the same again."""
+        return {"all": self.metrics} | (self.groups if len(self.groups) > 1 else {})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``--json``."""
+
+        def plain(metrics: dict[str, Metric]) -> dict[str, Any]:
+            return {name: asdict(metric) for name, metric in metrics.items()}
+
+        groups = {name: plain(metrics) for name, metrics in self.groups.items()}
+        return {
+            "unit": self.unit,
+            "components": self.targets.size,
+            "metrics": plain(self.metrics),
+            "target_rms": self.target_rms,
+            "by_species" if self.name == "forces" else "by_component": groups,
+        }
+
+
+@dataclass(slots=True)
+class Labels:
+    """Collects forces and stress of systems that go by, as far as a model has learned them and the data have them.
+
+    Arguments:
+        card: Of the model.
+        unit: Unit of the property in these data, if it is not the model's: forces are then taken to be in this unit
+            per angstrom, stress per cubic angstrom.
+    """
+
+    card: ModelCard
+    unit: str | None = None
+    _rows: list[tuple[np.ndarray, ...]] = field(default_factory=list)
+    _species: list[np.ndarray] = field(default_factory=list)
+    _stress: list[tuple[np.ndarray, np.ndarray, int]] = field(default_factory=list)
+    _systems: int = 0
+
+    @property
+    def derivatives(self) -> Derivatives:
+        """Their names and units in these data."""
+        learned, unit = self.card.derivatives, self.unit
+        if unit is None or not learned:
+            return learned
+        return replace(
+            learned,
+            energy_unit=self.card.units[0],
+            forces_unit=f"{unit}/angstrom" if learned.forces else "",
+            stress_unit=(unit if learned.virial else f"{unit}/angstrom^3") if learned.stress else "",
+        )
+
+    def take(self, systems: Sequence[System], predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
+        """Predict systems, and note their forces and stress beside those of the data.
+
+        Arguments:
+            systems: As many as fit into memory.
+            predictor: The trained model.
+
+        Returns:
+            Their properties and composition baseline, both of shape (B, F').
+        """
+        labels = self.derivatives
+        if not labels:
+            found = predictor.predict_piece(systems)
+            return found.values, found.baseline
+        wanted = Wanted(forces=bool(labels.forces), stress=bool(labels.stress))
+        # not predict_piece: open systems among crystals have no stress, which here is no mistake
+        found = predictor.predict_dataset(predictor.dataset(systems), wanted)
+        for k, system in enumerate(systems):
+            number = self._systems + k
+            if found.forces is not None:
+                target = labels.forces_of(system)
+                if not np.isnan(target[0, 0]):
+                    self._rows.append((target, found.forces[k], np.full(len(system), number)))
+                    self._species.append(species_of(system))
+            if found.stress is not None:
+                target = labels.stress_of(system)
+                if not np.isnan(target[0]):
+                    self._stress.append((target, found.stress[k], number))
+        self._systems += len(systems)
+        return found.values, found.baseline
+
+    def errors(self) -> dict[str, DerivativeErrors]:
+        """The errors by name; without those that the data do not have."""
+        return {found.name: found for found in self._each()}
+
+    def _each(self) -> Iterator[DerivativeErrors]:
+        unit = self.card.units[0]
+        if self._rows:
+            targets, predicted, system_of = map(np.concatenate, zip(*self._rows, strict=True))
+            species = np.concatenate(self._species)
+            kinds = {symbol(int(kind)): species == kind for kind in np.unique(species)}
+            groups = {
+                name: metrics_of_components(targets[rows], predicted[rows], system_of[rows])
+                for name, rows in kinds.items()
+            }
+            yield _errors("forces", f"{unit}/angstrom", targets, predicted, system_of, groups)
+        if self._stress:
+            targets, predicted = (np.stack(rows) for rows in list(zip(*self._stress, strict=True))[:2])
+            system_of = np.array([number for _, _, number in self._stress])
+            groups = {
+                name: metrics_of_components(targets[:, [c]], predicted[:, [c]], system_of)
+                for c, name in enumerate(VOIGT)
+            }
+            yield _errors("stress", f"{unit}/angstrom^3", targets, predicted, system_of, groups)
+
+
+def _errors(
+    name: str,
+    unit: str,
+    targets: np.ndarray,
+    predicted: np.ndarray,
+    system_of: Int64[np.ndarray, " n"],
+    groups: dict[str, dict[str, Metric]],
+) -> DerivativeErrors:
+    metrics = metrics_of_components(targets, predicted, system_of)
+    rms = float(np.sqrt(np.square(targets).mean()))
+    return DerivativeErrors(name, unit, targets, predicted, metrics, rms, groups)

@@ -2,27 +2,40 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from empnet.data.dataset import collate
+from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
-from empnet.learn.model_file import FORMAT_VERSION, load_model, save_card, save_weights
+from empnet.learn.model_file import FORMAT_VERSION, load_model, read_card, save_card, save_weights
 
-FIRST_VERSION = Path(__file__).parent / "model_v1"
-"""Written by the first version of the package. Never write it anew: users' files of that version are not either."""
+FIRST_VERSION, SECOND_VERSION = (Path(__file__).parent / name for name in ("model_v1", "model_v2"))
+"""Written by earlier versions of the package. Never write them anew: users' files of those versions are not either."""
 
 
-def test_a_file_of_the_first_version_predicts_what_it_did():
-    model, card = load_model(FIRST_VERSION)
-    expected = json.loads((FIRST_VERSION / "expected.json").read_text())
-    water = System(expected["positions"], expected["species"])
-    y = model(collate([water], card.architecture.cutoff, card.encoder, card.torch_dtype))
+@pytest.mark.parametrize("folder", [FIRST_VERSION, SECOND_VERSION])
+def test_a_file_of_an_earlier_version_predicts_what_it_did(folder):
+    model, card = load_model(folder)
+    expected = json.loads((folder / "expected.json").read_text())
+    system = System(expected["positions"], expected["species"])
+    y = model(collate([system], card.architecture.cutoff, card.encoder, card.torch_dtype))
     assert y.item() == pytest.approx(expected["energy_eV"], rel=1e-6)  # float32 network
     assert (card.properties, card.units) == (("energy",), ("eV",))
+    assert not card.derivatives  # which came with version 3
+    assert (card.seen is None, card.baseline_keys) == ((True, ()) if folder == FIRST_VERSION else (False, ("cheap",)))
+
+
+def test_what_was_learned_is_kept(tmp_path):
+    _, card = load_model(FIRST_VERSION)
+    learned = Derivatives("forces", "kcal/mol/angstrom", "virial", "eV", virial=True, energy_unit="eV")
+    save_card(tmp_path, replace(card, derivatives=learned))
+    assert json.loads((tmp_path / "model.json").read_text())["format_version"] == FORMAT_VERSION == 3
+    assert read_card(tmp_path).derivatives == learned
 
 
 def test_round_trip(tmp_path):

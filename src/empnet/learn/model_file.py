@@ -11,6 +11,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing, write_text
 from empnet.data.one_hot import OneHot
@@ -19,8 +20,8 @@ from empnet.nn.model import Architecture, PropertyModel
 
 __all__ = ["FORMAT_VERSION", "ModelCard", "load_model", "read_card", "save_card", "save_weights"]
 
-FORMAT_VERSION = 2
-"""Of the two files. A later version of the package must read all earlier ones. 2: baseline_keys, seen."""
+FORMAT_VERSION = 3
+"""Of the two files. A later version of the package must read all earlier ones. 2: baseline_keys, seen. 3: derivatives."""
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 
@@ -43,6 +44,7 @@ class ModelCard:
         threads: Processor threads in training, of each process.
         processes: How many processes the run was begun with.
         seen: What the training side had: species, sizes, distances; None in files that do not tell.
+        derivatives: Forces and stress that were learned with the first property, and what the data call them.
     """
 
     architecture: Architecture
@@ -58,6 +60,7 @@ class ModelCard:
     threads: int = 1
     processes: int = 1
     seen: Seen | None = None
+    derivatives: Derivatives = field(default_factory=Derivatives)
 
     @property
     def encoder(self) -> OneHot:
@@ -91,6 +94,8 @@ class ModelCard:
         del values["format_version"]
         if values.get("seen") is not None:
             values["seen"] = Seen.from_json(record["seen"])
+        if "derivatives" in values:
+            values["derivatives"] = Derivatives(**record["derivatives"])
         return cls(**{**values, "architecture": Architecture.from_json(record["architecture"])})
 
     def build(self) -> PropertyModel:

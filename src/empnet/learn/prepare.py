@@ -193,6 +193,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
             cutoff=config.cutoff,
             layers=config.layers,
             width=config.width,
+            moments=config.moments,
         ),
         species=species,
         properties=config.property,
@@ -206,6 +207,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         threads=torch.get_num_threads(),
         processes=processes().size,
         seen=Seen.of(dataset, split.train),
+        derivatives=config.derivatives,
     )
 
 

@@ -16,7 +16,7 @@ from empnet.learn.ensemble import is_ensemble, load_ensemble
 from empnet.learn.model_file import load_model
 from empnet.learn.run_folder import RunFolder
 
-SETTINGS = {"width": 8, "layers": 1, "batch": 16, "epochs": 4, "val": 30, "test": 20, "quiet": True}
+SETTINGS = {"width": 8, "layers": 1, "moments": 0, "batch": 16, "epochs": 4, "val": 30, "test": 20, "quiet": True}
 
 
 def pairs(n: int = 120) -> list[System]:

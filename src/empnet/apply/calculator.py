@@ -31,6 +31,7 @@ class EMPNetCalculator(Calculator):
 
     ``energies`` are what each particle adds to the energy, baseline of the composition included. What has been asked
     for once (forces, stress) is computed with the energy from then on, in one go. Neighbours are found anew each time.
+    ``results["energy_std"]`` is the energy's standard deviation in eV, if the run tells one.
 
     Arguments:
         run: The run folder, or a predictor that was loaded from one.
@@ -105,6 +106,8 @@ class EMPNetCalculator(Calculator):
         for name, rows in (("energies", found.energies), ("forces", found.forces)):
             if rows is not None:
                 self.results[name] = in_given_order(rows[0], order) * self._factor
+        if found.std is not None:
+            self.results["energy_std"] = float(found.std[0, 0]) * self._factor
         if found.stress is not None:
             self.results["stress"] = found.stress[0] * self._factor
 

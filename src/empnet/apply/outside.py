@@ -7,7 +7,7 @@ from jaxtyping import Float64
 
 from empnet.data.dataset import Dataset
 from empnet.data.one_hot import symbol
-from empnet.data.seen import Seen
+from empnet.data.seen import BIN, Seen
 from empnet.learn.model_file import ModelCard
 
 __all__ = ["told_outside", "why_outside"]
@@ -21,7 +21,8 @@ def why_outside(
 ) -> list[str]:
     """Why each system is unlike the training data; empty for those that are not.
 
-    Two things are looked at: particles nearer to each other than any two of their species in training, and a standard
+    Two things are looked at: particles nearer to each other (by more than a bin, 0.05 angstrom: systems drawn as those
+    of training may be so by chance) than any two of their species in training, and a standard
     deviation beyond that of 99.5 % of the training and validation side. Species that were never there are an error
     before any prediction.
 
@@ -43,7 +44,7 @@ def why_outside(
     """
     reasons: list[list[str]] = [[] for _ in range(len(dataset))]
     seen: Seen | None = card.seen
-    for system, ((a, b), d) in ({} if seen is None else seen.too_near(dataset)).items():
+    for system, ((a, b), d) in ({} if seen is None else seen.too_near(dataset, BIN)).items():
         reasons[system].append(f"{symbol(a)}-{symbol(b)} {d:.2f} angstrom")
     if std is not None and limits is not None:
         for system, k in zip(*np.nonzero(std > limits), strict=True):

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
+from empnet.apply.outside import told_outside
 from empnet.apply.prediction import Prediction, Wanted
 from empnet.apply.predictor import Predictor, pieces
 from empnet.data.deal import deal
@@ -22,10 +22,12 @@ from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn.distribution import Processes, processes
+from empnet.learn.journal import Journal
 
 __all__ = ["predict_file"]
 
-Item = TypeVar("Item")
+OUTSIDE = "empnet_outside"
+"""Where a frame that is unlike the training data says why."""
 
 WINDOW = 4
 """Pieces for each process that are dealt out at a time: enough to be shared fairly, few enough for memory."""
@@ -47,7 +49,8 @@ def predict_file(
         predictor: The trained model.
         data: Path of the data, or the name of bundled data.
         out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``: every frame as it was, with
-            ``empnet_<property>``.
+            ``empnet_<property>``, ``empnet_<property>_std`` if the run tells standard deviations, and, if it is unlike
+            the training data, ``empnet_outside``, which says why.
         forces: Also write ``empnet_forces``, in the first property's unit per angstrom.
         stress: Also write ``empnet_stress``, in the first property's unit per cubic angstrom, xx yy zz yz xz xy.
         force: Replace a file that is there.
@@ -64,6 +67,7 @@ def predict_file(
     wanted.refuse_impossible(predictor.card, predictor.run)
     if wanted and path.suffix == ".csv":
         raise EmpnetError(f"a table has no room for {wanted.named}", where=path, wanted="a file such as .extxyz")
+    wanted = replace(wanted, outside=True)
     return team.together(lambda: _predict_file(predictor, data, path, wanted, force, quiet or not team.first, team))
 
 
@@ -83,6 +87,8 @@ def _predict_file(
         _write_table(predictor, counter.count(labelled), out)
     else:
         write(out, counter.count(labelled), overwrite=force)
+    if counter.outside:
+        Journal(quiet).say(told_outside(counter.n, counter.outside))
     return counter.n
 
 
@@ -118,13 +124,14 @@ class _Counter:
     """Counts what passes through."""
 
     def __init__(self) -> None:
-        self.n = 0
+        self.n = self.outside = 0
 
-    def count(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The same items, counted on their way."""
-        for item in items:
+    def count(self, systems: Iterator[System]) -> Iterator[System]:
+        """The same systems, counted on their way."""
+        for system in systems:
             self.n += 1
-            yield item
+            self.outside += OUTSIDE in system.info
+            yield system
 
 
 def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
@@ -132,23 +139,30 @@ def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
     names = [f"empnet_{name}" for name in found.properties]
     for k, system in enumerate(piece):
         predicted = dict(zip(names, found.values[k].tolist(), strict=True))
+        if found.std is not None:
+            predicted |= {f"{name}_std": s for name, s in zip(names, found.std[k].tolist(), strict=True)}
         arrays = {} if found.forces is None else {"empnet_forces": found.forces[k]}
-        info = {} if found.stress is None else {"empnet_stress": found.stress[k]}
+        info = {key: value for key, value in system.info.items() if key != OUTSIDE}  # of an earlier prediction
+        info |= {} if found.stress is None else {"empnet_stress": found.stress[k]}
+        if found.outside and found.outside[k]:
+            info[OUTSIDE] = found.outside[k]
         yield replace(
             system,
             properties={**system.properties, **predicted},
             arrays={**system.arrays, **arrays},
-            info={**system.info, **info},
+            info=info,
         )
 
 
 def _write_table(predictor: Predictor, systems: Iterator[System], out: Path) -> None:
     card = predictor.card
-    names = [f"empnet_{name}" for name in card.properties]
-    columns = [f"{name} [{unit}]" for name, unit in zip(names, card.units, strict=True)]
+    names, units = [f"empnet_{name}" for name in card.properties], list(card.units)
+    if predictor.uncertainty is not None:
+        names, units = [*names, *(f"{name}_std" for name in names)], 2 * units
+    columns = [f"{name} [{unit}]" for name, unit in zip(names, units, strict=True)]
     with replacing(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["frame", "formula", *columns])
+        writer.writerow(["frame", "formula", *columns, OUTSIDE])
         for system in systems:
             values = (repr(system.properties[name]) for name in names)
-            writer.writerow([system.origin.frame, system.formula, *values])
+            writer.writerow([system.origin.frame, system.formula, *values, system.info.get(OUTSIDE, "")])

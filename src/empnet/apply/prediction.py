@@ -23,6 +23,7 @@ class Wanted:
         forces: -dE/dr of each particle.
         stress: The strain derivative over the volume.
         energies: What each particle adds to the property.
+        outside: Why a system is unlike the training data, if it is; this belongs to none of the properties.
 
     Example:
         >>> bool(Wanted()), bool(Wanted(stress=True))
@@ -32,6 +33,7 @@ class Wanted:
     forces: bool = False
     stress: bool = False
     energies: bool = False
+    outside: bool = False
 
     def __bool__(self) -> bool:
         return self.forces or self.stress or self.energies
@@ -106,6 +108,8 @@ class Prediction:
             shrink (as ASE has it), shape (B, 6); None if not asked for.
         energies: What each particle adds to the first property, in its unit: for each system an array of shape (N,);
             None if not asked for.
+        std: Standard deviation of each of the values, within which 68 % of errors are; None if the run tells none.
+        outside: For each system why it is unlike the training data, empty if it is not; None if not asked for.
 
     Example:
         >>> prediction = Prediction(np.array([[1.5]]), np.array([[1.0]]), ("energy",), ("eV",))
@@ -120,6 +124,8 @@ class Prediction:
     forces: list[np.ndarray] | None = None
     stress: Float64[np.ndarray, "B 6"] | None = None
     energies: list[np.ndarray] | None = None
+    std: Float64[np.ndarray, "B F_prime"] | None = None
+    outside: list[str] | None = None
 
     @classmethod
     def joined(cls, parts: Sequence[Prediction], card: ModelCard, wanted: Wanted = Wanted()) -> Prediction:
@@ -130,7 +136,7 @@ class Prediction:
             card: Of the model that made them.
             wanted: What they have.
         """
-        none = np.zeros((0, len(card.properties)))
+        none, deviations = np.zeros((0, len(card.properties))), [part.std for part in parts if part.std is not None]
         return cls(
             np.concatenate([none, *(part.values for part in parts)]),
             np.concatenate([none, *(part.baseline for part in parts)]),
@@ -139,6 +145,8 @@ class Prediction:
             [rows for part in parts for rows in part.forces or ()] if wanted.forces else None,
             np.concatenate([np.zeros((0, 6)), *(part.stress for part in parts)]) if wanted.stress else None,
             [rows for part in parts for rows in part.energies or ()] if wanted.energies else None,
+            np.concatenate([none, *deviations]) if len(deviations) == len(parts) else None,
+            [why for part in parts for why in part.outside or ()] if wanted.outside else None,
         )
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from empnet.apply.outside import why_outside
 from empnet.apply.prediction import Prediction, Wanted
 from empnet.data.atoms import from_atoms
 from empnet.data.batch import Batch
@@ -21,7 +23,10 @@ from empnet.data.errors import EmpnetError, nearest
 from empnet.data.one_hot import symbol
 from empnet.data.spatial_order import in_given_order, sorted_in_space
 from empnet.data.system import Origin, System
+from empnet.learn.ensemble import Spread, is_ensemble, load_ensemble
 from empnet.learn.model_file import ModelCard, load_model
+from empnet.learn.uncertainty import LastLayer
+from empnet.learn.uncertainty_file import load_last_layer
 from empnet.nn.model import PropertyModel
 from empnet.nn.potential import potential
 
@@ -38,10 +43,13 @@ class Predictor:
         model: The model, in evaluation mode.
         card: Its species, properties and units.
         run: The run folder, for messages.
+        uncertainty: What tells standard deviations; None: nothing does.
     """
 
-    def __init__(self, model: PropertyModel, card: ModelCard, run: str = "") -> None:
-        self.model, self.card, self.run = model, card, run
+    def __init__(
+        self, model: PropertyModel, card: ModelCard, run: str = "", uncertainty: LastLayer | Spread | None = None
+    ) -> None:
+        self.model, self.card, self.run, self.uncertainty = model, card, run, uncertainty
         self._encoder = card.encoder
 
     @cached_property
@@ -80,7 +88,7 @@ class Predictor:
         Example:
             See :func:`load`.
         """
-        wanted = Wanted(forces, stress, energies)
+        wanted = Wanted(forces, stress, energies, outside=True)
         wanted.refuse_impossible(self.card, self.run)
         parts = [self.predict_piece(piece, wanted) for piece in pieces(_each_system(systems))]
         return Prediction.joined(parts, self.card, wanted)
@@ -193,11 +201,12 @@ class Predictor:
         Returns:
             The predictions, particles in the data set's order.
         """
-        parts = []
+        parts, sure = [], self.uncertainty
         for batch in self._batches(dataset):
-            found = potential(
-                self._frozen, batch, forces=wanted.forces, stress=wanted.stress, contributions=wanted.energies
-            )
+            with nullcontext() if sure is None else sure.watching(self._frozen) as kept:
+                found = potential(
+                    self._frozen, batch, forces=wanted.forces, stress=wanted.stress, contributions=wanted.energies
+                )
             ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
             part = Prediction(
                 found.values.numpy(),
@@ -207,9 +216,14 @@ class Predictor:
                 None if found.forces is None else np.split(found.forces.numpy(), ends),
                 None if found.stress is None else found.stress.numpy(),
                 None if found.contributions is None else np.split(found.contributions[:, 0].numpy(), ends),
+                None if sure is None else sure.std(self._frozen, batch, kept or ()),
             )
             parts.append(part)
-        return Prediction.joined(parts, self.card, wanted)
+        joined = Prediction.joined(parts, self.card, replace(wanted, outside=False))
+        if not wanted.outside:
+            return joined
+        limits = None if sure is None else sure.limits
+        return replace(joined, outside=why_outside(self.card, dataset, joined.std, limits))
 
     def _known_beforehand(self, systems: Sequence[System]) -> Float64[np.ndarray, "B F_prime"]:
         """What the systems themselves say of the properties and the model adds to (delta learning); else zero."""
@@ -276,7 +290,7 @@ def _each_system(systems: System | ase.Atoms | Iterable[System | ase.Atoms]) -> 
 
 
 def load(run: str | Path) -> Predictor:
-    """The trained model of a run folder.
+    """The trained model of a run folder, or the ensemble of several.
 
     Arguments:
         run: The run folder.
@@ -293,5 +307,8 @@ def load(run: str | Path) -> Predictor:
         >>> load(run).predict(molecule("H2O")).values.shape
         (1, 1)
     """
+    if is_ensemble(run):
+        ensemble, card, spread = load_ensemble(run)
+        return Predictor(ensemble, card, str(run), spread)
     model, card = load_model(run)
-    return Predictor(model, card, str(run))
+    return Predictor(model, card, str(run), load_last_layer(run, model))

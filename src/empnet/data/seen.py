@@ -132,11 +132,12 @@ class Seen:
                 away[same] = self.distance_to(_kind(int(code), names), d[same])
             yield receivers, d, away
 
-    def too_near(self, dataset: Dataset) -> dict[int, tuple[Kind, float]]:
+    def too_near(self, dataset: Dataset, margin: float = 0.0) -> dict[int, tuple[Kind, float]]:
         """Systems of other data with two particles nearer to each other than any two of their species here.
 
         Arguments:
             dataset: The other data.
+            margin: Angstrom by which a distance may be below the shortest one here.
 
         Returns:
             For each of these systems (by its index) the two species and the distance in angstrom, where that is
@@ -154,7 +155,7 @@ class Seen:
         for receivers, kinds, d in _pairs(dataset, np.ones(len(dataset), dtype=bool), names, one_way=True):
             for code in np.unique(kinds):
                 kind = _kind(int(code), names)
-                shortest = self.ranges[kind][0][0] if kind in self.ranges else np.inf
+                shortest = self.ranges[kind][0][0] - margin if kind in self.ranges else np.inf
                 low = np.flatnonzero((kinds == code) & (d < shortest))
                 low = low[np.lexsort((d[low], system_of[receivers[low]]))]
                 systems, first = np.unique(system_of[receivers[low]], return_index=True)

@@ -24,7 +24,17 @@ from empnet.learn.model_file import ModelCard, load_model
 from empnet.learn.uncertainty import INSIDE
 from empnet.nn.model import PropertyModel
 
-__all__ = ["FILE", "Ensemble", "Spread", "fit_spread", "is_ensemble", "load_ensemble", "load_members", "save_ensemble"]
+__all__ = [
+    "FILE",
+    "Ensemble",
+    "Spread",
+    "fit_spread",
+    "is_ensemble",
+    "load_ensemble",
+    "load_members",
+    "members_of",
+    "save_ensemble",
+]
 
 FILE = "ensemble.json"
 FORMAT_VERSION = 1
@@ -101,6 +111,15 @@ class Ensemble(PropertyModel):
         return torch.stack(values).mean(dim=0)
 
 
+def members_of(model: PropertyModel) -> list[PropertyModel]:
+    """The members of an ensemble; a model that is none is its only member.
+
+    Arguments:
+        model: The model.
+    """
+    return list(model.each()) if isinstance(model, Ensemble) else [model]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
     r"""The standard deviation of an ensemble's prediction.
@@ -124,7 +143,7 @@ class Spread:
     calibrations: tuple[Calibration, ...]
 
     @contextmanager
-    def watching(self, model: Ensemble) -> Iterator[list[Tensor]]:
+    def watching(self, model: PropertyModel) -> Iterator[list[Tensor]]:
         """A block in which the members' predictions are kept for :meth:`std`.
 
         Arguments:
@@ -132,7 +151,8 @@ class Spread:
         """
         kept: list[Tensor] = []
         handles = [
-            member.register_forward_hook(lambda _, __, values: kept.append(values.detach())) for member in model.each()
+            member.register_forward_hook(lambda _, __, values: kept.append(values.detach()))
+            for member in members_of(model)
         ]
         try:
             yield kept
@@ -140,7 +160,7 @@ class Spread:
             for handle in handles:
                 handle.remove()
 
-    def std(self, model: Ensemble, batch: Batch, kept: Sequence[Tensor] = ()) -> Float64[np.ndarray, "B F_prime"]:
+    def std(self, model: PropertyModel, batch: Batch, kept: Sequence[Tensor] = ()) -> Float64[np.ndarray, "B F_prime"]:
         """The standard deviation of each prediction, in the properties' units.
 
         Arguments:
@@ -148,9 +168,10 @@ class Spread:
             batch: The systems.
             kept: What :meth:`watching` has kept; if nothing, it is computed anew.
         """
-        if len(kept) != len(model.members):
+        members = members_of(model)
+        if len(kept) != len(members):
             with torch.no_grad():
-                kept = [member(batch) for member in model.each()]
+                kept = [member(batch) for member in members]
         q = torch.stack(list(kept)).std(dim=0).cpu().numpy()
         return np.stack([each.std(q[:, k]) for k, each in enumerate(self.calibrations)], axis=1)
 

@@ -189,7 +189,7 @@ def draw(told: dict[str, Told], unit: str, path: Path) -> None:
         right.set_title("dotted: largest errors left out", fontsize=8)
         for axes in (left, middle, right):
             axes.grid(alpha=0.3, which="both" if axes is left else "major")
-            axes.legend(fontsize=7, loc="upper left" if axes is left else "best")
+            axes.legend(fontsize=7, loc="lower right" if axes is left else "best")
         figure.savefig(unfinished, format="png", dpi=150, facecolor="white")
 
 

@@ -25,6 +25,7 @@ from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.split import SplitKind
+from empnet.learn.sizes import with_size
 
 __all__ = ["TrainConfig", "read_config", "seconds", "write_config"]
 
@@ -85,7 +86,7 @@ class TrainConfig(BaseModel):
     virial_unit: str | None = Field(default=None, description="its unit in the data, an energy")
 
     cutoff: PositiveFloat = Field(default=5.0, description="range of a message, angstrom")
-    layers: PositiveInt = Field(default=3, description="number of interactions")
+    layers: PositiveInt = Field(default=2, description="number of interactions; 3 without moments")
     width: PositiveInt = Field(default=64, description="features of a particle inside the network")
     pooling: Literal["auto", "sum", "mean"] = Field(default="auto", description="readout over particles")
     moments: int = Field(default=2, ge=0, le=3, description="highest angular moment of a message; 0: distances alone")
@@ -96,7 +97,7 @@ class TrainConfig(BaseModel):
     forces_weight: NonNegativeFloat | None = Field(default=None, description="of the forces; balanced if None")
     stress_weight: NonNegativeFloat | None = Field(default=None, description="of the stress; balanced if None")
     lr: PositiveFloat = Field(default=4e-3, description="highest learning rate")
-    batch: PositiveInt = Field(default=32, description="systems in a step")
+    batch: PositiveInt | None = Field(default=None, description="systems in a step; chosen by their size if None")
     val: float = Field(default=0.05, ge=0, description="validation side: share (below 1) or number of systems")
     test: float = Field(default=0.1, ge=0, description="test side: share (below 1) or number of systems")
     train_size: PositiveInt | None = Field(default=None, description="systems for training; all that are left if None")
@@ -135,7 +136,7 @@ class TrainConfig(BaseModel):
                 remedy = nearest(key, known) or f"there are: {', '.join(known)}"
                 raise EmpnetError(f"unknown setting '{key}'", where=where, remedy=remedy)
         try:
-            config = cls(**{key: value for key, value in values.items() if value is not None})
+            config = cls(**with_size(values))
         except ValidationError as error:
             raise EmpnetError(_told(error), where=where) from None
         if config.epochs is not None and config.time is not None:

@@ -35,7 +35,7 @@ def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
     if config.fine_tune is None:
         return config
     _, card = load_model(config.fine_tune)
-    sizes = {name: getattr(card.architecture, name) for name in ("cutoff", "layers", "width")}
+    sizes = {name: getattr(card.architecture, name) for name in ("cutoff", "layers", "width", "moments")}
     values = {**sizes, "features": card.features, "dtype": card.dtype, "baseline_key": card.baseline_keys}
     for name, value in values.items():
         if name in given and getattr(config, name) != value:

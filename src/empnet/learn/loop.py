@@ -35,6 +35,7 @@ from empnet.learn.objective import Objective
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.scales import Scales
 from empnet.learn.schedule import WARM_UP, Schedule
+from empnet.learn.sizes import balanced_batch
 from empnet.nn.model import PropertyModel
 
 __all__ = ["Job", "Trainer", "new_optimizer"]
@@ -65,6 +66,12 @@ class Job:
     dataset: Dataset
     split: Split
     scales: Scales
+
+    @property
+    def batch(self) -> int:
+        """Systems in a step: as configured, else by the size of the systems."""
+        sizes, learned = self.dataset.sizes[self.split.train], bool(self.config.derivatives)
+        return self.config.batch or balanced_batch(sizes, derivatives=learned)
 
 
 def new_optimizer(model: PropertyModel, rate: float) -> torch.optim.AdamW:
@@ -113,7 +120,7 @@ class Trainer:
         _, self.optimizer = self.fabric.setup(model, optimizer)
         self.average.model.to(self.fabric.device)
         self.progress = self._load()
-        self._exploded = Explosion(len(job.split.train), job.config.batch)
+        self._exploded = Explosion(len(job.split.train), job.batch)
         self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.fabric.device)
         self._started = started - self.progress.elapsed
         self._saved = time.perf_counter()
@@ -134,7 +141,7 @@ class Trainer:
     @cached_property
     def steps_an_epoch(self) -> int:
         """Steps in one pass over the training side."""
-        return math.ceil(len(self.job.split.train) / self.config.batch)
+        return math.ceil(len(self.job.split.train) / self.job.batch)
 
     def fit(self) -> bool:
         """Train to the end, or until somebody asks to stop.
@@ -189,7 +196,7 @@ class Trainer:
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
         """The training side in random order, in equal parts of at most the batch size."""
-        return epoch_batches(self.job.split.train, self.config.batch, seed=self.config.seed, epoch=epoch)
+        return epoch_batches(self.job.split.train, self.job.batch, seed=self.config.seed, epoch=epoch)
 
     def _step(self, indices: np.ndarray) -> float:
         """One step of the optimiser; returns the loss."""

@@ -21,7 +21,10 @@ from empnet.nn.model import Architecture, PropertyModel
 __all__ = ["FORMAT_VERSION", "ModelCard", "load_model", "read_card", "save_card", "save_weights"]
 
 FORMAT_VERSION = 3
-"""Of the two files. A later version of the package must read all earlier ones. 2: baseline_keys, seen. 3: derivatives."""
+"""Of the two files. A later version of the package must read all earlier ones.
+
+2: baseline_keys, seen. 3: derivatives, moments.
+"""
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +248,8 @@ def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: 
         scales = fit_statistics(model, dataset, split.train, card.encoder)
     batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
     journal.say(str(summary(model, inputs=(batch,))))
-    return Job(config, card, dataset, split, scales), model
+    job = Job(config, card, dataset, split, scales)
+    return replace(job, config=config.model_copy(update={"batch": job.batch})), model
 
 
 def _fill(folder: Path, job: Job, model: PropertyModel) -> None:

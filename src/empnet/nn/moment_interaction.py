@@ -89,13 +89,12 @@ class MomentInteraction(torch.nn.Module):
         if self.frozen_table is not None:
             return self.frozen_table
         assert basis is not None  # own invariant: whoever has no tables gets a basis
-        n = self.mean_neighbours.rsqrt()
-        tables = [
-            None if net is None else (spline_table(net, basis, self._spline[0]) * n).view(-1, self.degree + 1, self.F)
-            for net in (self.phi, self.chi)
-        ]
-        phi_0 = self.phi(basis[:1])[0, : self.F]
-        return MomentFilters(phi_0, tables[0], tables[1])  # type: ignore[arg-type]
+        phi_0, phi = spline_table(self.phi, basis, self._spline[0])
+        chi = None if self.chi is None else self._by_degree(spline_table(self.chi, basis, self._spline[0])[1])
+        return MomentFilters(phi_0[: self.F], self._by_degree(phi), chi)
+
+    def _by_degree(self, T: Float[Tensor, "K_2 n"]) -> Float[Tensor, "K_2 L_1 F"]:
+        return (T * self.mean_neighbours.rsqrt()).view(-1, self.degree + 1, self.F)
 
     def message_passing(
         self, f: Float[Tensor, "N F"], V: Float[Tensor, "N S F"] | None, geometry: Geometry

@@ -1,0 +1,60 @@
+"""Presets of a network's size, and how many systems a step takes: what nobody should have to choose by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+__all__ = ["SIZES", "balanced_batch", "with_size"]
+
+SIZES: dict[str, dict[str, int]] = {
+    "small": {"moments": 2, "layers": 2, "width": 32},
+    "medium": {"moments": 2, "layers": 2, "width": 64},
+    "large": {"moments": 2, "layers": 3, "width": 128},
+}
+"""What ``--size`` stands for. The default is medium; what a step costs of each is told in README.md."""
+
+WITHOUT_ANGLES = 3
+"""Interactions where there are no moments: angles are then seen only through several."""
+
+BATCH = 32
+"""Systems in a step on properties alone."""
+
+PARTICLES = 100
+"""Particles in a step on forces, of which each brings three numbers: small steps, many of them, get there soonest."""
+
+
+def with_size(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with those filled in that a preset stands for; what is given stays.
+
+    Arguments:
+        values: Settings by name; None: not given.
+
+    Example:
+        >>> with_size({"size": "small", "width": 48})
+        {'moments': 2, 'layers': 2, 'width': 48, 'size': 'small'}
+        >>> with_size({"moments": 0})
+        {'layers': 3, 'moments': 0}
+    """
+    given = {key: value for key, value in values.items() if value is not None}
+    preset: dict[str, int] = dict(SIZES.get(str(given.get("size")), {}))
+    if given.get("moments") == 0 and "size" not in given:
+        preset["layers"] = WITHOUT_ANGLES
+    return {**preset, **given}
+
+
+def balanced_batch(sizes: Int64[np.ndarray, " n"], *, derivatives: bool) -> int:
+    """Systems in a step, if nobody says how many.
+
+    Arguments:
+        sizes: Numbers of particles of the training side.
+        derivatives: Whether forces or stress are learned.
+
+    Example:
+        >>> balanced_batch(np.array([9, 9]), derivatives=True), balanced_batch(np.array([192]), derivatives=True)
+        (11, 1)
+    """
+    return int(np.clip(round(PARTICLES / float(sizes.mean())), 1, BATCH)) if derivatives else BATCH

@@ -186,7 +186,7 @@ class Rounding(PropertyModel):
 @pytest.mark.parametrize(
     ("model", "right"),
     [
-        (Leaky, {"rotation", "reflection", "translation", "two copies", "supercell"}),
+        (Leaky, {"rotation", "reflection", "translation", "two copies", "supercell", "net force", "net torque"}),
         (Handed, {"reflection"}),
         (Ordered, {"permutation", "two copies", "supercell"}),
         (Gossiping, {"batch", "two copies", "supercell"}),

@@ -10,6 +10,8 @@ import numpy as np
 from empnet.apply.audit.additivity import additivity_lines
 from empnet.apply.audit.coverage import coverage_lines
 from empnet.apply.audit.dead_units import dead_units_line
+from empnet.apply.audit.derivatives import derivative_lines
+from empnet.apply.audit.dynamics import drift_lines
 from empnet.apply.audit.material import drawn, material, sample_of
 from empnet.apply.audit.record import Audit, AuditLine
 from empnet.apply.audit.smoothness import smoothness_lines
@@ -33,7 +35,10 @@ def audit(
     Rotation, reflection, translation, permutation, batches, two copies, a supercell: judged against bounds on
     rounding, in the network's own precision and in float64 (:meth:`~empnet.apply.audit.subject.Subject.compare`).
     Smoothness: jumps along paths (:func:`~empnet.apply.audit.smoothness.smoothness_lines`). Determinism: the same
-    bits. Dead units (:func:`~empnet.apply.audit.dead_units.dead_units_line`) and coverage
+    bits. Of energies: forces and stress against finite differences, net force and torque
+    (:func:`~empnet.apply.audit.derivatives.derivative_lines`); if forces were learned, the drift of the energy in a
+    short run of dynamics (:func:`~empnet.apply.audit.dynamics.drift_lines`). Dead units
+    (:func:`~empnet.apply.audit.dead_units.dead_units_line`) and coverage
     (:func:`~empnet.apply.audit.coverage.coverage_lines`). With delta learning it is the learned difference that is
     tested: what the data say beforehand is added to it as it is.
 
@@ -75,6 +80,8 @@ def _tests(
     yield additivity_lines(subject, base)
     yield [batch_line(subject, base), determinism_line(subject, base)]
     yield smoothness_lines(subject, sample[:PATHS], rng)
+    yield derivative_lines(subject, base, rng)
+    yield drift_lines(subject, sample, rng)
     dataset = subject.predictor.dataset(systems)
     coverage = coverage_lines(subject.predictor.card.seen, dataset, systems, own=own)
     yield [dead_units_line(subject, dataset), *coverage]

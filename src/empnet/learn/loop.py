@@ -31,6 +31,7 @@ from empnet.learn.interrupt import Interrupt
 from empnet.learn.journal import Journal
 from empnet.learn.measure import Measured, measure_together
 from empnet.learn.model_file import ModelCard, save_weights
+from empnet.learn.muon import new_optimizer
 from empnet.learn.objective import Objective
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.scales import Scales
@@ -38,11 +39,8 @@ from empnet.learn.schedule import WARM_UP, Schedule
 from empnet.learn.sizes import balanced_batch
 from empnet.nn.model import PropertyModel
 
-__all__ = ["Job", "Trainer", "new_optimizer"]
+__all__ = ["Job", "Trainer"]
 
-WEIGHT_DECAY = 1e-5
-BETAS = (0.9, 0.99)
-"""AdamW's memories. The usual 0.999 of the second lets an odd batch move weights by three learning rates at once."""
 CHECKPOINT_SECONDS = 120.0
 """Between checkpoints within an epoch."""
 EPOCH_SECONDS = 10.0
@@ -72,16 +70,6 @@ class Job:
         """Systems in a step: as configured, else by the size of the systems."""
         sizes, learned = self.dataset.sizes[self.split.train], bool(self.config.derivatives)
         return self.config.batch or balanced_batch(sizes, derivatives=learned)
-
-
-def new_optimizer(model: PropertyModel, rate: float) -> torch.optim.AdamW:
-    """The optimiser of a run.
-
-    Arguments:
-        model: Whose weights it moves.
-        rate: Highest learning rate.
-    """
-    return torch.optim.AdamW(model.parameters(), lr=rate, betas=BETAS, weight_decay=WEIGHT_DECAY, fused=True)
 
 
 class Trainer:

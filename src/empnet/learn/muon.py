@@ -10,7 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-__all__ = ["Muon", "orthogonalised"]
+from empnet.nn.model import PropertyModel
+
+__all__ = ["Muon", "new_optimizer", "orthogonalised"]
+
+WEIGHT_DECAY = 1e-5
+BETAS = (0.9, 0.99)
+"""AdamW's memories. The usual 0.999 of the second lets an odd batch move weights by three learning rates at once."""
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of x -> a x + b x^3 + c x^5, which in a few rounds sends all of (0, 1] to near one."""
@@ -157,3 +163,17 @@ class Muon(torch.optim.Optimizer):
             eps=group["eps"],
             maximize=False,
         )
+
+
+def new_optimizer(model: PropertyModel, rate: float) -> Muon:
+    """The optimiser of a run: matrices inside the network are orthogonalised, what it begins and ends with is not.
+
+    Arguments:
+        model: Whose weights it moves.
+        rate: Highest learning rate.
+    """
+    ends = {id(model.embedding.weight), id(model.readout[-1].weight)}
+    inside = [p for p in model.parameters() if p.ndim >= 2 and id(p) not in ends]
+    chosen = {id(p) for p in inside}
+    others = [p for p in model.parameters() if id(p) not in chosen]
+    return Muon(inside, others, lr=rate, betas=BETAS, weight_decay=WEIGHT_DECAY)

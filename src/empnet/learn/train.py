@@ -20,9 +20,10 @@ from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.distribution import Processes, processes
 from empnet.learn.fine_tune import adopt_architecture, start_from
 from empnet.learn.journal import Journal
-from empnet.learn.loop import Job, Trainer, new_optimizer
+from empnet.learn.loop import Job, Trainer
 from empnet.learn.measure import measure_together
 from empnet.learn.model_file import load_model, read_card, save_card
+from empnet.learn.muon import new_optimizer
 from empnet.learn.prepare import (
     IN_MEMORY,
     configured,

@@ -23,7 +23,7 @@ from numba import prange
 
 from empnet.data.compiled import compiled, threaded
 from empnet.nn.kernels.loops import MATH
-from empnet.nn.kernels.moment_loops import inner_1, inner_2, nine, put, scaled
+from empnet.nn.kernels.moment_components import inner_1, inner_2, nine, put, scaled
 
 __all__ = ["ProductLoops", "product_loops"]
 

@@ -210,7 +210,9 @@ def test_a_folder(shell):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("run") / "run"
-    return train(springs(), "energy", out=out, epochs=1, width=8, layers=1, batch=8, threads=1, quiet=True).run
+    return train(
+        springs(), "energy", out=out, epochs=1, width=8, layers=1, moments=0, batch=8, threads=1, quiet=True
+    ).run
 
 
 PREDICTION_CASES = {

@@ -25,7 +25,7 @@ from empnet.data.write import write
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.train import resume, train
 
-SMALL = {"width": 8, "layers": 1, "batch": 8, "epochs": 2, "threads": 1, "quiet": True}
+SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "epochs": 2, "threads": 1, "quiet": True}
 
 
 def springs(n: int = 40) -> list[System]:

@@ -15,7 +15,7 @@ from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn.run_folder import RunFolder
 
-SMALL = {"width": 8, "layers": 1, "batch": 8, "epochs": 2, "threads": 1, "quiet": True}
+SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "epochs": 2, "threads": 1, "quiet": True}
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,16 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("map")
     data = folder / "script><script>alert(1)<.extxyz"
     write(data, chains())
-    settings = {"epochs": 2, "width": 8, "layers": 2, "val": 10, "test": 20, "unit": "eV", "dtype": "float64"}
+    settings = {
+        "epochs": 2,
+        "width": 8,
+        "layers": 2,
+        "moments": 0,
+        "val": 10,
+        "test": 20,
+        "unit": "eV",
+        "dtype": "float64",
+    }
     return train(data, [HOSTILE, "gap"], out=folder / "run", quiet=True, **settings).run
 
 
@@ -196,7 +205,16 @@ def test_what_has_no_map_is_told_in_a_line_and_leaves_no_file(run, tmp_path, set
 
 
 def test_a_run_on_systems_in_memory_needs_data(tmp_path):
-    settings = {"epochs": 1, "width": 8, "layers": 1, "unit": "eV", "property": "gap", "val": 5, "test": 5}
+    settings = {
+        "epochs": 1,
+        "width": 8,
+        "layers": 1,
+        "moments": 0,
+        "unit": "eV",
+        "property": "gap",
+        "val": 5,
+        "test": 5,
+    }
     run = train(chains(20), out=tmp_path / "run", quiet=True, **settings).run
     with pytest.raises(EmpnetError, match="its data were systems in memory; name a data file"):
         map_run(run, quiet=True)

@@ -14,7 +14,7 @@ from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn.train import train
 
-SMALL = {"width": 8, "layers": 1, "batch": 8, "threads": 1, "quiet": True}
+SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "threads": 1, "quiet": True}
 
 
 def springs(n: int = 60) -> list[System]:

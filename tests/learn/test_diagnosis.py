@@ -11,7 +11,7 @@ from empnet.data.errors import EmpnetError
 from empnet.data.system import Origin, System
 from empnet.learn.train import train
 
-SMALL = {"width": 8, "layers": 1, "batch": 8, "val": 0.15, "test": 0.15, "threads": 1, "quiet": True}
+SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "val": 0.15, "test": 0.15, "threads": 1, "quiet": True}
 
 
 def springs(n: int = 60) -> list[System]:

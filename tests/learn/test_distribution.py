@@ -23,7 +23,15 @@ from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn.train import resume, train
 
-SETTINGS = {"property": "energy", "unit": "kcal/mol", "width": 16, "layers": 2, "threads": 1, "quiet": True}
+SETTINGS = {
+    "property": "energy",
+    "unit": "kcal/mol",
+    "width": 16,
+    "layers": 2,
+    "moments": 0,
+    "threads": 1,
+    "quiet": True,
+}
 DOUBLE = {**SETTINGS, "dtype": "float64", "epochs": 5}  # 11 steps an epoch
 STOP_AT = 20
 

@@ -11,7 +11,7 @@ from empnet.data.system import Origin, System
 from empnet.learn import overfit as module
 from empnet.learn.overfit import NIL, overfit
 
-SMALL = {"threads": 1, "quiet": True, "val": 1, "test": 0}
+SMALL = {"moments": 0, "threads": 1, "quiet": True, "val": 1, "test": 0}
 
 
 def springs(n: int = 20) -> list[System]:

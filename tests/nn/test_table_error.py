@@ -60,6 +60,17 @@ def test_each_interaction_of_a_network(model: PropertyModel) -> None:
     assert finer[0].relative < errors[0].relative / 20
 
 
+def test_all_filters_of_moments_are_compared() -> None:
+    architecture = Architecture(n_species=2, pooling=("sum",), cutoff=4.0, width=8, layers=2, knots=32, moments=2)
+    model = PropertyModel(architecture)
+    before = interaction_table_errors(model)
+    with torch.no_grad():
+        model.interactions[1].chi[0].weight.mul_(5)  # a steeper one
+    after = interaction_table_errors(model)
+    assert after[0] == before[0]
+    assert after[1].relative > before[1].relative
+
+
 def test_more_knots_change_the_tables_only(model: PropertyModel) -> None:
     model = model.double().eval()
     model.baseline += 1

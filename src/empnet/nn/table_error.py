@@ -76,7 +76,7 @@ def table_error(phi: Filter, spline: CubicSpline, window: Filter | None = None) 
 
 
 def interaction_table_errors(model: PropertyModel) -> list[TableError]:
-    """The table's error in each interaction of a network, with the envelope as it is used.
+    """The tables' error in each interaction of a network, of all its filters, with the envelope as it is used.
 
     Arguments:
         model: The network; what is compared has its parameters in float64.
@@ -90,8 +90,9 @@ def interaction_table_errors(model: PropertyModel) -> list[TableError]:
     cutoff = model.architecture.cutoff
 
     def filter_of(interaction: torch.nn.Module) -> Filter:
-        phi = copy.deepcopy(interaction.get_submodule("phi")).double()
-        return lambda d: phi(model.basis(d))
+        given = (getattr(interaction, "phi", None), getattr(interaction, "chi", None))
+        filters = [copy.deepcopy(network).double() for network in given if network is not None]
+        return lambda d: torch.cat([network(model.basis(d)) for network in filters], dim=1)
 
     def window(d: Float64[Tensor, " P"]) -> Float64[Tensor, "P 1"]:
         return envelope(d, cutoff)[:, None]

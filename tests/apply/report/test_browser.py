@@ -110,8 +110,8 @@ def test_all_figures_are_seen(opened_flat):
     page, _ = opened_flat(**CALM)
     figures = page.locator("figure svg[aria-label]")
     # for each of two properties: parity, residuals, distribution, size, species, learning curve and 6 systems; for
-    # both: loss, learning rate and 2 interactions
-    assert figures.count() == 2 * (6 + 6) + 2 + 2
+    # both: loss, learning rate, filters of 2 interactions, and those of the second for tensors
+    assert figures.count() == 2 * (6 + 6) + 2 + 3
     for figure in figures.all():
         box = figure.bounding_box()
         assert box["width"] > 200

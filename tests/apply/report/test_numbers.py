@@ -34,7 +34,25 @@ def test_a_filter_is_what_a_neighbour_counts():
         interaction, f = model.interactions[number], torch.tensor([[0.0] * 8, [1.0] * 8]).double()
         received = interaction.message_passing(f, geometry)[0]
         # a spline through values on knots, summed with weights: roundings of float64
-        assert torch.allclose(received, torch.from_numpy(filters.values[place]) * interaction.W(f)[1], atol=1e-9)
+        assert torch.allclose(received, torch.from_numpy(filters.values[place, 0]) * interaction.W(f)[1], atol=1e-9)
+
+
+def test_a_filter_of_each_degree_is_what_a_neighbour_counts_in_its_direction():
+    torch.manual_seed(1)
+    architecture = Architecture(n_species=1, pooling=("sum",), width=8, layers=2, moments=2)
+    model = PropertyModel(architecture).double()
+    phi, interaction = filters_of(model)[0], model.interactions[0]
+    place, r = 40, np.array([2.0, -1.0, 2.0]) / 3
+    pair = System([[0, 0, 0], phi.d[place] * r], species=[1, 1])
+    geometry = model.geometry(collate([pair], 5.0, OneHot([1]), torch.float64))
+    f = torch.tensor([[0.0] * 8, [1.0] * 8]).double()
+    received = interaction.message_passing(f, None, geometry)[0].numpy()
+    x = interaction.W(f)[1].detach().numpy()
+    for degree, components in enumerate((slice(0, 1), slice(1, 4), slice(4, 9))):
+        # by the addition theorem harmonics of a direction have the squared length 2 l + 1, or 1, by convention
+        length = np.linalg.norm(geometry.Y[0, components].numpy())
+        found = np.linalg.norm(received[components], axis=0)
+        assert np.allclose(found, length * np.abs(phi.values[place, degree] * x), atol=1e-9)
 
 
 def test_the_strongest_filters_are_chosen_where_there_are_pairs():
@@ -42,7 +60,7 @@ def test_the_strongest_filters_are_chosen_where_there_are_pairs():
 
     d = np.linspace(0, 5, 51)
     near, far = np.where(d < 1, 100.0 * d, 0.0), np.where(d > 2, d, 0.0)
-    filters = Filters(d, np.stack([near, far], axis=1))
+    filters = Filters(d, np.stack([near, far], axis=1)[:, None, :])
     assert filters.strongest(0.0)[0] == 0
     assert filters.strongest(1.0)[0] == 1
 

@@ -38,7 +38,7 @@ def dead_units_line(subject: Subject, dataset: Dataset) -> AuditLine:
     knots = model.spline.knots >= Seen.of(dataset).shortest - model.spline.spacing
 
     def rows(name: str, values: Tensor) -> Tensor:
-        return values[knots] if ".phi." in name else values
+        return values[knots] if ".phi." in name or ".chi." in name else values
 
     chunks = dataset.chunks(np.arange(len(dataset)))
     batches = (dataset.batch(chunk, card.encoder, card.torch_dtype) for chunk in chunks)

@@ -24,23 +24,28 @@ STYLES = [(colour, "-") for colour in COLOURS] + [(colour, "--") for colour in C
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filters:
-    """The filters of one interaction.
+    """The filters of one interaction: phi, by which it sums features, or chi, by which it sums tensors.
 
     Arguments:
         d: Distances at which they were computed, angstrom, shape (K,).
-        values: phi_k(d) env(d), without unit, shape (K, F).
+        values: phi_lk(d) env(d) of each degree l, without unit, shape (K, L + 1, F).
+        number: Of the interaction, counted from 1.
+        name: ``"phi"`` or ``"chi"``.
     """
 
     d: Float64[np.ndarray, " K"]
-    values: Float64[np.ndarray, "K F"]
+    values: Float64[np.ndarray, "K L_1 F"]
+    number: int = 1
+    name: str = "phi"
 
-    def strongest(self, beyond: float) -> list[int]:
+    def strongest(self, beyond: float, degree: int = 0) -> list[int]:
         """The features whose filters vary most at distances above ``beyond``, the first one most.
 
         Arguments:
             beyond: Where the data have their nearest neighbours, angstrom.
+            degree: l.
         """
-        spread = self.values[self.d >= beyond].var(axis=0)
+        spread = self.values[self.d >= beyond, degree].var(axis=0)
         return np.argsort(-spread, kind="stable")[:N_STRONG].tolist()
 
 
@@ -55,44 +60,57 @@ def filters_of(model: PropertyModel) -> list[Filters]:
         >>> from empnet.nn.model import Architecture
         >>> filters = filters_of(PropertyModel(Architecture(n_species=1, pooling=("sum",), layers=2)))
         >>> len(filters), filters[0].values.shape, float(abs(filters[0].values[-1]).max())
-        (2, (128, 64), 0.0)
+        (2, (128, 1, 64), 0.0)
+        >>> filters = filters_of(PropertyModel(Architecture(n_species=1, pooling=("sum",), layers=2, moments=2)))
+        >>> [(each.number, each.name, each.values.shape[1]) for each in filters]
+        [(1, 'phi', 3), (2, 'phi', 3), (2, 'chi', 3)]
     """
     d = model.spline.knots
     basis = model.basis(d).to(model.dtype)
     weight = envelope(d, model.architecture.cutoff)[:, None]
     found = []
-    for interaction in model.interactions:
+    for number, interaction in enumerate(model.interactions, start=1):
         assert isinstance(interaction, Interaction | MomentInteraction)  # own invariant
-        found.append(Filters(d.numpy(), (interaction.phi(basis).double() * weight).numpy()))
+        for name, network in (("phi", interaction.phi), ("chi", getattr(interaction, "chi", None))):
+            if network is not None:
+                values = (network(basis).double() * weight).view(len(d), -1, model.architecture.width)
+                found.append(Filters(d.numpy(), values.numpy(), number, name))
     return found
 
 
-def draw_filters(filters: Filters, number: int, distances: Float64[np.ndarray, " P"] | None) -> str:
-    """The filters of one interaction over the distance, those that vary most in colour.
+def draw_filters(filters: Filters, distances: Float64[np.ndarray, " P"] | None) -> str:
+    """The filters of one interaction over the distance, a panel for each degree, those that vary most in colour.
 
     Arguments:
         filters: What is drawn.
-        number: Of the interaction, counted from 1, for the label.
         distances: Distances that occur in the data, angstrom; None if they are not known.
     """
-    known = distances is not None and len(distances) > 0
-    nearest = float(distances.min()) if distances is not None and known else 0.0
-    strong = filters.strongest(nearest)
-    with new_figure(WIDTH, 3.9) as figure:
-        axes = figure.subplots()
-        if distances is not None and known:
-            _draw_distances(axes, distances, float(filters.d[-1]))
-        faint = np.delete(filters.values, strong, axis=1)
-        axes.plot(filters.d, faint, color="0.6", alpha=0.35, linewidth=0.7, rasterized=True)
-        for k, (colour, line) in zip(strong, STYLES, strict=False):
-            axes.plot(filters.d, filters.values[:, k], line, color=colour, linewidth=1.5, label=f"k = {k}")
-        axes.axhline(0.0, color="0.6", linewidth=0.7)
-        inside = filters.values[filters.d >= nearest]  # nearer than any pair, a filter was never fitted
-        margin = 0.05 * float(np.ptp(inside)) or 1.0
-        axes.set(xlim=(0, filters.d[-1]), ylim=(inside.min() - margin, inside.max() + margin))
-        axes.set(xlabel="distance d [angstrom]", ylabel="phi_k(d) env(d) [no unit]")
-        figure.legend(loc="outside lower center", ncols=4, fontsize=9, handlelength=1.4, columnspacing=1.2)
-        return svg(figure, f"Learned filters of interaction {number}")
+    known = distances if distances is not None and len(distances) else None
+    degrees = filters.values.shape[1]
+    with new_figure(WIDTH, 3.1 * degrees) as figure:
+        panels = figure.subplots(degrees, 1, sharex=True, squeeze=False)[:, 0]
+        for degree, axes in enumerate(panels):
+            _draw_degree(axes, filters, degree, known)
+        panels[-1].set(xlabel="distance d [angstrom]")
+        return svg(figure, f"Learned filters {filters.name} of interaction {filters.number}")
+
+
+def _draw_degree(axes: Axes, filters: Filters, degree: int, distances: Float64[np.ndarray, " P"] | None) -> None:
+    """The filters of one degree, and the names of the strongest beside them."""
+    nearest = 0.0 if distances is None else float(distances.min())
+    strong, values = filters.strongest(nearest, degree), filters.values[:, degree]
+    if distances is not None:
+        _draw_distances(axes, distances, float(filters.d[-1]))
+    axes.plot(filters.d, np.delete(values, strong, axis=1), color="0.6", alpha=0.35, linewidth=0.7, rasterized=True)
+    for k, (colour, line) in zip(strong, STYLES, strict=False):
+        axes.plot(filters.d, values[:, k], line, color=colour, linewidth=1.5, label=f"k = {k}")
+    axes.axhline(0.0, color="0.6", linewidth=0.7)
+    inside = values[filters.d >= nearest]  # nearer than any pair, a filter was never fitted
+    margin = 0.05 * float(np.ptp(inside)) or 1.0
+    axes.set(xlim=(0, filters.d[-1]), ylim=(inside.min() - margin, inside.max() + margin))
+    index = f"{degree}k" if filters.values.shape[1] > 1 else "k"
+    axes.set(ylabel=f"{filters.name}_{index}(d) env(d) [no unit]")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, handlelength=1.4)
 
 
 def _draw_distances(axes: Axes, distances: Float64[np.ndarray, " P"], cutoff: float) -> None:

@@ -57,6 +57,10 @@ def course(material: Material) -> Section | None:
     return Section("Learning curves", _side_by_side(drawn))
 
 
+SUMMED = {"phi": "sums of features", "chi": "sums of tensors"}
+"""What a filter is for, by its name."""
+
+
 def filters(material: Material) -> Section | None:
     """The learned filters of each interaction; None before the first weights."""
     if material.predictor is None:
@@ -69,10 +73,17 @@ def filters(material: Material) -> Section | None:
         "data a filter was never fitted."
     )
     behind = "; the grey area behind shows how often each distance occurs in the data"
+    behind = "" if distances is None else behind
     drawn = [
-        figure(draw_filters(one, number, distances), f"Interaction {number}{behind if distances is not None else ''}.")
-        for number, one in enumerate(filters_of(material.predictor.model), start=1)
+        figure(draw_filters(one, distances), f"Interaction {one.number}, {SUMMED[one.name]}{behind}.")
+        for one in filters_of(material.predictor.model)
     ]
+    if material.card.architecture.moments:
+        lead += paragraph(
+            "There is a filter for each degree l of the moments: 0 is a plain sum, 1 sees on which side neighbours "
+            "are, 2 along which line. From the second interaction on, filters chi weigh the tensors that neighbours "
+            "have kept."
+        )
     return Section("Learned filters", lead + _side_by_side(drawn))
 
 

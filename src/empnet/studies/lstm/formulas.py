@@ -148,7 +148,7 @@ def _learn_from_geometry(isomers_differ: bool, quick: bool) -> _Molecules:
         ]
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=[]):
         sides: dict[str, Any] = {"val": 0.1, "test": 0.3}
-        size: dict[str, Any] = {"width": 32, "epochs": _epochs(quick)}
+        size: dict[str, Any] = {"width": 32, "moments": 0, "epochs": _epochs(quick)}
         size |= {"layers": 1, "lr": 1e-2} if quick else {"layers": 2}  # at 1e-2 two layers may stay at the baseline
         run = train(systems, PROPERTY, out=Path(folder) / "run", quiet=True, unit=UNIT, **sides, **size).run
         split, predictor = RunFolder(run).read_split(), load(run)

@@ -14,14 +14,18 @@ __all__ = ["Scales"]
 class Scales:
     """The loss's unit for each thing that is learned.
 
-    With forces or stress, energies are measured in a unit that grows with the root of the number of particles. An
-    energy is a sum of N contributions, whose errors add up like those of independent numbers: their sum's error grows
-    as the root of N. Measured per particle, a dimer would outweigh a crystal of a hundred atoms ten times over; in
-    plain energy the crystal would outweigh the dimer.
+    With forces, energies are measured in the forces' root mean square times an angstrom: an energy differs from its
+    neighbours' by forces times displacements, so errors of both are then of a size, where the energies' own scatter may
+    be far smaller (frames of one molecule) or larger (many compounds).
+
+    With forces or stress, that unit grows with the root of the number of particles. An energy is a sum of N
+    contributions, whose errors add up like those of independent numbers: their sum's error grows as the root of N.
+    Measured per particle, a dimer would outweigh a crystal of a hundred atoms ten times over; in plain energy the
+    crystal would outweigh the dimer.
 
     Arguments:
-        energy: Standard deviation of what the composition baseline leaves, shape (F',), in the properties' units;
-            if ``per_root``, of what it leaves divided by the root of N.
+        energy: Unit of the properties, shape (F',): standard deviation of what the composition baseline leaves; if
+            ``per_root``, of what it leaves divided by the root of N; with forces, theirs times an angstrom.
         forces: Root mean square of the forces, in the property's unit per angstrom.
         stress: Standard deviation of the stress, in the property's unit per cubic angstrom.
         per_root: Whether the energies' unit grows with the root of the number of particles.

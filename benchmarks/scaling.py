@@ -224,10 +224,10 @@ def document(result: Result, facts: dict[str, Any]) -> str:
         what a warm process has that holds the batch, each point in a process of its own.""")
     )
     lines.append(
-        paragraph(f"""What is not varied has the defaults: width 64, 3 layers, 128 knots, cutoff 5 angstrom,
-        float32; {SYSTEMS} droplets of 21 atoms (water), or one periodic box of water, its atoms sorted in space
-        from 2,000 on. Energy is without a graph; a training step is on energies and forces, with AdamW. The neighbour
-        list is made beforehand.""")
+        paragraph(f"""The network has no angular moments. What is not varied: width 64, 3 layers, 128 knots, cutoff
+        5 angstrom, float32; {SYSTEMS} droplets of 21 atoms (water), or one periodic box of water, its atoms sorted in
+        space from 2,000 on. Energy is without a graph; a training step is on energies and forces, with AdamW. The
+        neighbour list is made beforehand.""")
     )
     lines.append("| varied | from, to | work | time of a call, ms | growth | added memory, MiB | growth |")
     lines.append("|---|---|---|---|---|---|---|")

@@ -40,6 +40,7 @@ def train(python: Path, data: Path, n_train: int, epochs: int, threads: int) -> 
         "--unit": "kcal/mol",
         "--width": 128,
         "--layers": 3,
+        "--moments": 0,
         "--batch": 64,
         "--val": HELD_OUT,
         "--test": HELD_OUT,

@@ -166,6 +166,9 @@ def train(
     overfit: Annotated[
         int | None, option("--overfit", help="Capacity probe: learn so many systems by heart, or say why not.")
     ] = None,
+    ensemble: Annotated[
+        int | None, option("--ensemble", help="Train so many members; their spread is the uncertainty.")
+    ] = None,
     device: Device = None,
     dtype: Dtype = None,
     threads: Threads = None,
@@ -185,6 +188,11 @@ def train(
 
         found = probe(_named(data), settings.pop("property", None), systems=overfit, quiet=quiet, **settings)
         raise typer.Exit(0 if found.reached else FAILED)
+    elif ensemble is not None:
+        from empnet.apply.ensemble import train_ensemble
+
+        kept = {"members": ensemble, "out": out, "force": force, "quiet": quiet}
+        finished = train_ensemble(_named(data), settings.pop("property", None), **kept, **settings).finished
     else:
         from empnet.apply.train import train as learn
 

@@ -121,7 +121,7 @@ class Grid(NamedTuple):
         d = distances(v)
         spline = CubicSpline(self.last + 2, self.r_max)
         w = spline.weights(d, spline.locate(d)) * envelope(d, self.r_max)[:, None]
-        unit = v / d.masked_fill(d == 0, 1)[:, None]
+        unit = v / d.masked_fill(d == 0, torch.inf)[:, None]
         return w.to(self.dtype), harmonics(unit, self.degree).to(self.dtype)
 
 

@@ -110,9 +110,10 @@ class PairSums:
     def _fill_moments(self, slot: str, w: Any, T: Any, Y: Any, f: Any, g: Any, out: np.ndarray) -> None:
         """The same for degree 2, on flat arrays."""
         at, fast = self.at, moment_loops(self.at.table[2], out.dtype)
-        T, g = None if T is None else T.reshape(-1), None if g is None else g.reshape(len(g), -1)
+        row = 9 * at.table[2]  # spelled out, since of no particles reshape could not tell
+        T, g = None if T is None else T.reshape(-1), None if g is None else g.reshape(-1, row)
         if slot == "g":
-            fast.to_g(*at.lists, w, T, Y, f, out.reshape(len(out), -1))
+            fast.to_g(*at.lists, w, T, Y, f, out.reshape(-1, row))
         elif slot == "f":
             fast.to_f(*at.lists, w, T, Y, g, out)
         elif slot == "w":
@@ -153,15 +154,16 @@ class TensorSums:
     def _fill_moments(self, slot: int, w: Any, T: Any, V: Any, g: Any, out: np.ndarray) -> None:
         """The same for degree 2, on flat arrays."""
         at, fast = self.at, moment_loops(self.at.table[2], out.dtype)
+        row = 9 * at.table[2]
         T = None if T is None else T.reshape(-1)
-        V, g = (None if x is None else x.reshape(len(x), -1) for x in (V, g))
+        V, g = (None if x is None else x.reshape(-1, row) for x in (V, g))
         if slot == 0:
             fast.tensors_to_w(at.rows, at.second, at.q, T, V, g, out)
         elif slot == 1:
             tables = at.tables(out.dtype).reshape(-1, out.size)
             fast.tensors_to_T(at.chunks(), at.rows, at.second, at.q, w, V, g, tables, out.reshape(-1))
         else:
-            fast.tensors_to_g(*at.lists, w, T, g if slot == 2 else V, out.reshape(len(out), -1))
+            fast.tensors_to_g(*at.lists, w, T, g if slot == 2 else V, out.reshape(-1, row))
 
 
 def pair_sums(

@@ -47,7 +47,7 @@ def pair_directions(
     d = distances(vectors)
     q = spline.locate(d)
     w = spline.weights(d, q) * envelope(d, spline.r_max)[:, None]
-    Y = harmonics(vectors / d.masked_fill(d == 0, 1)[:, None], degree)
+    Y = harmonics(vectors / d.masked_fill(d == 0, torch.inf)[:, None], degree)  # so that 0 / 0 has no slope either
     return w.to(dtype), Y.to(dtype), q, d.detach()
 
 

@@ -46,13 +46,12 @@ def test_a_filter_of_each_degree_is_what_a_neighbour_counts_in_its_direction():
     pair = System([[0, 0, 0], phi.d[place] * r], species=[1, 1])
     geometry = model.geometry(collate([pair], 5.0, OneHot([1]), torch.float64))
     f = torch.tensor([[0.0] * 8, [1.0] * 8]).double()
-    received = interaction.message_passing(f, None, geometry)[0].numpy()
+    received = interaction.message_passing(f, None, geometry)[0].detach().numpy()
     x = interaction.W(f)[1].detach().numpy()
     for degree, components in enumerate((slice(0, 1), slice(1, 4), slice(4, 9))):
-        # by the addition theorem harmonics of a direction have the squared length 2 l + 1, or 1, by convention
-        length = np.linalg.norm(geometry.Y[0, components].numpy())
-        found = np.linalg.norm(received[components], axis=0)
-        assert np.allclose(found, length * np.abs(phi.values[place, degree] * x), atol=1e-9)
+        found = np.linalg.norm(received[components], axis=0)  # of harmonics: (2 l + 1)^1/2, by the addition theorem
+        wanted = (2 * degree + 1) ** 0.5 * np.abs(phi.values[place, degree] * x)
+        assert np.allclose(found, wanted, rtol=0, atol=1e-9)
 
 
 def test_the_strongest_filters_are_chosen_where_there_are_pairs():

@@ -69,6 +69,7 @@ def test_all_figures_are_there(page):
         assert f"Error of {name} by species" in page.labels
     assert "Learning curves: loss of training and validation" in page.labels
     assert [f"Learned filters of interaction {number}" in page.labels for number in (1, 2, 3)] == [True, True, False]
+    assert [f"Learned filters of tensors of interaction {number}" in page.labels for number in (1, 2)] == [False, True]
     assert sum(label.startswith("Picture of") for label in page.labels) == 12
 
 

@@ -92,7 +92,8 @@ def draw_filters(filters: Filters, distances: Float64[np.ndarray, " P"] | None) 
         for degree, axes in enumerate(panels):
             _draw_degree(axes, filters, degree, known)
         panels[-1].set(xlabel="distance d [angstrom]")
-        return svg(figure, f"Learned filters {filters.name} of interaction {filters.number}")
+        what = "Learned filters" if filters.name == "phi" else "Learned filters of tensors"
+        return svg(figure, f"{what} of interaction {filters.number}")
 
 
 def _draw_degree(axes: Axes, filters: Filters, degree: int, distances: Float64[np.ndarray, " P"] | None) -> None:

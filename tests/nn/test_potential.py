@@ -17,7 +17,7 @@ from empnet.nn.potential import potential
 
 CUTOFF = 3.5
 ENCODER = OneHot([1, 8])
-SIZES = [{}]
+SIZES = [{}, {"moments": 2}]
 """Architectures, as differences from the default."""
 
 H = 3e-5

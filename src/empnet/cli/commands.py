@@ -191,8 +191,9 @@ def train(
     elif ensemble is not None:
         from empnet.apply.ensemble import train_ensemble
 
-        kept = {"members": ensemble, "out": out, "force": force, "quiet": quiet}
-        finished = train_ensemble(_named(data), settings.pop("property", None), **kept, **settings).finished
+        named, of = _named(data), settings.pop("property", None)
+        done = train_ensemble(named, of, members=ensemble, out=out, force=force, quiet=quiet, **settings)
+        finished = done.finished
     else:
         from empnet.apply.train import train as learn
 

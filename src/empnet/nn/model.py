@@ -215,14 +215,20 @@ class PropertyModel(torch.nn.Module):
 
     def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """The properties of each system in their units."""
-        return self._pool(self.contributions(batch), batch)
+        return self.pooled(self.contributions(batch), batch)
 
     def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """What the composition alone predicts: the best that can be done without geometry."""
         species = batch.features[:, : self.architecture.n_species].double()
-        return self._pool(species @ self.baseline, batch)
+        return self.pooled(species @ self.baseline, batch)
 
-    def _pool(self, c: Float64[Tensor, "N F_prime"], batch: Batch) -> Float64[Tensor, "B F_prime"]:
+    def pooled(self, c: Float64[Tensor, "N F_prime"], batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """The properties that contributions make up: each pooled over its system's particles as the property is.
+
+        Arguments:
+            c: What each particle adds, in the properties' units, shape (N, F').
+            batch: The systems.
+        """
         kinds = self.architecture.pooling
         if len(set(kinds)) == 1:
             return _POOL[kinds[0]](c, batch.system_of, batch.n_systems)

@@ -88,7 +88,7 @@ def potential(
         cells = _variable(batch.cells, graph) if stress and batch.cells is not None else batch.cells
         at = replace(batch, positions=positions, cells=cells) if moves else batch
         c = model.contributions(at) if contributions else None
-        values = model(at) if c is None else model._pool(c, at)
+        values = model(at) if c is None else model.pooled(c, at)
         found_forces = found_stress = None
         if moves:
             asked = [positions] if cells is None or not stress else [positions, cells]

@@ -82,6 +82,7 @@ def command(*words):
     except SystemExit as end:
         return end.code
 
+type(team).leave = lambda self: None  # a command hangs up at its end, and this process goes on
 told["enthalpy"] = command("train", data, "--property", "enthalpy", "--unit", "eV", "--out", "none")
 told["nonsense"] = command("train", data, "--nonsense")
 told["evaluate"] = command("evaluate", "double")

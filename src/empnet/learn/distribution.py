@@ -187,7 +187,7 @@ class Processes:
         A launcher stops all when the first one ends with an error; and a process that ends with its connections open
         may be ended by a thread of theirs, with the exit code of a crash.
         """
-        if not self.alone:
+        if self._group is not None:
             with suppress(RuntimeError):  # the others have ended
                 distributed.barrier(group=self._group, async_op=True).wait(LAST_WAIT)
             self._group = None

@@ -18,6 +18,9 @@ MEASURED_SHARE = 0.03
 LEAST_STEPS = 10
 """Steps that are measured at least."""
 
+WARM_STEPS = 3
+"""Steps before these, in which loops are compiled."""
+
 
 def steps_from_epochs(config: TrainConfig, steps_an_epoch: int) -> int | None:
     """Steps in all, or None if a time budget decides.
@@ -47,7 +50,7 @@ class StepBudget:
     def __init__(self, budget: float, steps_an_epoch: int, epoch_cost: float) -> None:
         self._budget, self._epoch_cost = budget, epoch_cost
         self._steps_an_epoch = steps_an_epoch
-        self._began, self._steps = time.perf_counter(), 0
+        self._began, self._steps, self._cold = time.perf_counter(), 0, 0
 
     def total(self, step: int, elapsed: float) -> int | None:
         """The number of steps in all, once it can be told; call it after each step.
@@ -57,8 +60,10 @@ class StepBudget:
             elapsed: Seconds of the budget that are spent.
         """
         self._steps += 1
+        if self._steps == WARM_STEPS:
+            self._began, self._cold = time.perf_counter(), WARM_STEPS
         measured = time.perf_counter() - self._began
         if self._steps < LEAST_STEPS or (measured < MEASURED_SHARE * self._budget and elapsed < self._budget):
             return None
-        a_step = measured / self._steps + self._epoch_cost / self._steps_an_epoch
+        a_step = measured / (self._steps - self._cold) + self._epoch_cost / self._steps_an_epoch
         return step + max(0, int((self._budget - elapsed - 2 * self._epoch_cost) / a_step))

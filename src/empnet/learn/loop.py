@@ -145,13 +145,13 @@ class Trainer:
             progress.total = steps_from_epochs(self.config, self.steps_an_epoch)
             progress.anneal_from = 0 if progress.total is None else min(WARM_UP, progress.total // 10)
         if progress.best is None or progress.total is None:
-            began = time.perf_counter()
             measured = self._validate()
             if progress.best is None:  # a run has usable weights from the first moment
                 self._keep_if_best(measured)
-            epoch_cost = time.perf_counter() - began
             if progress.total is None and self.config.time is not None:
-                self._budget = StepBudget(self.config.time, self.steps_an_epoch, epoch_cost)
+                began = time.perf_counter()
+                self._validate()  # once more: the first time, loops were compiled
+                self._budget = StepBudget(self.config.time, self.steps_an_epoch, time.perf_counter() - began)
         self._interrupt = Interrupt(insistent=self.processes.alone)
         with self._interrupt, self.journal:
             while not progress.done and not self._stopping:

@@ -81,7 +81,7 @@ def limited(model: PropertyModel, order: int) -> PropertyModel:
         def products(A, B):
             invariants, C = full(A, B)
             invariants = invariants.clone()
-            invariants[:, 3 * (order - 1) : 9] = 0  # three of each order; a tenth one is of two moments of degree 3
+            invariants[:, 3 * (order - 1) : 9] = 0  # three of each order; then A_0, and a product of two of degree 3
             return invariants, C if order > 2 else torch.zeros_like(C)
 
         return products

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from empnet.learn.universal_approximator import UniversalApproximator
-from empnet.nn.message_passing import MessagePassingLayer
 from empnet.nn.interaction import Interaction
+from empnet.nn.message_passing import MessagePassingLayer
 from empnet.nn.model import Architecture, PropertyModel
 from empnet.nn.perceptron import perceptron
 from empnet.nn.spline import CubicSpline

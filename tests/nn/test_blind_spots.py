@@ -1,7 +1,7 @@
 """Different clouds that look the same: which moments, products and depth tell which apart (docs/blind-spots.md).
 
-Networks with random weights, in float64. Two clouds are told apart if the outputs differ by more than 1e-6 of the
-largest one, and taken for the same if they differ by less than 1e-10: rounding makes 1e-13 or so.
+Networks with random weights, in float64. Two clouds are told apart if the outputs differ by more than 1e-8 of the
+largest one, and taken for the same if they differ by less than 1e-11: rounding makes 1e-13 or so.
 """
 
 from itertools import combinations, permutations
@@ -18,7 +18,7 @@ from empnet.nn.radial import envelope
 from empnet.studies.message_passing.clouds import antiprism, hexagon, smallest_rmsd, two_triangles
 
 ENCODER = OneHot([0, 1])
-TOLD_APART, THE_SAME = 1e-6, 1e-10
+TOLD_APART, THE_SAME = 1e-8, 1e-11
 ALONE = 1.08
 """A cutoff within which particles at distance 1 hear a centre, but not each other if 66 degrees lie between them."""
 

@@ -38,8 +38,8 @@ class Geometry:
 
 def spline_table(
     phi: torch.nn.Sequential, basis: Float[Tensor, "K n_basis"], spline: CubicSpline
-) -> tuple[Float[Tensor, " n"], Float[Tensor, "K_2 n"]]:
-    """A filter network's values at distance zero, and the spline coefficients of its values on the knots.
+) -> Float[Tensor, "K_2 n"]:
+    """The spline coefficients of a filter network's values on the knots.
 
     Coefficients are linear in the values, and the network's last layer is linear, too; so they are taken of its hidden
     layer, of which there is less.
@@ -52,11 +52,11 @@ def spline_table(
     Example:
         >>> phi, spline = torch.nn.Sequential(torch.nn.SiLU(), torch.nn.Linear(1, 5)), CubicSpline(8, 5.0)
         >>> x = spline.knots[:, None].float()
-        >>> torch.allclose(spline_table(phi, x, spline)[1], spline.coefficients(phi(x)), atol=1e-5)
+        >>> torch.allclose(spline_table(phi, x, spline), spline.coefficients(phi(x)), atol=1e-5)
         True
     """
-    hidden, last = phi[:-1](basis), phi[-1]
-    return linear(hidden[0], last.weight, last.bias), linear(spline.coefficients(hidden), last.weight, last.bias)  # type: ignore[arg-type]
+    last = phi[-1]
+    return linear(spline.coefficients(phi[:-1](basis)), last.weight, last.bias)  # type: ignore[arg-type]
 
 
 class Interaction(torch.nn.Module):

@@ -26,12 +26,10 @@ class MomentFilters:
     """The filters of an interaction as tables.
 
     Arguments:
-        phi_0: phi of degree 0 at distance zero, for the particle itself, shape (F,).
         phi: Spline coefficients of n^(-1/2) phi_l, which makes moments of features, shape (K + 2, L + 1, F).
         chi: Those of n^(-1/2) chi_l, which sums the neighbours' tensors, the same shape; None in the first interaction.
     """
 
-    phi_0: Float[Tensor, " F"]
     phi: Float[Tensor, "K_2 L_1 F"]
     chi: Float[Tensor, "K_2 L_1 F"] | None
 
@@ -47,8 +45,9 @@ class MomentInteraction(torch.nn.Module):
         f' = f + \psi\big(f, \langle A, B \rangle_l, \langle C, B \rangle_l, \langle C, C \rangle_l, A_0\big) \\
         V'_{lm} &= g_l(f') \odot (B + C)_{lm}
 
-    The first interaction has no V; there the particle itself is heard in its place, at distance zero:
-    :math:`V_{j,00,k} = \phi_0(0)_k x_{jk}`. The moments A are tensors of degree l = 0 ... L; products of them that do
+    The first interaction has no V; there the particle itself is heard in its place, with a weight of its own:
+    :math:`V_{j,00,k} = u_k x_{jk}`. (Not phi(0): a radial basis is large at distance zero, the more so the shorter the
+    cutoff, and products of four blow it up.) The moments A are tensors of degree l = 0 ... L; products of them that do
     not change under rotation go into the point-wise network psi, and others are kept as the tensors V of the next
     interaction (products: :func:`empnet.nn.kernels.products`; moments of degree 3 are multiplied in pairs only).
     Filters are as in :class:`~empnet.nn.interaction.Interaction`, one for each degree.
@@ -77,6 +76,7 @@ class MomentInteraction(torch.nn.Module):
         self._spline = (spline,)  # in a tuple: shared, not a submodule of each interaction
         self.phi = perceptron(n_basis, hidden, (degree + 1) * F, torch.nn.SiLU)
         self.chi = None if first else perceptron(n_basis, hidden, (degree + 1) * F, torch.nn.SiLU)
+        self.own = torch.nn.Parameter(torch.ones(F)) if first else None
         self.W = torch.nn.Linear(F, F, bias=False)
         self.W_l = torch.nn.Parameter(torch.randn(degree + 1, F, F) / F**0.5)
         self.psi = perceptron((11 + (degree == 3)) * F, 2 * F, F, torch.nn.SiLU)
@@ -89,9 +89,9 @@ class MomentInteraction(torch.nn.Module):
         if self.frozen_table is not None:
             return self.frozen_table
         assert basis is not None  # own invariant: whoever has no tables gets a basis
-        phi_0, phi = spline_table(self.phi, basis, self._spline[0])
-        chi = None if self.chi is None else self._by_degree(spline_table(self.chi, basis, self._spline[0])[1])
-        return MomentFilters(phi_0[: self.F], self._by_degree(phi), chi)
+        phi = self._by_degree(spline_table(self.phi, basis, self._spline[0]))
+        chi = None if self.chi is None else self._by_degree(spline_table(self.chi, basis, self._spline[0]))
+        return MomentFilters(phi, chi)
 
     def _by_degree(self, T: Float[Tensor, "K_2 n"]) -> Float[Tensor, "K_2 L_1 F"]:
         return (T * self.mean_neighbours.rsqrt()).view(-1, self.degree + 1, self.F)
@@ -103,8 +103,9 @@ class MomentInteraction(torch.nn.Module):
         filters = self.filter_table(geometry.basis)
         x = self.W(f)
         A = pair_sums(geometry.w, filters.phi, geometry.Y, x, geometry.q, geometry.pairs)
-        if V is None or filters.chi is None:
-            return A + pad((filters.phi_0 * x)[:, None, :], (0, 0, 0, A.shape[1] - 1))
+        if self.own is not None:
+            return A + pad((self.own * x)[:, None, :], (0, 0, 0, A.shape[1] - 1))
+        assert V is not None and filters.chi is not None  # own invariant: all but the first have both
         return A + V + tensor_sums(geometry.w, filters.chi, V, geometry.q, geometry.pairs)
 
     def products(

@@ -14,9 +14,9 @@ __all__ = ["Scales"]
 class Scales:
     """The loss's unit for each thing that is learned.
 
-    With forces, energies are measured in the forces' root mean square times an angstrom: an energy differs from its
-    neighbours' by forces times displacements, so errors of both are then of a size, where the energies' own scatter may
-    be far smaller (frames of one molecule) or larger (many compounds).
+    With forces, energies are measured in no less than the forces' root mean square times an angstrom: an energy differs
+    from its neighbours' by forces times displacements, so errors of both are then of a size, where the energies' own
+    scatter may be far smaller (frames of one molecule). If it is larger (many compounds), it is their unit.
 
     With forces or stress, that unit grows with the root of the number of particles. An energy is a sum of N
     contributions, whose errors add up like those of independent numbers: their sum's error grows as the root of N.
@@ -25,7 +25,8 @@ class Scales:
 
     Arguments:
         energy: Unit of the properties, shape (F',): standard deviation of what the composition baseline leaves; if
-            ``per_root``, of what it leaves divided by the root of N; with forces, theirs times an angstrom.
+            ``per_root``, of what it leaves divided by the root of N; with forces, at least theirs times an
+            angstrom.
         forces: Root mean square of the forces, in the property's unit per angstrom.
         stress: Standard deviation of the stress, in the property's unit per cubic angstrom.
         per_root: Whether the energies' unit grows with the root of the number of particles.

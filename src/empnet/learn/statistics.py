@@ -45,7 +45,8 @@ def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarr
         model.scale[k] = spread[k] / ((sizes / roots**2).mean() ** 0.5 if pooling == "sum" else 1.0)
     forces, stress = _forces_scale(dataset, train), _stress_scale(dataset, train)
     if forces is not None:
-        model.scale[:] = spread[:] = forces  # times an angstrom
+        model.scale[:] = forces  # times an angstrom
+        spread = np.maximum(spread, forces)
     neighbours = dataset.arrays["n_pairs"][train].sum() / sizes.sum()
     for interaction in model.interactions:
         interaction.mean_neighbours.fill_(max(1.0, float(neighbours)))  # type: ignore[operator, union-attr]

@@ -24,7 +24,8 @@ STYLE_OF_REPORT = """
 .figures figure svg { max-height: none; max-width: 34rem; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 12rem), 1fr)); gap: .8rem;
   margin: 1rem 0; }
-.facts b { display: block; overflow-wrap: anywhere; font-size: 1.3rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
+.facts b { display: block; overflow-wrap: anywhere; font-size: 1.3rem; line-height: 1.3;
+  font-variant-numeric: tabular-nums; }
 .facts span { color: var(--faint); font-size: .85rem; display: block; overflow-wrap: anywhere; }
 figure.card { margin: 0; }
 .audit td:last-child { min-width: 16rem; }

@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -82,8 +83,19 @@ def measured(task: Task, data: Path, runs: Path, threads: int) -> dict[str, obje
         "steps": int(last[1]),
         "seconds": float(last[2]),
         "date": str(date.today()),
-        "errors": evaluation,
+        "errors": [kept(each) for each in evaluation],
     }
+
+
+def kept(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """What of an evaluation is kept: no paths, no single systems."""
+    errors = {name: evaluation[name] for name in ("property", "unit", "systems")}
+    errors |= {name: evaluation["metrics"][name] for name in ("mae", "rmse")}
+    for name in ("forces", "stress"):
+        if name in evaluation:
+            found = evaluation[name]
+            errors[name] = {"unit": found["unit"], **{key: found["metrics"][key] for key in ("mae", "rmse")}}
+    return errors
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -12,24 +11,12 @@ from torch import Tensor
 from empnet.data.batch import Pairs
 from empnet.nn.harmonics import harmonics
 from empnet.nn.kernels import direction_loops as loops
+from empnet.nn.kernels.geometry import Frame, arrays_of
 from empnet.nn.pairs import distances, sum_over_neighbours
 from empnet.nn.radial import envelope
 from empnet.nn.spline import CubicSpline
 
 __all__ = ["pair_directions"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """All that a pair's vector depends on but the positions and cells.
-
-    Arguments:
-        pairs: The neighbour list.
-        system_of: The system of each particle, shape (N,), int64; None if there are no cells.
-    """
-
-    pairs: Pairs
-    system_of: Tensor | None
 
 
 class Vectors(torch.autograd.Function):
@@ -77,13 +64,9 @@ def _open(pairs: Pairs) -> Pairs:
 
 
 def _vectors(frame: Frame, positions: Tensor, cells: Tensor | None) -> Tensor:
-    shifts = frame.pairs.shifts
-    if shifts is not None and cells is None:
-        raise ValueError("cells: wanted shape (B, 3, 3), because the pairs have shifts, given None")
     out = positions.new_empty(len(frame.pairs), 3)
-    arrays = (positions, shifts, cells if shifts is not None else None, frame.system_of)
-    inputs = (None if x is None else x.detach().contiguous().numpy() for x in arrays)
-    loops.vectors(frame.pairs.first.numpy(), frame.pairs.second.numpy(), *inputs, out.numpy())
+    first, second = frame.pairs.first.numpy(), frame.pairs.second.numpy()
+    loops.vectors(first, second, *arrays_of(frame, positions, cells), out.numpy())
     return out
 
 

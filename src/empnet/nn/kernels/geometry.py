@@ -18,7 +18,7 @@ from empnet.nn import pairs as reference
 from empnet.nn.kernels import geometry_loops as loops
 from empnet.nn.spline import CubicSpline
 
-__all__ = ["pair_weights", "polynomials"]
+__all__ = ["Frame", "arrays_of", "pair_weights", "polynomials"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +54,7 @@ class Distances(torch.autograd.Function):
         out = torch.empty_like(positions, memory_format=torch.contiguous_format)
         at = ctx.frame.pairs
         lists = (at.row_pointers, at.column_pointers, at.transposed, at.first, at.second)
-        geometry = _geometry(ctx.frame, positions, cells)
+        geometry = arrays_of(ctx.frame, positions, cells)
         loops.pull_distances(*(x.numpy() for x in lists), *geometry, d.numpy(), g.contiguous().numpy(), out.numpy())
         return None, out, None
 
@@ -74,7 +74,17 @@ def _gradients(
     return next(found) if wanted[0] else None, next(found) if wanted[1] else None
 
 
-def _geometry(frame: Frame, positions: Tensor, cells: Tensor | None) -> tuple[np.ndarray | None, ...]:
+def arrays_of(frame: Frame, positions: Tensor, cells: Tensor | None) -> tuple[np.ndarray | None, ...]:
+    """Positions, shifts, cells and systems as loops want them.
+
+    Arguments:
+        frame: The neighbour list, and which system each particle belongs to.
+        positions: Positions in angstrom, shape (N, 3), float64.
+        cells: Lattice vectors in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
+
+    Raises:
+        ValueError: If the pairs have shifts, but there are no cells.
+    """
     shifts = frame.pairs.shifts
     if shifts is not None and cells is None:
         raise ValueError("cells: wanted shape (B, 3, 3), because the pairs have shifts, given None")
@@ -85,7 +95,7 @@ def _geometry(frame: Frame, positions: Tensor, cells: Tensor | None) -> tuple[np
 def _distances(frame: Frame, positions: Tensor, cells: Tensor | None) -> Tensor:
     d = positions.new_empty(len(frame.pairs))
     first, second = frame.pairs.first.numpy(), frame.pairs.second.numpy()
-    loops.distances(first, second, *_geometry(frame, positions, cells), d.numpy())
+    loops.distances(first, second, *arrays_of(frame, positions, cells), d.numpy())
     return d
 
 

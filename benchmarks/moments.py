@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -98,7 +99,7 @@ def prototype_step(folder: Path, batch: Batch, forces: torch.Tensor) -> Callable
 def _load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("prototype_moments", path)
     assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # Numba's files name it
     spec.loader.exec_module(module)
     return module
 

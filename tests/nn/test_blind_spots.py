@@ -78,11 +78,11 @@ def limited(model: PropertyModel, order: int) -> PropertyModel:
     """The model without products of more than so many moments; with two, no coupled moments are kept either."""
 
     def of(full):
-        def products(A, B):
-            invariants, C = full(A, B)
-            invariants = invariants.clone()
-            invariants[:, 3 * (order - 1) : 9] = 0  # three of each order; then A_0, and a product of two of degree 3
-            return invariants, C if order > 2 else torch.zeros_like(C)
+        def products(f, A, B):
+            seen, D = full(f, A, B)
+            seen = seen.clone()
+            seen[:, 1 + 3 * (order - 1) : 10] = 0  # three of each order; then A_0, and a product of two of degree 3
+            return seen, D if order > 2 else B
 
         return products
 

@@ -12,6 +12,7 @@ from empnet.data.one_hot import OneHot
 from empnet.data.system import System
 from empnet.nn.harmonics import degree_of
 from empnet.nn.kernels import fused, reference
+from empnet.nn.kernels.topology import Topology
 from empnet.nn.pairs import full_pairs
 from empnet.nn.spline import CubicSpline
 
@@ -65,17 +66,21 @@ def random_slots(n: int, L: int, F: int, dtype=torch.float64) -> list[torch.Tens
     return [torch.randn(shape, generator=draw, dtype=torch.float64).to(dtype).requires_grad_() for shape in shapes]
 
 
-def derivatives(kernel, batch: Batch, L: int, F: int, order: int, dtype=torch.float64) -> list[list[torch.Tensor]]:
+def derivatives(
+    kernel, batch: Batch, L: int, F: int, order: int, dtype=torch.float64, *, tensors: bool = True
+) -> list[list[torch.Tensor]]:
     """Moments of features and of tensors, and derivatives in all slots, each of a sum over those of the order before.
 
     The sums weight the slots differently, and differently for each entry, so that no error can cancel.
     """
     T, U, f, V = random_slots(len(batch.positions), L, F, dtype)
+    if not tensors:
+        U = V = None
     r = batch.positions.clone().requires_grad_()
     cells = None if batch.cells is None else batch.cells.clone().requires_grad_()
     of_batch = r, batch.pairs, cells, batch.system_of, SPLINE
     w, Y, q, d = kernel.pair_directions(*of_batch, L, dtype)
-    A = kernel.pair_sums(w, T, Y, f, q, batch.pairs) + kernel.tensor_sums(w, U, V, q, batch.pairs)
+    A = kernel.moments(w, Y, T, f, U, V, q, batch.pairs)
     slots = [x for x in (r, cells, T, U, f, V) if x is not None]
     found = [[A, Y, d.to(dtype)]]
     weights = torch.Generator().manual_seed(0)
@@ -106,10 +111,12 @@ CASES = [(L, PLAIN) for L in (1, 2, 3)] + [(2, WIDE)]
 
 @pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize(("L", "F"), CASES)
-def test_values_and_derivatives_to_the_third(L, F, name):
+@pytest.mark.parametrize("tensors", [True, False])
+@pytest.mark.parametrize("order", [2, 3])  # the last one is computed without a graph, by other loops
+def test_values_and_derivatives_to_the_third(L, F, name, tensors, order):
     batch = batch_of(name)
     assert (len(batch.pairs) == 0) == (name in ("no pairs", "one"))
-    found, wanted = (derivatives(kernel, batch, L, F, 3) for kernel in (fused, reference))
+    found, wanted = (derivatives(kernel, batch, L, F, order, tensors=tensors) for kernel in (fused, reference))
     assert_equal_to_rounding(found, wanted, 2.0**-53, terms(batch, L, F))
 
 
@@ -125,7 +132,8 @@ def test_the_crystal_has_images_of_a_particle_itself(L, F):
     T, U, f, V = (x.detach() for x in random_slots(2, L, F))
     alone = torch.zeros_like(w)
     alone[at] = w[at]
-    A, B = fused.pair_sums(alone, T, Y, f, q, pairs), fused.tensor_sums(alone, U, V, q, pairs)
+    A, both = fused.pair_sums(alone, T, Y, f, q, pairs), fused.moments(alone, Y, T, f, U, V, q, pairs)
+    B = both - V - A
     l_of = torch.tensor(degree_of(L))
     for j in range(2):
         wanted_A, wanted_B = torch.zeros_like(A[j]), torch.zeros_like(B[j])
@@ -178,7 +186,7 @@ def test_parts_of_the_list_add_up(L, F, monkeypatch):
     """The list cut into as many parts as three threads have, an empty one among them."""
     batch = batch_of("both")
     wanted = derivatives(fused, batch, L, F, 2)
-    monkeypatch.setattr(fused.Topology, "chunks", lambda at: np.array([0, 2, 2, 5, len(at.rows) - 1]))
+    monkeypatch.setattr(Topology, "chunks", lambda at: np.array([0, 2, 2, 5, len(at.rows) - 1]))
     assert_equal_to_rounding(derivatives(fused, batch, L, F, 2), wanted, 2.0**-53, terms(batch, L, F))
 
 
@@ -193,11 +201,11 @@ def test_two_threads_add_in_another_order_and_always_in_the_same():
     assert_equal_to_rounding(two, alone, 2.0**-53, terms(batch, 2, WIDE))
 
 
-@pytest.mark.parametrize("L", [1, 2, 3])
-def test_derivatives_are_those_of_finite_differences(L):
-    """Each of the three, on its own, to second order."""
+@pytest.mark.parametrize(("L", "F"), CASES)
+def test_derivatives_are_those_of_finite_differences(L, F):
+    """Each of the four, on its own, to second order."""
     batch = batch_of("both")
-    T, U, f, V = random_slots(len(batch.positions), L, PLAIN)
+    T, U, f, V = random_slots(len(batch.positions), L, F)
     r, cells = batch.positions.clone().requires_grad_(), batch.cells.clone().requires_grad_()
     pairs = batch.pairs
     with torch.no_grad():
@@ -214,7 +222,11 @@ def test_derivatives_are_those_of_finite_differences(L):
     def tensors(w, U, V):
         return fused.tensor_sums(w, U, V, q, pairs)
 
-    for form, slots in ((directions, (r, cells)), (sums, (w, T, Y, f)), (tensors, (w, U, V))):
+    def moments(w, Y, T, f, U, V):
+        return fused.moments(w, Y, T, f, U, V, q, pairs)
+
+    forms = [(directions, (r, cells)), (sums, (w, T, Y, f)), (tensors, (w, U, V)), (moments, (w, Y, T, f, U, V))]
+    for form, slots in forms:
         assert torch.autograd.gradcheck(form, slots, fast_mode=True)
         assert torch.autograd.gradgradcheck(form, slots, fast_mode=True)
 
@@ -235,7 +247,7 @@ def test_expanded_gradients_and_slices():
         w, Y, q, _ = kernel.pair_directions(*of_batch)
         part = torch.cat([f, f], dim=1)[:, ::2].requires_grad_()
         of_tensors = torch.cat([V, V], dim=2)[..., ::2].requires_grad_()
-        A = kernel.pair_sums(w, T, Y, part, q, batch.pairs) + kernel.tensor_sums(w, U, of_tensors, q, batch.pairs)
+        A = kernel.moments(w, Y, T, part, U, of_tensors, q, batch.pairs)
         found.append([list(torch.autograd.grad(A.sum(), (part, of_tensors)))])  # the sum's gradient is one number
     assert_equal_to_rounding(*found, 2.0**-53, terms(batch, 2, WIDE))
 

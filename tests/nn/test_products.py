@@ -44,7 +44,9 @@ def hermitian(A: torch.Tensor) -> np.ndarray:
 def test_they_are_those_of_complex_matrices():
     A, B = moments(4, 3, 0), moments(4, 3, 1)
     M, N = hermitian(A), hermitian(B)
-    invariants, C = plain.products(A, B)
+    f = moments(4, 3, 2)[:, 0]
+    seen, D = plain.products(f, A, B)
+    invariants, C = seen[:, 1:], D - B
     # each number is a sum of some 20 products of numbers below 10
     atol = 100 * EPS * 100
     np.testing.assert_allclose(hermitian(C), M @ N + N @ M, rtol=0, atol=atol)
@@ -53,6 +55,7 @@ def test_they_are_those_of_complex_matrices():
         degrees = np.sqrt([1, 3, 5]) @ invariants[:, 3 * n : 3 * n + 3].numpy()
         np.testing.assert_allclose(degrees, np.einsum("nkab,nkba->nk", X, Y).real, rtol=0, atol=10 * atol)
     assert torch.equal(invariants[:, 9], A[:, 0])
+    assert torch.equal(seen[:, 0], f)
 
 
 def test_the_form_does_not_change_when_its_three_are_exchanged():
@@ -84,14 +87,15 @@ def test_invariants_stay_and_coupled_moments_turn(name, L):
     D = turning(MATRICES[name], L)
     A, B = moments(4, 5, 0, (L + 1) ** 2), moments(4, 5, 1, (L + 1) ** 2)
     layer = MomentInteraction(5, L, 4, 4, CubicSpline(8, 3.0), first=True, last=True)
-    invariants, C = layer.products(A, B)
-    assert invariants.shape == (4, 10 + (L == 3), 5)
-    assert C.shape == A.shape
+    f = moments(4, 5, 2)[:, 0]
+    seen, D_kept = layer.products(f, A, B)
+    assert seen.shape == (4, 11 + (L == 3), 5)
+    assert D_kept.shape == A.shape
     turned = [torch.einsum("st,ntk->nsk", D, X) for X in (A, B)]
-    found, C_turned = layer.products(*turned)
+    found, D_turned = layer.products(f, *turned)
     # products of four numbers below 4, of which D rounds each to some 30 eps
-    torch.testing.assert_close(found, invariants, rtol=0, atol=4 * 30 * EPS * 4**4 * 10)
-    torch.testing.assert_close(C_turned, torch.einsum("st,ntk->nsk", D, C), rtol=0, atol=4 * 30 * EPS * 4**2 * 10)
+    torch.testing.assert_close(found, seen, rtol=0, atol=4 * 30 * EPS * 4**4 * 10)
+    torch.testing.assert_close(D_turned, torch.einsum("st,ntk->nsk", D, D_kept), rtol=0, atol=4 * 30 * EPS * 4**2 * 10)
 
 
 @pytest.mark.parametrize("L", [1, 2, 3])
@@ -104,15 +108,21 @@ def test_inner_products_by_degree(L):
     torch.testing.assert_close(plain.inner(A, B), wanted, rtol=0, atol=20 * EPS * 16)
 
 
+def three(n: int, dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
+    """f, A and B."""
+    drawn = moments(n, WIDE, 2)[:, 0], moments(n, WIDE, 0), moments(n, WIDE, 1)
+    return [x.to(dtype).requires_grad_() for x in drawn]
+
+
 def derivatives(products, dtype: torch.dtype, order: int) -> list[list[torch.Tensor]]:
-    """Values, and derivatives in A and B, each of weighted squares of those of the order before."""
-    A, B = (moments(5, WIDE, seed).to(dtype).requires_grad_() for seed in range(2))
+    """Values, and derivatives in f, A and B, each of weighted squares of those of the order before."""
+    slots = three(5, dtype)
     weights = torch.Generator().manual_seed(0)
-    found = [list(products(A, B))]
+    found = [list(products(*slots))]
     for n in range(order):
         random = [torch.randn(x.shape, generator=weights, dtype=torch.float64).to(dtype) for x in found[-1]]
         value = sum((g * x * (1 + x)).sum() for g, x in zip(random, found[-1], strict=True))
-        found.append(list(torch.autograd.grad(value, (A, B), create_graph=n + 1 < order)))
+        found.append(list(torch.autograd.grad(value, slots, create_graph=n + 1 < order)))
     return [[x.detach() for x in row] for row in found]
 
 
@@ -129,37 +139,39 @@ def test_compiled_loops_are_plain_torch_to_rounding(dtype, order):
 
 
 def test_derivatives_are_those_of_finite_differences():
-    A, B = (moments(1, WIDE, seed).requires_grad_() for seed in range(2))
-    assert torch.autograd.gradcheck(fused.products, (A, B), fast_mode=True)
-    assert torch.autograd.gradgradcheck(fused.products, (A, B), fast_mode=True)
+    slots = three(1)
+    assert torch.autograd.gradcheck(fused.products, slots, fast_mode=True)
+    assert torch.autograd.gradgradcheck(fused.products, slots, fast_mode=True)
 
 
 def test_gradients_of_one_result_or_one_argument_alone():
-    A, B = (moments(2, WIDE, seed).requires_grad_() for seed in range(2))
+    f, A, B = three(2)
     for pick in (0, 1):
-        for slots in ((A, B.detach()), (A.detach(), B)):
+        for slots in ((f.detach(), A, B.detach()), (f.detach(), A.detach(), B), (f, A.detach(), B)):
             moving = [x for x in slots if x.requires_grad]
             found, wanted = (
                 torch.autograd.grad(f(*slots)[pick].pow(2).sum(), moving) for f in (fused.products, plain.products)
             )
-            torch.testing.assert_close(found, wanted, rtol=0, atol=100 * EPS * float(wanted[0].abs().max()))
+            for a, b in zip(found, wanted, strict=True):
+                torch.testing.assert_close(a, b, rtol=0, atol=100 * EPS * float(b.abs().max()))
 
 
 def test_slices_no_particles_and_no_gradient():
     A, B = moments(3, 2 * WIDE, 0)[..., ::2], moments(3, 2 * WIDE, 1)[..., ::2]
-    found, wanted = fused.products(A, B), plain.products(A, B)
+    f = moments(3, 2 * WIDE, 2)[:, 0, ::2]
+    found, wanted = fused.products(f, A, B), plain.products(f, A, B)
     for a, b in zip(found, wanted, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=100 * EPS * float(b.abs().max()))
     empty = moments(0, WIDE).requires_grad_()
-    invariants, C = fused.products(empty, empty)
-    assert (invariants.shape, C.shape) == ((0, 10, WIDE), (0, 9, WIDE))
-    assert torch.autograd.grad(invariants.sum() + C.sum(), empty)[0].shape == (0, 9, WIDE)
+    seen, D = fused.products(empty[:, 0], empty, empty)
+    assert (seen.shape, D.shape) == ((0, 11, WIDE), (0, 9, WIDE))
+    assert torch.autograd.grad(seen.sum() + D.sum(), empty)[0].shape == (0, 9, WIDE)
 
 
 def test_other_numbers_of_features_go_through_plain_torch():
-    A, B = moments(3, 5, 0), moments(3, 5, 1)
+    f, A, B = moments(3, 5, 2)[:, 0], moments(3, 5, 0), moments(3, 5, 1)
     assert not pays(5)
-    assert all(map(torch.equal, fused_products.products(A, B), plain.products(A, B)))
+    assert all(map(torch.equal, fused_products.products(f, A, B), plain.products(f, A, B)))
 
 
 @pytest.mark.parametrize("L", [1, 2, 3])

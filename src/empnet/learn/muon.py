@@ -22,6 +22,8 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of x -> a x + b x^3 + c x^5, which in a few rounds sends all of (0, 1] to near one."""
 
 ROUNDS = 5
+"""With four, networks for forces learn less in as many steps: the weak directions count (docs/experiments.md)."""
+
 RMS_OF_ADAM = 0.2
 """Of AdamW's steps, in units of the learning rate, as training goes: so one learning rate serves both."""
 
@@ -32,7 +34,8 @@ def orthogonalised(G: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch m n"
     .. math:: G = U S V^T \;\to\; U \, p(S) \, V^T, \quad p(s) \in (0.7, 1.2)
 
     by a polynomial iteration on the Gram matrix, :math:`R = G G^T`: all is a polynomial in R times G, so only the first
-    and the last product are with G itself, which is far wider than high for networks on many invariants.
+    and the last product are with G itself, which is far wider than high for networks on many invariants. G is measured
+    by the root of R's norm, which is nearer to its largest singular value than its own norm is.
 
     References:
         Muon: an optimizer for hidden layers in neural networks, Jordan et al., 2024,
@@ -47,17 +50,24 @@ def orthogonalised(G: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch m n"
         True
     """
     wide = G.shape[-2] <= G.shape[-1]
-    X = G if wide else G.mT
-    X = X / X.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-30)
-    R = X @ X.mT
+    R = G @ G.mT if wide else G.mT @ G
+    size = R.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-30)
+    R = R / size
+    Q = P = _quintic(R)
+    for _ in range(ROUNDS - 1):
+        R = P @ R @ P
+        P = _quintic(R)
+        Q = P @ Q
+    Q = Q * size.rsqrt()
+    return Q @ G if wide else G @ Q
+
+
+def _quintic(R: Float[Tensor, "*batch s s"]) -> Float[Tensor, "*batch s s"]:
+    """a + b R + c R^2."""
     a, b, c = QUINTIC
-    identity = torch.eye(R.shape[-1], dtype=R.dtype, device=R.device)
-    Q = identity
-    for _ in range(ROUNDS):
-        P = a * identity + b * R + c * (R @ R)
-        Q, R = P @ Q, P @ R @ P
-    X = Q @ X
-    return X if wide else X.mT
+    P = b * R + c * (R @ R)
+    P.diagonal(dim1=-2, dim2=-1).add_(a)
+    return P
 
 
 class Muon(torch.optim.Optimizer):

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from empnet.nn.interaction import Geometry, spline_table
-from empnet.nn.kernels import gated, mixed, pair_sums, products, tensor_sums
+from empnet.nn.kernels import gated, mixed, moments, products
 from empnet.nn.perceptron import perceptron
 from empnet.nn.products import inner
 from empnet.nn.spline import CubicSpline
@@ -101,35 +101,34 @@ class MomentInteraction(torch.nn.Module):
     ) -> Float[Tensor, "N S F"]:
         """A: the moments of what each particle receives from its neighbours and itself."""
         filters = self.filter_table(geometry.basis)
+        assert geometry.Y is not None  # own invariant: with moments, there are directions
         x = self.W(f)
-        A = pair_sums(geometry.w, filters.phi, geometry.Y, x, geometry.q, geometry.pairs)
-        if self.own is not None:
-            return A + pad((self.own * x)[:, None, :], (0, 0, 0, A.shape[1] - 1))
-        assert V is not None and filters.chi is not None  # own invariant: all but the first have both
-        return A + V + tensor_sums(geometry.w, filters.chi, V, geometry.q, geometry.pairs)
+        A = moments(geometry.w, geometry.Y, filters.phi, x, filters.chi, V, geometry.q, geometry.pairs)
+        if self.own is None:
+            return A
+        return A + pad((self.own * x)[:, None, :], (0, 0, 0, A.shape[1] - 1))
 
     def products(
-        self, A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]
+        self, f: Float[Tensor, "N F"], A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]
     ) -> tuple[Float[Tensor, "N n F"], Float[Tensor, "N S F"]]:
-        """Invariants of two, three and four moments, and coupled moments C; those of degree 3 are in pairs only."""
+        """What psi sees, and B + C; products of three and four have moments of degree 0, 1, 2 only."""
         S = A.shape[1]
         if S == N_COUPLED:
-            return products(A, B)
+            return products(f, A, B)
         if S < N_COUPLED:
-            invariants, C = products(*(pad(X, (0, 0, 0, N_COUPLED - S)) for X in (A, B)))
-            return invariants, C[:, :S]
-        invariants, C = products(A[:, :N_COUPLED], B[:, :N_COUPLED])
+            seen, D = products(f, *(pad(X, (0, 0, 0, N_COUPLED - S)) for X in (A, B)))
+            return seen, D[:, :S]
+        seen, D = products(f, A[:, :N_COUPLED], B[:, :N_COUPLED])
         highest = inner(A, B)[:, 3:]
-        return torch.cat([invariants, highest], dim=1), pad(C, (0, 0, 0, S - N_COUPLED))
+        return torch.cat([seen, highest], dim=1), torch.cat([D, B[:, N_COUPLED:]], dim=1)
 
     def forward(
         self, f: Float[Tensor, "N F"], V: Float[Tensor, "N S F"] | None, geometry: Geometry
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N S F"] | None]:
         """New features of the particles, and tensors."""
         A = self.message_passing(f, V, geometry)
-        B = mixed(A, self.W_l)
-        invariants, C = self.products(A, B)
-        f = f + self.psi(torch.cat([f, invariants.flatten(1)], dim=1))
+        seen, D = self.products(f, A, mixed(A, self.W_l))
+        f = f + self.psi(seen.flatten(1))
         if self.gate is None:
             return f, None
-        return f, gated(self.gate(f).view(-1, self.degree + 1, self.F), B + C)
+        return f, gated(self.gate(f).view(-1, self.degree + 1, self.F), D)

@@ -73,11 +73,11 @@ def inner(A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]) -> Float[Tensor,
 
 
 def products(
-    A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
-) -> tuple[Float[Tensor, "N 10 F"], Float[Tensor, "N 9 F"]]:
+    f: Float[Tensor, "N F"], A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
+) -> tuple[Float[Tensor, "N 11 F"], Float[Tensor, "N 9 F"]]:
     """What :func:`empnet.nn.kernels.products` says, one formula after the other."""
     C = coupled(A, B)
-    return torch.cat([inner(A, B), inner(C, B), inner(C, C), A[:, :1]], dim=1), C
+    return torch.cat([f[:, None], inner(A, B), inner(C, B), inner(C, C), A[:, :1]], dim=1), B + C
 
 
 def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[Tensor, "N S F_out"]:

@@ -38,6 +38,7 @@ __all__ = [
     "choose",
     "gated",
     "mixed",
+    "moments",
     "pair_directions",
     "pair_sums",
     "pair_weights",
@@ -231,15 +232,51 @@ def tensor_sums(
     return sums
 
 
-def products(
-    A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
-) -> tuple[Float[Tensor, "N 10 F"], Float[Tensor, "N 9 F"]]:
-    r"""Products of two, three and four moments of degree 0, 1, 2, channel by channel.
+def moments(
+    w: Float[Tensor, "P 4"],
+    Y: Float[Tensor, "P S"],
+    phi: Float[Tensor, "K_2 L_1 F"],
+    x: Float[Tensor, "N F"],
+    chi: Float[Tensor, "K_2 L_1 F"] | None,
+    V: Float[Tensor, "N S F"] | None,
+    q: Int64[Tensor, " P"],
+    pairs: Pairs,
+) -> Float[Tensor, "N S F"]:
+    r"""What each particle hears of its neighbours' features and tensors: :func:`pair_sums` and :func:`tensor_sums` in one.
 
     .. math::
-        C = A B + B A, \qquad
-        \big( \langle A, B \rangle_l,\; \langle C, B \rangle_l,\; \langle C, C \rangle_l,\; A_0 \big)_{l = 0, 1, 2},
-        \qquad
+        A_{j,lm,k} = V_{j,lm,k} + \sum_{p = (j, i)} \; \sum_{b=0}^{3} w_{p,b} \big(
+                     \phi_{q_p + b,\, l,\, k} \, Y_{p,lm} \, x_{i,k} + \chi_{q_p + b,\, l,\, k} \, V_{i,lm,k} \big)
+
+    over the pairs of j in both directions, with odd degrees of Y changing their sign. Differentiable to any order with
+    respect to w, Y, phi, x, chi and V.
+
+    Arguments:
+        w: Four spline weights of each pair, times the cutoff's envelope, shape (P, 4).
+        Y: Spherical harmonics of each pair's direction, shape (P, (L + 1)^2).
+        phi: Spline coefficients of the features' filters, one for each degree l, shape (K + 2, L + 1, F).
+        x: Features of the particles, shape (N, F).
+        chi: Those of the tensors' filters, the same shape as phi; None without tensors.
+        V: Tensors of the particles, shape (N, (L + 1)^2, F); None: there are none.
+        q: First of each pair's four coefficients, shape (P,), int64.
+        pairs: The neighbour list.
+
+    Returns:
+        A, shape (N, (L + 1)^2, F).
+    """
+    heard: Tensor = choose(x.device, x.dtype).moments(w, Y, phi, x, chi, V, q, pairs)
+    return heard
+
+
+def products(
+    f: Float[Tensor, "N F"], A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
+) -> tuple[Float[Tensor, "N 11 F"], Float[Tensor, "N 9 F"]]:
+    r"""What two sets of moments of degree 0, 1, 2 say together, channel by channel: invariants, and coupled moments.
+
+    .. math::
+        C = A B + B A, \qquad D = B + C, \qquad
+        \big( f,\; \langle A, B \rangle_l,\; \langle C, B \rangle_l,\; \langle C, C \rangle_l,\; A_0 \big)_{l = 0, 1, 2},
+        \\
         \langle A, B \rangle_l = \frac{1}{\sqrt{2l + 1}} \sum_m A_{lm} B_{lm}
 
     where a channel's nine moments make up a Hermitian 3 x 3 matrix: l = 0 a multiple of the unit matrix, l = 1 i times
@@ -251,13 +288,14 @@ def products(
         De Fabritiis, 2023, https://arxiv.org/abs/2306.06482 (the idea of matrices; there they are real).
 
     Arguments:
+        f: Features, shape (N, F).
         A: Moments, shape (N, 9, F).
         B: Others, the same shape.
 
     Returns:
-        The ten invariants, shape (N, 10, F), in the order of the formula; and C, shape (N, 9, F).
+        The eleven invariants, shape (N, 11, F), in the order of the formula; and D, shape (N, 9, F).
     """
-    found: tuple[Tensor, Tensor] = choose(A.device, A.dtype).products(A, B)
+    found: tuple[Tensor, Tensor] = choose(A.device, A.dtype).products(f, A, B)
     return found
 
 

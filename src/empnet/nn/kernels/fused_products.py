@@ -12,58 +12,61 @@ from torch import Tensor
 
 from empnet.nn import products as reference
 from empnet.nn.harmonics import degree_of
-from empnet.nn.kernels.moment_loops import moment_loops, pays
+from empnet.nn.kernels.moment_loops import gate_loops, pays
 from empnet.nn.kernels.multilinear import Slots, value
 from empnet.nn.kernels.product_loops import ProductLoops, product_loops
 
 __all__ = ["gated", "mixed", "products"]
 
-N_INVARIANTS = 10
+N_SEEN = 11
+"""The features, nine products and a moment of degree 0: what the point-wise network sees of each channel."""
 
 
 class Products(torch.autograd.Function):
-    """Invariants and coupled moments of A and B."""
+    """Invariants of f, A and B, and coupled moments."""
 
     @staticmethod
-    def forward(ctx: Any, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Shapes (N, 10, F) and (N, 9, F)."""
+    def forward(ctx: Any, f: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Shapes (N, 11, F) and (N, 9, F)."""
         ctx.save_for_backward(A, B)
-        invariants, C = _invariants(A), A.new_empty(A.shape)
-        _loops(A).forward(*_flat(A, B, invariants, C))
-        return invariants, C
+        return _products(f, A, B)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor, g_C: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Gradients of A and B."""
-        return Pulled.apply(*ctx.saved_tensors, g, g_C)  # type: ignore[no-any-return, no-untyped-call]
+    def backward(ctx: Any, g: Tensor, g_D: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        """Gradients of f, A and B."""
+        return Pulled.apply(*ctx.saved_tensors, g, g_D)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class Pulled(torch.autograd.Function):
-    """From the gradients of both results to those of A and B."""
+    """From the gradients of both results to those of f, A and B."""
 
     @staticmethod
-    def forward(ctx: Any, A: Tensor, B: Tensor, g: Tensor, g_C: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Both of shape (N, 9, F)."""
-        ctx.save_for_backward(A, B, g, g_C)
+    def forward(ctx: Any, A: Tensor, B: Tensor, g: Tensor, g_D: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+        """Of shapes (N, F) and (N, 9, F), twice."""
+        ctx.save_for_backward(A, B, g, g_D)
         g_A, g_B = A.new_empty(A.shape), A.new_empty(A.shape)
-        _loops(A).pull(*_flat(A, B, g, g_C, g_A, g_B))
-        return g_A, g_B
+        _loops(A).pull(*_flat(A, B, g, g_D, g_A, g_B))
+        return g.detach()[:, 0], g_A, g_B
 
     @staticmethod
-    def backward(ctx: Any, h_A: Tensor, h_B: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, h_f: Tensor, h_A: Tensor, h_B: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         """In one loop; in plain torch if this is to be differentiated once more."""
         inputs = ctx.saved_tensors
         if not torch.is_grad_enabled():
             out = tuple(x.new_empty(x.shape) for x in inputs)
-            _loops(inputs[0]).second(*_flat(*inputs, h_A, h_B, *out))
+            _loops(inputs[0]).second(*_flat(*inputs, h_f, h_A, h_B, *out))
             return out
         views = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in inputs]
-        pulled = torch.autograd.grad(reference.products(*views[:2]), views[:2], views[2:], create_graph=True)
-        return torch.autograd.grad(pulled, views, (h_A, h_B), create_graph=True)
+        f = inputs[0].new_zeros(h_f.shape, requires_grad=True)
+        slots = (f, *views[:2])
+        pulled = torch.autograd.grad(reference.products(*slots), slots, views[2:], create_graph=True)
+        return torch.autograd.grad(pulled, views, (h_f, h_A, h_B), create_graph=True)
 
 
-def _invariants(A: Tensor) -> Tensor:
-    return A.new_empty(len(A), N_INVARIANTS, A.shape[2])
+def _products(f: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
+    seen, D = A.new_empty(len(A), N_SEEN, A.shape[2]), A.new_empty(A.shape)
+    _loops(A).forward(*_flat(f, A, B, seen, D))
+    return seen, D
 
 
 def _loops(A: Tensor) -> ProductLoops:
@@ -75,16 +78,14 @@ def _flat(*tensors: Tensor) -> tuple[Any, ...]:
 
 
 def products(
-    A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
-) -> tuple[Float[Tensor, "N 10 F"], Float[Tensor, "N 9 F"]]:
+    f: Float[Tensor, "N F"], A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
+) -> tuple[Float[Tensor, "N 11 F"], Float[Tensor, "N 9 F"]]:
     """What :func:`empnet.nn.kernels.products` says, in compiled loops where they pay; tensors on the CPU."""
     if not pays(A.shape[2]):
-        return reference.products(A, B)
-    if torch.is_grad_enabled() and (A.requires_grad or B.requires_grad):
-        return Products.apply(A, B)  # type: ignore[no-any-return, no-untyped-call]
-    invariants, C = _invariants(A), A.new_empty(A.shape)
-    _loops(A).forward(*_flat(A, B, invariants, C))
-    return invariants, C
+        return reference.products(f, A, B)
+    if torch.is_grad_enabled() and any(x.requires_grad for x in (f, A, B)):
+        return Products.apply(f, A, B)  # type: ignore[no-any-return, no-untyped-call]
+    return _products(f, A, B)
 
 
 class Mix:
@@ -116,7 +117,7 @@ class Gate:
         assert given is not None  # own invariant: only the open slot is empty
         F = given.shape[1] // 9
         out = torch.from_numpy(np.empty((len(given), 9 if slot else 3, F), given.dtype))
-        loops, there = moment_loops(F, given.dtype), out.flatten(1).numpy()
+        loops, there = gate_loops(F), out.flatten(1).numpy()
         if slot == 0:
             loops.gate_to_g(X, G, there)
         else:

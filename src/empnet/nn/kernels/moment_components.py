@@ -9,7 +9,23 @@ from __future__ import annotations
 from empnet.data.compiled import compiled
 from empnet.nn.kernels.loops import MATH
 
-__all__ = ["add", "directions_of", "filters_of", "four_of", "inner_1", "inner_2", "nine", "put", "scaled"]
+__all__ = [
+    "add",
+    "answered",
+    "between",
+    "directions_of",
+    "dot_rows",
+    "filters_of",
+    "four_of",
+    "inner_1",
+    "inner_2",
+    "nine",
+    "plus",
+    "put",
+    "rows_of",
+    "scaled",
+    "times",
+]
 
 _inline = compiled(inline="always", fastmath=MATH)
 
@@ -51,6 +67,21 @@ def scaled(a, b, c, x):  # type: ignore[no-untyped-def]
 
 
 @_inline
+def plus(x, y):  # type: ignore[no-untyped-def]
+    """Their sum."""
+    return (
+        *(x[0] + y[0], x[1] + y[1], x[2] + y[2], x[3] + y[3], x[4] + y[4]),
+        *(x[5] + y[5], x[6] + y[6], x[7] + y[7], x[8] + y[8]),
+    )
+
+
+@_inline
+def times(a, x):  # type: ignore[no-untyped-def]
+    """All of them times a number."""
+    return a * x[0], a * x[1], a * x[2], a * x[3], a * x[4], a * x[5], a * x[6], a * x[7], a * x[8]
+
+
+@_inline
 def inner_1(x, y):  # type: ignore[no-untyped-def]
     """sum_m x_1m y_1m."""
     return x[1] * y[1] + x[2] * y[2] + x[3] * y[3]
@@ -63,6 +94,23 @@ def inner_2(x, y):  # type: ignore[no-untyped-def]
 
 
 @_inline
+def answered(z, g):  # type: ignore[no-untyped-def]
+    """sum_lm (-1)^l z_lm g_lm: what comes back from a neighbour, which sees the direction from its own end."""
+    return z[0] * g[0] - inner_1(z, g) + inner_2(z, g)
+
+
+@_inline
+def between(x_j, x_i, g_j, g_i):  # type: ignore[no-untyped-def]
+    """x_i g_j,lm + (-1)^l x_j g_i,lm: all of a pair but its filter and its direction."""
+    return (
+        x_i * g_j[0] + x_j * g_i[0],
+        *(x_i * g_j[1] - x_j * g_i[1], x_i * g_j[2] - x_j * g_i[2], x_i * g_j[3] - x_j * g_i[3]),
+        *(x_i * g_j[4] + x_j * g_i[4], x_i * g_j[5] + x_j * g_i[5], x_i * g_j[6] + x_j * g_i[6]),
+        *(x_i * g_j[7] + x_j * g_i[7], x_i * g_j[8] + x_j * g_i[8]),
+    )
+
+
+@_inline
 def four_of(w, p):  # type: ignore[no-untyped-def]
     """The spline weights of a pair."""
     return w[p, 0], w[p, 1], w[p, 2], w[p, 3]
@@ -72,6 +120,23 @@ def four_of(w, p):  # type: ignore[no-untyped-def]
 def directions_of(Y, p):  # type: ignore[no-untyped-def]
     """The harmonics of a pair."""
     return Y[p, 0], Y[p, 1], Y[p, 2], Y[p, 3], Y[p, 4], Y[p, 5], Y[p, 6], Y[p, 7], Y[p, 8]
+
+
+@_inline
+def rows_of(T, q, p, F):  # type: ignore[no-untyped-def]
+    """The four rows of a flat table that a pair reads."""
+    return T[3 * q[p] * F : 3 * (q[p] + 4) * F]
+
+
+@_inline
+def dot_rows(T, k, F, h):  # type: ignore[no-untyped-def]
+    """Each of the four rows times h, a number for each degree."""
+    return (
+        T[k + 0 * F] * h[0] + T[k + 1 * F] * h[1] + T[k + 2 * F] * h[2],
+        T[k + 3 * F] * h[0] + T[k + 4 * F] * h[1] + T[k + 5 * F] * h[2],
+        T[k + 6 * F] * h[0] + T[k + 7 * F] * h[1] + T[k + 8 * F] * h[2],
+        T[k + 9 * F] * h[0] + T[k + 10 * F] * h[1] + T[k + 11 * F] * h[2],
+    )
 
 
 @_inline

@@ -1,14 +1,22 @@
 """The sums over pairs for moments up to degree 2 as compiled loops: what networks with ``--moments 2`` spend time in.
 
-The forms are those of :mod:`empnet.nn.kernels.loops` (with harmonics Y) and :mod:`empnet.nn.kernels.tensor_loops`
-(tensors V). Here the nine components of a channel are spelled out within one loop over the features k, and the number
-of features is a constant, so that the compiler vectorises that loop as a whole, which is several times as fast as nine
-short loops. Arrays have a row for each particle, with component s at s F + k, and each pair's
-four rows of the table are one piece: places are then sums of constants and k, which cannot be negative, as Numba must
-suppose of others.
+    L = sum_{p,k} sum_l [ phi_l sum_m Y_lm (x_i g_j,lm + (-1)^l x_j g_i,lm)
+                        + chi_l sum_m (V_i,lm g_j,lm + V_j,lm g_i,lm) ]
+
+with (j, i) = (first, second) of pair p and filters phi_l = sum_b w[p,b] phi[q_p + b, l, k], chi_l likewise, is the form
+behind :func:`empnet.nn.kernels.moments`. ``hear`` leaves g open, and is the value itself; ``features`` opens x and V;
+``pairs`` w and Y; ``tables`` phi and chi. ``bend`` and ``bend_tables`` are derivatives of the second order: those of
+the sum of h_w dL/dw and h_Y dL/dY, which training on forces asks for.
+
+The nine components of a channel are spelled out within one loop over the features k, and the number of features is a
+constant, so that the compiler vectorises that loop as a whole, which is several times as fast as nine short loops.
+Arrays have a row for each particle, with component s at s F + k, and each pair's four rows of a table are one piece:
+places are then sums of constants and k, which cannot be negative, as Numba must suppose of others.
+
+Chunks are as in :mod:`empnet.nn.kernels.loops`: both ends of a pair are done at once where they are in one chunk.
 """
 
-# ruff: noqa: ANN001 (Numba finds the types)
+# ruff: noqa: ANN001, ANN202 (Numba finds the types)
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,22 +26,28 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from empnet.data.compiled import threaded
+from empnet.data.compiled import compiled, threaded
 from empnet.nn.kernels.loops import MATH
 from empnet.nn.kernels.moment_components import (
     add,
+    answered,
     directions_of,
     filters_of,
     four_of,
     inner_1,
     inner_2,
     nine,
+    plus,
     put,
+    rows_of,
     scaled,
+    times,
 )
-from empnet.nn.kernels.moment_derivatives import derivatives, tensor_derivatives
+from empnet.nn.kernels.moment_derivatives import derivatives
 
-__all__ = ["MomentLoops", "moment_loops", "pays"]
+__all__ = ["MomentLoops", "gate_loops", "moment_loops", "pays"]
+
+_inline = compiled(inline="always", fastmath=MATH)
 
 
 def pays(F: int) -> bool:
@@ -50,131 +64,176 @@ def pays(F: int) -> bool:
 
 
 class MomentLoops(NamedTuple):
-    """The loops for one number of features and one type; ``to_x`` leaves slot x open, as in the other modules."""
+    """The loops for one number of features and one type."""
 
-    to_g: Callable[..., None]
-    to_f: Callable[..., None]
-    to_w: Callable[..., None]
-    to_Y: Callable[..., None]
-    to_T: Callable[..., None]
-    tensors_to_g: Callable[..., None]
-    tensors_to_w: Callable[..., None]
-    tensors_to_T: Callable[..., None]
-    gate: Callable[..., None]
-    gate_to_g: Callable[..., None]
+    hear: Callable[..., None]
+    features: Callable[..., None]
+    bend: Callable[..., None]
+    pairs: Callable[..., None]
+    tables: Callable[..., None]
+    bend_tables: Callable[..., None]
 
 
 @cache
-def moment_loops(F: int, dtype: np.dtype) -> MomentLoops:
+def moment_loops(F: int, dtype: np.dtype, tensors: bool) -> MomentLoops:
     """Loops for F features; each is compiled at its first call, for each F anew.
 
     Arguments:
         F: Number of features.
         dtype: float32 or float64.
+        tensors: Whether there are tensors V to be heard of; if not, what they are given for V and chi is not looked at.
     """
-    make = threaded(fastmath=MATH)
-    zero = dtype.type(0)
-    of_features, of_tensors = derivatives(F, zero), tensor_derivatives(F, zero)
-    return MomentLoops(*map(make, (*_sums(F), *of_features, _tensor_sum(F), *of_tensors, *_gates(F))))
+    of_pairs = derivatives(F, tensors, dtype.type(0))
+    return MomentLoops(*map(threaded(fastmath=MATH), (_hear(F, tensors), *_particles(F, tensors), *of_pairs)))
 
 
-def _sums(F: int) -> tuple[Callable[..., None], ...]:
-    """Those that add to particles: within a chunk, both ends of a pair at once."""
+@_inline
+def _neighbour(n, j, rows, columns, transposed, first, second):  # type: ignore[no-untyped-def]
+    """The n-th pair of particle j, the particle at its other end, and whether it is listed as (j, i)."""
+    ahead = rows[j + 1] - rows[j]
+    if n < ahead:
+        return rows[j] + n, second[rows[j] + n], True
+    p = transposed[columns[j] + n - ahead]
+    return p, first[p], False
 
-    def to_g(chunks, rows, columns, transposed, first, second, q, w, T, Y, f, out) -> None:  # type: ignore[no-untyped-def]
-        for c in prange(len(chunks) - 1):
-            lowest, end = chunks[c], chunks[c + 1]
-            out[lowest:end] = 0
+
+@_inline
+def _towards(Y, p, ahead):  # type: ignore[no-untyped-def]
+    """The harmonics of a pair as the particle sees them that hears."""
+    y = directions_of(Y, p)
+    if ahead:
+        return y
+    return y[0], -y[1], -y[2], -y[3], y[4], y[5], y[6], y[7], y[8]
+
+
+@_inline
+def _lay_out(filters, T_p, F, four):  # type: ignore[no-untyped-def]
+    """The filters of a pair, a row for each degree: both of its ends want them."""
+    for k in range(F):
+        filters[k], filters[k + F], filters[k + 2 * F] = filters_of(T_p, k, F, four)
+
+
+def _hear(F: int, tensors: bool) -> Callable[..., None]:
+    """What particles hear."""
+
+    def hear(chunks, rows, columns, transposed, first, second, q, w, Y, phi, x, chi, V, out) -> None:  # type: ignore[no-untyped-def]
+        for chunk in prange(len(chunks) - 1):
+            lowest, end = chunks[chunk], chunks[chunk + 1]
+            out[lowest:end] = V[lowest:end] if tensors else 0
+            of_phi, of_chi = np.empty(3 * F, w.dtype), np.empty(3 * F, w.dtype)
             for j in range(lowest, end):
-                for p in range(rows[j], rows[j + 1]):
-                    i, T_p = second[p], T[3 * q[p] * F : 3 * (q[p] + 4) * F]
-                    four, y = four_of(w, p), directions_of(Y, p)
-                    for k in range(F):
-                        a, b, c_ = filters_of(T_p, k, F, four)
-                        x = f[i, k]
-                        add(out[j], k, F, scaled(a * x, b * x, c_ * x, y))
-                    if i < end:
+                for n in range(rows[j + 1] - rows[j] + columns[j + 1] - columns[j]):
+                    p, i, ahead = _neighbour(n, j, rows, columns, transposed, first, second)
+                    if not ahead and i >= lowest:
+                        break  # done from its other end; so is the rest of the column, which is in ascending order
+                    four = four_of(w, p)
+                    _lay_out(of_phi, rows_of(phi, q, p, F), F, four)
+                    if tensors:
+                        _lay_out(of_chi, rows_of(chi, q, p, F), F, four)
+                    for side in range(2 if ahead and i < end else 1):
+                        y = _towards(Y, p, ahead == (side == 0))
+                        here, there = (i, j) if side else (j, i)
+                        heard, x_i = out[here], x[there]
                         for k in range(F):
-                            a, b, c_ = filters_of(T_p, k, F, four)
-                            z = f[j, k]
-                            add(out[i], k, F, scaled(a * z, -b * z, c_ * z, y))
-            for i in range(lowest, end):
-                for column in range(columns[i], columns[i + 1]):
-                    p = transposed[column]
-                    j = first[p]
-                    if j >= lowest:
-                        break  # done above; so are the rest of the column, which is in ascending order
-                    T_p, four, y = T[3 * q[p] * F : 3 * (q[p] + 4) * F], four_of(w, p), directions_of(Y, p)
-                    for k in range(F):
-                        a, b, c_ = filters_of(T_p, k, F, four)
-                        z = f[j, k]
-                        add(out[i], k, F, scaled(a * z, -b * z, c_ * z, y))
+                            a, b, c = of_phi[k] * x_i[k], of_phi[k + F] * x_i[k], of_phi[k + 2 * F] * x_i[k]
+                            if tensors:
+                                V_i = scaled(of_chi[k], of_chi[k + F], of_chi[k + 2 * F], nine(V[there], k, F))
+                                add(heard, k, F, plus(scaled(a, b, c, y), V_i))
+                            else:
+                                add(heard, k, F, scaled(a, b, c, y))
 
-    def to_f(chunks, rows, columns, transposed, first, second, q, w, T, Y, g, out) -> None:  # type: ignore[no-untyped-def]
-        for c in prange(len(chunks) - 1):
-            lowest, end = chunks[c], chunks[c + 1]
-            out[lowest:end] = 0
+    return hear
+
+
+def _particles(F: int, tensors: bool) -> tuple[Callable[..., None], ...]:
+    """What comes back to the particles' features and tensors, and how that and what they hear change with the pairs."""
+
+    def features(  # type: ignore[no-untyped-def]
+        chunks, rows, columns, transposed, first, second, q, w, Y, phi, chi, g, out_x, out_V
+    ) -> None:
+        for chunk in prange(len(chunks) - 1):
+            lowest, end = chunks[chunk], chunks[chunk + 1]
+            out_x[lowest:end] = 0
+            if tensors:
+                out_V[lowest:end] = g[lowest:end]
+            of_phi, of_chi = np.empty(3 * F, w.dtype), np.empty(3 * F, w.dtype)
             for j in range(lowest, end):
-                for p in range(rows[j], rows[j + 1]):
-                    i, T_p = second[p], T[3 * q[p] * F : 3 * (q[p] + 4) * F]
-                    four, y = four_of(w, p), directions_of(Y, p)
-                    for k in range(F):
-                        a, b, c_ = filters_of(T_p, k, F, four)
-                        x = nine(g[i], k, F)
-                        out[j, k] += a * y[0] * x[0] - b * inner_1(y, x) + c_ * inner_2(y, x)
-                    if i < end:
-                        for k in range(F):
-                            a, b, c_ = filters_of(T_p, k, F, four)
-                            z = nine(g[j], k, F)
-                            out[i, k] += a * y[0] * z[0] + b * inner_1(y, z) + c_ * inner_2(y, z)
-            for i in range(lowest, end):
-                for column in range(columns[i], columns[i + 1]):
-                    p = transposed[column]
-                    j = first[p]
-                    if j >= lowest:
+                for n in range(rows[j + 1] - rows[j] + columns[j + 1] - columns[j]):
+                    p, i, ahead = _neighbour(n, j, rows, columns, transposed, first, second)
+                    if not ahead and i >= lowest:
                         break
-                    T_p, four, y = T[3 * q[p] * F : 3 * (q[p] + 4) * F], four_of(w, p), directions_of(Y, p)
-                    for k in range(F):
-                        a, b, c_ = filters_of(T_p, k, F, four)
-                        z = nine(g[j], k, F)
-                        out[i, k] += a * y[0] * z[0] + b * inner_1(y, z) + c_ * inner_2(y, z)
-
-    return to_g, to_f
-
-
-def _tensor_sum(F: int) -> Callable[..., None]:
-    """The one for tensors."""
-
-    def tensors_to_g(chunks, rows, columns, transposed, first, second, q, w, T, V, out) -> None:  # type: ignore[no-untyped-def]
-        for c in prange(len(chunks) - 1):
-            lowest, end = chunks[c], chunks[c + 1]
-            out[lowest:end] = 0
-            for j in range(lowest, end):
-                for p in range(rows[j], rows[j + 1]):
-                    i, T_p, four = second[p], T[3 * q[p] * F : 3 * (q[p] + 4) * F], four_of(w, p)
-                    for k in range(F):
-                        a, b, c_ = filters_of(T_p, k, F, four)
-                        add(out[j], k, F, scaled(a, b, c_, nine(V[i], k, F)))
-                    if i < end:
+                    four = four_of(w, p)
+                    _lay_out(of_phi, rows_of(phi, q, p, F), F, four)
+                    if tensors:
+                        _lay_out(of_chi, rows_of(chi, q, p, F), F, four)
+                    for side in range(2 if ahead and i < end else 1):
+                        y = _towards(Y, p, ahead == (side == 0))
+                        here, there = (i, j) if side else (j, i)
+                        of_x, g_i = out_x[here], g[there]
                         for k in range(F):
-                            a, b, c_ = filters_of(T_p, k, F, four)
-                            add(out[i], k, F, scaled(a, b, c_, nine(V[j], k, F)))
-            for i in range(lowest, end):
-                for column in range(columns[i], columns[i + 1]):
-                    p = transposed[column]
-                    j = first[p]
-                    if j >= lowest:
+                            z = scaled(of_phi[k], of_phi[k + F], of_phi[k + 2 * F], y)
+                            of_x[k] += answered(z, nine(g_i, k, F))
+                        if tensors:
+                            of_V = out_V[here]
+                            for k in range(F):
+                                add(of_V, k, F, scaled(of_chi[k], of_chi[k + F], of_chi[k + 2 * F], nine(g_i, k, F)))
+
+    def bend(  # type: ignore[no-untyped-def]
+        chunks, rows, columns, transposed, first, second, q, w, Y, phi, x, chi, V, g, h_w, h_Y, out_g, out_x, out_V
+    ) -> None:
+        for chunk in prange(len(chunks) - 1):
+            lowest, end = chunks[chunk], chunks[chunk + 1]
+            out_g[lowest:end] = 0
+            out_x[lowest:end] = 0
+            if tensors:
+                out_V[lowest:end] = 0
+            of_phi, bent, of_chi = np.empty(3 * F, w.dtype), np.empty(3 * F, w.dtype), np.empty(3 * F, w.dtype)
+            for j in range(lowest, end):
+                for n in range(rows[j + 1] - rows[j] + columns[j + 1] - columns[j]):
+                    p, i, ahead = _neighbour(n, j, rows, columns, transposed, first, second)
+                    if not ahead and i >= lowest:
                         break
-                    T_p, four = T[3 * q[p] * F : 3 * (q[p] + 4) * F], four_of(w, p)
-                    for k in range(F):
-                        a, b, c_ = filters_of(T_p, k, F, four)
-                        add(out[i], k, F, scaled(a, b, c_, nine(V[j], k, F)))
+                    four = four_of(h_w, p)
+                    _lay_out(of_phi, rows_of(phi, q, p, F), F, four_of(w, p))
+                    _lay_out(bent, rows_of(phi, q, p, F), F, four)
+                    if tensors:
+                        _lay_out(of_chi, rows_of(chi, q, p, F), F, four)
+                    for side in range(2 if ahead and i < end else 1):
+                        forward = ahead == (side == 0)
+                        y, y_h = _towards(Y, p, forward), _towards(h_Y, p, forward)
+                        here, there = (i, j) if side else (j, i)
+                        of_g, of_x, x_i, g_i = out_g[here], out_x[here], x[there], g[there]
+                        for k in range(F):
+                            z = plus(
+                                scaled(of_phi[k], of_phi[k + F], of_phi[k + 2 * F], y_h),
+                                scaled(bent[k], bent[k + F], bent[k + 2 * F], y),
+                            )
+                            of_x[k] += answered(z, nine(g_i, k, F))
+                            add(of_g, k, F, times(x_i[k], z))
+                        if tensors:
+                            of_V, V_i = out_V[here], V[there]
+                            for k in range(F):
+                                a, b, c = of_chi[k], of_chi[k + F], of_chi[k + 2 * F]
+                                add(of_g, k, F, scaled(a, b, c, nine(V_i, k, F)))
+                                add(of_V, k, F, scaled(a, b, c, nine(g_i, k, F)))
 
-    return tensors_to_g
+    return features, bend
 
 
-def _gates(F: int) -> tuple[Callable[..., None], ...]:
+class GateLoops(NamedTuple):
     """A number of each degree times tensors, and the derivative that leaves these numbers open."""
+
+    gate: Callable[..., None]
+    gate_to_g: Callable[..., None]
+
+
+@cache
+def gate_loops(F: int) -> GateLoops:
+    """Loops for F features.
+
+    Arguments:
+        F: Number of features.
+    """
 
     def gate(g, X, out) -> None:  # type: ignore[no-untyped-def]
         for n in prange(len(X)):
@@ -187,4 +246,4 @@ def _gates(F: int) -> tuple[Callable[..., None], ...]:
                 x, y = nine(X[n], k, F), nine(G[n], k, F)
                 out[n, k], out[n, F + k], out[n, 2 * F + k] = x[0] * y[0], inner_1(x, y), inner_2(x, y)
 
-    return gate, gate_to_g
+    return GateLoops(*map(threaded(fastmath=MATH), (gate, gate_to_g)))

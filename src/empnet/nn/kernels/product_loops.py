@@ -23,19 +23,11 @@ from numba import prange
 
 from empnet.data.compiled import compiled, threaded
 from empnet.nn.kernels.loops import MATH
-from empnet.nn.kernels.moment_components import inner_1, inner_2, nine, put, scaled
+from empnet.nn.kernels.moment_components import inner_1, inner_2, nine, plus, put, scaled
 
 __all__ = ["ProductLoops", "product_loops"]
 
 _inline = compiled(inline="always", fastmath=MATH)
-
-
-@_inline
-def _plus(x, y):  # type: ignore[no-untyped-def]
-    return (
-        *(x[0] + y[0], x[1] + y[1], x[2] + y[2], x[3] + y[3], x[4] + y[4]),
-        *(x[5] + y[5], x[6] + y[6], x[7] + y[7], x[8] + y[8]),
-    )
 
 
 @_inline
@@ -70,7 +62,7 @@ def _coupled(x, y, c):  # type: ignore[no-untyped-def]
 def _outer(i, b, c, n1, n2):  # type: ignore[no-untyped-def]
     """What the invariants' gradients i put on the coupled moments: r_l B + 2 t_l C."""
     two_0, two_1, two_2 = i[6] + i[6], (i[7] + i[7]) * n1, (i[8] + i[8]) * n2
-    return _plus(scaled(i[3], i[4] * n1, i[5] * n2, b), scaled(two_0, two_1, two_2, c))
+    return plus(scaled(i[3], i[4] * n1, i[5] * n2, b), scaled(two_0, two_1, two_2, c))
 
 
 class ProductLoops(NamedTuple):
@@ -93,49 +85,51 @@ def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
     c = (kind(2), *(kind(1 / math.sqrt(a)) for a in (2, 3, 6)), kind(math.sqrt(2)))
     n1, n2 = kind(1 / math.sqrt(3)), kind(1 / math.sqrt(5))  # 1 / sqrt(2l + 1)
 
-    def forward(A: Any, B: Any, invariants: Any, C: Any) -> None:
+    def forward(f: Any, A: Any, B: Any, seen: Any, D: Any) -> None:
         for n in prange(len(A)):
             for k in range(F):
                 x, y = nine(A[n], k, F), nine(B[n], k, F)
                 z = _coupled(x, y, c)
-                put(C[n], k, F, z)
+                put(D[n], k, F, plus(y, z))
                 of_two = (x[0] * y[0], inner_1(x, y) * n1, inner_2(x, y) * n2)
                 of_three = (z[0] * y[0], inner_1(z, y) * n1, inner_2(z, y) * n2)
                 of_four = (z[0] * z[0], inner_1(z, z) * n1, inner_2(z, z) * n2)
-                put(invariants[n], k, F, (*of_two, *of_three, *of_four))
-                invariants[n, 9 * F + k] = x[0]
+                put(seen[n], k + F, F, (*of_two, *of_three, *of_four))
+                seen[n, k], seen[n, 10 * F + k] = f[n, k], x[0]
 
-    def pull(A: Any, B: Any, g: Any, g_C: Any, g_A: Any, g_B: Any) -> None:
+    def pull(A: Any, B: Any, g: Any, g_D: Any, g_A: Any, g_B: Any) -> None:
         for n in prange(len(A)):
             for k in range(F):
-                x, y, i = nine(A[n], k, F), nine(B[n], k, F), nine(g[n], k, F)
+                x, y, i, d = nine(A[n], k, F), nine(B[n], k, F), nine(g[n], k + F, F), nine(g_D[n], k, F)
                 z = _coupled(x, y, c)
-                on_z = _plus(nine(g_C[n], k, F), _outer(i, y, z, n1, n2))
-                put(g_A[n], k, F, _plus(scaled(i[0], i[1] * n1, i[2] * n2, y), _coupled(on_z, y, c)))
-                g_A[n, k] += g[n, 9 * F + k]
-                on_y = _plus(scaled(i[0], i[1] * n1, i[2] * n2, x), scaled(i[3], i[4] * n1, i[5] * n2, z))
-                put(g_B[n], k, F, _plus(on_y, _coupled(on_z, x, c)))
+                on_z = plus(d, _outer(i, y, z, n1, n2))
+                put(g_A[n], k, F, plus(scaled(i[0], i[1] * n1, i[2] * n2, y), _coupled(on_z, y, c)))
+                g_A[n, k] += g[n, 10 * F + k]
+                on_y = plus(scaled(i[0], i[1] * n1, i[2] * n2, x), scaled(i[3], i[4] * n1, i[5] * n2, z))
+                put(g_B[n], k, F, plus(d, plus(on_y, _coupled(on_z, x, c))))
 
-    def second(A: Any, B: Any, g: Any, g_C: Any, h_A: Any, h_B: Any, d_A: Any, d_B: Any, d_g: Any, d_C: Any) -> None:
+    def second(
+        A: Any, B: Any, g: Any, g_D: Any, h_f: Any, h_A: Any, h_B: Any, d_A: Any, d_B: Any, d_g: Any, d_D: Any
+    ) -> None:
         for n in prange(len(A)):
             for k in range(F):
-                x, y, i = nine(A[n], k, F), nine(B[n], k, F), nine(g[n], k, F)
+                x, y, i = nine(A[n], k, F), nine(B[n], k, F), nine(g[n], k + F, F)
                 u, v = nine(h_A[n], k, F), nine(h_B[n], k, F)
-                z, dz = _coupled(x, y, c), _plus(_coupled(u, y, c), _coupled(x, v, c))
-                put(d_C[n], k, F, dz)
+                z, dz = _coupled(x, y, c), plus(_coupled(u, y, c), _coupled(x, v, c))
+                put(d_D[n], k, F, plus(v, dz))
                 two_0, two_1 = u[0] * y[0] + x[0] * v[0], (inner_1(u, y) + inner_1(x, v)) * n1
                 three_0, three_1 = dz[0] * y[0] + z[0] * v[0], (inner_1(dz, y) + inner_1(z, v)) * n1
                 of_two = (two_0, two_1, (inner_2(u, y) + inner_2(x, v)) * n2)
                 of_three = (three_0, three_1, (inner_2(dz, y) + inner_2(z, v)) * n2)
                 four_0, four_1, four_2 = z[0] * dz[0], inner_1(z, dz) * n1, inner_2(z, dz) * n2
                 of_four = (four_0 + four_0, four_1 + four_1, four_2 + four_2)
-                put(d_g[n], k, F, (*of_two, *of_three, *of_four))
-                d_g[n, 9 * F + k] = u[0]
-                on_z = _plus(nine(g_C[n], k, F), _outer(i, y, z, n1, n2))
+                put(d_g[n], k + F, F, (*of_two, *of_three, *of_four))
+                d_g[n, k], d_g[n, 10 * F + k] = h_f[n, k], u[0]
+                on_z = plus(nine(g_D[n], k, F), _outer(i, y, z, n1, n2))
                 on_dz = _outer(i, v, dz, n1, n2)
                 on_x = scaled(i[0], i[1] * n1, i[2] * n2, v)
-                put(d_A[n], k, F, _plus(on_x, _plus(_coupled(on_dz, y, c), _coupled(on_z, v, c))))
-                on_y = _plus(scaled(i[0], i[1] * n1, i[2] * n2, u), scaled(i[3], i[4] * n1, i[5] * n2, dz))
-                put(d_B[n], k, F, _plus(on_y, _plus(_coupled(on_dz, x, c), _coupled(on_z, u, c))))
+                put(d_A[n], k, F, plus(on_x, plus(_coupled(on_dz, y, c), _coupled(on_z, v, c))))
+                on_y = plus(scaled(i[0], i[1] * n1, i[2] * n2, u), scaled(i[3], i[4] * n1, i[5] * n2, dz))
+                put(d_B[n], k, F, plus(on_y, plus(_coupled(on_dz, x, c), _coupled(on_z, u, c))))
 
     return ProductLoops(*(threaded(fastmath=MATH)(loop) for loop in (forward, pull, second)))

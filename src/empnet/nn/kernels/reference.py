@@ -97,3 +97,21 @@ def tensor_sums(
     ends = torch.cat([pairs.first, pairs.second])
     heard = V.index_select(0, torch.cat([pairs.second, pairs.first]))
     return sum_over_neighbours(filters.repeat(2, 1, 1) * heard, ends, len(V))
+
+
+def moments(
+    w: Float[Tensor, "P 4"],
+    Y: Float[Tensor, "P S"],
+    phi: Float[Tensor, "K_2 L_1 F"],
+    x: Float[Tensor, "N F"],
+    chi: Float[Tensor, "K_2 L_1 F"] | None,
+    V: Float[Tensor, "N S F"] | None,
+    q: Int64[Tensor, " P"],
+    pairs: Pairs,
+) -> Float[Tensor, "N S F"]:
+    """What :func:`empnet.nn.kernels.moments` says, term by term; memory is O(P S F)."""
+    A = pair_sums(w, phi, Y, x, q, pairs)
+    if V is None:
+        return A
+    assert chi is not None  # own invariant: tensors come with their filters
+    return A + V + tensor_sums(w, chi, V, q, pairs)

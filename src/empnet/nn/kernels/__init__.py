@@ -242,7 +242,7 @@ def moments(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    r"""What each particle hears of its neighbours' features and tensors: :func:`pair_sums` and :func:`tensor_sums` in one.
+    r"""What each particle hears of its neighbours' features and tensors.
 
     .. math::
         A_{j,lm,k} = V_{j,lm,k} + \sum_{p = (j, i)} \; \sum_{b=0}^{3} w_{p,b} \big(
@@ -275,8 +275,7 @@ def products(
 
     .. math::
         C = A B + B A, \qquad D = B + C, \qquad
-        \big( f,\; \langle A, B \rangle_l,\; \langle C, B \rangle_l,\; \langle C, C \rangle_l,\; A_0 \big)_{l = 0, 1, 2},
-        \\
+        \big( f,\; \langle A, B \rangle_l,\; \langle C, B \rangle_l,\; \langle C, C \rangle_l,\; A_0 \big), \qquad
         \langle A, B \rangle_l = \frac{1}{\sqrt{2l + 1}} \sum_m A_{lm} B_{lm}
 
     where a channel's nine moments make up a Hermitian 3 x 3 matrix: l = 0 a multiple of the unit matrix, l = 1 i times

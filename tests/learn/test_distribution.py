@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 import empnet.learn.loop as loop
+from empnet.apply.ensemble import train_ensemble
 from empnet.apply.predict import predict_file
 from empnet.apply.predictor import load
 from empnet.data.read import iread, read
@@ -34,6 +35,8 @@ SETTINGS = {
 }
 DOUBLE = {**SETTINGS, "dtype": "float64", "epochs": 5}  # 11 steps an epoch
 STOP_AT = 20
+FORCES = {**DOUBLE, "unit": "eV", "cutoff": 2.5, "moments": 2, "forces": "forces", "stress": "stress", "batch": 10}
+"""Some frames lack forces or stress, so that processes have unequal shares of them."""
 
 SCRIPT = """
 import json, os, signal, sys
@@ -41,6 +44,7 @@ import numpy as np
 from pathlib import Path
 import torch
 import empnet.learn.loop as loop
+from empnet.apply.ensemble import train_ensemble
 from empnet.apply.predict import predict_file
 from empnet.apply.predictor import load
 from empnet.cli import main
@@ -48,7 +52,7 @@ from empnet.data.errors import EmpnetError
 from empnet.learn.distribution import ProcessLost, processes
 from empnet.learn.train import resume, train
 
-data, settings, double, stop_at = sys.argv[1], *map(json.loads, sys.argv[2:])
+data, settings, double, forces, stop_at = sys.argv[1], *map(json.loads, sys.argv[2:])
 team = processes()
 told = {}
 
@@ -67,6 +71,8 @@ train(data, out="single", **{**double, "dtype": "float32"})
 train(data, out="one-each", **{**double, "batch": 1, "train_size": 40, "epochs": 1})
 train(data, out="patient", **{**settings, "lr": 1e-30, "patience": 2, "epochs": 400})
 train(data, out="timed", **{**settings, "time": "1s"})
+train("labelled.extxyz", out="forces", **forces)
+told["members"] = train_ensemble("labelled.extxyz", members=2, out="ensemble", **forces).finished
 told["resumed"] = resume("by-one", quiet=True).finished
 told["exploded"] = mistake(lambda: train(data, out="exploded", **{**settings, "lr": 1e9, "epochs": 9}))
 told["of one"] = mistake(lambda: team.together(of_the_second))
@@ -116,9 +122,10 @@ def torchrun(*words: object, cwd: Path) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory, mixed, labelled) -> Path:
     """What one process has made, and then two."""
     path = tmp_path_factory.mktemp("shared")
+    write(path / "labelled.extxyz", [*mixed, *labelled.crystals(20, first=50), *labelled.clusters(40, first=50)])
     data = path / "molecules.extxyz"
     write(data, itertools.islice(iread("qm7"), 400))
     iron = read(data)
@@ -135,13 +142,15 @@ def folder(tmp_path_factory) -> Path:
         patch.setattr(loop.Trainer, "_step", stopped)
         assert not train(data, out=path / "by-one", **DOUBLE).finished
     (path / "shared.py").write_text(SCRIPT)
-    two = torchrun("shared.py", data, *map(json.dumps, (SETTINGS, DOUBLE, STOP_AT)), cwd=path)
+    two = torchrun("shared.py", data, *map(json.dumps, (SETTINGS, DOUBLE, FORCES, STOP_AT)), cwd=path)
     for name, changed in {
         "double": {},
         "single": {"dtype": "float32"},
         "one-each": {"batch": 1, "train_size": 40, "epochs": 1},
     }.items():
         train(data, out=path / "alone" / name, **{**DOUBLE, **changed})
+    train(path / "labelled.extxyz", out=path / "alone" / "forces", **FORCES)
+    train_ensemble(path / "labelled.extxyz", members=2, out=path / "alone" / "ensemble", **FORCES)
     _, complaints = two.communicate(timeout=500)
     assert (path / "told-0.json").exists(), complaints
     (path / "complaints.txt").write_text(complaints)
@@ -179,6 +188,20 @@ def test_the_first_fifty_steps_in_float32(folder):
     a loss changes by some 6e-8 a step and sum, times the some hundred terms of a sum and 55 steps."""
     a, b = rows(folder / "alone" / "single"), rows(folder / "single")
     assert np.allclose(a["train_loss"], b["train_loss"], rtol=3e-4)
+
+
+def test_forces_and_stress_are_learned_as_by_one_process(folder):
+    assert rows(folder / "forces")["step"][-1] >= 20
+    assert_same_runs(folder / "alone" / "forces", folder / "forces", ROUNDING)
+
+
+def test_an_ensemble_is_that_of_one_process(folder):
+    assert json.loads((folder / "told-0.json").read_text())["members"]
+    for member in ("member-1", "member-2"):
+        assert_same_runs(folder / "alone" / "ensemble" / member, folder / "ensemble" / member, ROUNDING)
+    one, two = (json.loads((folder / name / "ensemble/results.json").read_text()) for name in ("alone", "."))
+    for side in ("validation", "test"):
+        assert two[side]["energy"]["forces"]["mae"] == pytest.approx(one[side]["energy"]["forces"]["mae"], rel=ROUNDING)
 
 
 def test_a_process_without_a_system_takes_part(folder):

@@ -15,10 +15,15 @@ SMALL = {"moments": 0, "threads": 1, "quiet": True, "val": 1, "test": 0}
 
 
 def springs(n: int = 20) -> list[System]:
-    distances = np.random.default_rng(0).uniform(0.8, 2.5, n)
     return [
-        System([[0, 0, 0], [0, 0, d]], [1, 8], properties={"energy": np.sin(5 * d)}, origin=Origin("s.xyz", k))
-        for k, d in enumerate(distances)
+        System(
+            [[0, 0, 0], [0, 0, d]],
+            [1, 8],
+            properties={"energy": np.sin(5 * d)},
+            arrays={"forces": 5 * np.cos(5 * d) * np.array([[0.0, 0, 1], [0, 0, -1]])},
+            origin=Origin("s.xyz", k),
+        )
+        for k, d in enumerate(np.random.default_rng(0).uniform(0.8, 2.5, n))
     ]
 
 
@@ -27,6 +32,14 @@ def test_a_batch_is_learned_by_heart():
     assert (probe.verdict, probe.reached, probe.floor) == ("reached", True, 0.0)
     assert probe.attempts[-1].loss <= NIL
     assert probe.systems == 6
+
+
+@pytest.mark.parametrize("moments", [0, 2])
+def test_a_batch_is_learned_by_heart_with_its_forces(moments):
+    given = {**SMALL, "moments": moments}
+    probe = overfit(springs(), "energy", forces="forces", systems=4, width=16, layers=1, **given)
+    assert (probe.verdict, probe.floor) == ("reached", 0.0)
+    assert probe.attempts[-1].loss <= NIL
 
 
 def test_a_network_that_is_too_small(monkeypatch):

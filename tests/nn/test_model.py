@@ -160,3 +160,8 @@ def test_copy_and_state_dict(model, ethanol):
     batch = batch_of(ethanol)
     for twin in (copy.deepcopy(model), other):
         assert torch.equal(twin(batch), model(batch))
+
+
+def test_moments_of_a_degree_that_there_is_not():
+    with pytest.raises(ValueError, match="moments: wanted 0 to 3, given 4"):
+        Architecture(n_species=1, pooling=("sum",), moments=4)

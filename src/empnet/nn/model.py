@@ -25,6 +25,7 @@ from torch import Tensor
 
 from empnet.data.batch import Batch
 from empnet.data.composition import Pooling
+from empnet.nn.harmonics import MAX_DEGREE
 from empnet.nn.interaction import Geometry, Interaction
 from empnet.nn.kernels import pair_directions, pair_weights
 from empnet.nn.moment_interaction import MomentInteraction
@@ -53,7 +54,10 @@ class Architecture:
         n_basis: Number of radial basis functions that phi sees.
         hidden: Width of phi's hidden layer.
         products: Whether psi sees products of sums; without them an interaction has three matrix products, as SchNet's.
-        moments: Highest degree L of angular moments; 0: distances only.
+        moments: Highest degree L of angular moments, at most 3; 0: distances only.
+
+    Raises:
+        ValueError: If there are no moments of such a degree.
 
     Example:
         >>> Architecture(n_species=5, pooling=("sum",)).width
@@ -71,6 +75,10 @@ class Architecture:
     hidden: int = 64
     products: bool = True
     moments: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.moments <= MAX_DEGREE:
+            raise ValueError(f"moments: wanted 0 to {MAX_DEGREE}, given {self.moments}")
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for ``model.json``."""

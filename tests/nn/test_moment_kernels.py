@@ -11,9 +11,11 @@ from empnet.data.dataset import collate
 from empnet.data.one_hot import OneHot
 from empnet.data.system import System
 from empnet.nn.harmonics import degree_of
-from empnet.nn.kernels import fused, reference
+from empnet.nn.kernels import fused, fused_moments, reference
 from empnet.nn.kernels.topology import Topology
+from empnet.nn.model import Architecture, PropertyModel
 from empnet.nn.pairs import full_pairs
+from empnet.nn.potential import potential
 from empnet.nn.spline import CubicSpline
 
 CUTOFF, KNOTS = 3.0, 13
@@ -268,3 +270,19 @@ def test_shifts_without_cells_are_refused(kernel):
     batch = batch_of("self-images")
     with pytest.raises(ValueError, match=r"^cells: wanted shape .*, because the pairs have shifts, given None$"):
         kernel.pair_directions(batch.positions, batch.pairs, None, batch.system_of, SPLINE, 1, torch.float64)
+
+
+def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch):
+    """Forces want no gradient of the tables, and training on them none of the pairs."""
+    asked = []
+    for name in ("pairs", "features", "tables", "bend"):
+        loop = getattr(fused_moments.Loops, name)
+        monkeypatch.setattr(fused_moments.Loops, name, lambda *a, name=name, loop=loop: asked.append(name) or loop(*a))
+    batch = batch_of("both")
+    model = PropertyModel(Architecture(1, ("sum",), width=WIDE, layers=2, cutoff=CUTOFF, moments=2)).double()
+    found = potential(model, batch, graph=True)
+    assert sorted(asked) == ["features", "pairs", "pairs"]  # features of the first one do not depend on positions
+    asked.clear()
+    found.forces.square().sum().backward(inputs=list(model.parameters()))
+    assert "pairs" not in asked
+    assert asked.count("bend") == 2

@@ -150,16 +150,16 @@ def test_shifts_without_cells(monkeypatch) -> None:
 def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch) -> None:
     """Forces want no gradient of the tables, and training on them none of the positions: a third of the sums."""
     from empnet.nn import Architecture, PropertyModel
-    from empnet.nn.kernels import fused
+    from empnet.nn.kernels import fused_sums
 
     monkeypatch.setenv("EMPNET_KERNELS", "fused")
-    asked, evaluate = [], fused.PairSums.evaluate
+    asked, evaluate = [], fused_sums.PairSums.evaluate
 
     def counted(form, slot: int, slots):
-        asked.append(fused.SLOTS[slot])
+        asked.append(fused_sums.SLOTS[slot])
         return evaluate(form, slot, slots)
 
-    monkeypatch.setattr(fused.PairSums, "evaluate", counted)
+    monkeypatch.setattr(fused_sums.PairSums, "evaluate", counted)
     model = PropertyModel(Architecture(n_species=1, pooling=("sum",), width=4, layers=2, cutoff=CUTOFF)).double()
     batch = BATCHES["open"]()
     positions = batch.positions.clone().requires_grad_()

@@ -22,7 +22,7 @@ from empnet.nn.kernels.moment_components import (
     rows_of,
 )
 
-__all__ = ["derivatives"]
+__all__ = ["pairs_loop", "table_loops"]
 
 _inline = compiled(inline="always", fastmath=MATH)
 
@@ -77,8 +77,8 @@ def _of_tensors(V_j, V_i, g_j, g_i):  # type: ignore[no-untyped-def]
     )
 
 
-def derivatives(F: int, tensors: bool, zero: Any) -> tuple[Callable[..., None], ...]:
-    """The loops ``pairs``, ``tables`` and ``bend_tables``, to be compiled.
+def pairs_loop(F: int, tensors: bool, zero: Any) -> Callable[..., None]:
+    """The loop ``pairs``, to be compiled.
 
     Arguments:
         F: Number of features.
@@ -111,6 +111,17 @@ def derivatives(F: int, tensors: bool, zero: Any) -> tuple[Callable[..., None], 
                 out_w[p, 0], out_w[p, 1], out_w[p, 2], out_w[p, 3] = w_0, w_1, w_2, w_3
                 out_Y[p, 0], out_Y[p, 1], out_Y[p, 2], out_Y[p, 3], out_Y[p, 4] = y_0, y_1, y_2, y_3, y_4
                 out_Y[p, 5], out_Y[p, 6], out_Y[p, 7], out_Y[p, 8] = y_5, y_6, y_7, y_8
+
+    return pairs
+
+
+def table_loops(F: int, tensors: bool) -> tuple[Callable[..., None], ...]:
+    """The loops ``tables`` and ``bend_tables``, to be compiled.
+
+    Arguments:
+        F: Number of features.
+        tensors: Whether there are tensors V to be heard of.
+    """
 
     def tables(chunks, rows, second, q, w, Y, x, V, g, of_phi, of_chi) -> None:  # type: ignore[no-untyped-def]
         for n in prange(len(chunks) - 1):
@@ -147,4 +158,4 @@ def derivatives(F: int, tensors: bool, zero: Any) -> tuple[Callable[..., None], 
                             h = _of_tensors(nine(V_j, k, F), nine(V_i, k, F), nine(g_j, k, F), nine(g_i, k, F))
                             _add_to_rows(chi_p, k, F, four_h, h)
 
-    return pairs, tables, bend_tables
+    return tables, bend_tables

@@ -43,7 +43,7 @@ from empnet.nn.kernels.moment_components import (
     scaled,
     times,
 )
-from empnet.nn.kernels.moment_derivatives import derivatives
+from empnet.nn.kernels.moment_derivatives import pairs_loop, table_loops
 
 __all__ = ["MomentLoops", "gate_loops", "moment_loops", "pays"]
 
@@ -83,8 +83,9 @@ def moment_loops(F: int, dtype: np.dtype, tensors: bool) -> MomentLoops:
         dtype: float32 or float64.
         tensors: Whether there are tensors V to be heard of; if not, what they are given for V and chi is not looked at.
     """
-    of_pairs = derivatives(F, tensors, dtype.type(0))
-    return MomentLoops(*map(threaded(fastmath=MATH), (_hear(F, tensors), *_particles(F, tensors), *of_pairs)))
+    make, zero = threaded(fastmath=MATH), dtype.type(0)
+    of_particles = _hear(F, tensors), _features(F, tensors), _bend(F, tensors)
+    return MomentLoops(*map(make, (*of_particles, pairs_loop(F, tensors, zero), *table_loops(F, tensors))))
 
 
 @_inline
@@ -145,8 +146,8 @@ def _hear(F: int, tensors: bool) -> Callable[..., None]:
     return hear
 
 
-def _particles(F: int, tensors: bool) -> tuple[Callable[..., None], ...]:
-    """What comes back to the particles' features and tensors, and how that and what they hear change with the pairs."""
+def _features(F: int, tensors: bool) -> Callable[..., None]:
+    """What comes back to the particles' features and tensors."""
 
     def features(  # type: ignore[no-untyped-def]
         chunks, rows, columns, transposed, first, second, q, w, Y, phi, chi, g, out_x, out_V
@@ -177,6 +178,12 @@ def _particles(F: int, tensors: bool) -> tuple[Callable[..., None], ...]:
                             of_V = out_V[here]
                             for k in range(F):
                                 add(of_V, k, F, scaled(of_chi[k], of_chi[k + F], of_chi[k + 2 * F], nine(g_i, k, F)))
+
+    return features
+
+
+def _bend(F: int, tensors: bool) -> Callable[..., None]:
+    """How what particles hear, and what comes back to them, changes with the pairs."""
 
     def bend(  # type: ignore[no-untyped-def]
         chunks, rows, columns, transposed, first, second, q, w, Y, phi, x, chi, V, g, h_w, h_Y, out_g, out_x, out_V
@@ -217,7 +224,7 @@ def _particles(F: int, tensors: bool) -> tuple[Callable[..., None], ...]:
                                 add(of_g, k, F, scaled(a, b, c, nine(V_i, k, F)))
                                 add(of_V, k, F, scaled(a, b, c, nine(g_i, k, F)))
 
-    return features, bend
+    return bend
 
 
 class GateLoops(NamedTuple):

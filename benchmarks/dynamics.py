@@ -19,7 +19,7 @@ import ase.io
 import numpy as np
 import torch
 from ase import Atoms, units
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
+from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
 from empnet.apply.calculator import EMPNetCalculator
@@ -58,7 +58,7 @@ def main() -> None:
     assert isinstance(atoms, Atoms)
     atoms.calc = EMPNetCalculator(given.run)
     random = np.random.default_rng(0)
-    MaxwellBoltzmannDistribution(atoms, temperature_K=given.temperature, rng=random)
+    thermalize_momenta(atoms, given.temperature, rng=random)
     Stationary(atoms)
     steps, began = round(1000 * given.time / given.step), time.perf_counter()
     energies, temperatures = trajectory(atoms, steps, given.step)

@@ -123,7 +123,7 @@ def n_threads() -> int:
 def _announce() -> None:
     """Say so before the first compilation on this machine, because it takes its time."""
     if not any(_folder().rglob("*.nbi")):
-        print("compiling loops for this machine; it takes up to a minute, once", file=sys.stderr, flush=True)
+        print("compiling loops for this machine; it takes a minute or two, once", file=sys.stderr, flush=True)
 
 
 def _folder() -> Path:

@@ -15,14 +15,12 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from empnet.data.batch import Pairs
-from empnet.nn.kernels.fused_sums import PairSums, TensorSums
+from empnet.nn.kernels.fused_sums import pair_sums_at, tensor_sums_at
 from empnet.nn.kernels.moment_loops import MomentLoops, moment_loops, pays
-from empnet.nn.kernels.multilinear import Linked, value
+from empnet.nn.kernels.multilinear import Linked, Slots
 from empnet.nn.kernels.topology import Topology
 
 __all__ = ["moments"]
-
-Slots = tuple[Tensor | None, ...]
 
 GROUPS = {"pairs": (0, 1), "features": (3, 5), "tables": (2, 4)}
 """Which of the slots w, Y, phi, x, chi, V, g are opened together."""
@@ -59,16 +57,16 @@ class Loops:
         """Room for a slot, and the same as loops want it."""
         assert self.like is not None  # own invariant: w is always there
         found = self.like.new_empty(self.shapes[slot])
-        return found, found.numpy().reshape(len(found), self.shapes[slot][-1] * (9 if slot == "g" else 1))
+        return found, _flat(found)
 
     def _tensors(self) -> tuple[Tensor | None, np.ndarray]:
         """Room for what comes back to V, if there are any."""
-        return self._new("g") if self.tensors else (None, np.empty((1, 9 * self.at.table[2]), self.w.dtype))
+        return self._new("g") if self.tensors else (None, self.V)
 
     def hear(self) -> Tensor:
         """The value itself."""
         A, out = self._new("g")
-        self.loops.hear(self.at.chunks(), *self.at.lists, self.w, self.Y, self.phi, self.x, self.chi, self.V, out)
+        self.loops.hear(*self.at.lists, self.w, self.Y, self.phi, self.x, self.chi, self.V, out)
         return A
 
     def pairs(self) -> Slots:
@@ -81,7 +79,7 @@ class Loops:
     def features(self) -> Slots:
         """Of x and V."""
         (of_x, out_x), (of_V, out_V) = self._new("x"), self._tensors()
-        self.loops.features(self.at.chunks(), *self.at.lists, self.w, self.Y, self.phi, self.chi, self.g, out_x, out_V)
+        self.loops.features(*self.at.lists, self.w, self.Y, self.phi, self.chi, self.g, out_x, out_V)
         return of_x, of_V
 
     def tables(self, h_w: Tensor | None = None, h_Y: Tensor | None = None) -> Slots:
@@ -101,7 +99,7 @@ class Loops:
         """Of the network's slots, of what ``pairs`` gives, times h."""
         (of_g, out_g), (of_x, out_x), (of_V, out_V) = self._new("g"), self._new("x"), self._tensors()
         given = self.w, self.Y, self.phi, self.x, self.chi, self.V, self.g, _flat(h_w), _flat(h_Y)
-        self.loops.bend(self.at.chunks(), *self.at.lists, *given, out_g, out_x, out_V)
+        self.loops.bend(*self.at.lists, *given, out_g, out_x, out_V)
         of_phi, of_chi = self.tables(h_w, h_Y)
         return of_phi, of_x, of_chi, of_V, of_g
 
@@ -120,8 +118,12 @@ def _flat(x: Tensor | None) -> Any:
 def _plain(at: Topology, slots: Slots) -> Tensor:
     """The value, by forms that have derivatives of every order."""
     w, Y, phi, x, chi, V = slots[:6]
-    heard = value(PairSums(at), 4, [w, phi, Y, x, None])
-    return heard if V is None else heard + V + value(TensorSums(at), 3, [w, chi, V, None])
+    assert w is not None and phi is not None and x is not None  # own invariant
+    heard = pair_sums_at(at, w, phi, Y, x)
+    if V is None:
+        return heard
+    assert chi is not None  # own invariant: tensors come with their filters
+    return heard + V + tensor_sums_at(at, w, chi, V)
 
 
 def _second(at: Topology, group: str, slots: Slots, h: Slots, wanted: tuple[int, ...]) -> Slots:

@@ -17,7 +17,7 @@ from empnet.nn.kernels import loops, tensor_loops
 from empnet.nn.kernels.multilinear import Slots, value
 from empnet.nn.kernels.topology import Topology
 
-__all__ = ["pair_sums", "tensor_sums"]
+__all__ = ["pair_sums", "pair_sums_at", "tensor_sums", "tensor_sums_at"]
 
 SLOTS = ("w", "T", "Y", "f", "g")
 
@@ -43,11 +43,11 @@ class PairSums:
         """Write the form with ``slot`` open."""
         at = self.at
         if slot == "g":
-            loops.to_g(at.chunks(), *at.lists, w, T, Y, f, out)
+            loops.to_g(*at.lists, w, T, Y, f, out)
         elif slot == "f" and Y is None and g is not None:  # then f and g can be exchanged
-            loops.to_g(at.chunks(), *at.lists, w, T, None, g[:, 0], out[:, None])
+            loops.to_g(*at.lists, w, T, None, g[:, 0], out[:, None])
         elif slot == "f":
-            loops.to_f(at.chunks(), *at.lists, w, T, Y, g, out)
+            loops.to_f(*at.lists, w, T, Y, g, out)
         elif slot == "w":
             loops.to_w(*at.half, T, Y, f, g, out)
         elif slot == "Y":
@@ -75,7 +75,7 @@ class TensorSums:
         elif slot == 1:
             tensor_loops.to_T(at.chunks(), *at.half, w, V, g, at.tables(into.dtype), into)
         else:
-            tensor_loops.to_g(at.chunks(), *at.lists, w, T, g if slot == 2 else V, into)
+            tensor_loops.to_g(*at.lists, w, T, g if slot == 2 else V, into)
         return out
 
 
@@ -91,7 +91,12 @@ def pair_sums(
 
     See there for the formula and the arguments.
     """
-    return value(PairSums(Topology.of(pairs, q, T)), SLOTS.index("g"), [w, T, Y, f, None])
+    return pair_sums_at(Topology.of(pairs, q, T), w, T, Y, f)
+
+
+def pair_sums_at(at: Topology, w: Tensor, T: Tensor, Y: Tensor | None, f: Tensor) -> Tensor:
+    """The same for a topology that is there already."""
+    return value(PairSums(at), SLOTS.index("g"), [w, T, Y, f, None])
 
 
 def tensor_sums(
@@ -102,4 +107,9 @@ def tensor_sums(
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
     """What :func:`empnet.nn.kernels.tensor_sums` says, in compiled loops for any degree and width; on the CPU."""
-    return value(TensorSums(Topology.of(pairs, q, T)), 3, [w, T, V, None])
+    return tensor_sums_at(Topology.of(pairs, q, T), w, T, V)
+
+
+def tensor_sums_at(at: Topology, w: Tensor, T: Tensor, V: Tensor) -> Tensor:
+    """The same for a topology that is there already."""
+    return value(TensorSums(at), 3, [w, T, V, None])

@@ -49,8 +49,8 @@ class Topology:
 
     @property
     def lists(self) -> tuple[np.ndarray, ...]:
-        """What loops over particles and all their pairs want, beside the chunks."""
-        return self.rows, self.columns, self.transposed, self.first, self.second, self.q
+        """What loops over particles and all their pairs want."""
+        return self.chunks(), self.rows, self.columns, self.transposed, self.first, self.second, self.q
 
     @property
     def half(self) -> tuple[np.ndarray, ...]:

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# A process for each core, of one thread; a file's tests stay together, for what they share.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 DEMO ?= runs/demo
 DEMO_TIME ?= 2m
 
@@ -14,7 +16,7 @@ demo: $(STAMP)
 	@echo "report: $(DEMO)/report.html"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest tests
+	$(PYTEST) tests
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -24,7 +26,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 doctest: $(STAMP)
-	$(BIN)/python -m pytest --doctest-modules src/empnet
+	$(PYTEST) --doctest-modules src/empnet
 
 check: lint types test doctest
 

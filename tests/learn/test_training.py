@@ -3,11 +3,13 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from empnet.apply.predictor import load
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 from empnet.data.write import write
+from empnet.learn.loop import Trainer
 from empnet.learn.train import resume, train
 
 
@@ -196,6 +199,28 @@ def test_time_budget_fixes_the_steps(tmp_path):
     run = train(morse_pairs(), "energy", out=tmp_path / "run", time="3s", **SMALL).run
     assert time.monotonic() - began < 30  # not a speed test: it must end, and not after the default's 15,000 steps
     assert "the time budget allows" in (run / "log.txt").read_text()
+
+
+def test_a_time_budget_is_kept_when_steps_become_slower(tmp_path, monkeypatch):
+    now, taken = 0.0, Trainer._step
+
+    def step(self, indices):
+        nonlocal now
+        now += 0.01 if self.progress.step < 100 else 0.02
+        return taken(self, indices)
+
+    for module in ("train", "loop", "budget"):
+        monkeypatch.setattr(f"empnet.learn.{module}.time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(Trainer, "_step", step)
+    run = train(morse_pairs(), "energy", out=tmp_path / "run", time="5s", **SMALL).run
+    assert 4.7 < now < 5.3
+    told = re.findall(r"(?:allows|at first:) (\d+) (?:steps|in place)", (run / "log.txt").read_text())
+    counted = [int(steps) for steps in told]
+    assert counted[0] == pytest.approx(500, abs=10)
+    epochs = np.genfromtxt(run / "metrics.csv", delimiter=",", names=True)
+    assert epochs["step"][-1] == counted[-1] == pytest.approx(300, abs=20)
+    assert epochs["lr"][-1] < 1e-3 * epochs["lr"].max()  # annealed to the end, though it came sooner
+    assert (np.diff(epochs["lr"][epochs["step"] > 110]) < 0).all()
 
 
 def test_patience(tmp_path):

@@ -1,4 +1,4 @@
-"""How many steps a run has: from epochs, or from a time budget and the first steps' duration."""
+"""How many steps a run has: from epochs, or from a time budget and the duration of its steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 from empnet.learn.config import TrainConfig
 
-__all__ = ["DEFAULT_STEPS", "StepBudget", "steps_from_epochs"]
+__all__ = ["DEFAULT_STEPS", "PaceMaker", "StepBudget", "steps_from_epochs"]
 
 DEFAULT_STEPS = 15_000
 """Steps of a run for which neither epochs nor time are given (rounded up to whole epochs)."""
@@ -20,6 +20,12 @@ LEAST_STEPS = 10
 
 WARM_STEPS = 3
 """Steps before these, in which loops are compiled."""
+
+LATE = 0.05
+"""Share of a time budget by which a run may miss it before its steps are counted anew."""
+
+LEAST_LEFT = 0.1
+"""Share of the steps left that is kept at least: annealing wants some."""
 
 
 def steps_from_epochs(config: TrainConfig, steps_an_epoch: int) -> int | None:
@@ -67,3 +73,40 @@ class StepBudget:
             return None
         a_step = measured / (self._steps - self._cold) + self._epoch_cost / self._steps_an_epoch
         return step + max(0, int((self._budget - elapsed - 2 * self._epoch_cost) / a_step))
+
+
+class PaceMaker:
+    """Counts the steps of a run with a time budget anew when its pace has changed: another program wants the machine.
+
+    Arguments:
+        budget: Seconds for the whole run.
+        step: Steps done when it begins to watch.
+        elapsed: Seconds of the budget that were spent by then.
+
+    Example:
+        >>> pace = PaceMaker(budget=100.0, step=100, elapsed=10.0)
+        >>> pace.total(step=200, total=1000, elapsed=20.0)  # as it was meant
+        1000
+        >>> pace.total(step=300, total=1000, elapsed=40.0)  # half as fast
+        600
+    """
+
+    def __init__(self, budget: float, step: int, elapsed: float) -> None:
+        self._budget, self._step, self._elapsed = budget, step, elapsed
+
+    def total(self, step: int, total: int, elapsed: float) -> int:
+        """The number of steps in all by the pace since the last call; as it was, if the run ends about in time.
+
+        Arguments:
+            step: Steps done.
+            total: Steps in all, as they were counted last.
+            elapsed: Seconds of the budget that are spent.
+        """
+        if step == self._step or elapsed - self._elapsed < MEASURED_SHARE * self._budget:
+            return total  # a pace wants some steps
+        a_step = (elapsed - self._elapsed) / (step - self._step)
+        self._step, self._elapsed = step, elapsed
+        left = total - step
+        if abs(elapsed + left * a_step - self._budget) <= LATE * self._budget:
+            return total
+        return step + max(math.ceil(LEAST_LEFT * left), int((self._budget - elapsed) / a_step))

@@ -11,7 +11,6 @@ from typing import NoReturn
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from empnet.data.dataset import Dataset
@@ -19,11 +18,12 @@ from empnet.data.deal import deal, work_of
 from empnet.data.errors import EmpnetError
 from empnet.data.split import Split
 from empnet.learn.average import MovingAverage
-from empnet.learn.budget import StepBudget, steps_from_epochs
+from empnet.learn.budget import PaceMaker, StepBudget, steps_from_epochs
 from empnet.learn.checkpoint import Progress, load_checkpoint, restore, save_checkpoint, state_of
 from empnet.learn.clipping import clip_gradients
 from empnet.learn.config import TrainConfig
 from empnet.learn.descent import epoch_batches, take_step
+from empnet.learn.device import fabric_for
 from empnet.learn.diagnosis import Explosion, cause_of
 from empnet.learn.distribution import Processes
 from empnet.learn.epoch_row import columns, in_words
@@ -101,7 +101,7 @@ class Trainer:
     ) -> None:
         self.job, self.config, self.run, self.journal = job, job.config, run, journal
         self.processes = processes or Processes()
-        self.fabric = _fabric(job.config, self.processes)
+        self.fabric = fabric_for(job.config.device, self.processes)
         self.fabric.launch()
         self.model, self.average = model, MovingAverage(model)
         optimizer = new_optimizer(model, job.config.lr)
@@ -113,6 +113,7 @@ class Trainer:
         self._started = started - self.progress.elapsed
         self._saved = time.perf_counter()
         self._budget: StepBudget | None = None
+        self._pace = self._new_pace()
         self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
 
     def _load(self) -> Progress:
@@ -182,15 +183,18 @@ class Trainer:
         if progress.batch == len(batches) or progress.step == progress.total:
             self._end_epoch()
 
+    @property
+    def _schedule(self) -> Schedule:
+        return Schedule(self.config.lr, self.progress.anneal_from, self.progress.total)
+
     def _batches(self, epoch: int) -> list[np.ndarray]:
         """The training side in random order, in equal parts of at most the batch size."""
         return epoch_batches(self.job.split.train, self.job.batch, seed=self.config.seed, epoch=epoch)
 
     def _step(self, indices: np.ndarray) -> float:
         """One step of the optimiser; returns the loss."""
-        schedule = Schedule(self.config.lr, self.progress.anneal_from, self.progress.total)
         for group in self.optimizer.param_groups:
-            group["lr"] = schedule(self.progress.step)
+            group["lr"] = self._schedule(self.progress.step)
         value, length = self._alone(indices) if self.processes.alone else self._together(indices)
         if not math.isfinite(length):
             self._stop(f"the gradient of the loss is {length:.3g}", indices)
@@ -251,8 +255,27 @@ class Trainer:
         progress.total = self.processes.from_first(total)
         if progress.total is not None:
             progress.anneal_from = progress.step
+            self._pace = self._new_pace()
             self.journal.note(f"the time budget allows {progress.total} steps")
             self._checkpoint()  # the number is part of the run: resuming must not measure again
+
+    def _new_pace(self) -> PaceMaker | None:
+        """What keeps a run with a time budget in time, once its steps are counted."""
+        if self.config.time is None or self.progress.total is None:
+            return None
+        return PaceMaker(self.config.time, self.progress.step, time.perf_counter() - self._started)
+
+    def _keep_pace(self) -> None:
+        """Count the steps anew if the run would miss its time."""
+        progress = self.progress
+        if self._pace is None or progress.total is None or progress.step == progress.total:
+            return
+        total = self._pace.total(progress.step, progress.total, time.perf_counter() - self._started)
+        total = self.processes.from_first(total)
+        if total != progress.total:
+            self.journal.note(f"steps take another time than at first: {total} in place of {progress.total}")
+            progress.anneal_from = self._schedule.hastened(progress.step, total).anneal_from
+            progress.total = total
 
     def _validate(self) -> Measured:
         validation, card = self.job.split.validation, self.job.card
@@ -269,6 +292,7 @@ class Trainer:
             self._record(measured)
         patience = self.config.patience
         out_of_patience = patience is not None and progress.epoch - progress.best_epoch >= patience
+        self._keep_pace()
         progress.done = progress.step == progress.total or out_of_patience
         progress.epoch += 1
         progress.batch, progress.loss_sum = 0, 0.0
@@ -305,16 +329,3 @@ class Trainer:
         if self.processes.first:
             save_checkpoint(self.run.path, self.model, self.average.model, self.optimizer.optimizer, self.progress)
         self._saved = time.perf_counter()
-
-
-def _fabric(config: TrainConfig, processes: Processes) -> Fabric:
-    """The device of this process; ``auto`` takes GPUs if there is one for each process of this machine."""
-    there = torch.cuda.device_count()
-    if config.device == "cuda" and there < processes.local_size:
-        found = (
-            "there is no CUDA device" if not there else f"{processes.local_size} processes share {there} CUDA devices"
-        )
-        raise EmpnetError(found, where="--device cuda", remedy="use --device cpu, or a process for each device")
-    if config.device == "cpu" or there < processes.local_size:
-        return Fabric(accelerator="cpu", devices=1)
-    return Fabric(accelerator="cuda", devices=1 if processes.alone else [processes.local_rank])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["WARM_UP", "Schedule"]
 
@@ -49,3 +49,20 @@ class Schedule:
             return rate
         done = min(1.0, (step - self.anneal_from) / max(1, self.total - self.anneal_from))
         return rate * 0.5 * (1.0 + math.cos(math.pi * done))
+
+    def hastened(self, step: int, total: int) -> Schedule:
+        """The schedule of a run that is to end earlier, or later: at this step x is what it was.
+
+        Arguments:
+            step: The step that comes next.
+            total: Number of steps from now on.
+
+        Example:
+            >>> schedule = Schedule(peak=1.0, anneal_from=100, total=1100)
+            >>> sooner = schedule.hastened(600, total=700)
+            >>> sooner(600) == schedule(600), sooner(700)
+            (True, 0.0)
+        """
+        assert self.total is not None  # own invariant: what is not fixed cannot be changed
+        left = (self.total - step) / max(1, self.total - self.anneal_from)  # 1 - x
+        return replace(self, anneal_from=total - round((total - step) / max(left, 1e-9)), total=total)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from empnet.apply.audit import audit
 from empnet.apply.ensemble import train_ensemble
+from empnet.apply.predictor import load
 from empnet.data.dataset import collate
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
@@ -15,6 +17,7 @@ from empnet.data.write import write
 from empnet.learn.ensemble import is_ensemble, load_ensemble
 from empnet.learn.model_file import load_model
 from empnet.learn.run_folder import RunFolder
+from empnet.learn.train import resume, train
 
 SETTINGS = {"width": 8, "layers": 1, "moments": 0, "batch": 16, "epochs": 4, "val": 30, "test": 20, "quiet": True}
 
@@ -91,6 +94,19 @@ def test_stopped_or_again(run, data, capsys):
     assert result.finished
     assert (run / "ensemble.json").read_bytes() == before
     assert json.loads((run / "results.json").read_text()) == result.results
+
+
+def test_where_one_network_is_wanted(run, data, tmp_path):
+    with pytest.raises(EmpnetError, match="is an ensemble.*the command that began it goes on"):
+        resume(run)
+    with pytest.raises(EmpnetError, match="is an ensemble.*member-1"):
+        train(data, "energy", out=tmp_path / "run", fine_tune=str(run), epochs=1, quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_it_can_be_checked(run):
+    failed = [line.name for line in audit(load(run), quiet=True).lines if line.verdict == "fail"]
+    assert not failed
 
 
 @pytest.mark.parametrize("members", [-1, 0, 1])

@@ -23,6 +23,7 @@ from empnet.learn.calibration import Calibration
 from empnet.learn.model_file import ModelCard, load_model
 from empnet.learn.uncertainty import INSIDE
 from empnet.nn.model import PropertyModel
+from empnet.nn.spline import CubicSpline
 
 __all__ = [
     "FILE",
@@ -33,6 +34,7 @@ __all__ = [
     "load_ensemble",
     "load_members",
     "members_of",
+    "refuse_ensemble",
     "save_ensemble",
 ]
 
@@ -80,6 +82,21 @@ class Ensemble(PropertyModel):
     def is_frozen(self) -> bool:
         """Whether the members' tables were made once and for all."""
         return all(member.is_frozen for member in self.each())
+
+    @property
+    def baseline(self) -> Float64[Tensor, "K F_prime"]:  # type: ignore[override]
+        """What a particle of each species adds to the composition's prediction, on average over the members."""
+        return self._mean([member.baseline for member in self.each()])
+
+    @property
+    def scale(self) -> Float64[Tensor, " F_prime"]:  # type: ignore[override]
+        """The largest of the members' scales, for each property."""
+        return torch.stack([member.scale for member in self.each()]).amax(dim=0)
+
+    @property
+    def spline(self) -> CubicSpline:  # type: ignore[override]
+        """The knots of the members' tables, the same for all."""
+        return next(self.each()).spline
 
     def frozen(self) -> Ensemble:
         """A copy for predictions: see :meth:`~empnet.nn.model.PropertyModel.frozen`."""
@@ -209,6 +226,20 @@ def is_ensemble(folder: str | Path) -> bool:
         folder: The run folder.
     """
     return (Path(folder) / FILE).exists()
+
+
+def refuse_ensemble(folder: str | Path, remedy: str) -> None:
+    """Raise if a run folder holds an ensemble, finished or not, where one network is wanted.
+
+    Arguments:
+        folder: The run folder.
+        remedy: What to do instead.
+
+    Raises:
+        EmpnetError: If so.
+    """
+    if is_ensemble(folder) or (Path(folder) / "member-1").exists():
+        raise EmpnetError("is an ensemble", where=folder, wanted="the run of one network", remedy=remedy)
 
 
 def save_ensemble(folder: Path, members: Sequence[str], spread: Spread) -> None:

@@ -14,6 +14,7 @@ from empnet.data.one_hot import symbol
 from empnet.data.split import Split
 from empnet.data.units import convert, parse_unit
 from empnet.learn.config import TrainConfig
+from empnet.learn.ensemble import refuse_ensemble
 from empnet.learn.journal import Journal
 from empnet.learn.measure import measure
 from empnet.learn.model_file import ModelCard, load_model
@@ -30,10 +31,11 @@ def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
         given: Settings that the user gave; one that contradicts the run is an error.
 
     Raises:
-        EmpnetError: If a given value differs from the run's.
+        EmpnetError: If a given value differs from the run's, or the run is an ensemble.
     """
     if config.fine_tune is None:
         return config
+    refuse_ensemble(config.fine_tune, f"start from one of its members, such as {config.fine_tune}/member-1")
     _, card = load_model(config.fine_tune)
     sizes = {name: getattr(card.architecture, name) for name in ("cutoff", "layers", "width", "moments")}
     values = {**sizes, "features": card.features, "dtype": card.dtype, "baseline_key": card.baseline_keys}

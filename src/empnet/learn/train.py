@@ -18,6 +18,7 @@ from empnet.data.system import System
 from empnet.learn.checkpoint import Progress, save_checkpoint
 from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.distribution import Processes, processes
+from empnet.learn.ensemble import refuse_ensemble
 from empnet.learn.fine_tune import adopt_architecture, start_from
 from empnet.learn.journal import Journal
 from empnet.learn.loop import Job, Trainer
@@ -159,6 +160,7 @@ def _begin_again(
     run: RunFolder, data: str | Path | Sequence[System] | None, given: dict[str, Any], journal: Journal
 ) -> _Begun:
     """A run that was stopped."""
+    refuse_ensemble(run.path, "the command that began it goes on with it")
     config, card = run.read_config(), read_card(run.path)
     _refuse_changed(config, given, run)
     source = config.data if data is None or isinstance(data, str | Path) else data

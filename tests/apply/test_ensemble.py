@@ -97,9 +97,9 @@ def test_stopped_or_again(run, data, capsys):
 
 
 def test_where_one_network_is_wanted(run, data, tmp_path):
-    with pytest.raises(EmpnetError, match="is an ensemble.*the command that began it goes on"):
+    with pytest.raises(EmpnetError, match=r"is an ensemble.*the command that began it goes on"):
         resume(run)
-    with pytest.raises(EmpnetError, match="is an ensemble.*member-1"):
+    with pytest.raises(EmpnetError, match=r"is an ensemble.*member-1"):
         train(data, "energy", out=tmp_path / "run", fine_tune=str(run), epochs=1, quiet=True)
     assert not (tmp_path / "run").exists()
 

@@ -1,4 +1,4 @@
-"""A loss that is no number, or explodes, stops the run with its cause and keeps the last good weights."""
+"""A loss that is no number, or explodes, slows the run down, then stops it with its cause; the best weights stay."""
 
 from dataclasses import replace
 
@@ -53,9 +53,50 @@ def test_the_best_weights_so_far_are_kept(tmp_path, monkeypatch):
     assert "the loss is nan at step" in told
 
 
+def test_a_run_that_explodes_goes_on_from_its_best_weights_more_slowly(tmp_path, monkeypatch):
+    from empnet.learn.objective import Objective
+
+    healthy, steps = Objective.loss, []
+
+    def loss(*arguments):
+        steps.append(1)
+        return healthy(*arguments) * (float("inf") if len(steps) == 30 else 1.0)
+
+    def epochs_of(name: str) -> np.ndarray:
+        run = train(springs(), "energy", out=tmp_path / name, epochs=10, **SMALL).run
+        return np.genfromtxt(run / "metrics.csv", delimiter=",", names=True)
+
+    calm = epochs_of("calm")
+    monkeypatch.setattr(Objective, "loss", loss)
+    epochs = epochs_of("run")
+    told = (tmp_path / "run" / "log.txt").read_text()
+    assert "the loss is inf at step 29" in told
+    assert told.count("going on from the best weights with half the learning rate") == 1
+    assert epochs["step"][-1] == len(steps) - 1  # once the best weights were tried on the same batch
+    early = epochs["step"] <= 30  # the rate of step 29 was set before its loss was known
+    assert np.allclose(epochs["lr"], np.where(early, 1.0, 0.5) * calm["lr"])
+    assert epochs["validation_loss"][-1] < epochs["validation_loss"][early][-1]
+    assert np.isfinite(epochs["train_loss"]).all()
+
+
+def test_a_validation_error_that_is_no_number(tmp_path, monkeypatch):
+    from empnet.learn.objective import Objective
+
+    healthy, scores = Objective.score, []
+
+    def score(*arguments):
+        scores.append(healthy(*arguments))
+        return float("nan") if len(scores) == 3 else scores[-1]
+
+    monkeypatch.setattr(Objective, "score", score)
+    run = train(springs(), "energy", out=tmp_path / "run", epochs=5, **SMALL).run
+    assert "the validation error is nan" in (run / "log.txt").read_text()
+    assert (run / "results.json").exists()
+
+
 def test_a_gradient_that_is_no_number_does_not_touch_the_weights(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.nn.utils.clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
-    assert "the gradient of the loss is inf at step 0" in fails(tmp_path, springs(), epochs=1)
+    assert "the gradient of the loss is inf at step 3" in fails(tmp_path, springs(), epochs=1)  # it had three chances
 
 
 def diverge_at(monkeypatch, frame: int) -> None:

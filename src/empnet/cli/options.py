@@ -79,7 +79,7 @@ StressWeight = Annotated[float | None, option("--stress-weight", help="Of stress
 Moments = Annotated[int | None, option("--moments", help="Highest angular moment, 0 to 3; 0: distances alone [2].")]
 Size = Annotated[str | None, option("--size", help="small, medium or large: a preset of sizes.")]
 Loss = Annotated[str | None, option("--loss", help="mse, mae or huber [mse].")]
-Rate = Annotated[float | None, option("--lr", help="Highest learning rate [0.004].")]
+Rate = Annotated[float | None, option("--lr", help="Highest learning rate [0.004; 0.008 with forces].")]
 BatchSize = Annotated[int | None, option("--batch", help="Systems in a step [32; with forces by their size].")]
 Validation = Annotated[float | None, option("--val", help="Validation side: share or number [0.05].")]
 Test = Annotated[float | None, option("--test", help="Test side: share or number [0.1].")]

@@ -30,7 +30,7 @@ class MovingAverage(Generic[Module]):
         False
     """
 
-    def __init__(self, model: Module, decay: float = 0.999) -> None:
+    def __init__(self, model: Module, decay: float = 0.99) -> None:
         self.model: Module = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay = decay
 

@@ -30,6 +30,7 @@ class Progress:
         loss_sum: Sum of their losses.
         total: Steps in all, once it is fixed; the learning rate anneals towards it.
         anneal_from: The step from which it anneals.
+        explosions: How often the loss has exploded; the learning rate was halved each time.
         usual_gradient: Running mean of the gradients' lengths.
         elapsed: Seconds spent in training so far.
         best: Lowest validation score so far.
@@ -43,6 +44,7 @@ class Progress:
     loss_sum: float = 0.0
     total: int | None = None
     anneal_from: int = 0
+    explosions: int = 0
     usual_gradient: float | None = None
     elapsed: float = 0.0
     best: float | None = None

@@ -96,7 +96,7 @@ class TrainConfig(BaseModel):
     energy_weight: NonNegativeFloat = Field(default=1.0, description="of the energies in the loss")
     forces_weight: NonNegativeFloat | None = Field(default=None, description="of the forces; balanced if None")
     stress_weight: NonNegativeFloat | None = Field(default=None, description="of the stress; balanced if None")
-    lr: PositiveFloat = Field(default=4e-3, description="highest learning rate")
+    lr: PositiveFloat = Field(default=4e-3, description="highest learning rate; 8e-3 with forces or stress")
     batch: PositiveInt | None = Field(default=None, description="systems in a step; chosen by their size if None")
     val: float = Field(default=0.05, ge=0, description="validation side: share (below 1) or number of systems")
     test: float = Field(default=0.1, ge=0, description="test side: share (below 1) or number of systems")

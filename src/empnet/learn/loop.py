@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NoReturn
 
@@ -13,63 +12,40 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empnet.data.dataset import Dataset
 from empnet.data.deal import deal, work_of
 from empnet.data.errors import EmpnetError
-from empnet.data.split import Split
 from empnet.learn.average import MovingAverage
 from empnet.learn.budget import PaceMaker, StepBudget, steps_from_epochs
 from empnet.learn.checkpoint import Progress, load_checkpoint, restore, save_checkpoint, state_of
 from empnet.learn.clipping import clip_gradients
-from empnet.learn.config import TrainConfig
 from empnet.learn.descent import epoch_batches, take_step
 from empnet.learn.device import fabric_for
 from empnet.learn.diagnosis import Explosion, cause_of
 from empnet.learn.distribution import Processes
 from empnet.learn.epoch_row import columns, in_words
 from empnet.learn.interrupt import Interrupt
+from empnet.learn.job import Job
 from empnet.learn.journal import Journal
 from empnet.learn.measure import Measured, measure_together
-from empnet.learn.model_file import ModelCard, save_weights
+from empnet.learn.model_file import load_model, save_weights
 from empnet.learn.muon import new_optimizer
 from empnet.learn.objective import Objective
 from empnet.learn.run_folder import RunFolder
-from empnet.learn.scales import Scales
 from empnet.learn.schedule import WARM_UP, Schedule
-from empnet.learn.sizes import balanced_batch
 from empnet.nn.model import PropertyModel
 
-__all__ = ["Job", "Trainer"]
+__all__ = ["Trainer"]
 
 CHECKPOINT_SECONDS = 120.0
 """Between checkpoints within an epoch."""
 EPOCH_SECONDS = 10.0
 """Between checkpoints at the ends of epochs: one at each end of very short ones would take longer than these."""
+CHANCES = 3
+"""How often a run whose loss has exploded goes on from its best weights, each time with half the learning rate."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """What is to be learned from what.
-
-    Arguments:
-        config: The configuration.
-        card: Species, properties and units.
-        dataset: The data with targets.
-        split: Its sides.
-        scales: The loss's units.
-    """
-
-    config: TrainConfig
-    card: ModelCard
-    dataset: Dataset
-    split: Split
-    scales: Scales
-
-    @property
-    def batch(self) -> int:
-        """Systems in a step: as configured, else by the size of the systems."""
-        sizes, learned = self.dataset.sizes[self.split.train], bool(self.config.derivatives)
-        return self.config.batch or balanced_batch(sizes, derivatives=learned)
+class _Exploded(Exception):
+    """A step that must not be taken: what was found."""
 
 
 class Trainer:
@@ -185,27 +161,33 @@ class Trainer:
 
     @property
     def _schedule(self) -> Schedule:
-        return Schedule(self.config.lr, self.progress.anneal_from, self.progress.total)
+        peak = self.config.lr * 0.5**self.progress.explosions
+        return Schedule(peak, self.progress.anneal_from, self.progress.total)
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
         """The training side in random order, in equal parts of at most the batch size."""
         return epoch_batches(self.job.split.train, self.job.batch, seed=self.config.seed, epoch=epoch)
 
     def _step(self, indices: np.ndarray) -> float:
-        """One step of the optimiser; returns the loss."""
+        """One step of the optimiser; returns the loss, or its mean so far if the step was not taken."""
+        progress = self.progress
         for group in self.optimizer.param_groups:
-            group["lr"] = self._schedule(self.progress.step)
-        value, length = self._alone(indices) if self.processes.alone else self._together(indices)
-        if not math.isfinite(length):
-            self._stop(f"the gradient of the loss is {length:.3g}", indices)
-        self.average.update(self.model, self.progress.step)
+            group["lr"] = self._schedule(progress.step)
+        try:
+            value, length = self._alone(indices) if self.processes.alone else self._together(indices)
+            if not math.isfinite(length):
+                raise _Exploded(f"the gradient of the loss is {length:.3g}")
+        except _Exploded as found:
+            self._start_from_best(str(found), indices)
+            return progress.loss_sum / max(1, progress.batch)
+        self.average.update(self.model, progress.step)
         return value
 
     def _alone(self, indices: np.ndarray) -> tuple[float, float]:
         """Loss and length of the gradient of a step taken."""
         loss = self.objective.loss(self.model, indices)
         value = loss.item()
-        self._refuse_explosion(value, indices)
+        self._refuse_explosion(value)
         return value, take_step(loss, self.optimizer, backward=self.fabric.backward, clip=self._clip)
 
     def _together(self, indices: np.ndarray) -> tuple[float, float]:
@@ -221,30 +203,47 @@ class Trainer:
                 self.fabric.backward(loss, inputs=inputs)
             value, asked = self.processes.sum_gradients(self._parameters, [value, float(self._interrupt.asked)])
             self._asked = asked > 0
-            self._refuse_explosion(value, indices)
+            self._refuse_explosion(value)
 
         length = take_step(loss, self.optimizer, backward=backward, clip=self._clip)
         return value, length
 
-    def _refuse_explosion(self, value: float, indices: np.ndarray) -> None:
+    def _refuse_explosion(self, value: float) -> None:
         if self._exploded(value):
-            self._stop(f"the loss is {value:.3g}", indices)
+            raise _Exploded(f"the loss is {value:.3g}")
 
     def _clip(self, parameters: Iterable[Tensor]) -> float:
         length, self.progress.usual_gradient = clip_gradients(parameters, self.progress.usual_gradient)
         return length
 
-    def _stop(self, found: str, indices: np.ndarray) -> NoReturn:
-        """End a run that has gone wrong: say why, and keep the last good weights."""
+    def _start_from_best(self, found: str, indices: np.ndarray) -> None:
+        """Go on from the best weights with half the learning rate, unless they fail on the same batch, too."""
         progress, rate = self.progress, self.optimizer.param_groups[0]["lr"]
         cause = cause_of(self.model, self.job.dataset, indices, self.job.card, self.job.scales, rate)
-        error = EmpnetError(
-            f"{found} at step {progress.step}: {cause}",
-            where=self.run,
-            remedy=f"the last good weights are kept; mend the data, or try: --from {self.run} --lr {rate / 4:.1g}",
-        )
+        told = f"{found} at step {progress.step}: {cause}"
+        if progress.best is None or progress.explosions == CHANCES:
+            self._stop(told, rate)
+        best = self._best_weights()
+        self.model.load_state_dict(best)
+        self.average.model.load_state_dict(best)
+        if self.processes.from_first(self._exploded(self.objective.loss(self.model, indices).item())):
+            self._stop(told, rate)
+        self.journal.say(f"{told}; going on from the best weights with half the learning rate")
+        self.optimizer.optimizer.state.clear()
+        progress.explosions += 1
+        progress.usual_gradient = None
+
+    def _stop(self, told: str, rate: float) -> NoReturn:
+        """End a run that has gone wrong; the best weights are in its folder."""
+        remedy = f"the last good weights are kept; mend the data, or try: --from {self.run} --lr {rate / 4:.1g}"
+        error = EmpnetError(told, where=self.run, remedy=remedy)
         self.journal.note(str(error))
         raise error
+
+    def _best_weights(self) -> dict[str, Tensor]:
+        first = self.processes.first
+        best = self.processes.together(lambda: load_model(self.run.path)[0].state_dict() if first else {})
+        return best if self.processes.alone else self.processes.tensors_from_first(best)
 
     def _fix_total(self) -> None:
         """Under a time budget: once enough steps are measured, fix how many there will be."""
@@ -301,8 +300,8 @@ class Trainer:
         progress = self.progress
         score = self.processes.from_first(self.objective.score(measured))
         if not math.isfinite(score):
-            self._stop(f"the validation error is {score}", self.job.split.validation[:256])
-        if progress.best is None or score < progress.best:
+            self._start_from_best(f"the validation error is {score}", self.job.split.validation[:256])
+        elif progress.best is None or score < progress.best:
             progress.best, progress.best_epoch = score, progress.epoch
             if self.processes.first:
                 save_weights(self.run.path, self.average.model)

@@ -1,4 +1,4 @@
-"""Presets of a network's size, and how many systems a step takes: what nobody should have to choose by hand."""
+"""Presets of sizes, and what a step takes, how many systems and how fast: what nobody should have to choose by hand."""
 
 from __future__ import annotations
 
@@ -26,9 +26,12 @@ BATCH = 32
 PARTICLES = 100
 """Particles in a step on forces, of which each brings three numbers: small steps, many of them, get there soonest."""
 
+RATE_WITH_FORCES = 8e-3
+"""Learning rate where forces or stress are learned: many numbers a step, whose gradients are less noisy."""
+
 
 def with_size(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with those filled in that a preset stands for; what is given stays.
+    """Settings with those filled in that a preset stands for, or that follow from others; what is given stays.
 
     Arguments:
         values: Settings by name; None: not given.
@@ -38,11 +41,15 @@ def with_size(values: Mapping[str, Any]) -> dict[str, Any]:
         {'moments': 2, 'layers': 2, 'width': 48, 'size': 'small'}
         >>> with_size({"moments": 0})
         {'layers': 3, 'moments': 0}
+        >>> with_size({"forces": "forces"})
+        {'lr': 0.008, 'forces': 'forces'}
     """
     given = {key: value for key, value in values.items() if value is not None}
-    preset: dict[str, int] = dict(SIZES.get(str(given.get("size")), {}))
+    preset: dict[str, int | float] = dict(SIZES.get(str(given.get("size")), {}))
     if given.get("moments") == 0 and "size" not in given:
         preset["layers"] = WITHOUT_ANGLES
+    if {"forces", "stress", "virial"} & set(given):
+        preset["lr"] = RATE_WITH_FORCES
     return {**preset, **given}
 
 

@@ -20,8 +20,9 @@ from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.distribution import Processes, processes
 from empnet.learn.ensemble import refuse_ensemble
 from empnet.learn.fine_tune import adopt_architecture, start_from
+from empnet.learn.job import Job
 from empnet.learn.journal import Journal
-from empnet.learn.loop import Job, Trainer
+from empnet.learn.loop import Trainer
 from empnet.learn.measure import measure_together
 from empnet.learn.model_file import load_model, read_card, save_card
 from empnet.learn.muon import new_optimizer

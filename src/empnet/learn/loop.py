@@ -51,8 +51,9 @@ class _Exploded(Exception):
 class Trainer:
     """Trains a model and keeps its run folder up to date.
 
-    A step: one batch, AdamW with clipped gradients, the moving average follows. An epoch: a pass over the training
-    side in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so far.
+    A step: one batch, Muon and AdamW with clipped gradients, the moving average follows. An epoch: a pass over the
+    training side in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so
+    far. If the loss explodes, training goes on from the best weights with half the learning rate.
 
     Several processes share each batch and take the same steps: gradients are summed, and all that decides (loss,
     validation, the time that is left, a wish to stop) is agreed upon. The first one alone writes and speaks.

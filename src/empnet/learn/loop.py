@@ -138,6 +138,12 @@ class Trainer:
                     self._checkpoint()
         return progress.done
 
+    def best_weights(self) -> dict[str, Tensor]:
+        """The best weights so far, which the first process reads from the run folder and tells the others."""
+        first = self.processes.first
+        best = self.processes.together(lambda: dict(load_model(self.run.path)[0].state_dict()) if first else {})
+        return self.processes.tensors_from_first(best)
+
     @property
     def _stopping(self) -> bool:
         """Whether somebody has asked to stop; of several processes, whether all know."""
@@ -172,8 +178,9 @@ class Trainer:
     def _step(self, indices: np.ndarray) -> float:
         """One step of the optimiser; returns the loss, or its mean so far if the step was not taken."""
         progress = self.progress
+        rate = self._schedule(progress.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = self._schedule(progress.step)
+            group["lr"] = rate
         try:
             value, length = self._alone(indices) if self.processes.alone else self._together(indices)
             if not math.isfinite(length):
@@ -224,7 +231,7 @@ class Trainer:
         told = f"{found} at step {progress.step}: {cause}"
         if progress.best is None or progress.explosions == CHANCES:
             self._stop(told, rate)
-        best = self._best_weights()
+        best = self.best_weights()
         self.model.load_state_dict(best)
         self.average.model.load_state_dict(best)
         if self.processes.from_first(self._exploded(self.objective.loss(self.model, indices).item())):
@@ -240,11 +247,6 @@ class Trainer:
         error = EmpnetError(told, where=self.run, remedy=remedy)
         self.journal.note(str(error))
         raise error
-
-    def _best_weights(self) -> dict[str, Tensor]:
-        first = self.processes.first
-        best = self.processes.together(lambda: load_model(self.run.path)[0].state_dict() if first else {})
-        return best if self.processes.alone else self.processes.tensors_from_first(best)
 
     def _fix_total(self) -> None:
         """Under a time budget: once enough steps are measured, fix how many there will be."""

@@ -24,7 +24,7 @@ from empnet.learn.job import Job
 from empnet.learn.journal import Journal
 from empnet.learn.loop import Trainer
 from empnet.learn.measure import measure_together
-from empnet.learn.model_file import load_model, read_card, save_card
+from empnet.learn.model_file import read_card, save_card
 from empnet.learn.muon import new_optimizer
 from empnet.learn.prepare import (
     IN_MEMORY,
@@ -274,7 +274,7 @@ def _fit(begun: _Begun, journal: Journal, started: float, team: Processes) -> Tr
     if not finished:
         journal.say(f"stopped at step {trainer.progress.step}; go on with: empnet train --resume {run}")
         return TrainResult(run.path, False, {})
-    results = _measure_sides(job, run, trainer)
+    results = _measure_sides(job, trainer)
     told = team.together(lambda: keep_last_layer(run.path, job.dataset, job.split) if team.first else [])
     if team.first:
         run.write_results(results)
@@ -284,12 +284,11 @@ def _fit(begun: _Begun, journal: Journal, started: float, team: Processes) -> Tr
     return TrainResult(run.path, True, results)
 
 
-def _measure_sides(job: Job, run: RunFolder, trainer: Trainer) -> dict[str, Any]:
+def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Any]:
     """Errors of the best weights."""
     team, device = trainer.processes, trainer.fabric.device
-    best = team.together(lambda: load_model(run.path)[0] if team.first else job.card.build().eval())
-    if not team.alone:
-        best.load_state_dict(team.tensors_from_first(dict(best.state_dict())))
+    best = job.card.build().eval()
+    best.load_state_dict(trainer.best_weights())
     best.to(device)
     sides = {"validation": job.split.validation, "test": job.split.test}
     return {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
@@ -10,7 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import numba
+import numpy as np
 import torch
 from numba import config, njit
 from numba.core.codegen import get_host_cpu_features
@@ -25,6 +29,12 @@ config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[at
 
 OPTIONS = {"cache": True, "boundscheck": False, "nogil": True, "error_model": "numpy"}
 """Of all loops; with Python's error model each division is a branch, and loops with one are not vectorised."""
+
+
+PACKAGE = __name__.split(".")[0]
+
+VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__)
+"""Of the libraries that shape what is compiled."""
 
 
 def _use_wide_vectors() -> None:
@@ -54,17 +64,52 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
     chosen = {**OPTIONS, **options}
     # a folder for each set of options: Numba tells compiled functions apart by their name and types alone
     told = sorted(f"{name} {sorted(value) if isinstance(value, set) else value}" for name, value in chosen.items())
-    folder = _folder() / hashlib.sha256(repr(told).encode()).hexdigest()[:8]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
+        bare = inspect.unwrap(function)  # the tests' shape checks wrap every function, and Numba wants the bare one
+        key = hashlib.sha256(repr([told, VERSIONS, _sources_hash(bare.__module__)]).encode()).hexdigest()[:16]
+        before, config.CACHE_DIR = config.CACHE_DIR, str(_folder() / key)  # type: ignore[attr-defined]
         try:
-            # unwrapped: the tests' shape checks wrap every function, and Numba wants the bare one
-            return njit(**chosen)(inspect.unwrap(function))
+            return njit(**chosen)(bare)
         finally:
             config.CACHE_DIR = before  # type: ignore[attr-defined]
 
     return decorate
+
+
+@cache
+def _sources_hash(module: str) -> str:
+    """SHA-256 of a module's source and of all modules of this package that it imports, directly or not.
+
+    Numba looks at the file of the loop alone: a helper from another file that is inlined would change unseen.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_package_imports(module)):
+        digest.update(name.encode() + _source(name))
+    return digest.hexdigest()
+
+
+def _package_imports(module: str) -> set[str]:
+    """The module's name and the names of all modules of this package that it imports, directly or not."""
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse(_source(name))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
+                waiting.append(str(node.module))
+            elif isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names if alias.name.startswith(f"{PACKAGE}.")]
+    return found
+
+
+def _source(module: str) -> bytes:
+    """The bytes of a module's source; none for one without a file, such as a notebook."""
+    spec = None if module == "__main__" else importlib.util.find_spec(module)
+    path = None if spec is None else spec.origin
+    return Path(path).read_bytes() if path is not None and path.endswith(".py") else b""
 
 
 def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from pathlib import Path
 
 from empnet.data.errors import EmpnetError
 
-__all__ = ["plain_name", "refuse_to_replace", "replacing", "write_text"]
+__all__ = ["flush_to_disk", "plain_name", "refuse_to_replace", "replacing", "write_text"]
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A path beside ``path`` to write to; it takes the place of ``path`` when the block ends well, else it goes.
+
+    The file is on the disk before it gets its name, so that a crash of the machine leaves the old file or the new one.
 
     Arguments:
         path: The file that is to be there in the end.
@@ -32,9 +35,32 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         unfinished.chmod(0o666 & ~_umask())  # some libraries write files that only the owner can read
+        flush_to_disk(unfinished)
         os.replace(unfinished, path)
+        flush_to_disk(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, is on the disk; where folders cannot be flushed, go on.
+
+    Arguments:
+        path: A file or a folder.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

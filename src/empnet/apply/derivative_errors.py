@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from empnet.apply.metrics import Metric, metrics_of_components
 from empnet.apply.prediction import Wanted
 from empnet.apply.predictor import Predictor
 from empnet.data.dataset import species_of
-from empnet.data.derivatives import Derivatives
+from empnet.data.derivatives import Derivatives, LabelReader
+from empnet.data.errors import EmpnetError
 from empnet.data.one_hot import symbol
 from empnet.data.system import System
 from empnet.learn.model_file import ModelCard
@@ -69,33 +70,39 @@ class DerivativeErrors:
 
 @dataclass(slots=True)
 class Labels:
-    """Collects forces and stress of systems that go by, as far as a model has learned them and the data have them.
+    """Collects forces and stress of systems that go by, as far as they are wanted and the data have them.
 
     Arguments:
         card: Of the model.
-        unit: Unit of the property in these data, if it is not the model's: forces are then taken to be in this unit
-            per angstrom, stress per cubic angstrom.
+        derivatives: Their names and units in these data; None: as in the run's own data.
     """
 
     card: ModelCard
-    unit: str | None = None
+    derivatives: Derivatives | None = None
     _rows: list[tuple[np.ndarray, ...]] = field(default_factory=list)
     _species: list[np.ndarray] = field(default_factory=list)
     _stress: list[tuple[np.ndarray, np.ndarray, int]] = field(default_factory=list)
     _systems: int = 0
+    _reader: LabelReader = field(init=False)
 
-    @property
-    def derivatives(self) -> Derivatives:
-        """Their names and units in these data."""
-        learned, unit = self.card.derivatives, self.unit
-        if unit is None or not learned:
-            return learned
-        return replace(
-            learned,
-            energy_unit=self.card.units[0],
-            forces_unit=f"{unit}/angstrom" if learned.forces else "",
-            stress_unit=(unit if learned.virial else f"{unit}/angstrom^3") if learned.stress else "",
-        )
+    def __post_init__(self) -> None:
+        self._reader = LabelReader(self.card.derivatives if self.derivatives is None else self.derivatives)
+
+    def refuse_absent(self) -> None:
+        """Raise if no system has what is wanted, with the names that may have been meant.
+
+        Raises:
+            EmpnetError: If so.
+        """
+        self._reader.refuse_absent()
+
+    def absent(self) -> str:
+        """What no system has, in a line; empty if all is there."""
+        try:
+            self._reader.refuse_absent()
+        except EmpnetError as error:
+            return str(error)
+        return ""
 
     def take(self, systems: Sequence[System], predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
         """Predict systems, and note their forces and stress beside those of the data.
@@ -107,7 +114,7 @@ class Labels:
         Returns:
             Their properties and composition baseline, both of shape (B, F').
         """
-        labels = self.derivatives
+        labels = self._reader.wanted
         if not labels:
             found = predictor.predict_piece(systems)
             return found.values, found.baseline
@@ -115,14 +122,14 @@ class Labels:
         # not predict_piece: open systems among crystals have no stress, which here is no mistake
         found = predictor.predict_dataset(predictor.dataset(systems), wanted)
         for k, system in enumerate(systems):
-            number = self._systems + k
+            number, rows = self._systems + k, self._reader.of(system)
             if found.forces is not None:
-                target = labels.forces_of(system)
+                target = rows["forces"]
                 if not np.isnan(target[0, 0]):
                     self._rows.append((target, found.forces[k], np.full(len(system), number)))
                     self._species.append(species_of(system))
             if found.stress is not None:
-                target = labels.stress_of(system)
+                target = rows["stress"][0]
                 if not np.isnan(target[0]):
                     self._stress.append((target, found.stress[k], number))
         self._systems += len(systems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,18 +13,20 @@ from jaxtyping import Float64, Int64
 from empnet.apply.derivative_errors import DerivativeErrors, Labels
 from empnet.apply.metrics import Metric, metrics_of
 from empnet.apply.predictor import Predictor, pieces
+from empnet.apply.reading import Reading, Source
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
-from empnet.data.units import convert, parse_unit
+from empnet.learn.agreement import refuse_disagreement
+from empnet.learn.journal import Journal
 from empnet.learn.model_file import ModelCard
 from empnet.learn.prepare import refuse_changed_data, refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 
-__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "in_model_units", "measured_side", "own_side"]
+__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "measured_side", "own_side"]
 
 Side = Literal["validation", "test"]
 
@@ -94,44 +96,53 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: Predictor, data: str | Path | None = None, *, unit: str | None = None, quiet: bool = False
+    predictor: Predictor, data: Source | None = None, *, quiet: bool = False, **reading: Any
 ) -> list[Evaluation]:
     """Predict data that have the properties, and measure the errors.
 
     Arguments:
         predictor: The trained model.
-        data: Path of the data, or the name of bundled data; None: the test side of the run's own data.
-        unit: Unit of the properties in the data, if it is not the model's; errors are in the model's. Forces and stress
-            in the data are then taken to be in this unit and angstrom.
-        quiet: No progress bar.
+        data: Path of the data, the name of bundled data, or systems; None: the test side of the run's own data.
+        quiet: Print nothing.
+        **reading: What the data call things and their units, where these differ from the run's: any argument of
+            :class:`~empnet.apply.reading.Reading`, such as ``property="REF_energy"``, ``unit="kcal/mol"`` or
+            ``length_unit="bohr"``. Errors are in the model's units.
 
     Returns:
         One evaluation for each property that the model predicts.
 
     Raises:
-        EmpnetError: If the data cannot be read or lack a property.
+        EmpnetError: If the data cannot be read, or lack a property or anything that was named.
     """
-    systems = own_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
-    systems = in_model_units(systems, predictor.card, unit)
+    how, card, journal = Reading.of(reading), predictor.card, Journal(quiet)
+    how.refuse_for_own_data(data)
+    labels = Labels(card, None if data is None else how.derivatives(card))
+    if data is None:
+        systems = own_side(predictor)
+    else:
+        systems = how.systems(data, card)
+        for line in how.assumed(card):
+            journal.say(line)
     targets: list[list[float]] = []
     origins, formulas, sizes, values, baselines = [], [], [], [], []
-    labels = Labels(predictor.card, unit)
-    what = f"evaluating on {data or 'the test side'}"
-    for piece in pieces(track(systems, what, quiet=quiet)):
+    called = "the test side" if data is None else data if isinstance(data, str | Path) else "systems in memory"
+    for piece in pieces(track(systems, f"evaluating on {called}", quiet=quiet)):
         predicted, baseline = labels.take(piece, predictor)
         for system in piece:
-            targets.append([target_of(system, name) for name in predictor.card.properties])
+            targets.append([target_of(system, name) for name in card.properties])
             origins.append(str(system.origin))
             formulas.append(system.formula)
             sizes.append(len(system))
         values.append(predicted)
         baselines.append(baseline)
     if not targets:
-        raise EmpnetError("no systems to evaluate on", where=data or predictor.run, remedy="name a data file")
+        raise EmpnetError("no systems to evaluate on", where=called, remedy="name a data file")
+    if how.forces or how.stress or how.virial:
+        labels.refuse_absent()
+    elif told := labels.absent():
+        journal.say(f"{told}; name them with --forces, --stress or --virial")
     y, y_hat, y_0 = np.array(targets), np.concatenate(values), np.concatenate(baselines)
-    return evaluations_of(
-        predictor.card, y, y_hat, y_0, origins, formulas, np.array(sizes), derivatives=labels.errors()
-    )
+    return evaluations_of(card, y, y_hat, y_0, origins, formulas, np.array(sizes), derivatives=labels.errors())
 
 
 def evaluations_of(
@@ -163,28 +174,6 @@ def evaluations_of(
             found[k] = replace(found[k], per_particle=metrics_of(targets[:, k] / sizes, predicted[:, k] / sizes))
     found[0] = replace(found[0], derivatives=derivatives or {})
     return found
-
-
-def in_model_units(systems: Iterable[System], card: ModelCard, unit: str | None) -> Iterable[System]:
-    """The systems with the properties, and what is known of them beforehand, in the model's units.
-
-    Arguments:
-        systems: As they were read.
-        card: Names and units of the properties.
-        unit: Unit of the properties in the data; None: the model's.
-    """
-    if unit is None or all(unit == own for own in card.units):
-        return systems
-    factors = {
-        name: convert(1.0, parse_unit(unit), parse_unit(own))
-        for names in (card.properties, card.baseline_keys)
-        for name, own in zip(names, card.units, strict=False)
-    }
-    return (replace(system, properties=_scaled(system.properties, factors)) for system in systems)
-
-
-def _scaled(properties: Mapping[str, float], factors: Mapping[str, float]) -> dict[str, float]:
-    return {name: value * factors.get(name, 1.0) for name, value in properties.items()}
 
 
 def _evaluation(
@@ -223,6 +212,7 @@ def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
     """
     run = RunFolder(predictor.run)
     config, indices = run.read_config(), getattr(run.read_split(), side)
+    refuse_disagreement(config, predictor.card, run)
     if len(indices) == 0:
         raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
     refuse_data_in_memory(config.data, run.path, "name a data file")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,17 +14,20 @@ import numpy as np
 from empnet.apply.outside import told_outside
 from empnet.apply.prediction import Prediction, Wanted
 from empnet.apply.predictor import Predictor, pieces
+from empnet.apply.reading import Reading
 from empnet.data.deal import deal
 from empnet.data.errors import EmpnetError
 from empnet.data.files import refuse_to_replace, replacing
 from empnet.data.progress import track
-from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn.distribution import Processes, processes
 from empnet.learn.journal import Journal
 
 __all__ = ["predict_file"]
+
+Predicted = Callable[[list[System]], Prediction]
+"""What predicts a piece."""
 
 OUTSIDE = "empnet_outside"
 """Where a frame that is unlike the training data says why."""
@@ -42,6 +45,8 @@ def predict_file(
     stress: bool = False,
     force: bool = False,
     quiet: bool = False,
+    length_unit: str | None = None,
+    baseline_key: str | Sequence[str] | None = None,
 ) -> int:
     """Write each frame with its predicted properties, in order, in bounded memory.
 
@@ -55,6 +60,8 @@ def predict_file(
         stress: Also write ``empnet_stress``, in the first property's unit per cubic angstrom, xx yy zz yz xz xy.
         force: Replace a file that is there.
         quiet: No progress bar.
+        length_unit: Unit of positions and cells in the data, if not angstrom; what is written is in angstrom.
+        baseline_key: What the data call the scalar that the model adds to, if not as in training.
 
     Returns:
         The number of frames.
@@ -67,18 +74,30 @@ def predict_file(
     wanted.refuse_impossible(predictor.card, predictor.run)
     if wanted and path.suffix == ".csv":
         raise EmpnetError(f"a table has no room for {wanted.named}", where=path, wanted="a file such as .extxyz")
-    wanted = replace(wanted, outside=True)
-    return team.together(lambda: _predict_file(predictor, data, path, wanted, force, quiet or not team.first, team))
+    wanted, quiet = replace(wanted, outside=True), quiet or not team.first
+    reading = Reading.of({"length_unit": length_unit, "baseline_key": baseline_key})
+    return team.together(lambda: _predict_file(predictor, data, reading, path, wanted, force, quiet, team))
 
 
 def _predict_file(
-    predictor: Predictor, data: str | Path, out: Path, wanted: Wanted, force: bool, quiet: bool, team: Processes
+    predictor: Predictor,
+    data: str | Path,
+    reading: Reading,
+    out: Path,
+    wanted: Wanted,
+    force: bool,
+    quiet: bool,
+    team: Processes,
 ) -> int:
     """The same; of several processes, only the first one writes."""
     if team.first:
         refuse_to_replace(out, force)
-    systems = track(iread(data, length_unit=predictor.card.length_unit), f"predicting {data}", quiet=quiet)
-    stream = _stream(predictor, systems, wanted) if team.alone else _stream_together(predictor, systems, wanted, team)
+    systems = track(reading.read(data), f"predicting {data}", quiet=quiet)
+
+    def predicted(piece: list[System]) -> Prediction:
+        return predictor.predict_piece([reading.in_model_terms(system, predictor.card) for system in piece], wanted)
+
+    stream = _stream(predicted, systems) if team.alone else _stream_together(predicted, systems, team)
     labelled, counter = (row for piece, found in stream for row in _labelled(piece, found)), _Counter()
     if not team.first:
         for _ in counter.count(labelled):
@@ -92,15 +111,13 @@ def _predict_file(
     return counter.n
 
 
-def _stream(
-    predictor: Predictor, systems: Iterable[System], wanted: Wanted
-) -> Iterator[tuple[list[System], Prediction]]:
+def _stream(predicted: Predicted, systems: Iterable[System]) -> Iterator[tuple[list[System], Prediction]]:
     for piece in pieces(systems):
-        yield piece, predictor.predict_piece(piece, wanted)
+        yield piece, predicted(piece)
 
 
 def _stream_together(
-    predictor: Predictor, systems: Iterable[System], wanted: Wanted, team: Processes
+    predicted: Predicted, systems: Iterable[System], team: Processes
 ) -> Iterator[tuple[list[System], Prediction]]:
     """As :func:`_stream`, in the same pieces, but each process predicts some of them and is told the others.
 
@@ -110,14 +127,14 @@ def _stream_together(
     while window := list(itertools.islice(waiting, WINDOW * team.size)):
         lots = deal(np.array([sum(map(len, piece)) for piece in window]), team.size)
         mine = [window[k] for k in lots[team.rank]]
-        told = team.gather(partial(_predictions, predictor, mine, wanted))
+        told = team.gather(partial(_predictions, predicted, mine))
         found = dict(zip(np.concatenate(lots).tolist(), itertools.chain.from_iterable(told), strict=True))
         for k, piece in enumerate(window):
             yield piece, found[k]
 
 
-def _predictions(predictor: Predictor, mine: list[list[System]], wanted: Wanted) -> list[Prediction]:
-    return [predictor.predict_piece(piece, wanted) for piece in mine]
+def _predictions(predicted: Predicted, mine: list[list[System]]) -> list[Prediction]:
+    return [predicted(piece) for piece in mine]
 
 
 class _Counter:

@@ -230,7 +230,7 @@ class Predictor:
         keys = self.card.baseline_keys
         if not keys:
             return np.zeros((len(systems), len(self.card.properties)))
-        return np.array([[target_of(system, key) for key in keys] for system in systems])
+        return np.array([[target_of(system, key, "--baseline-key") for key in keys] for system in systems])
 
     def dataset(self, systems: Sequence[System]) -> Dataset:
         """The systems as the model wants them: features joined, species checked, neighbours found.

@@ -26,10 +26,15 @@ from empnet.cli.options import (
     Features,
     Force,
     Forces,
+    ForcesInData,
     ForcesUnit,
+    ForcesUnitInData,
     ForcesWeight,
     From,
+    InData,
+    KeyInData,
     Layers,
+    LengthInData,
     LengthUnit,
     Loss,
     Moments,
@@ -43,19 +48,24 @@ from empnet.cli.options import (
     Size,
     SplitBy,
     Stress,
+    StressInData,
     StressOrder,
     StressUnit,
+    StressUnitInData,
     StressWeight,
     Test,
     Threads,
     Time,
     TrainSize,
     Unit,
+    UnitInData,
     Validation,
     Virial,
+    VirialInData,
     VirialUnit,
     Width,
     option,
+    reading_of,
     settings_of,
 )
 from empnet.cli.several import refuse_several
@@ -216,6 +226,8 @@ def predict(
     out: Annotated[Path, typer.Option("--out", help="File to write: .extxyz (or any other format), or .csv.")],
     forces: Annotated[bool, typer.Option("--forces", help="Write forces, too: the energy's exact gradient.")] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Write stress, too (crystals).")] = False,
+    length_unit: LengthInData = None,
+    baseline_key: KeyInData = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -229,7 +241,17 @@ def predict(
     if not (quiet or team.alone):
         typer.echo(str(team))
     predictor = team.together(lambda: load(run))
-    n = predict_file(predictor, data, out, forces=forces, stress=stress, force=force, quiet=quiet)
+    n = predict_file(
+        predictor,
+        data,
+        out,
+        forces=forces,
+        stress=stress,
+        length_unit=length_unit,
+        baseline_key=baseline_key,
+        force=force,
+        quiet=quiet,
+    )
     if not quiet:
         typer.echo(f"{n} systems predicted: {out}")
 
@@ -238,7 +260,17 @@ def predict(
 def evaluate(
     run: Run,
     data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
-    unit: Annotated[str | None, option("--unit", help="Unit of the property in DATA, if not the run's.")] = None,
+    property_: InData = None,
+    unit: UnitInData = None,
+    baseline_key: KeyInData = None,
+    length_unit: LengthInData = None,
+    forces: ForcesInData = None,
+    forces_unit: ForcesUnitInData = None,
+    stress: StressInData = None,
+    stress_unit: StressUnitInData = None,
+    stress_order: StressOrder = None,
+    virial: VirialInData = None,
+    virial_unit: VirialUnit = None,
     plot: Annotated[Path | None, option("--plot", help="Where the parity plot goes [RUN/parity-PROPERTY.png].")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -250,7 +282,8 @@ def evaluate(
     from empnet.apply.tables import print_evaluation
     from empnet.data.files import plain_name
 
-    evaluations = measure(load(run), data, unit=unit, quiet=quiet or as_json)
+    how = reading_of(locals())
+    evaluations = measure(load(run), data, quiet=quiet or as_json, **how)
     for evaluation in evaluations:
         folder = run if plot is None else plot.parent
         path = plot if plot and len(evaluations) == 1 else folder / f"parity-{plain_name(evaluation.name)}.png"
@@ -268,6 +301,10 @@ def evaluate(
 def check(
     run: Run,
     data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
+    property_: InData = None,
+    unit: UnitInData = None,
+    baseline_key: KeyInData = None,
+    length_unit: LengthInData = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -276,7 +313,8 @@ def check(
     from empnet.apply.audit_table import print_audit
     from empnet.apply.predictor import load
 
-    found = audit(load(run), data, quiet=quiet or as_json)
+    how = reading_of(locals())
+    found = audit(load(run), data, quiet=quiet or as_json, **how)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1))
     elif not quiet:
@@ -299,8 +337,15 @@ def map_(
     run: Run,
     data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
     colour: Annotated[str, option("--colour", help="property or error [property].")] = "property",
-    property_: Annotated[str | None, option("--property", help="If the model predicts several [the first].")] = None,
-    unit: Annotated[str | None, option("--unit", help="Unit of the property in DATA, if not the run's.")] = None,
+    property_: Annotated[
+        str | None,
+        option(
+            "--property", help="If the model predicts several [the first], or what DATA call it: energy=REF_energy."
+        ),
+    ] = None,
+    unit: UnitInData = None,
+    baseline_key: KeyInData = None,
+    length_unit: LengthInData = None,
     out: Annotated[Path | None, option("--out", help="Page to write; a .png lies beside it [RUN/map.html].")] = None,
     seed: Annotated[int, option("--seed", help="Of the systems shown, if there are too many [0].")] = 0,
     force: Force = False,
@@ -309,4 +354,5 @@ def map_(
     """Lay systems out by what the network has learned of them; a click shows the structure: empnet map RUN."""
     from empnet.apply.map import map_run
 
-    map_run(run, data, colour=colour, property=property_, unit=unit, out=out, seed=seed, force=force, quiet=quiet)
+    how = reading_of(locals())
+    map_run(run, data, colour=colour, out=out, seed=seed, force=force, quiet=quiet, **how)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["DATA", "FAILED", "INTERRUPTED", "MISTAKE", "SETTINGS", "option", "settings_of"]
+__all__ = ["DATA", "FAILED", "INTERRUPTED", "MISTAKE", "READING", "SETTINGS", "option", "reading_of", "settings_of"]
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit codes: a check or a probe has failed; the user can mend it; stopped by a signal. 0: all is well."""
@@ -20,6 +20,13 @@ SETTINGS = (
     *("energy_weight", "forces_weight", "stress_weight"),
 )
 """Options of ``train`` that are settings of the run's configuration."""
+
+
+READING = (
+    *("property", "unit", "baseline_key", "length_unit", "forces", "forces_unit"),
+    *("stress", "stress_unit", "stress_order", "virial", "virial_unit"),
+)
+"""Options that say what DATA call things, and their units."""
 
 
 def option(*names: str, help: str) -> Any:  # noqa: A002 (typer's word)
@@ -42,6 +49,16 @@ def settings_of(given: dict[str, Any]) -> dict[str, Any]:
     return {**({} if config is None else read_config(config)), **options}
 
 
+def reading_of(given: dict[str, Any]) -> dict[str, Any]:
+    """What a command was told about how its data are to be read: names and units that are not the run's.
+
+    Arguments:
+        given: Options of a command by name; those that are None were not given.
+    """
+    given = {**given, "property": given.get("property_")}
+    return {name: given[name] for name in READING if given.get(name) is not None}
+
+
 DATA = "Path of the data (extxyz, db, traj, npz, cif, ...), or the name of bundled data: qm7."
 Data = Annotated[str, typer.Argument(help=DATA, metavar="DATA")]
 Run = Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")]
@@ -56,6 +73,21 @@ BaselineKey = Annotated[
 ]
 Features = Annotated[list[str] | None, option("--features", help="Per-particle array to join; may be repeated.")]
 LengthUnit = Annotated[str | None, option("--length-unit", help="Of positions in the data [angstrom].")]
+InData = Annotated[
+    list[str] | None, option("--property", help="What DATA call the property: REF_energy, or energy=REF_energy.")
+]
+UnitInData = Annotated[str | None, option("--unit", help="Unit of the property in DATA, if not the run's.")]
+KeyInData = Annotated[
+    list[str] | None, option("--baseline-key", help="What DATA call the run's baseline key (delta learning).")
+]
+LengthInData = Annotated[
+    str | None, option("--length-unit", help="Of positions in DATA, if the file states none [angstrom].")
+]
+ForcesInData = Annotated[str | None, option("--forces", help="What DATA call forces [as in training].")]
+ForcesUnitInData = Annotated[str | None, option("--forces-unit", help="Their unit in DATA [as in training].")]
+StressInData = Annotated[str | None, option("--stress", help="What DATA call the stress [as in training].")]
+StressUnitInData = Annotated[str | None, option("--stress-unit", help="Its unit in DATA [as in training].")]
+VirialInData = Annotated[str | None, option("--virial", help="What DATA call a virial, in place of a stress.")]
 Cutoff = Annotated[float | None, option("--cutoff", help="Range of a message, angstrom [5].")]
 Layers = Annotated[int | None, option("--layers", help="Interactions [2; 3 without moments].")]
 Width = Annotated[int | None, option("--width", help="Features of a particle in the network [64].")]

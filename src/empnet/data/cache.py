@@ -17,7 +17,7 @@ from empnet.data.cache_folder import cache_folder
 from empnet.data.checks import check_geometry
 from empnet.data.dataset import Dataset, fingerprint
 from empnet.data.ingest import ingest
-from empnet.data.read import iread
+from empnet.data.read import iread, refuse_length_unit
 from empnet.data.recipe import Recipe
 from empnet.data.system import System
 
@@ -75,6 +75,8 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
         [[1.0], [0.5]]
     """
     file = str(source) if isinstance(source, str | Path) else ""
+    if not file:
+        refuse_length_unit(recipe.length_unit)
     fingerprint_of_data = data_hash(source)
     key = hashlib.sha256(json.dumps([FORMAT, fingerprint_of_data, asdict(recipe)]).encode()).hexdigest()[:32]
     folder = cache_folder() / key

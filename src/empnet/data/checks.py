@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float64
 
-from empnet.data.errors import EmpnetError, nearest
+from empnet.data.errors import EmpnetError, nearest_name
 from empnet.data.system import System
 
 __all__ = ["check_geometry", "target_of", "targets_of"]
@@ -77,12 +77,13 @@ def _check_periodic(system: System) -> System:
     return system if there.all() else replace(system, cell=complete)
 
 
-def target_of(system: System, name: str) -> float:
+def target_of(system: System, name: str, option: str = "--property") -> float:
     """The property to be learned, once it is sure that it is one finite number for the whole system.
 
     Arguments:
         system: The system.
         name: Name of the property.
+        option: The option that names it, for the error's remedy.
 
     Returns:
         Its value in the file's unit.
@@ -106,7 +107,7 @@ def target_of(system: System, name: str) -> float:
         return value
     wanted = "one number for the whole system"
     numbers = ", ".join(sorted(system.properties)) or "none"
-    remedy = nearest(name, system.properties) or f"numbers that are there: {numbers}"
+    remedy = _say(option, name, system) or f"numbers that are there: {numbers}"
     if name in system.arrays:
         raise EmpnetError(
             f"'{name}' is an array with one row a particle", where=system.origin, wanted=wanted, remedy=remedy
@@ -114,7 +115,15 @@ def target_of(system: System, name: str) -> float:
     if name in system.info:
         raise EmpnetError(f"'{name}' is {_kind(system.info[name])}", where=system.origin, wanted=wanted, remedy=remedy)
     found = f"no property '{name}'; numbers that are there: {numbers}"
-    raise EmpnetError(found, where=system.origin, remedy=nearest(name, system.properties))
+    raise EmpnetError(found, where=system.origin, remedy=_say(option, name, system))
+
+
+def _say(option: str, name: str, system: System) -> str:
+    """Which name may have been meant, and how to say so; nothing if there are no numbers to choose from."""
+    meant = nearest_name(name, system.properties)
+    if meant is not None:
+        return f"did you mean '{meant}'? then say {option} {meant}"
+    return f"name the one that is meant with {option}" if system.properties else ""
 
 
 def targets_of(
@@ -139,7 +148,7 @@ def targets_of(
         array([-0.5])
     """
     values = np.array([target_of(system, name) for name in properties])
-    return values - [target_of(system, name) for name in baseline_keys] if baseline_keys else values
+    return values - [target_of(system, name, "--baseline-key") for name in baseline_keys] if baseline_keys else values
 
 
 def _kind(value: object) -> str:

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["EmpnetError", "nearest"]
+__all__ = ["EmpnetError", "nearest", "nearest_name"]
 
 
 class EmpnetError(ValueError):
@@ -43,6 +43,21 @@ def nearest(name: str, known: Iterable[str]) -> str:
         >>> nearest("cutof", ["cutoff", "width"])
         "did you mean 'cutoff'?"
     """
+    match = nearest_name(name, known)
+    return "" if match is None else f"did you mean '{match}'?"
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The known name nearest to ``name``; None if nothing is near.
+
+    Arguments:
+        name: What the user wrote.
+        known: The names that exist.
+
+    Example:
+        >>> nearest_name("cutof", ["cutoff", "width"])
+        'cutoff'
+    """
     lowered = {other.lower(): other for other in known}
     matches = difflib.get_close_matches(name.lower(), list(lowered), n=1)
-    return f"did you mean '{lowered[matches[0]]}'?" if matches else ""
+    return lowered[matches[0]] if matches else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 from empnet.data.ase_db import iread_db
 from empnet.data.atoms import from_atoms
+from empnet.data.bundled import card as bundled_card
 from empnet.data.bundled import resolve
 from empnet.data.checks import check_geometry
 from empnet.data.compression import plain_file
@@ -24,7 +26,7 @@ from empnet.data.npz_read import iread_npz
 from empnet.data.system import Origin, System
 from empnet.data.units import Unit, parse_unit
 
-__all__ = ["iread", "iread_unchecked", "read"]
+__all__ = ["iread", "iread_unchecked", "read", "refuse_length_unit"]
 
 Reader = Callable[[Path, str, int], Iterator[System]]
 
@@ -34,8 +36,7 @@ def read(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> list
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in files that state none; formats with a unit of their own
-            come in angstrom from ASE, so leave it for them.
+        length_unit: Unit of positions and cell in the file, if it states none; see :func:`iread`.
 
     Returns:
         The systems in the order of the file.
@@ -62,15 +63,17 @@ def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom", first:
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file, if not angstrom; values are taken to angstrom.
+        length_unit: Unit of positions and cell in the file, if not angstrom; values are taken to angstrom. Only a file
+            that states no unit can have another one: XYZ, npz, LAMMPS. All other formats ASE gives in angstrom.
         first: Frames before this one are passed over, faster than they are read.
 
     Returns:
         An iterator over systems, each with its file and frame number in ``origin``.
 
     Raises:
-        EmpnetError: If there is no such file or the unit is unknown: at once. If a frame cannot be read, or has no
-            particles, positions that are not finite or a periodic cell without volume: when it is reached.
+        EmpnetError: If there is no such file or the unit is unknown: at once. If the format has a unit of length of
+            its own and another one is named, or a frame cannot be read, or has no particles, positions that are not
+            finite or a periodic cell without volume: when it is reached.
 
     Example:
         >>> next(iread("qm7")).origin
@@ -93,6 +96,8 @@ def iread_unchecked(path: str | os.PathLike[str], *, length_unit: str = "angstro
     unit = parse_unit(length_unit)
     if unit.dimension != parse_unit("angstrom").dimension:
         raise EmpnetError(f"length unit '{unit}' is {unit.kind}", wanted="a length, such as angstrom or bohr")
+    if bundled_card(path) is not None:
+        _refuse_other_length(unit, os.fspath(path), "bundled data are")
     return _iread(resolve(path), os.fspath(path), unit, first)
 
 
@@ -104,6 +109,34 @@ def _iread(path: Path, file: str, unit: Unit, first: int) -> Iterator[System]:
             number += 1
         if not number:
             raise EmpnetError("there are no systems in the file", where=file, wanted="at least one frame")
+
+
+def refuse_length_unit(length_unit: str) -> None:
+    """Raise if a unit of length other than angstrom is named for systems in memory.
+
+    A System is in angstrom by definition: :func:`read` has converted it, and converting again would be wrong.
+
+    Arguments:
+        length_unit: What was named.
+
+    Raises:
+        EmpnetError: If so.
+
+    Example:
+        >>> refuse_length_unit("angstrom")
+    """
+    if not math.isclose(parse_unit(length_unit).factor, 1.0, rel_tol=1e-12):
+        raise EmpnetError(
+            f"length unit {length_unit} is given, but systems in memory are in angstrom",
+            remedy=f'convert them first: empnet.read(path, length_unit="{length_unit}") does so for a file',
+        )
+
+
+def _refuse_other_length(unit: Unit, file: str, known: str) -> None:
+    if not math.isclose(unit.factor, 1.0, rel_tol=1e-12):
+        raise EmpnetError(
+            f"length unit {unit} is given, but {known} in angstrom", where=file, remedy="leave the length unit away"
+        )
 
 
 def _scaled(system: System, factor: float) -> System:
@@ -134,6 +167,8 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
             where=file,
             wanted="a suffix such as .extxyz, .npz, .db, .traj, .cif, or a name such as OUTCAR",
         ) from error
+    if kind != "extxyz" and not kind.startswith("lammps"):
+        _refuse_other_length(unit, file, f"ASE gives the format {kind}")
     return {"extxyz": iread_extxyz, "db": _iread_db, "json": _iread_db}.get(kind, partial(_iread_ase, kind=kind))
 
 

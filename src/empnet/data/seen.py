@@ -68,6 +68,26 @@ class Seen:
         ranges = _ranges_of(np.unique(np.concatenate(codes)), names)
         return cls(tuple(_species(dataset, chosen)), (int(sizes.min()), int(sizes.max())), shortest, ranges)
 
+    def joined(self, other: Seen) -> Seen:
+        """What either has: a model that was trained on one side after the other has seen both.
+
+        Arguments:
+            other: Of other systems.
+
+        Example:
+            >>> one = Seen((1, 8), (2, 2), 0.95, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
+            >>> both = one.joined(Seen((1, 6), (5, 9), 1.05, {(1, 6): ((1.05, 1.2),), (1, 8): ((1.05, 1.1),)}))
+            >>> both.species, both.sizes, both.ranges[1, 8]
+            ((1, 6, 8), (2, 9), ((0.95, 1.1), (1.55, 1.6)))
+        """
+        kinds = sorted({*self.ranges, *other.ranges})
+        return Seen(
+            tuple(sorted({*self.species, *other.species})),
+            (min(self.sizes[0], other.sizes[0]), max(self.sizes[1], other.sizes[1])),
+            min(self.shortest, other.shortest),
+            {kind: _union(self.ranges.get(kind, ()), other.ranges.get(kind, ())) for kind in kinds},
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; a pair of species is written "1,8"."""
         return {
@@ -164,6 +184,17 @@ class Seen:
                     if below >= worst[system]:
                         worst[system], found[system] = below, (kind, float(d[k]))
         return found
+
+
+def _union(*several: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """Ranges that cover what any of these cover, ascending and apart from each other."""
+    joined: list[tuple[float, float]] = []
+    for low, high in sorted(ends for ranges in several for ends in ranges):
+        if joined and low <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(high, joined[-1][1])
+        else:
+            joined.append((low, high))
+    return tuple(joined)
 
 
 def _kind(code: int, names: np.ndarray) -> Kind:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ import torch
 from empnet.data.composition import fit_composition
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
+from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.one_hot import symbol
 from empnet.data.split import Split
 from empnet.data.units import convert, parse_unit
@@ -17,14 +20,15 @@ from empnet.learn.config import TrainConfig
 from empnet.learn.ensemble import refuse_ensemble
 from empnet.learn.journal import Journal
 from empnet.learn.measure import measure
-from empnet.learn.model_file import ModelCard, load_model
+from empnet.learn.model_file import ModelCard, load_model, read_card
+from empnet.learn.sizes import SIZES
 from empnet.nn.model import PropertyModel
 
-__all__ = ["adopt_architecture", "start_from"]
+__all__ = ["adopt_architecture", "refuse_other_units", "start_from"]
 
 
 def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
-    """The configuration with the sizes, features and baseline of the run that it starts from.
+    """The configuration with what it must share with the run that it starts from; the property, too, if none is named.
 
     Arguments:
         config: A configuration whose ``fine_tune`` names a run.
@@ -39,6 +43,8 @@ def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
     _, card = load_model(config.fine_tune)
     sizes = {name: getattr(card.architecture, name) for name in ("cutoff", "layers", "width", "moments")}
     values = {**sizes, "features": card.features, "dtype": card.dtype, "baseline_key": card.baseline_keys}
+    if "size" in given:
+        given = given | set(SIZES[str(config.size)])  # what a preset stands for is given, too
     for name, value in values.items():
         if name in given and getattr(config, name) != value:
             raise EmpnetError(
@@ -46,7 +52,64 @@ def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
                 where=config.fine_tune,
                 wanted=f"{value}, which this run has",
             )
-    return config.model_copy(update=values)
+    _refuse_other_pooling(config, card)
+    if not config.property:
+        values["property"] = card.properties
+    return TrainConfig.make({**config.model_dump(), **values})
+
+
+def _refuse_other_pooling(config: TrainConfig, card: ModelCard) -> None:
+    """Raise if the weights that training starts from were learned for another pooling than is asked for."""
+    wanted, why = config.pooling, "is given"
+    if config.derivatives:
+        wanted, why = "sum", "is needed for forces and stress"
+    if wanted != "auto" and set(card.architecture.pooling) != {wanted}:
+        raise EmpnetError(
+            f"pooling '{wanted}' {why}",
+            where=config.fine_tune,
+            wanted=f"{', '.join(card.architecture.pooling)}, which this run has",
+            remedy="start from a run of that pooling, or train without --from",
+        )
+
+
+def refuse_other_units(config: TrainConfig) -> None:
+    """Raise if the weights of the run that training starts from cannot be taken to the units of the new data.
+
+    Arguments:
+        config: A configuration with its properties and units named.
+
+    Raises:
+        EmpnetError: If one of the two units is not known and the other is, or they measure different things.
+    """
+    if config.fine_tune is None:
+        return
+    card = read_card(Path(config.fine_tune))
+    _refuse_other_number(card, config.property, config.fine_tune)
+    for old, old_unit, name, unit in zip(card.properties, card.units, config.property, config.unit, strict=True):
+        if old_unit == unit:
+            continue
+        if unit == UNNAMED_UNIT:
+            found = f"the unit of '{name}' is not known; the run's is {old_unit}"
+            raise EmpnetError(found, where=config.fine_tune, remedy="say --unit")
+        if old_unit == UNNAMED_UNIT:
+            raise EmpnetError(
+                f"the run never knew the unit of its '{old}'; the new data's is {unit}",
+                where=config.fine_tune,
+                remedy=f"train it anew with --unit, or say --unit '{UNNAMED_UNIT}' if the new numbers are in the same",
+            )
+        try:
+            convert(1.0, old_unit, unit)
+        except EmpnetError as error:
+            raise EmpnetError(f"'{old}' there, '{name}' here: {error}", where=config.fine_tune) from None
+
+
+def _refuse_other_number(card: ModelCard, properties: Sequence[str], run: str) -> None:
+    if len(card.properties) != len(properties):
+        raise EmpnetError(
+            f"predicts {', '.join(card.properties)}",
+            where=run,
+            wanted=f"as many properties as are asked for: {', '.join(properties)}",
+        )
 
 
 def start_from(
@@ -72,16 +135,23 @@ def start_from(
     """
     assert config.fine_tune is not None
     old, old_card = load_model(config.fine_tune)
-    if len(old_card.properties) != len(card.properties):
+    _refuse_other_number(old_card, card.properties, config.fine_tune)
+    if old_card.architecture.n_features != card.architecture.n_features:
         raise EmpnetError(
-            f"predicts {', '.join(old_card.properties)}",
-            where=config.fine_tune,
-            wanted=f"as many properties as are asked for: {', '.join(card.properties)}",
+            f"a particle has {card.architecture.n_features} further features ({', '.join(card.features)})",
+            where=config.data,
+            wanted=f"{old_card.architecture.n_features}, which {config.fine_tune} has",
         )
     new = tuple(kind for kind in card.species if kind not in old_card.species)
     species = old_card.species + new
     architecture = replace(old_card.architecture, n_species=len(species))
-    card = replace(card, species=species, architecture=architecture)
+    seen = card.seen
+    if old_card.seen is None:
+        told = f"what {config.fine_tune} was trained on is not recorded there"
+        journal.say(f"{told}: systems like its own may be called unlike the training data")
+    elif seen is not None:
+        seen = seen.joined(old_card.seen)
+    card = replace(card, species=species, architecture=architecture, seen=seen)
     model = card.build()
     _take_weights(model, old, len(old_card.species))
     _change_units(model, old_card, card)

@@ -32,6 +32,9 @@ def name_derivatives(config: TrainConfig, journal: Journal) -> TrainConfig:
             continue
         units[f"{what}_unit"] = assumed
         journal.say(f"{what}: taken to be in {assumed}; if it is not, say --{what}-unit")
+    if unit == UNNAMED_UNIT and any(getattr(config, what) is not None for what in usual):
+        told = f"the unit of '{config.property[0]}' is not known, so ASE can run no dynamics with this potential"
+        journal.say(f"warning: {told}; if it is a known unit, stop and say --unit")
     config = TrainConfig.make({**config.model_dump(), **units})
     _ = config.derivatives  # raises where a unit does not fit
     return config

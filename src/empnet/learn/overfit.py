@@ -89,7 +89,11 @@ def overfit(
         'reached'
     """
     journal = Journal(quiet)
-    config = name_targets(configured(data, property, settings), journal)
+    config = configured(data, property, settings)
+    if config.fine_tune is not None:
+        remedy = "leave --from away, and name the sizes that the run has"
+        raise EmpnetError("the capacity probe starts from fresh weights, not from a run's", remedy=remedy)
+    config = name_targets(config, journal)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     dataset = open_data(data, config, quiet)

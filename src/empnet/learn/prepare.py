@@ -24,9 +24,10 @@ from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 from empnet.learn.config import TrainConfig
 from empnet.learn.distribution import processes
+from empnet.learn.fine_tune import refuse_other_units
 from empnet.learn.journal import Journal
 from empnet.learn.labels import name_derivatives, tell_labels
-from empnet.learn.model_file import ModelCard
+from empnet.learn.model_file import ModelCard, read_card
 from empnet.nn.model import Architecture
 
 __all__ = [
@@ -79,7 +80,8 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         journal: Where assumptions are told.
 
     Raises:
-        EmpnetError: If a unit is unknown, or properties and baseline keys do not pair up.
+        EmpnetError: If a unit is unknown, properties and baseline keys do not pair up, or the run that training starts
+            from has a unit that cannot be converted.
     """
     bundled = bundled_card(config.data)
     properties = config.property or ((bundled.property,) if bundled else ("energy",))
@@ -109,7 +111,9 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         journal.say(f"{name}: its difference to {key} is learned; both are taken to be in {unit}")
     if not config.property:
         journal.say(f"property: {', '.join(properties)} [{', '.join(units)}]")
-    return name_derivatives(config.model_copy(update={"property": tuple(properties), "unit": tuple(units)}), journal)
+    config = config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})
+    refuse_other_units(config)
+    return name_derivatives(config, journal)
 
 
 def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
@@ -218,8 +222,12 @@ def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journ
         yield "sum"
         return
     counts = dataset.composition(OneHot(dataset.species))[split.train]
+    adopted = None if config.fine_tune is None else read_card(Path(config.fine_tune)).architecture.pooling
     for k, name in enumerate(config.property):
-        if config.pooling == "auto":
+        if adopted is not None:  # the weights were learned for it
+            journal.say(f"pooling of {name}: {adopted[k]}, as in {config.fine_tune}")
+            yield adopted[k]
+        elif config.pooling == "auto":
             chosen, why = choose_pooling(counts, dataset.targets[split.train, k], name, config.unit[k])
             journal.say(f"pooling of {why}")
             yield chosen
@@ -269,9 +277,9 @@ def refuse_changed_data(card: ModelCard, now: str, run: Path, remedy: str) -> No
     Raises:
         EmpnetError: If the hash differs.
     """
-    if now != card.data["sha256"]:
+    if now != (before := str(card.data.get("sha256", "not recorded"))):
         raise EmpnetError(
-            f"the data have changed: sha256 was {card.data['sha256'][:12]}, is {now[:12]} ({card.data['file']})",
+            f"the data have changed: sha256 was {before[:12]}, is {now[:12]} ({card.data.get('file', '')})",
             where=run,
             remedy=remedy,
         )

@@ -15,6 +15,7 @@ from empnet.data.cache import data_hash
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
 from empnet.data.system import System
+from empnet.learn.agreement import refuse_disagreement
 from empnet.learn.checkpoint import Progress, save_checkpoint
 from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.distribution import Processes, processes
@@ -165,6 +166,7 @@ def _begin_again(
     config, card = run.read_config(), read_card(run.path)
     _refuse_changed(config, given, run)
     source = config.data if data is None or isinstance(data, str | Path) else data
+    refuse_disagreement(config, card, run)
     refuse_data_in_memory(source, run.path, "give them again: resume(run, systems)")
     remedy = "a run resumes only with its own data; start a new one with --from"
     refuse_changed_data(card, data_hash(source), run.path, remedy)
@@ -250,6 +252,7 @@ def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: 
     else:
         model = card.build()
         scales = fit_statistics(model, dataset, split.train, card.encoder)
+    refuse_disagreement(config, card, config.data)
     batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
     journal.say(str(summary(model, inputs=(batch,))))
     job = Job(config, card, dataset, split, scales)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from empnet.apply.audit.smoothness import smoothness_lines
 from empnet.apply.audit.subject import Subject
 from empnet.apply.audit.symmetries import batch_line, determinism_line, symmetry_lines
 from empnet.apply.predictor import Predictor
+from empnet.apply.reading import Reading, Source
 from empnet.data.progress import track
 from empnet.data.system import System
 
@@ -28,7 +29,7 @@ PATHS = 3
 
 
 def audit(
-    predictor: Predictor, data: str | Path | Sequence[System] | None = None, *, quiet: bool = False, seed: int = 0
+    predictor: Predictor, data: Source | None = None, *, quiet: bool = False, seed: int = 0, **reading: Any
 ) -> Audit:
     """Test a trained model for what every prediction must have, and data for what its training never had.
 
@@ -48,6 +49,8 @@ def audit(
             particles in all) for the symmetries; None: the run's own test side, else its validation side.
         quiet: No progress bar.
         seed: Of the draw, and of rotations, directions and orders.
+        **reading: What the data call things and their units, where these differ from the run's: any argument of
+            :class:`~empnet.apply.reading.Reading`, such as ``length_unit="bohr"``.
 
     Returns:
         One line for each test; those that cannot be made are skipped, with the reason.
@@ -64,7 +67,7 @@ def audit(
         True
     """
     rng = np.random.default_rng(seed)
-    given, called = material(predictor, data)
+    given, called = material(predictor, data, Reading.of(reading))
     systems = drawn(track(given, f"reading {called}", quiet=quiet), rng)
     sample = sample_of(systems, rng)
     tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)

@@ -9,9 +9,8 @@ import numpy as np
 
 from empnet.apply.evaluate import measured_side, own_side
 from empnet.apply.predictor import Predictor
-from empnet.data.checks import check_geometry
+from empnet.apply.reading import Reading, Source
 from empnet.data.errors import EmpnetError
-from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.learn.prepare import refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
@@ -25,21 +24,22 @@ SAMPLE_SYSTEMS, SAMPLE_PARTICLES = 32, 500
 """The same for the tests of symmetry, for each of which systems are predicted four times and more."""
 
 
-def material(predictor: Predictor, data: str | Path | Sequence[System] | None) -> tuple[Iterable[System], str]:
+def material(predictor: Predictor, data: Source | None, reading: Reading) -> tuple[Iterable[System], str]:
     """The systems to audit on, and what they are called.
 
     Arguments:
         predictor: The model.
         data: A path, the name of bundled data, or systems; None: the run's own test side, else its validation side.
+        reading: What the data call things, and their units.
 
     Raises:
         EmpnetError: If the run's own data are not there any more.
     """
+    reading.refuse_for_own_data(data)
     if data is None:
         return _own(predictor)
-    if isinstance(data, str | Path):
-        return iread(data, length_unit=predictor.card.length_unit), str(data)
-    return (check_geometry(system) for system in data), "systems in memory"
+    called = str(data) if isinstance(data, str | Path) else "systems in memory"
+    return reading.systems(data, predictor.card), called
 
 
 def _own(predictor: Predictor) -> tuple[Iterable[System], str]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.apply.evaluate import in_model_units, measured_side, own_side
+from empnet.apply.evaluate import measured_side, own_side
 from empnet.apply.predictor import Predictor
-from empnet.data.checks import check_geometry, target_of
+from empnet.apply.reading import Reading, Source, named_in_data
+from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
-from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.learn.run_folder import RunFolder
 
@@ -104,10 +104,9 @@ class Sample:
 
 def gather(
     predictor: Predictor,
-    data: str | Path | Iterable[System] | None,
-    name: str | None,
+    data: Source | None,
+    reading: Reading,
     *,
-    unit: str | None,
     errors: bool,
     seed: int,
     quiet: bool,
@@ -117,8 +116,7 @@ def gather(
     Arguments:
         predictor: The trained model.
         data: Path of the data, the name of bundled data, or systems; None: the side that the run is measured on.
-        name: The property; None: the first.
-        unit: Unit of the properties in the data; None: the model's.
+        reading: Which property, what the data call it, and their units; no property: the first.
         errors: Whether the errors are wanted: then every system must have the property.
         seed: Of the sample that is shown.
         quiet: No progress bar.
@@ -126,10 +124,10 @@ def gather(
     Raises:
         EmpnetError: If the data cannot be read or predicted, or lack a property whose error is wanted.
     """
-    number = predictor.number_of(name)
+    asked = named_in_data(reading.property, predictor.card.properties)
+    number = predictor.number_of(next(iter(asked), None))
     name = predictor.card.properties[number]
-    systems, side = _systems(predictor, data)
-    systems = in_model_units(systems, predictor.card, unit)
+    systems, side = _systems(predictor, data, reading, renamed=asked.get(name, name) != name)
     sample, target = Sample(seed), list[float]()
     predicted: list[np.ndarray] = []
     representation: list[np.ndarray] = []
@@ -149,19 +147,18 @@ def gather(
     return Points(name, predictor.card.units[number], side, rows, np.array(target), values, np.array(numbers), shown)
 
 
-def _systems(predictor: Predictor, data: str | Path | Iterable[System] | None) -> tuple[Iterable[System], str]:
+def _systems(
+    predictor: Predictor, data: Source | None, reading: Reading, *, renamed: bool
+) -> tuple[Iterable[System], str]:
+    if not renamed:
+        reading = replace(reading, property=None)  # it only chooses: data may lack it
+    reading.refuse_for_own_data(data)
     if data is None:
         run = RunFolder(predictor.run)
         side = measured_side(run)
         return own_side(predictor, side), f"the {side} side of the run's data"
-    if isinstance(data, str | Path):
-        return iread(data, length_unit=predictor.card.length_unit), str(data)
-    return _checked(data), "systems in memory"
-
-
-def _checked(systems: Iterable[System]) -> Iterator[System]:
-    for system in systems:
-        yield check_geometry(system)
+    called = str(data) if isinstance(data, str | Path) else "systems in memory"
+    return reading.systems(data, predictor.card), called
 
 
 def _refuse_infinite(systems: list[System], rows: np.ndarray, run: str) -> None:

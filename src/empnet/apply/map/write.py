@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -15,9 +15,9 @@ from empnet.apply.map.layout import lay_out
 from empnet.apply.map.page import map_page
 from empnet.apply.map.picture import map_picture
 from empnet.apply.predictor import Predictor, load
+from empnet.apply.reading import Reading, Source
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.files import refuse_to_replace, write_text
-from empnet.data.system import System
 from empnet.learn.journal import Journal
 
 __all__ = ["COLOURED_BY", "MapResult", "map_run"]
@@ -57,15 +57,14 @@ class MapResult:
 
 def map_run(
     run: Predictor | str | Path,
-    data: str | Path | Iterable[System] | None = None,
+    data: Source | None = None,
     *,
     colour: str = "property",
-    property: str | None = None,  # noqa: A002 (the word of the command line)
-    unit: str | None = None,
     out: str | Path | None = None,
     seed: int = 0,
     force: bool = False,
     quiet: bool = False,
+    **reading: Any,
 ) -> MapResult:
     """Lay systems out in two dimensions by what a run's model has learned of them, on a page and in a picture.
 
@@ -75,13 +74,13 @@ def map_run(
             side, if it has no test side).
         colour: ``"property"`` (in the data; as predicted, if any of the data lack it) or ``"error"`` (predicted less
             true).
-        property: The property, if the model predicts several; default: the first.
-        unit: Unit of the properties in the data, if it is not the model's; the map has the model's.
         out: Path of the page, ending in .html; the picture lies beside it and ends in .png. Default: map.html in the
             run folder.
         seed: Of the systems that are on the page if there are too many, and of the layout's start.
         force: Replace files that are there.
         quiet: Print nothing.
+        **reading: ``property``: which one, if the model predicts several (default: the first), or what the data call
+            it; and any other argument of :class:`~empnet.apply.reading.Reading`: names and units in the data.
 
     Raises:
         EmpnetError: If the data cannot be read or predicted, are too few or all the same, or lack the property whose
@@ -102,7 +101,7 @@ def map_run(
         )
     predictor = run if isinstance(run, Predictor) else load(run)
     page, picture = _files(predictor, out, force)
-    points = gather(predictor, data, property, unit=unit, errors=colour == "error", seed=seed, quiet=quiet)
+    points = gather(predictor, data, Reading.of(reading), errors=colour == "error", seed=seed, quiet=quiet)
     layout, scale = lay_out(points.representation, points.side, seed), scale_of(points, errors=colour == "error")
     title = f"Map of {Path(predictor.run).resolve().name or 'a model'}: {points.name}"
     text = map_page(title, predictor.card, points, layout, scale, picture.name)

@@ -17,7 +17,7 @@ from empnet.data.inspection.keys import Tally
 from empnet.data.inspection.record import Finding
 from empnet.data.inspection.stress import symmetric
 from empnet.data.progress import track
-from empnet.data.read import iread_unchecked
+from empnet.data.read import iread_unchecked, refuse_length_unit
 from empnet.data.system import System
 
 __all__ = ["MAX_PARTICLES", "Gathered", "gather"]
@@ -92,6 +92,8 @@ def gather(source: str | Path | Sequence[System], length_unit: str, quiet: bool)
     Raises:
         EmpnetError: If not a single frame can be used.
     """
+    if not isinstance(source, str | Path):
+        refuse_length_unit(length_unit)
     gathered = Gathered()
     systems: Iterable[System] = (
         source if not isinstance(source, str | Path) else iread_unchecked(source, length_unit=length_unit)

@@ -213,6 +213,9 @@ def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
     run = RunFolder(predictor.run)
     config, indices = run.read_config(), getattr(run.read_split(), side)
     refuse_disagreement(config, predictor.card, run)
+    recorded = predictor.card.data.get("systems")
+    if isinstance(recorded, int) and len(indices) and max(indices) >= recorded:
+        raise EmpnetError("is damaged (the number of a system is out of range)", where=run.path / "split.json")
     if len(indices) == 0:
         raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
     refuse_data_in_memory(config.data, run.path, "name a data file")

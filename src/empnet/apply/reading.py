@@ -255,8 +255,7 @@ def named_in_data(given: Names, own: Sequence[str], option: str = "--property") 
     found: dict[str, str] = {}
     for name, theirs in pairs:
         if name not in own:
-            there = f"there are: {', '.join(own)}" if own else "there are none"
-            raise EmpnetError(f"the model has no '{name}'", where=option, remedy=nearest(name, own) or there)
+            raise _not_predicted(name, own, option)
         if name in found:
             raise EmpnetError(f"'{name}' is named twice", where=option, wanted="once")
         found[name] = theirs
@@ -279,7 +278,12 @@ def _pair(text: str, own: Sequence[str], option: str) -> tuple[str, str]:
     name, _, theirs = text.partition("=")
     if theirs or not own:
         return name, theirs
-    raise EmpnetError(f"'{text}' may be any of {', '.join(own)}", where=option, wanted=f"such as {own[0]}={text}")
+    raise _not_predicted(text, own, option, f"; if DATA call one of them so, say {option} NAME={text}")
+
+
+def _not_predicted(name: str, own: Sequence[str], option: str, more: str = "") -> EmpnetError:
+    remedy = nearest(name, own) or (f"there are: {', '.join(own)}" if own else "there are none")
+    return EmpnetError(f"'{name}' is not predicted", where="" if more else option, remedy=remedy + more)
 
 
 def _in_memory(systems: Iterable[System | ase.Atoms]) -> Iterator[System]:

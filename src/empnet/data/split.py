@@ -63,11 +63,23 @@ class Split:
     def from_json(cls, record: dict[str, list[int]]) -> Split:
         """The split that :meth:`to_json` wrote.
 
+        Raises:
+            ValueError: If it holds anything but whole numbers from 0, each once: a system on two sides would be
+                measured and trained on.
+
         Example:
             >>> Split.from_json({"train": [0, 2], "validation": [1], "test": []}).train
             array([0, 2])
         """
-        return cls(*(np.array(record[side], dtype=np.int64) for side in ("train", "validation", "test")))
+        sides = [record[side] for side in ("train", "validation", "test")]
+        if not all(isinstance(side, list) and all(type(index) is int for index in side) for side in sides):
+            raise ValueError("a side is no list of whole numbers")
+        flat = [index for side in sides for index in side]
+        if flat and not 0 <= min(flat) <= max(flat) < 2**62:
+            raise ValueError("the number of a system is out of range")
+        if len(set(flat)) != len(flat):
+            raise ValueError("a system is there twice")
+        return cls(*(np.array(side, dtype=np.int64) for side in sides))
 
 
 def split_systems(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing
+from empnet.learn.integrity import hash_of_tensors, refuse_flipped
 
 __all__ = ["Progress", "load_checkpoint", "restore", "save_checkpoint", "state_of"]
 
@@ -101,8 +102,9 @@ def save_checkpoint(
     """
     (run / FILE).parent.mkdir(exist_ok=True)
     with replacing(run / FILE) as unfinished:
-        metadata = {"progress": json.dumps(asdict(progress))}
-        safetensors.torch.save_file(state_of(model, average, optimizer), unfinished, metadata=metadata)
+        state, told = state_of(model, average, optimizer), json.dumps(asdict(progress))
+        metadata = {"progress": told, "sha256": hash_of_tensors(state, told)}
+        safetensors.torch.save_file(state, unfinished, metadata=metadata)
 
 
 def load_checkpoint(
@@ -120,15 +122,23 @@ def load_checkpoint(
         Where the run stood; a fresh start if it was stopped before its first checkpoint.
 
     Raises:
-        EmpnetError: If the file is damaged.
+        EmpnetError: If the file is damaged, down to a single bit.
     """
     path = run / FILE
     if not path.exists():
         return Progress()
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            progress = Progress(**json.loads(file.metadata()["progress"]))
-        restore(safetensors.torch.load_file(path), model, average, optimizer)
+            written = file.metadata()
+        state = safetensors.torch.load_file(path)
+        now = hash_of_tensors(state, written["progress"])
+        refuse_flipped(
+            written.get("sha256"), now, where=path, remedy="restore it from a copy, or start from --from RUN"
+        )
+        progress = Progress(**json.loads(written["progress"]))
+        restore(state, model, average, optimizer)
+    except EmpnetError:
+        raise
     except (safetensors.SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         raise EmpnetError(f"is damaged ({error})", where=path, wanted="a checkpoint of this run") from None
     return progress

@@ -25,9 +25,12 @@ from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.split import SplitKind
-from empnet.learn.sizes import with_size
+from empnet.learn.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS, WIDEST, with_size
 
 __all__ = ["TrainConfig", "read_config", "seconds", "write_config"]
+
+LONGEST_TIME = 100 * 365 * 86400.0
+"""Of a duration, s."""
 
 UNITS_OF_TIME = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -47,8 +50,8 @@ def seconds(duration: str | float | int) -> float:
     if not re.fullmatch(r"(?:\d+(?:\.\d+)?\s*[smhd]\s*)+|\d+(?:\.\d+)?", text):
         raise ValueError("wanted a duration such as 90s, 10m or 1h30m")
     total = sum(float(number) * UNITS_OF_TIME[unit or "s"] for number, unit in parts)
-    if total <= 0:
-        raise ValueError("wanted a duration above zero")
+    if not 0 < total < LONGEST_TIME:
+        raise ValueError("wanted a duration above zero and below 100 years")
     return total
 
 
@@ -68,7 +71,7 @@ class TrainConfig(BaseModel):
         600.0
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     data: str = Field(description="path of the data, or the name of bundled data")
     property: Names = Field(default=(), description="scalar to be learned; several names: one model for all")
@@ -85,9 +88,9 @@ class TrainConfig(BaseModel):
     virial: str | None = Field(default=None, description="virial in the data, in place of a stress")
     virial_unit: str | None = Field(default=None, description="its unit in the data, an energy")
 
-    cutoff: PositiveFloat = Field(default=5.0, description="range of a message, angstrom")
-    layers: PositiveInt = Field(default=2, description="number of interactions; 3 without moments")
-    width: PositiveInt = Field(default=64, description="features of a particle inside the network")
+    cutoff: PositiveFloat = Field(default=5.0, le=LONGEST_CUTOFF, description="range of a message, angstrom")
+    layers: PositiveInt = Field(default=2, le=MOST_LAYERS, description="number of interactions; 3 without moments")
+    width: PositiveInt = Field(default=64, le=WIDEST, description="features of a particle inside the network")
     pooling: Literal["auto", "sum", "mean"] = Field(default="auto", description="readout over particles")
     moments: int = Field(default=2, ge=0, le=3, description="highest angular moment of a message; 0: distances alone")
     size: Literal["small", "medium", "large"] | None = Field(default=None, description="preset of sizes and moments")
@@ -111,7 +114,9 @@ class TrainConfig(BaseModel):
 
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the network computes")
     dtype: Literal["float32", "float64"] = Field(default="float32", description="what the network computes in")
-    threads: PositiveInt | None = Field(default=None, description="processor threads; all if not given")
+    threads: PositiveInt | None = Field(
+        default=None, le=MOST_THREADS, description="processor threads; all if not given"
+    )
 
     @classmethod
     def make(cls, values: Mapping[str, Any], where: str = "") -> TrainConfig:
@@ -205,7 +210,8 @@ def _told(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"setting '{name}' is missing"
     message = first["msg"].removeprefix("Value error, ")
-    return f"setting '{name}' is {first['input']!r}: {message[0].lower()}{message[1:]}"
+    shown = repr(first["input"]) if len(repr(first["input"])) <= 60 else f"{repr(first['input'])[:60]}..."
+    return f"setting '{name}' is {shown}: {message[0].lower()}{message[1:]}"
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
@@ -219,10 +225,14 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise EmpnetError("is not TOML (nested too deeply)", where=path) from None
     except OSError as error:
         raise EmpnetError(f"cannot be read ({error.strerror})", where=path, wanted="a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise EmpnetError(f"is not TOML ({error})", where=path) from None
+    except ValueError:  # Python's advice about whole numbers of thousands of digits
+        raise EmpnetError("is not TOML that can be meant (a number is too long)", where=path) from None
 
 
 def write_config(path: Path, config: TrainConfig) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import Float64
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from empnet.data.batch import Batch
@@ -22,6 +24,7 @@ from empnet.data.split import Split
 from empnet.learn.calibration import Calibration
 from empnet.learn.model_file import ModelCard, load_model
 from empnet.learn.uncertainty import INSIDE
+from empnet.learn.versions import refuse_later_version
 from empnet.nn.model import PropertyModel
 from empnet.nn.spline import CubicSpline
 
@@ -273,18 +276,46 @@ def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
     """
     path = Path(folder) / FILE
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["format_version"] > FORMAT_VERSION:
-            remedy = "a later empnet wrote this; update empnet"
-            raise EmpnetError(f"format version {record['format_version']}", where=path, remedy=remedy)
-        names = [str(name) for name in record["members"]]
-        calibrations = tuple(Calibration(**each) for each in record["calibrations"])
-        spread = Spread(np.array(record["limits"], dtype=np.float64), calibrations)
-    except EmpnetError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise EmpnetError(f"is damaged ({error!r})", where=path, wanted="an ensemble of empnet") from None
-    return *load_members(path.parent, names), spread
+        text = path.read_bytes()
+        refuse_later_version(text, FORMAT_VERSION, path)
+        record = EnsembleRecord.model_validate_json(text)
+    except OSError as error:
+        raise EmpnetError(f"cannot be read ({error.strerror})", where=path) from None
+    except ValidationError as error:
+        told = error.errors()[0]
+        where = ".".join(str(part)[:40] for part in told["loc"])
+        raise EmpnetError(
+            f"is damaged ({where}: {told['msg'][:200]})", where=path, wanted="an ensemble of empnet"
+        ) from None
+    ensemble, card = load_members(path.parent, record.members)
+    F_prime = len(card.properties)
+    if (len(record.limits), len(record.calibrations)) != (F_prime, F_prime):
+        raise EmpnetError("is damaged", where=path, wanted=f"limits and calibrations of {F_prime} properties")
+    calibrations = tuple(Calibration(**each.model_dump()) for each in record.calibrations)
+    return ensemble, card, Spread(np.array(record.limits, dtype=np.float64), calibrations)
+
+
+class CalibrationRecord(BaseModel):
+    """Of one property; see :class:`~empnet.learn.calibration.Calibration`. nan and infinity have their meaning."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    scale: float
+    noise: float = 0.0
+    power: float = 1.0
+    wide: float = np.nan
+    n: int = Field(default=0, ge=0, le=10**12)
+
+
+class EnsembleRecord(BaseModel):
+    """A whole ``ensemble.json``; names of members are those of folders in this one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format_version: int = Field(ge=1)
+    members: list[Annotated[str, Field(pattern=r"^[\w-][\w.-]{0,200}$")]] = Field(min_length=1, max_length=1000)
+    limits: list[float]
+    calibrations: list[CalibrationRecord]
 
 
 def load_members(folder: Path, names: Sequence[str]) -> tuple[Ensemble, ModelCard]:
@@ -300,6 +331,12 @@ def load_members(folder: Path, names: Sequence[str]) -> tuple[Ensemble, ModelCar
     loaded = [load_model(folder / name) for name in names]
     card = loaded[0][1]
     for name, (_, other) in zip(names, loaded, strict=True):
-        if (other.architecture, other.species, other.properties) != (card.architecture, card.species, card.properties):
+        if _kind(other) != _kind(card):
             raise EmpnetError(f"is a model of another kind than {names[0]}", where=folder / name)
     return Ensemble([model for model, _ in loaded]).eval(), card
+
+
+def _kind(card: ModelCard) -> tuple[object, ...]:
+    """What all members must have in common, for their mean to mean something."""
+    names = card.species, card.properties, card.units, card.features, card.baseline_keys
+    return card.architecture, *names, card.dtype

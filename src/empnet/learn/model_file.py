@@ -16,6 +16,9 @@ from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing, write_text
 from empnet.data.one_hot import OneHot
 from empnet.data.seen import Seen
+from empnet.learn.card_record import checked_record
+from empnet.learn.integrity import hash_of_card, hash_of_tensors, refuse_flipped
+from empnet.learn.versions import refuse_later_version
 from empnet.nn.model import Architecture, PropertyModel
 
 __all__ = ["FORMAT_VERSION", "ModelCard", "load_model", "read_card", "save_card", "save_weights"]
@@ -25,6 +28,8 @@ FORMAT_VERSION = 3
 
 2: baseline_keys, seen. 3: derivatives, moments.
 """
+
+RESTORE = "restore the run folder from a copy, or train again"
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 
@@ -120,15 +125,41 @@ def save_card(folder: Path, card: ModelCard) -> None:
 
 
 def save_weights(folder: Path, model: PropertyModel) -> None:
-    """Write ``model.safetensors``, whole or not at all.
+    """Write ``model.safetensors``, whole or not at all, with hashes of its numbers and of the card that they belong to.
+
+    The hashes lie in the file itself, so that no reader, at no moment, meets weights of one time and hashes of another.
 
     Arguments:
-        folder: The run folder.
+        folder: The run folder, with its card.
         model: The model whose weights and statistics are kept.
     """
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    metadata = {"sha256": hash_of_tensors(state)}
+    if (folder / CARD).exists():
+        metadata["card_sha256"] = hash_of_card(_record(folder))
     with replacing(folder / WEIGHTS) as unfinished:
-        safetensors.torch.save_file(state, unfinished)
+        safetensors.torch.save_file(state, unfinished, metadata=metadata)
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """What ``model.json`` holds, checked.
+
+    Raises:
+        EmpnetError: If it is not there, damaged, or written by a later version of this package.
+    """
+    path = folder / CARD
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        remedy = "is this a run folder of empnet?" if folder.exists() else "no such folder"
+        raise EmpnetError(f"cannot be read ({error.strerror})", where=path, remedy=remedy) from None
+    refuse_later_version(text, FORMAT_VERSION, path)
+    checked_record(text, path)
+    try:
+        record: dict[str, Any] = json.loads(text)
+    except ValueError:  # a whole number of thousands of digits among what nobody reads
+        raise EmpnetError("is damaged (a number is too long)", where=path, wanted="a model file of empnet") from None
+    return record
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -142,23 +173,9 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        version = record["format_version"]
-        if version > FORMAT_VERSION:
-            raise EmpnetError(
-                f"format version {version}",
-                where=path,
-                wanted=f"version {FORMAT_VERSION} or earlier",
-                remedy="a later empnet wrote this; update empnet",
-            )
-        return ModelCard.from_json(record)
-    except OSError as error:
-        remedy = "is this a run folder of empnet?" if folder.exists() else "no such folder"
-        raise EmpnetError(f"cannot be read ({error.strerror})", where=path, remedy=remedy) from None
-    except EmpnetError:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise EmpnetError(f"is damaged ({error!r})", where=path, wanted="a model file of empnet") from None
+        return ModelCard.from_json(_record(folder))
+    except EmpnetError as error:
+        raise error if str(error).startswith(str(path)) else EmpnetError(f"is damaged ({error})", where=path) from None
 
 
 def load_model(folder: str | Path) -> tuple[PropertyModel, ModelCard]:
@@ -178,9 +195,45 @@ def load_model(folder: str | Path) -> tuple[PropertyModel, ModelCard]:
     path = folder / WEIGHTS
     if not path.exists():
         raise EmpnetError("there are no weights yet", where=path, remedy=f"go on with: empnet train --resume {folder}")
+    state = _read_weights(folder, card)
     model = card.build()
     try:
-        model.load_state_dict(safetensors.torch.load_file(path))
-    except (safetensors.SafetensorError, RuntimeError) as error:
+        model.load_state_dict(state)
+    except RuntimeError as error:
         raise EmpnetError(f"is damaged ({error})", where=path, wanted="the weights of this run's model") from None
     return model.eval(), card
+
+
+def _read_weights(folder: Path, card: ModelCard) -> dict[str, torch.Tensor]:
+    """The weights, once it is sure that they are those of this card; nothing of the card's sizes is built before."""
+    path = folder / WEIGHTS
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            names, written = list(file.keys()), file.metadata() or {}
+            _refuse_other_shapes({name: tuple(file.get_slice(name).get_shape()) for name in names}, card, path)
+            state = {name: file.get_tensor(name) for name in names}
+    except (safetensors.SafetensorError, OSError, TypeError) as error:
+        raise EmpnetError(f"is damaged ({error})", where=path, wanted="the weights of this run's model") from None
+    refuse_flipped(written.get("sha256"), hash_of_tensors(state), where=path, remedy=RESTORE)
+    stated = written.get("card_sha256")
+    if stated is not None and stated != hash_of_card(_record(folder)):
+        raise EmpnetError(
+            "is not the card that the weights were written with: it was changed, or one of the two is damaged",
+            where=folder / CARD,
+            remedy=RESTORE,
+        )
+    return state
+
+
+def _refuse_other_shapes(shapes: dict[str, tuple[int, ...]], card: ModelCard, path: Path) -> None:
+    """Raise if a file holds weights of another model than the card's, told by their shapes alone."""
+    layers = len({name.split(".")[1] for name in shapes if name.startswith("interactions.")})
+    a = card.architecture
+    first = shapes.get("embedding.weight")
+    wanted: dict[str, tuple[int, ...]] = {}
+    if layers == a.layers and first == (a.width, a.n_species + a.n_features):
+        with torch.device("meta"):  # without memory
+            wanted = {name: tuple(value.shape) for name, value in PropertyModel(a).state_dict().items()}
+    if shapes != wanted:
+        found = f"is damaged, or belongs to another model: {layers} interactions, embedding {first}"
+        raise EmpnetError(found, where=path, wanted=f"the weights of this run's model ({a.layers} of width {a.width})")

@@ -133,8 +133,11 @@ class RunFolder:
         path = self.path / "split.json"
         try:
             return Split.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError) as error:
-            raise EmpnetError(f"cannot be read ({error})", where=path) from None
+        except OSError as error:
+            raise EmpnetError(f"cannot be read ({error.strerror})", where=path) from None
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            told = f"{error}"[:200] or "nested too deeply"
+            raise EmpnetError(f"is damaged ({told})", where=path, wanted="the sides of this run's data") from None
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Write ``results.json``.

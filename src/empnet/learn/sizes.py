@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
-__all__ = ["SIZES", "balanced_batch", "with_size"]
+__all__ = [
+    "LONGEST_CUTOFF",
+    "MOST_LAYERS",
+    "MOST_THREADS",
+    "SIZES",
+    "WIDEST",
+    "balanced_batch",
+    "with_size",
+]
+
+WIDEST, MOST_LAYERS, LONGEST_CUTOFF, MOST_THREADS = 16_384, 100, 1_000.0, 1_024
+"""Bounds on width, layers, cutoff (angstrom) and threads: beyond them a number is a slip or a damaged file."""
 
 SIZES: dict[str, dict[str, int]] = {
     "small": {"moments": 2, "layers": 2, "width": 32},

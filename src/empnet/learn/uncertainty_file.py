@@ -14,6 +14,7 @@ from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing
 from empnet.data.split import Split
 from empnet.learn.calibration import Calibration
+from empnet.learn.integrity import hash_of_tensors, refuse_flipped
 from empnet.learn.model_file import load_model
 from empnet.learn.uncertainty import LastLayer, fit_last_layer
 from empnet.nn.model import PropertyModel
@@ -41,11 +42,11 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
     if fitted is None:
         (folder / FILE).unlink(missing_ok=True)
         return ["predictions will have no standard deviation: there is no validation side to calibrate it on"]
-    save_last_layer(folder, fitted)
+    save_last_layer(folder, fitted, model)
     return [f"{name}: {each.told()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
 
 
-def save_last_layer(folder: Path, fitted: LastLayer) -> None:
+def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None = None) -> None:
     """Write ``uncertainty.safetensors``, whole or not at all.
 
     ================  ===========================================================================
@@ -58,14 +59,18 @@ def save_last_layer(folder: Path, fitted: LastLayer) -> None:
     Arguments:
         folder: The run folder.
         fitted: What is kept.
+        model: The model that was fitted, whose hash is kept, too.
     """
     tensors = {
         "whitening": fitted.whitening.contiguous(),
         "limits": torch.from_numpy(fitted.limits),
         "calibrations": torch.tensor([astuple(each) for each in fitted.calibrations], dtype=torch.float64),
     }
+    metadata = {"format_version": str(FORMAT_VERSION), "sha256": hash_of_tensors(tensors)}
+    if model is not None:
+        metadata["weights_sha256"] = hash_of_tensors(model.state_dict())
     with replacing(folder / FILE) as unfinished:
-        safetensors.torch.save_file(tensors, unfinished, metadata={"format_version": str(FORMAT_VERSION)})
+        safetensors.torch.save_file(tensors, unfinished, metadata=metadata)
 
 
 def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:
@@ -84,22 +89,34 @@ def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | Non
     path = Path(folder) / FILE
     if not path.exists():
         return None
+    remedy = "remove it to predict without uncertainty"
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            version = int(file.metadata()["format_version"])
+            written = file.metadata()
+            version = int(written["format_version"])
             if version > FORMAT_VERSION:
-                remedy = "a later empnet wrote this; update empnet"
-                raise EmpnetError(f"format version {version}", where=path, remedy=remedy)
+                later = "a later empnet wrote this; update empnet"
+                raise EmpnetError(f"format version {version}", where=path, remedy=later)
             kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        rows = kept["calibrations"].tolist()
-        calibrations = tuple(Calibration(row[0], row[1], row[2], row[3], int(row[4])) for row in rows)
-        whitening, limits = kept["whitening"], kept["limits"].numpy()
-    except (safetensors.SafetensorError, OSError, KeyError, TypeError) as error:
-        remedy = "remove it to predict without uncertainty"
+        _refuse_other_shapes(kept, model, path, remedy)
+    except EmpnetError:
+        raise
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise EmpnetError(f"is damaged ({error})", where=path, remedy=remedy) from None
+    refuse_flipped(written.get("sha256"), hash_of_tensors(kept), where=path, remedy=remedy)
+    if written.get("weights_sha256", now := hash_of_tensors(model.state_dict())) != now:
+        raise EmpnetError("belongs to other weights than model.safetensors", where=path, remedy=remedy)
+    rows = kept["calibrations"].tolist()
+    calibrations = tuple(Calibration(row[0], row[1], row[2], row[3], int(row[4])) for row in rows)
+    return LastLayer(kept["whitening"], kept["limits"].numpy(), calibrations)
+
+
+def _refuse_other_shapes(kept: dict[str, torch.Tensor], model: PropertyModel, path: Path, remedy: str) -> None:
+    """Raise if the file is of another model, or holds what is no number where one must be."""
     F_prime, F = model.readout[-1].weight.shape  # type: ignore[misc, union-attr]
-    wanted = (F_prime, F + 1, F + 1)
-    if tuple(whitening.shape) != wanted:
-        remedy = "remove it to predict without uncertainty"
-        raise EmpnetError("belongs to another model", where=path, wanted=f"shape {wanted}", remedy=remedy)
-    return LastLayer(whitening, limits, calibrations)
+    wanted = {"whitening": (F_prime, F + 1, F + 1), "limits": (F_prime,), "calibrations": (F_prime, 5)}
+    for name, shape in wanted.items():
+        if tuple(kept[name].shape) != shape or kept[name].dtype != torch.float64:
+            raise EmpnetError("belongs to another model", where=path, wanted=f"{name} of shape {shape}", remedy=remedy)
+    if not kept["whitening"].isfinite().all() or not kept["calibrations"][:, 4].isfinite().all():
+        raise EmpnetError("is damaged (a number is not finite)", where=path, remedy=remedy)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from empnet.data.errors import EmpnetError
 from empnet.learn.model_file import ModelCard
 
 __all__ = ["Curves", "Trend", "read_curves"]
@@ -101,12 +102,22 @@ def read_curves(folder: Path, card: ModelCard) -> Curves | None:
     Arguments:
         folder: The run folder.
         card: Names and units of the properties.
+
+    Raises:
+        EmpnetError: If the file is damaged.
     """
     path = folder / "metrics.csv"
     if not path.exists():
         return None
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return _curves(rows, card)
+    except (ValueError, csv.Error) as error:
+        raise EmpnetError(f"is damaged ({error})", where=path, wanted="a table of epochs") from None
+
+
+def _curves(rows: list[dict[str, str]], card: ModelCard) -> Curves | None:
     if not rows:
         return None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from empnet.apply.audit import Audit, audit
 from empnet.apply.predictor import Predictor, load
@@ -19,6 +20,22 @@ from empnet.learn.model_file import ModelCard, read_card
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["Material", "gather"]
+
+
+class _Errors(BaseModel):
+    """Errors of one property on one side, as far as the report needs them; forces and stress lie beside them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    mae: float
+    rmse: float
+    baseline_mae: float
+    unit: str
+    baseline: str = ""
+    systems: int
+
+
+_RESULTS = TypeAdapter(dict[str, dict[str, _Errors]])
 
 AUDITED = 4
 """Systems that the report audits: ``empnet check`` looks at more, and takes its time."""
@@ -98,9 +115,14 @@ def _results(folder: RunFolder) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EmpnetError(f"is damaged ({error})", where=path) from None
+        return {
+            side: {name: errors.model_dump() for name, errors in named.items()}
+            for side, named in _RESULTS.validate_json(path.read_bytes()).items()
+        }
+    except ValidationError as error:
+        told = error.errors()[0]
+        where = ".".join(str(part)[:40] for part in told["loc"])
+        raise EmpnetError(f"is damaged ({where}: {told['msg'][:200]})", where=path, wanted="errors by side") from None
 
 
 def _log(folder: RunFolder) -> tuple[str, ...]:

@@ -124,7 +124,7 @@ def _refuse_other_data(predictor: Predictor, run: RunFolder) -> None:
     """Raise if the run's data cannot be measured again: the split counts the systems of one certain file."""
     data = run.read_config().data
     refuse_data_in_memory(data, run.path, "no run keeps them")
-    if data_hash(data) != predictor.card.data["sha256"]:
+    if data_hash(data) != predictor.card.data.get("sha256"):
         raise EmpnetError(f"the data file {data} has changed since training")
 
 

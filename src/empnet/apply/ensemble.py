@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from empnet.data.errors import EmpnetError
 from empnet.data.files import write_text
 from empnet.data.system import System
 from empnet.learn.distribution import processes
+from empnet.learn.earlier import limits_with_earlier
 from empnet.learn.ensemble import FILE, fit_spread, load_members, save_ensemble
 from empnet.learn.journal import Journal
 from empnet.learn.measure import measure
@@ -113,6 +116,10 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
     model, card = load_members(folder, names)
     dataset, cpu = open_data(source, config, quiet=True), torch.device("cpu")
     spread = fit_spread(model, dataset, split, card, cpu)
+    limits, missing = limits_with_earlier(spread.limits, partial(spread.std, model), config, card)
+    spread = replace(spread, limits=limits)
+    for line in missing:
+        journal.say(line)
     sides = {"validation": split.validation, "test": split.test}
     results = {
         side: measure(model, dataset, indices, card, cpu).summary(card)

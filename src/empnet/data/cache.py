@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from empnet.data.arrays import map_arrays
+from empnet.data.arrays import is_whole, map_arrays
 from empnet.data.bundled import resolve
 from empnet.data.cache_folder import cache_folder
 from empnet.data.checks import check_geometry
@@ -21,7 +21,7 @@ from empnet.data.read import iread, refuse_length_unit
 from empnet.data.recipe import Recipe
 from empnet.data.system import System
 
-__all__ = ["Recipe", "data_hash", "open_dataset"]
+__all__ = ["Recipe", "cached_dataset", "data_hash", "open_dataset"]
 
 FORMAT = 3
 """Of the cached folder; a change makes all older ones unused."""
@@ -78,8 +78,7 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
     if not file:
         refuse_length_unit(recipe.length_unit)
     fingerprint_of_data = data_hash(source)
-    key = hashlib.sha256(json.dumps([FORMAT, fingerprint_of_data, asdict(recipe)]).encode()).hexdigest()[:32]
-    folder = cache_folder() / key
+    folder = _folder(fingerprint_of_data, recipe)
 
     def systems(first: int) -> Iterable[System]:
         if isinstance(source, str | Path):
@@ -88,3 +87,23 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
 
     ingest(systems, recipe, folder, name=file or "systems", quiet=quiet)
     return Dataset(map_arrays(folder), file=file, data_hash=fingerprint_of_data)
+
+
+def cached_dataset(fingerprint_of_data: str, recipe: Recipe) -> Dataset | None:
+    """Data that were opened before, without their source: it may have moved, or have been in memory.
+
+    Arguments:
+        fingerprint_of_data: What :func:`data_hash` said of them.
+        recipe: What the data set was made with.
+
+    Returns:
+        None if the cache no longer has them.
+    """
+    folder = _folder(fingerprint_of_data, recipe)
+    return Dataset(map_arrays(folder), data_hash=fingerprint_of_data) if is_whole(folder) else None
+
+
+def _folder(fingerprint_of_data: str, recipe: Recipe) -> Path:
+    """Where the cache keeps a data set."""
+    key = hashlib.sha256(json.dumps([FORMAT, fingerprint_of_data, asdict(recipe)]).encode()).hexdigest()[:32]
+    return cache_folder() / key

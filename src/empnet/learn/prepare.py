@@ -38,6 +38,7 @@ __all__ = [
     "make_card",
     "name_targets",
     "open_data",
+    "recipe_of",
     "refuse_changed_data",
     "refuse_data_in_memory",
     "split_data",
@@ -124,7 +125,16 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
         config: Properties, cutoff, features, forces and stress.
         quiet: No progress bar.
     """
-    recipe = Recipe(
+    return open_dataset(data, recipe_of(config), quiet=quiet)
+
+
+def recipe_of(config: TrainConfig) -> Recipe:
+    """What the configuration's data set is made with.
+
+    Arguments:
+        config: Properties, cutoff, features, forces and stress.
+    """
+    return Recipe(
         config.property,
         config.cutoff,
         config.features,
@@ -132,7 +142,6 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
         config.baseline_key,
         config.derivatives,
     )
-    return open_dataset(data, recipe, quiet=quiet)
 
 
 def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
+from functools import partial
 from pathlib import Path
 
 import safetensors
@@ -14,8 +15,10 @@ from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing
 from empnet.data.split import Split
 from empnet.learn.calibration import Calibration
+from empnet.learn.earlier import limits_with_earlier
 from empnet.learn.integrity import hash_of_tensors, refuse_flipped
 from empnet.learn.model_file import load_model
+from empnet.learn.run_folder import RunFolder
 from empnet.learn.uncertainty import LastLayer, fit_last_layer
 from empnet.nn.model import PropertyModel
 
@@ -35,15 +38,18 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
         split: The sides.
 
     Returns:
-        A line for each property.
+        A line for each property, and for each earlier run that could not be taken into account.
     """
     model, card = load_model(folder)
     fitted = fit_last_layer(model, dataset, split, card, torch.device("cpu"))
     if fitted is None:
         (folder / FILE).unlink(missing_ok=True)
         return ["predictions will have no standard deviation: there is no validation side to calibrate it on"]
-    save_last_layer(folder, fitted, model)
-    return [f"{name}: {each.told()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
+    config = RunFolder(folder).read_config()
+    limits, missing = limits_with_earlier(fitted.limits, partial(fitted.std, model), config, card)
+    save_last_layer(folder, replace(fitted, limits=limits), model)
+    told = [f"{name}: {each.told()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
+    return told + missing
 
 
 def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None = None) -> None:

@@ -22,7 +22,8 @@ from empnet.data.errors import EmpnetError
 from empnet.data.files import write_text
 from empnet.data.split import Split
 from empnet.learn.calibration import Calibration
-from empnet.learn.model_file import ModelCard, load_model
+from empnet.learn.integrity import hash_of_card, refuse_flipped
+from empnet.learn.model_file import RESTORE, ModelCard, load_model
 from empnet.learn.uncertainty import INSIDE
 from empnet.learn.versions import refuse_later_version
 from empnet.nn.model import PropertyModel
@@ -259,6 +260,7 @@ def save_ensemble(folder: Path, members: Sequence[str], spread: Spread) -> None:
         "limits": spread.limits.tolist(),
         "calibrations": [asdict(each) for each in spread.calibrations],
     }
+    record["sha256"] = hash_of_card(record)
     write_text(folder / FILE, json.dumps(record, indent=1) + "\n")
 
 
@@ -287,6 +289,10 @@ def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
         raise EmpnetError(
             f"is damaged ({where}: {told['msg'][:200]})", where=path, wanted="an ensemble of empnet"
         ) from None
+    if len(set(record.members)) != len(record.members):
+        raise EmpnetError("is damaged: a member is named twice", where=path)
+    rest = {key: value for key, value in json.loads(text).items() if key != "sha256"}
+    refuse_flipped(record.sha256, hash_of_card(rest), where=path, remedy=RESTORE)
     ensemble, card = load_members(path.parent, record.members)
     F_prime = len(card.properties)
     if (len(record.limits), len(record.calibrations)) != (F_prime, F_prime):
@@ -313,9 +319,10 @@ class EnsembleRecord(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     format_version: int = Field(ge=1)
-    members: list[Annotated[str, Field(pattern=r"^[\w-][\w.-]{0,200}$")]] = Field(min_length=1, max_length=1000)
+    members: list[Annotated[str, Field(pattern=r"^[\w-][\w.-]{0,200}$")]] = Field(min_length=2, max_length=1000)
     limits: list[float]
     calibrations: list[CalibrationRecord]
+    sha256: str | None = None
 
 
 def load_members(folder: Path, names: Sequence[str]) -> tuple[Ensemble, ModelCard]:

@@ -21,7 +21,7 @@ from empnet.learn.integrity import hash_of_card, hash_of_tensors, refuse_flipped
 from empnet.learn.versions import refuse_later_version
 from empnet.nn.model import Architecture, PropertyModel
 
-__all__ = ["FORMAT_VERSION", "ModelCard", "load_model", "read_card", "save_card", "save_weights"]
+__all__ = ["FORMAT_VERSION", "RESTORE", "ModelCard", "load_model", "read_card", "save_card", "save_weights"]
 
 FORMAT_VERSION = 3
 """Of the two files. A later version of the package must read all earlier ones.
@@ -30,6 +30,7 @@ FORMAT_VERSION = 3
 """
 
 RESTORE = "restore the run folder from a copy, or train again"
+"""What to do about a damaged file."""
 
 WEIGHTS, CARD = "model.safetensors", "model.json"
 

@@ -12,12 +12,13 @@ from jaxtyping import Float64, Int64
 
 from empnet.apply.derivative_errors import DerivativeErrors, Labels
 from empnet.apply.metrics import Metric, metrics_of
-from empnet.apply.predictor import Predictor, pieces
+from empnet.apply.predictor import Predictor, as_predictor, pieces
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
 from empnet.data.read import iread
+from empnet.data.source import Data, iter_systems, name_of
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
@@ -94,13 +95,14 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: Predictor, data: str | Path | None = None, *, unit: str | None = None, quiet: bool = False
+    predictor: Predictor | str | Path, data: Data | None = None, *, unit: str | None = None, quiet: bool = False
 ) -> list[Evaluation]:
     """Predict data that have the properties, and measure the errors.
 
     Arguments:
-        predictor: The trained model.
-        data: Path of the data, or the name of bundled data; None: the test side of the run's own data.
+        predictor: The trained model, or its run folder.
+        data: Path of the data, the name of bundled data, or systems or ase.Atoms, one or any iterable; None: the test
+            side of the run's own data.
         unit: Unit of the properties in the data, if it is not the model's; errors are in the model's. Forces and stress
             in the data are then taken to be in this unit and angstrom.
         quiet: No progress bar.
@@ -111,12 +113,14 @@ def evaluate(
     Raises:
         EmpnetError: If the data cannot be read or lack a property.
     """
-    systems = own_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
+    predictor = as_predictor(predictor)
+    systems = own_side(predictor) if data is None else iter_systems(data, predictor.card.length_unit)
     systems = in_model_units(systems, predictor.card, unit)
     targets: list[list[float]] = []
     origins, formulas, sizes, values, baselines = [], [], [], [], []
     labels = Labels(predictor.card, unit)
-    what = f"evaluating on {data or 'the test side'}"
+    called = "the test side" if data is None else name_of(data)
+    what = f"evaluating on {called}"
     for piece in pieces(track(systems, what, quiet=quiet)):
         predicted, baseline = labels.take(piece, predictor)
         for system in piece:
@@ -127,7 +131,7 @@ def evaluate(
         values.append(predicted)
         baselines.append(baseline)
     if not targets:
-        raise EmpnetError("no systems to evaluate on", where=data or predictor.run, remedy="name a data file")
+        raise EmpnetError("no systems to evaluate on", where=called, remedy="name a data file")
     y, y_hat, y_0 = np.array(targets), np.concatenate(values), np.concatenate(baselines)
     return evaluations_of(
         predictor.card, y, y_hat, y_0, origins, formulas, np.array(sizes), derivatives=labels.errors()

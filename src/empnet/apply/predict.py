@@ -13,12 +13,12 @@ import numpy as np
 
 from empnet.apply.outside import told_outside
 from empnet.apply.prediction import Prediction, Wanted
-from empnet.apply.predictor import Predictor, pieces
+from empnet.apply.predictor import Predictor, as_predictor, pieces
 from empnet.data.deal import deal
 from empnet.data.errors import EmpnetError
 from empnet.data.files import refuse_to_replace, replacing
 from empnet.data.progress import track
-from empnet.data.read import iread
+from empnet.data.source import Data, iter_systems, name_of
 from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn.distribution import Processes, processes
@@ -34,8 +34,8 @@ WINDOW = 4
 
 
 def predict_file(
-    predictor: Predictor,
-    data: str | Path,
+    predictor: Predictor | str | Path,
+    data: Data,
     out: str | Path,
     *,
     forces: bool = False,
@@ -46,8 +46,8 @@ def predict_file(
     """Write each frame with its predicted properties, in order, in bounded memory.
 
     Arguments:
-        predictor: The trained model.
-        data: Path of the data, or the name of bundled data.
+        predictor: The trained model, or its run folder.
+        data: Path of the data, the name of bundled data, or systems or ase.Atoms.
         out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``: every frame as it was, with
             ``empnet_<property>``, ``empnet_<property>_std`` if the run tells standard deviations, and, if it is unlike
             the training data, ``empnet_outside``, which says why.
@@ -63,7 +63,7 @@ def predict_file(
         EmpnetError: If the data cannot be read or predicted; then no file is written. If forces or stress are wanted
             in a table.
     """
-    team, wanted, path = processes(), Wanted(forces, stress), Path(out)
+    predictor, team, wanted, path = as_predictor(predictor), processes(), Wanted(forces, stress), Path(out)
     wanted.refuse_impossible(predictor.card, predictor.run)
     if wanted and path.suffix == ".csv":
         raise EmpnetError(f"a table has no room for {wanted.named}", where=path, wanted="a file such as .extxyz")
@@ -72,12 +72,14 @@ def predict_file(
 
 
 def _predict_file(
-    predictor: Predictor, data: str | Path, out: Path, wanted: Wanted, force: bool, quiet: bool, team: Processes
+    predictor: Predictor, data: Data, out: Path, wanted: Wanted, force: bool, quiet: bool, team: Processes
 ) -> int:
     """The same; of several processes, only the first one writes."""
     if team.first:
         refuse_to_replace(out, force)
-    systems = track(iread(data, length_unit=predictor.card.length_unit), f"predicting {data}", quiet=quiet)
+    systems = track(
+        iter_systems(data, predictor.card.length_unit, tell=False), f"predicting {name_of(data)}", quiet=quiet
+    )
     stream = _stream(predictor, systems, wanted) if team.alone else _stream_together(predictor, systems, wanted, team)
     labelled, counter = (row for piece, found in stream for row in _labelled(piece, found)), _Counter()
     if not team.first:

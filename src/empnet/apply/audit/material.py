@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from empnet.apply.evaluate import measured_side, own_side
 from empnet.apply.predictor import Predictor
-from empnet.data.checks import check_geometry
 from empnet.data.errors import EmpnetError
-from empnet.data.read import iread
+from empnet.data.source import Data, iter_systems, name_of
 from empnet.data.system import System
 from empnet.learn.prepare import refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
@@ -25,21 +23,20 @@ SAMPLE_SYSTEMS, SAMPLE_PARTICLES = 32, 500
 """The same for the tests of symmetry, for each of which systems are predicted four times and more."""
 
 
-def material(predictor: Predictor, data: str | Path | Sequence[System] | None) -> tuple[Iterable[System], str]:
+def material(predictor: Predictor, data: Data | None) -> tuple[Iterable[System], str]:
     """The systems to audit on, and what they are called.
 
     Arguments:
         predictor: The model.
-        data: A path, the name of bundled data, or systems; None: the run's own test side, else its validation side.
+        data: A path, the name of bundled data, systems or ase.Atoms; None: the run's own test side, else its
+            validation side.
 
     Raises:
         EmpnetError: If the run's own data are not there any more.
     """
     if data is None:
         return _own(predictor)
-    if isinstance(data, str | Path):
-        return iread(data, length_unit=predictor.card.length_unit), str(data)
-    return (check_geometry(system) for system in data), "systems in memory"
+    return iter_systems(data, predictor.card.length_unit), name_of(data)
 
 
 def _own(predictor: Predictor) -> tuple[Iterable[System], str]:

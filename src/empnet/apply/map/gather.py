@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from empnet.apply.evaluate import in_model_units, measured_side, own_side
 from empnet.apply.predictor import Predictor
-from empnet.data.checks import check_geometry, target_of
+from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
-from empnet.data.read import iread
+from empnet.data.source import Data, iter_systems, name_of
 from empnet.data.system import System
 from empnet.learn.run_folder import RunFolder
 
@@ -104,7 +103,7 @@ class Sample:
 
 def gather(
     predictor: Predictor,
-    data: str | Path | Iterable[System] | None,
+    data: Data | None,
     name: str | None,
     *,
     unit: str | None,
@@ -116,7 +115,8 @@ def gather(
 
     Arguments:
         predictor: The trained model.
-        data: Path of the data, the name of bundled data, or systems; None: the side that the run is measured on.
+        data: Path of the data, the name of bundled data, systems or ase.Atoms; None: the side that the run is
+            measured on.
         name: The property; None: the first.
         unit: Unit of the properties in the data; None: the model's.
         errors: Whether the errors are wanted: then every system must have the property.
@@ -149,19 +149,12 @@ def gather(
     return Points(name, predictor.card.units[number], side, rows, np.array(target), values, np.array(numbers), shown)
 
 
-def _systems(predictor: Predictor, data: str | Path | Iterable[System] | None) -> tuple[Iterable[System], str]:
+def _systems(predictor: Predictor, data: Data | None) -> tuple[Iterable[System], str]:
     if data is None:
         run = RunFolder(predictor.run)
         side = measured_side(run)
         return own_side(predictor, side), f"the {side} side of the run's data"
-    if isinstance(data, str | Path):
-        return iread(data, length_unit=predictor.card.length_unit), str(data)
-    return _checked(data), "systems in memory"
-
-
-def _checked(systems: Iterable[System]) -> Iterator[System]:
-    for system in systems:
-        yield check_geometry(system)
+    return iter_systems(data, predictor.card.length_unit), name_of(data)
 
 
 def _refuse_infinite(systems: list[System], rows: np.ndarray, run: str) -> None:

@@ -64,7 +64,7 @@ CALLS = {
     "iread": lambda run, data, out: list(empnet.iread(data)),
 }
 ODD = {
-    "empty list": lambda: [],
+    "empty list": list,
     "empty generator": lambda: (system for system in ()),
     "None": lambda: None,
     "no such file": lambda: "nofile.xyz",

@@ -285,7 +285,7 @@ def pieces(systems: Iterable[System]) -> Iterator[list[System]]:
         yield waiting
 
 
-def as_predictor(run: Predictor | str | Path) -> Predictor:
+def as_predictor(run: Predictor | str | os.PathLike[str]) -> Predictor:
     """A predictor as it is, or that of a run folder.
 
     Arguments:
@@ -297,7 +297,7 @@ def as_predictor(run: Predictor | str | Path) -> Predictor:
     return run if isinstance(run, Predictor) else load(run)
 
 
-def load(run: str | Path) -> Predictor:
+def load(run: str | os.PathLike[str]) -> Predictor:
     """The trained model of a run folder, or the ensemble of several.
 
     Arguments:
@@ -318,6 +318,7 @@ def load(run: str | Path) -> Predictor:
     if not isinstance(run, str | os.PathLike):
         remedy = "load(result.run)" if hasattr(run, "run") else ""
         raise EmpnetError(f"a {type(run).__name__} is no run folder", wanted="the path of a run folder", remedy=remedy)
+    run = Path(run)
     if is_ensemble(run):
         ensemble, card, spread = load_ensemble(run)
         return Predictor(ensemble, card, str(run), spread)

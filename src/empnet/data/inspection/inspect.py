@@ -27,11 +27,11 @@ from empnet.data.inspection.lengths import distance_findings
 from empnet.data.inspection.record import UNNAMED_UNIT, Finding, Inspection, PropertyFacts, gravest_first
 from empnet.data.inspection.reference import reference_findings
 from empnet.data.inspection.stress import stress_findings
-from empnet.data.inspection.targets import is_energy, property_facts, target_findings
+from empnet.data.inspection.targets import is_energy, isolated_findings, property_facts, target_findings
 from empnet.data.inspection.time_order import LARGEST_GROUP, order_findings
 from empnet.data.one_hot import symbol
 from empnet.data.source import Data, as_source
-from empnet.data.units import default_unit, parse_unit
+from empnet.data.units import default_unit, parse_unit, per_particle
 
 __all__ = ["inspect_data"]
 
@@ -83,6 +83,7 @@ def inspect_data(
         *exact_findings(frames, told),
         *near_findings(frames, near, tolerance, told),
         *order_findings(frames),
+        *isolated_findings(frames, told),
         *_taken_units(facts, named),
         *_property_findings(frames, facts, properties),
         *_force_findings(frames, facts),
@@ -133,7 +134,7 @@ def _property_findings(frames: Frames, facts: list[PropertyFacts], properties: S
 
 
 def _force_findings(frames: Frames, facts: list[PropertyFacts]) -> list[Finding]:
-    energies = {fact.name: fact.unit for fact in facts if is_energy(fact.name)}
+    energies = {fact.name: fact.unit for fact in facts if is_energy(fact.name) and not per_particle(fact.unit)}
     energy = min(energies, key=lambda name: (name != "energy", len(name)), default="")
     findings = []
     forces = force_key(frames)

@@ -191,7 +191,8 @@ def test_a_stress_is_judged_without_forces_too(crystals):
 
 def test_where_nothing_is_strained_the_size_speaks(vibrating):
     ((level, text),) = about("stress", found_in(vibrating, STRESSED, stress=lambda s, v: s / (1e3 * units.bar)))
-    assert (level, "more than 1 is rare" in text) == ("warning", True)
+    assert (level, "more than 1 is rare" in text) == ("error", True)
+    assert "--stress-unit -kB or --stress-unit kB" in text
     ((level, text),) = about("stress", found_in(vibrating, STRESSED))
     assert (level, "no near frames in different cells" in text) == ("note", True)
 
@@ -230,3 +231,52 @@ def test_an_inspection_tells_the_order_and_the_options(crystals):
     told = [str(finding) for finding in inspect_data(systems, quiet=True).findings if finding.topic == "stress"]
     assert "train with --stress stress --stress-unit -GPa" in told[0]
     assert 'train with --stress-order "xx yy zz xy yz xz"' in told[1]
+
+
+def test_a_virial_of_impossible_size_is_an_error_that_names_units(vibrating):
+    given = {"stress": "s", "virial": True, "stress_unit": "eV", "energy_unit": "eV"}
+    findings = found_in(vibrating, given, stress=lambda s, v: -s * v * 2306)
+    ((level, text),) = about("virial", findings)
+    assert level == "error"
+    assert "--virial-unit kcal/mol" in text
+    assert "--stress s --stress-unit -kB" in text
+
+
+def test_a_named_unit_of_very_high_pressure_is_believed(vibrating):
+    """Two megabar and more are real in planets: whoever has named the unit knows."""
+    given = {**STRESSED, "stress_unit": "GPa"}
+    high = found_in(vibrating, given, stress=lambda s, v: s / units.GPa * 300)
+    assert [level for level, _ in about("stress", high)] == ["warning"]
+    absurd = found_in(vibrating, given, stress=lambda s, v: s / units.GPa * 1e5)
+    assert [level for level, _ in about("stress", absurd)] == ["error"]
+
+
+@pytest.mark.parametrize("factor", [3e3, 1e6])
+def test_forces_that_no_atoms_have_stop(vibrating, factor):
+    (level, text), *_ = about("forces", found_in(vibrating, ASE, forces=factor, energy=factor))
+    assert level == "error"
+    assert "none above 1000 can be meant" in text
+    assert ("--forces-unit meV/angstrom" in text) == (factor == 3e3)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+@pytest.mark.parametrize(("force_times", "energy_more"), [(1e6, 3e4), (1e6, 0), (1, 3e4), (-1e3, -1e6)])
+def test_failed_frames_are_named_and_decide_nothing(vibrating, share, force_times, energy_more):
+    """Two failed calculations of a hundred once had the unit of all forces declared wrong by 0.117."""
+    n = max(1, round(share * len(vibrating)))
+    bad = set(np.random.default_rng(0).choice(len(vibrating), n, replace=False).tolist())
+    frames = [
+        (atoms, e + (energy_more if k in bad else 0), f * (force_times if k in bad else 1), s)
+        for k, (atoms, e, f, s) in enumerate(vibrating)
+    ]
+    findings = found_in(frames, ASE)
+    assert not [finding for finding in findings if finding.level == "error"]
+    levels = about("forces", findings)
+    assert any("they fit 'energy' in sign and unit" in text for _, text in levels)
+    named = [text for _, text in levels if "stand out by their largest force" in text]
+    assert bool(named) == (force_times != 1)
+    assert not any("sum to zero" in text for _, text in levels)
+    if energy_more and n <= 3:
+        ((level, text),) = about("energy", findings)
+        assert level == "warning"
+        assert f"frame {min(bad)}" in text

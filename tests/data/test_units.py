@@ -132,3 +132,62 @@ def test_units_that_ase_gives():
     assert str(default_unit("forces")) == "eV/angstrom"
     assert str(default_unit("stress")) == "eV/angstrom^3"
     assert default_unit("gap") is None
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_unit_that_is_printed_parses_back(name):
+    """Errors, reports and results carry a property's unit, and it over angstrom, angstrom^3, particle."""
+    own = parse_unit(name)
+    for printed in (name, f"{name}/angstrom", f"{name}/angstrom^3", f"{name}/particle"):
+        unit = parse_unit(printed)
+        assert unit.factor == pytest.approx(own.factor)
+    assert parse_unit(f"{name}/particle").dimension == parse_unit(f"{name}/atom").dimension != own.dimension
+
+
+@pytest.mark.parametrize(
+    ("text", "factor", "kind"),
+    [
+        ("eV/atom", 1.0, "an energy per particle"),
+        ("meV/atoms", 1e-3, "an energy per particle"),
+        ("eV/particle", 1.0, "an energy per particle"),
+        ("kcal/mol/atom", units.kcal / units.mol, "an energy per particle"),
+        ("Eh", units.Hartree, "an energy"),
+        ("cm-1", units.invcm, "an energy"),
+        ("cm^-1", units.invcm, "an energy"),
+        ("cm⁻¹", units.invcm, "an energy"),
+        ("1/cm", units.invcm, "an energy"),
+        ("cm-1/angstrom", units.invcm, "a force"),
+        ("THz", 1e12 / units.second, "a frequency"),
+        ("N/m", units.J / units.m**2, "a force constant"),
+        ("J/m^2", units.J / units.m**2, "a force constant"),
+        ("kJ*mol-1", units.kJ / units.mol, "an energy"),
+        ("cm^2", (0.01 * units.m) ** 2, "an area"),
+        ("mbar", 1e-3 * units.bar, "a pressure"),
+    ],
+)
+def test_further_units(text, factor, kind):
+    assert parse_unit(text).factor == pytest.approx(factor, rel=1e-12)
+    assert parse_unit(text).kind == kind
+
+
+def test_energies_per_particle_are_no_energies():
+    assert convert(1.0, "eV/atom", "meV/particle") == pytest.approx(1000)
+    with pytest.raises(EmpnetError, match="an energy per particle, eV an energy; multiply or divide by each system's"):
+        convert(1.0, "eV/atom", "eV")
+
+
+def test_frequencies_are_energies_of_their_quanta():
+    assert convert(1.0, "THz", "meV") == pytest.approx(4.135667, rel=1e-6)
+    assert convert(1.0, "cm-1", "GHz") == pytest.approx(29.9792458, rel=1e-6)
+
+
+@pytest.mark.parametrize(("text", "never"), [("eV/cell", "atm"), ("eV/fu", "did you mean"), ("xbar", "Mbar")])
+def test_no_other_quantity_is_suggested(text, never):
+    with pytest.raises(EmpnetError) as caught:
+        parse_unit(text)
+    assert never not in str(caught.value)
+
+
+def test_atomic_units_are_to_be_named():
+    with pytest.raises(EmpnetError, match="Hartree "):
+        parse_unit("a.u.")

@@ -10,9 +10,12 @@ from ase.io import write as ase_write
 
 from empnet.data.errors import EmpnetError
 from empnet.data.split import split_systems
+from empnet.data.system import System
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
+from empnet.learn.model_file import read_card
 from empnet.learn.prepare import configured, look_at, make_card, name_targets, open_data
+from empnet.learn.train import train
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +106,18 @@ def test_settings_that_do_not_go_together(settings, told):
 def test_units_of_another_kind(copper):
     with pytest.raises(EmpnetError, match="'eV' of the forces is an energy; wanted a unit such as eV/angstrom"):
         name_targets(configured(copper, "energy", {"forces": "f", "forces_unit": "eV"}), Journal())
+
+
+def test_energies_per_atom_are_averaged_and_never_mixed_with_forces(tmp_path):
+    systems = [
+        System([[0, 0, k] for k in range(n)], [1] * n, properties={"energy": 1.0 / n}, arrays={"f": np.zeros((n, 3))})
+        for n in (2, 2, 2, 3, 3, 4) * 3
+    ]
+    small = {"width": 8, "layers": 1, "moments": 0, "epochs": 1, "quiet": True, "unit": "eV/atom"}
+    run = train(systems, out=tmp_path / "run", **small)
+    assert read_card(run.run).architecture.pooling == ("mean",)
+    assert run.results["validation"]["energy"]["unit"] == "eV/atom"
+    with pytest.raises(EmpnetError, match="forces belong to the energy of the whole system; multiply"):
+        train(systems, out=tmp_path / "forces", forces="f", **small)
+    with pytest.raises(EmpnetError, match="it does not add up; wanted --pooling mean"):
+        train(systems, out=tmp_path / "sum", pooling="sum", **small)

@@ -11,7 +11,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
 from empnet.apply.prediction import Wanted
-from empnet.apply.predictor import Predictor, load
+from empnet.apply.predictor import Predictor, as_predictor
 from empnet.data.atoms import from_atoms
 from empnet.data.checks import check_geometry
 from empnet.data.dataset import Dataset
@@ -60,7 +60,7 @@ class EMPNetCalculator(Calculator):
         super().__init__(**options)
         if close not in ("warn", "error"):
             raise EmpnetError(f"close '{close}' is not known", wanted="warn or error")
-        self.predictor = run if isinstance(run, Predictor) else load(os.fspath(run))
+        self.predictor = as_predictor(run)
         self.close = close
         self._warned = False
         self._wanted = Wanted(energies=True)

@@ -14,7 +14,7 @@ import torch
 
 from empnet.data.errors import EmpnetError
 from empnet.data.files import write_text
-from empnet.data.system import System
+from empnet.data.source import Data, as_source
 from empnet.learn.distribution import processes
 from empnet.learn.earlier import limits_with_earlier
 from empnet.learn.ensemble import FILE, fit_spread, load_members, save_ensemble
@@ -28,7 +28,7 @@ __all__ = ["train_ensemble"]
 
 
 def train_ensemble(
-    data: str | Path | Sequence[System],
+    data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
     *,
     members: int,
@@ -43,7 +43,7 @@ def train_ensemble(
     is stopped, the same call goes on with it.
 
     Arguments:
-        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems.
+        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
         property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
         members: How many, at least two; seeds are ``seed``, ``seed + 1``, ...
         out: The run folder; default: a free name in ``runs``.
@@ -67,7 +67,8 @@ def train_ensemble(
     """
     if members < 2:
         raise EmpnetError(f"{members} members", where="--ensemble", wanted="2 or more, such as 5")
-    config = configured(data, property, settings)
+    source = as_source(data)
+    config = configured(source, property, settings)
     folder = Path(out) if out is not None else free_name(f"{run_name(config)}-ensemble")
     shared = {**settings, "split_seed": config.seed if config.split_seed is None else config.split_seed}
     journal, team = Journal(quiet, mute=not processes().first), processes()
@@ -75,11 +76,11 @@ def train_ensemble(
     for k in range(members):
         run, seed = folder / f"member-{k + 1}", config.seed + k
         journal.say(f"member {k + 1} of {members}, seed {seed}")
-        if not _train(run, data, property, {**shared, "seed": seed}, quiet):
+        if not _train(run, source, property, {**shared, "seed": seed}, quiet):
             journal.say(f"stopped; the same command goes on with {folder}")
             return TrainResult(folder, False, {})
     names = [f"member-{k + 1}" for k in range(members)]
-    results = team.together(lambda: _finish(folder, names, data, journal) if team.first else {})
+    results = team.together(lambda: _finish(folder, names, source, journal) if team.first else {})
     return TrainResult(folder, True, team.from_first(results))
 
 

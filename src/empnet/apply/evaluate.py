@@ -12,13 +12,14 @@ from jaxtyping import Float64, Int64
 
 from empnet.apply.derivative_errors import DerivativeErrors, Labels
 from empnet.apply.metrics import Metric, metrics_of
-from empnet.apply.predictor import Predictor, pieces
-from empnet.apply.reading import Reading, Source
+from empnet.apply.predictor import Predictor, as_predictor, pieces
+from empnet.apply.reading import Reading
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
 from empnet.data.read import iread
+from empnet.data.source import Data, name_of
 from empnet.data.system import System
 from empnet.learn.agreement import refuse_disagreement
 from empnet.learn.journal import Journal
@@ -96,13 +97,14 @@ class Evaluation:
 
 
 def evaluate(
-    predictor: Predictor, data: Source | None = None, *, quiet: bool = False, **reading: Any
+    predictor: Predictor | str | Path, data: Data | None = None, *, quiet: bool = False, **reading: Any
 ) -> list[Evaluation]:
     """Predict data that have the properties, and measure the errors.
 
     Arguments:
-        predictor: The trained model.
-        data: Path of the data, the name of bundled data, or systems; None: the test side of the run's own data.
+        predictor: The trained model, or its run folder.
+        data: Path of the data, the name of bundled data, or systems or ase.Atoms, one or any iterable; None: the test
+            side of the run's own data.
         quiet: Print nothing.
         **reading: What the data call things and their units, where these differ from the run's: any argument of
             :class:`~empnet.apply.reading.Reading`, such as ``property="REF_energy"``, ``unit="kcal/mol"`` or
@@ -114,6 +116,7 @@ def evaluate(
     Raises:
         EmpnetError: If the data cannot be read, or lack a property or anything that was named.
     """
+    predictor = as_predictor(predictor)
     how, card, journal = Reading.of(reading), predictor.card, Journal(quiet)
     how.refuse_for_own_data(data)
     labels = Labels(card, None if data is None else how.derivatives(card))
@@ -125,7 +128,7 @@ def evaluate(
             journal.say(line)
     targets: list[list[float]] = []
     origins, formulas, sizes, values, baselines = [], [], [], [], []
-    called = "the test side" if data is None else data if isinstance(data, str | Path) else "systems in memory"
+    called = "the test side" if data is None else name_of(data)
     for piece in pieces(track(systems, f"evaluating on {called}", quiet=quiet)):
         predicted, baseline = labels.take(piece, predictor)
         for system in piece:

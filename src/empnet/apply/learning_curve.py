@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from empnet.apply.curve_figure import curve_figure
-from empnet.apply.evaluate import evaluate
+from empnet.apply.evaluate import Evaluation, evaluate
 from empnet.apply.metrics import Metric
 from empnet.apply.predictor import load
 from empnet.apply.report import write_report
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
+from empnet.data.source import Data, as_source
+from empnet.data.system import System
 from empnet.learn.config import TrainConfig
 from empnet.learn.fine_tune import adopt_architecture
 from empnet.learn.journal import Journal
@@ -135,7 +137,7 @@ class LearningCurve:
 
 
 def learning_curve(
-    data: str | Path,
+    data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
     *,
     sizes: Sequence[int],
@@ -149,7 +151,7 @@ def learning_curve(
     be added later.
 
     Arguments:
-        data: Path of a file, or the name of bundled data.
+        data: Path of a file, the name of bundled data, or systems or ase.Atoms, one or any iterable.
         property: The scalar to be learned, or several.
         sizes: Training sizes, two or more.
         out: The folder for the curve, with one run folder a size; default: runs/DATA-PROPERTY-curve.
@@ -162,19 +164,19 @@ def learning_curve(
     Raises:
         EmpnetError: If there are fewer than two sizes, or ``out`` holds a curve of other settings.
     """
-    journal = Journal(quiet)
+    journal, source = Journal(quiet), as_source(data)
     ordered = sorted(set(sizes))
     if len(ordered) < 2 or ordered[0] < 1:
         raise EmpnetError(f"sizes {list(sizes)}", where="--sizes", wanted="two or more, such as 100,300,1000")
-    config = _checked(configured(data, property, {**settings, "train_size": ordered[-1]}), settings, quiet)
+    config = _checked(source, configured(source, property, {**settings, "train_size": ordered[-1]}), settings, quiet)
     folder = Path(out) if out is not None else Path("runs") / f"{run_name(config)}-curve"
     _refuse_other(folder, config)
     for size in ordered:
         journal.say(f"training on {size} systems")
-        if not _train(folder / f"n-{size}", data, property, size, settings):
+        if not _train(folder / f"n-{size}", source, property, size, settings):
             journal.say(f"stopped; the same command goes on with {folder}")
             return []
-    curves = _measure(folder, ordered)
+    curves = _measure(folder, ordered, source)
     _write(folder, curves)
     for curve in curves:
         journal.say(curve.told())
@@ -182,13 +184,13 @@ def learning_curve(
     return curves
 
 
-def _checked(config: TrainConfig, settings: dict[str, Any], quiet: bool) -> TrainConfig:
+def _checked(source: str | Sequence[System], config: TrainConfig, settings: dict[str, Any], quiet: bool) -> TrainConfig:
     """The configuration of the largest size, complete, once it is sure that the data are enough for it."""
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     if config.test == 0:
         raise EmpnetError("there is no test side", where="--test", wanted="a side on which all sizes are measured")
     config = name_targets(config, Journal(quiet))
-    split_data(open_data(config.data, config, quiet), config)
+    split_data(open_data(source, config, quiet), config)
     return config
 
 
@@ -206,12 +208,12 @@ def _refuse_other(folder: Path, config: TrainConfig) -> None:
             )
 
 
-def _train(run: Path, data: str | Path, property_: Any, size: int, settings: dict[str, Any]) -> bool:
+def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, settings: dict[str, Any]) -> bool:
     """Train one size, go on with it, or leave it if it is finished. Returns whether it is."""
     if (run / "results.json").exists():
         return True
     if run.exists():
-        result = resume(run, quiet=True)
+        result = resume(run, None if isinstance(data, str) else data, quiet=True)
     else:
         result = train(data, property_, out=run, quiet=True, train_size=size, **settings)
     if result.finished:
@@ -219,8 +221,8 @@ def _train(run: Path, data: str | Path, property_: Any, size: int, settings: dic
     return result.finished
 
 
-def _measure(folder: Path, sizes: Sequence[int]) -> list[LearningCurve]:
-    found = [evaluate(load(folder / f"n-{size}"), quiet=True) for size in sizes]
+def _measure(folder: Path, sizes: Sequence[int], source: str | Sequence[System]) -> list[LearningCurve]:
+    found = [_evaluate(folder / f"n-{size}", source) for size in sizes]
     return [
         LearningCurve(
             name=last.name,
@@ -230,6 +232,12 @@ def _measure(folder: Path, sizes: Sequence[int]) -> list[LearningCurve]:
         )
         for k, last in enumerate(found[-1])
     ]
+
+
+def _evaluate(run: Path, source: str | Sequence[System]) -> list[Evaluation]:
+    """Errors on the test side, which no run keeps of systems in memory."""
+    test = None if isinstance(source, str) else [source[k] for k in RunFolder(run).read_split().test]
+    return evaluate(load(run), test, quiet=True)
 
 
 def _write(folder: Path, curves: Sequence[LearningCurve]) -> None:

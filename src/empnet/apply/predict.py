@@ -13,12 +13,13 @@ import numpy as np
 
 from empnet.apply.outside import told_outside
 from empnet.apply.prediction import Prediction, Wanted
-from empnet.apply.predictor import Predictor, pieces
+from empnet.apply.predictor import Predictor, as_predictor, pieces
 from empnet.apply.reading import Reading
 from empnet.data.deal import deal
 from empnet.data.errors import EmpnetError
 from empnet.data.files import refuse_to_replace, replacing
 from empnet.data.progress import track
+from empnet.data.source import Data, name_of
 from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn.distribution import Processes, processes
@@ -37,8 +38,8 @@ WINDOW = 4
 
 
 def predict_file(
-    predictor: Predictor,
-    data: str | Path,
+    predictor: Predictor | str | Path,
+    data: Data,
     out: str | Path,
     *,
     forces: bool = False,
@@ -51,8 +52,8 @@ def predict_file(
     """Write each frame with its predicted properties, in order, in bounded memory.
 
     Arguments:
-        predictor: The trained model.
-        data: Path of the data, or the name of bundled data.
+        predictor: The trained model, or its run folder.
+        data: Path of the data, the name of bundled data, or systems or ase.Atoms.
         out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``: every frame as it was, with
             ``empnet_<property>``, ``empnet_<property>_std`` if the run tells standard deviations, and, if it is unlike
             the training data, ``empnet_outside``, which says why.
@@ -70,7 +71,7 @@ def predict_file(
         EmpnetError: If the data cannot be read or predicted; then no file is written. If forces or stress are wanted
             in a table.
     """
-    team, wanted, path = processes(), Wanted(forces, stress), Path(out)
+    predictor, team, wanted, path = as_predictor(predictor), processes(), Wanted(forces, stress), Path(out)
     wanted.refuse_impossible(predictor.card, predictor.run)
     if wanted and path.suffix == ".csv":
         raise EmpnetError(f"a table has no room for {wanted.named}", where=path, wanted="a file such as .extxyz")
@@ -81,7 +82,7 @@ def predict_file(
 
 def _predict_file(
     predictor: Predictor,
-    data: str | Path,
+    data: Data,
     reading: Reading,
     out: Path,
     wanted: Wanted,
@@ -92,7 +93,7 @@ def _predict_file(
     """The same; of several processes, only the first one writes."""
     if team.first:
         refuse_to_replace(out, force)
-    systems = track(reading.read(data), f"predicting {data}", quiet=quiet)
+    systems = track(reading.read(data, tell=False), f"predicting {name_of(data)}", quiet=quiet)
 
     def predicted(piece: list[System]) -> Prediction:
         return predictor.predict_piece([reading.in_model_terms(system, predictor.card) for system in piece], wanted)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,14 +15,14 @@ from jaxtyping import Float64
 
 from empnet.apply.outside import why_outside
 from empnet.apply.prediction import Prediction, Wanted
-from empnet.data.atoms import from_atoms
 from empnet.data.batch import Batch
-from empnet.data.checks import check_geometry, target_of
+from empnet.data.checks import target_of
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.one_hot import symbol
+from empnet.data.source import Data, iter_systems
 from empnet.data.spatial_order import in_given_order, sorted_in_space
-from empnet.data.system import Origin, System
+from empnet.data.system import System
 from empnet.learn.ensemble import Spread, is_ensemble, load_ensemble
 from empnet.learn.model_file import ModelCard, load_model
 from empnet.learn.uncertainty import LastLayer
@@ -30,10 +30,7 @@ from empnet.learn.uncertainty_file import load_last_layer
 from empnet.nn.model import PropertyModel
 from empnet.nn.potential import potential
 
-if TYPE_CHECKING:
-    import ase
-
-__all__ = ["Predictor", "load", "pieces"]
+__all__ = ["Predictor", "as_predictor", "load", "pieces"]
 
 
 class Predictor:
@@ -63,16 +60,16 @@ class Predictor:
 
     def predict(
         self,
-        systems: System | ase.Atoms | Iterable[System | ase.Atoms],
+        systems: Data,
         *,
         forces: bool = False,
         stress: bool = False,
         energies: bool = False,
     ) -> Prediction:
-        """Predict one system or several; :class:`ase.Atoms` will do.
+        """Predict one system or several; :class:`ase.Atoms` and the path of a file will do.
 
         Arguments:
-            systems: A system or atoms, or any iterable of them.
+            systems: A system or atoms, any iterable of them, or the path of a file.
             forces: Whether forces are wanted: the exact gradient of the first property.
             stress: Whether stress is wanted.
             energies: Whether the particles' contributions to the first property are wanted.
@@ -90,7 +87,7 @@ class Predictor:
         """
         wanted = Wanted(forces, stress, energies, outside=True)
         wanted.refuse_impossible(self.card, self.run)
-        parts = [self.predict_piece(piece, wanted) for piece in pieces(_each_system(systems))]
+        parts = [self.predict_piece(piece, wanted) for piece in pieces(self._each(systems))]
         return Prediction.joined(parts, self.card, wanted)
 
     def stream(self, systems: Iterable[System]) -> Iterator[tuple[list[System], np.ndarray, np.ndarray]]:
@@ -107,11 +104,11 @@ class Predictor:
             yield piece, found.values, found.baseline
 
     @torch.no_grad()
-    def represent(self, systems: Sequence[System], name: str | None = None) -> Float64[np.ndarray, "B F"]:
+    def represent(self, systems: Data, name: str | None = None) -> Float64[np.ndarray, "B F"]:
         """What the network has learned of whole systems: see :meth:`~empnet.nn.model.PropertyModel.representation`.
 
         Arguments:
-            systems: One or more, as many as fit into memory.
+            systems: As for :meth:`predict`, as many as fit into memory.
             name: The property whose pooling over particles is taken; default: the first.
 
         Returns:
@@ -121,8 +118,15 @@ class Predictor:
             EmpnetError: If the model does not predict the property, or a species was not in the training data.
         """
         pooling = self.card.architecture.pooling[self.number_of(name)]
-        dataset, _ = self.sorted_dataset(systems)
+        listed = list(self._each(systems))
+        if not listed:
+            raise EmpnetError("there are no systems to represent", where=self.run, wanted="at least one")
+        dataset, _ = self.sorted_dataset(listed)
         return np.concatenate([self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)])
+
+    def _each(self, systems: Data) -> Iterator[System]:
+        """Systems in any form, with usable geometry; lengths in files are in the unit that the model knows."""
+        return iter_systems(systems, self.card.length_unit, tell=bool(self.card.baseline_keys))
 
     def number_of(self, name: str | None = None) -> int:
         """Which of the properties it is; the first, if none is named.
@@ -281,15 +285,19 @@ def pieces(systems: Iterable[System]) -> Iterator[list[System]]:
         yield waiting
 
 
-def _each_system(systems: System | ase.Atoms | Iterable[System | ase.Atoms]) -> Iterator[System]:
-    from ase import Atoms
+def as_predictor(run: Predictor | str | os.PathLike[str]) -> Predictor:
+    """A predictor as it is, or that of a run folder.
 
-    several = [systems] if isinstance(systems, System | Atoms) else systems
-    for index, item in enumerate(several):
-        yield check_geometry(item if isinstance(item, System) else from_atoms(item, Origin(frame=index)))
+    Arguments:
+        run: The predictor, or the run folder.
+
+    Raises:
+        EmpnetError: As :func:`load`.
+    """
+    return run if isinstance(run, Predictor) else load(run)
 
 
-def load(run: str | Path) -> Predictor:
+def load(run: str | os.PathLike[str]) -> Predictor:
     """The trained model of a run folder, or the ensemble of several.
 
     Arguments:
@@ -307,6 +315,10 @@ def load(run: str | Path) -> Predictor:
         >>> load(run).predict(molecule("H2O")).values.shape
         (1, 1)
     """
+    if not isinstance(run, str | os.PathLike):
+        remedy = "load(result.run)" if hasattr(run, "run") else ""
+        raise EmpnetError(f"a {type(run).__name__} is no run folder", wanted="the path of a run folder", remedy=remedy)
+    run = Path(run)
     if is_ensemble(run):
         ensemble, card, spread = load_ensemble(run)
         return Predictor(ensemble, card, str(run), spread)

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from empnet.data.atoms import from_atoms
-from empnet.data.checks import check_geometry, target_of
+from empnet.data.checks import target_of
 from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.inspection.record import UNNAMED_UNIT
-from empnet.data.read import iread, refuse_length_unit
-from empnet.data.system import Origin, System
+from empnet.data.read import refuse_length_unit
+from empnet.data.source import Data, iter_systems
+from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
 
-if TYPE_CHECKING:
-    import ase
-
-__all__ = ["Reading", "Source", "named_in_data"]
-
-Source = str | Path | Iterable["System | ase.Atoms"]
-"""Data: a path, the name of bundled data, or systems."""
+__all__ = ["Reading", "named_in_data"]
 
 Names = str | Sequence[str] | Mapping[str, str] | None
 """A name in the data; ``"energy=REF_energy"``, several of these, or a mapping from the model's name to the data's."""
@@ -104,7 +98,7 @@ class Reading:
             option = "--" + given[0].replace("_", "-")
             raise EmpnetError(f"{option} is about DATA, but none are named; the run's own are read as in training")
 
-    def systems(self, data: Source, card: ModelCard) -> Iterator[System]:
+    def systems(self, data: Data, card: ModelCard) -> Iterator[System]:
         """The systems with properties and baseline keys by the model's names, in the model's units.
 
         Arguments:
@@ -118,17 +112,17 @@ class Reading:
         terms = tuple(self._terms(card))
         return (_in_model_terms(system, terms) for system in self.read(data))
 
-    def read(self, data: Source) -> Iterator[System]:
+    def read(self, data: Data, *, tell: bool = True) -> Iterator[System]:
         """The systems as they are, with lengths in angstrom.
 
         Arguments:
             data: Where they are.
+            tell: Whether to warn of calculators' results that belong to other atoms.
         """
         length_unit = self.length_unit or "angstrom"
-        if isinstance(data, str | Path):
-            return iread(data, length_unit=length_unit)
-        refuse_length_unit(length_unit)
-        return _in_memory(data)
+        if not isinstance(data, str | os.PathLike):
+            refuse_length_unit(length_unit)
+        return iter_systems(data, length_unit, tell=tell)
 
     def in_model_terms(self, system: System, card: ModelCard) -> System:
         """A system with properties and baseline keys by the model's names, in the model's units.
@@ -284,8 +278,3 @@ def _pair(text: str, own: Sequence[str], option: str) -> tuple[str, str]:
 def _not_predicted(name: str, own: Sequence[str], option: str, more: str = "") -> EmpnetError:
     remedy = nearest(name, own) or (f"there are: {', '.join(own)}" if own else "there are none")
     return EmpnetError(f"'{name}' is not predicted", where="" if more else option, remedy=remedy + more)
-
-
-def _in_memory(systems: Iterable[System | ase.Atoms]) -> Iterator[System]:
-    for index, item in enumerate(systems):
-        yield check_geometry(item if isinstance(item, System) else from_atoms(item, Origin(frame=index)))

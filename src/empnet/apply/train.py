@@ -8,7 +8,7 @@ from typing import Any
 
 from empnet.apply.report import write_report
 from empnet.data.errors import EmpnetError
-from empnet.data.system import System
+from empnet.data.source import Data
 from empnet.learn.distribution import processes
 from empnet.learn.journal import Journal
 from empnet.learn.run_folder import RunFolder
@@ -20,7 +20,7 @@ __all__ = ["resume", "train"]
 
 
 def train(
-    data: str | Path | Sequence[System],
+    data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
     *,
     out: str | Path | None = None,
@@ -31,7 +31,7 @@ def train(
     """Learn scalar properties of whole systems, and write a report into the run folder.
 
     Arguments:
-        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems.
+        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
         property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
         out: The run folder; default: a free name in ``runs``.
         force: Replace a run folder that is there.
@@ -51,14 +51,12 @@ def train(
     return _reported(train_only(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
 
 
-def resume(
-    run: str | Path, data: str | Path | Sequence[System] | None = None, *, quiet: bool = False, **settings: Any
-) -> TrainResult:
+def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
     """Go on with a run that was stopped, exactly as if it had not been, and write its report.
 
     Arguments:
         run: The run folder.
-        data: The data again; needed only if they were systems in memory.
+        data: The data again; needed only if they were systems in memory, or ase.Atoms.
         quiet: Print nothing.
         **settings: Settings that must be as they were.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from empnet.data.errors import EmpnetError, nearest
 
-__all__ = ["Card", "card", "names", "resolve"]
+__all__ = ["Card", "card", "names", "path_text", "resolve"]
 
 FOLDER = Path(str(files("empnet.data").joinpath("bundled")))
 
@@ -39,6 +39,26 @@ class Card:
     units: dict[str, str]
     licence: str
     citation: str
+
+
+def path_text(name: str | os.PathLike[str]) -> str:
+    """A path, or the name of bundled data, as text.
+
+    Arguments:
+        name: What the user gave.
+
+    Raises:
+        EmpnetError: If it is no path at all.
+
+    Example:
+        >>> path_text(Path("water.xyz"))
+        'water.xyz'
+    """
+    text = os.fspath(name) if isinstance(name, str | os.PathLike) else None
+    if not isinstance(text, str):
+        shown = repr(name) if name is None or isinstance(name, int | float | bytes) else f"a {type(name).__name__}"
+        raise EmpnetError(f"{shown} is no path", wanted="the path of a file, or the name of bundled data")
+    return text
 
 
 @cache
@@ -70,7 +90,7 @@ def card(name: str | os.PathLike[str]) -> Card | None:
         >>> card("no such set") is None
         True
     """
-    text = os.fspath(name)
+    text = path_text(name)
     return _card(text) if text in names() and not Path(text).is_file() else None
 
 
@@ -90,13 +110,13 @@ def resolve(name: str | os.PathLike[str]) -> Path:
         >>> resolve("qm7").name
         'qm7-6101.extxyz.gz'
     """
-    text = os.fspath(name)
+    text = path_text(name)
     path = Path(text)
     try:
         there, folder = path.exists(), path.is_dir()
         neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    except OSError as error:  # a name that is too long, a folder that may not be read
-        raise EmpnetError(f"no such file '{text}' ({error.strerror})") from error
+    except (OSError, ValueError) as error:  # a name that is too long or holds a null, a folder that may not be read
+        raise EmpnetError(f"no such file '{text[:200]}' ({getattr(error, 'strerror', error)})") from error
     if text and there and not folder:
         return path
     known = card(text)

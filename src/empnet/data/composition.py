@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
 from empnet.data.errors import EmpnetError
+from empnet.data.units import per_particle
 
-__all__ = ["Pooling", "choose_pooling", "composition_left", "count_kinds", "fit_composition"]
+__all__ = [
+    "Pooling",
+    "choose_pooling",
+    "composition_baseline",
+    "composition_left",
+    "count_kinds",
+    "design",
+    "fit_composition",
+]
 
 Pooling = Literal["sum", "mean"]
 """How contributions of particles become a property of the system."""
@@ -34,7 +43,13 @@ def count_kinds(
     return np.bincount(codes, minlength=len(sizes) * n_kinds).reshape(-1, n_kinds).astype(np.float64)
 
 
-def _design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
+def design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
+    """What a property is linear in: the counts themselves, or for a mean the fractions.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        pooling: ``"sum"`` or ``"mean"``.
+    """
     return counts if pooling == "sum" else counts / counts.sum(axis=1, keepdims=True)
 
 
@@ -56,7 +71,33 @@ def fit_composition(
         >>> fit_composition(np.array([water, hydrogen]), np.array([-9.0, -4.0]), "sum").round(6)
         array([-2., -5.])
     """
-    return np.linalg.lstsq(_design(counts, pooling), targets, rcond=None)[0]
+    return np.linalg.lstsq(design(counts, pooling), targets, rcond=None)[0]
+
+
+def composition_baseline(
+    counts: Float64[np.ndarray, "n species"],
+    targets: Float64[np.ndarray, " n"],
+    pooling: Pooling,
+    isolated: Bool[np.ndarray, " n"],
+) -> Float64[np.ndarray, " species"]:
+    """The baseline that a model starts from: free atoms where all are there, else a fit to the other systems.
+
+    A fit to free atoms and bound systems together is right for neither.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        targets: The property y of each system.
+        pooling: ``"sum"`` or ``"mean"``.
+        isolated: Which systems are free atoms.
+
+    Example:
+        >>> counts, y = np.array([[1.0], [4.0], [4.0]]), np.array([-0.25, -14.0, -13.6])
+        >>> composition_baseline(counts, y, "sum", np.array([True, False, False]))
+        array([-0.25])
+    """
+    if pooling == "sum" and isolated.any() and (counts[isolated] > 0).any(axis=0).all():
+        return fit_composition(counts[isolated], targets[isolated], "sum")  # of several of a kind, their mean
+    return fit_composition(counts[~isolated], targets[~isolated], pooling)
 
 
 def composition_left(
@@ -73,7 +114,7 @@ def composition_left(
         >>> composition_left(np.array([[2.0], [2.0]]), np.array([-5.0, -3.0]), "sum").round(6)
         array([-1.,  1.])
     """
-    return targets - _design(counts, pooling) @ fit_composition(counts, targets, pooling)
+    return targets - design(counts, pooling) @ fit_composition(counts, targets, pooling)
 
 
 def _rms(values: np.ndarray) -> float:
@@ -101,6 +142,8 @@ def choose_pooling(
         >>> choose_pooling(np.array([[1.0], [2.0], [4.0]]), np.array([3.0, 6.0, 12.1]), "energy", "eV")[0]
         'sum'
     """
+    if per_particle(unit):
+        return "mean", f"{name}: mean over particles, for its unit {unit} is per particle"
     sizes = counts.sum(axis=1)
     if np.all(sizes == sizes[0]):
         if "energy" in name.lower() or name in ("E", "U0", "U", "H", "G"):

@@ -173,6 +173,23 @@ class Dataset:
         return ~np.isnan(self.arrays["stress"][:, 0]) if self.has_stress else np.zeros(len(self), dtype=bool)
 
     @cached_property
+    def isolated(self) -> np.ndarray:
+        """Which systems are one particle without neighbours: the free atoms of a potential's data, shape (S,).
+
+        None, if they are half of the systems or more: then single particles are what the data are about.
+        """
+        alone: np.ndarray = (self.sizes == 1) & (np.asarray(self.arrays["n_pairs"]) == 0)
+        return alone if 2 * alone.sum() < len(alone) else np.zeros_like(alone)
+
+    def kinds_of(self, systems: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """Species of the first particle of some systems, shape (n,).
+
+        Arguments:
+            systems: Their indices.
+        """
+        return np.asarray(self.arrays["species"])[self._first_particle[systems]].astype(np.int64)
+
+    @cached_property
     def species(self) -> list[int]:
         """The species that occur, ascending."""
         found = [np.unique(self.arrays["species"][block.particles]) for block in self.blocks()]

@@ -17,7 +17,7 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from empnet.data.ase_db import iread_db
 from empnet.data.atoms import from_atoms
 from empnet.data.bundled import card as bundled_card
-from empnet.data.bundled import resolve
+from empnet.data.bundled import path_text, resolve
 from empnet.data.checks import check_geometry
 from empnet.data.compression import plain_file
 from empnet.data.errors import EmpnetError
@@ -97,8 +97,8 @@ def iread_unchecked(path: str | os.PathLike[str], *, length_unit: str = "angstro
     if unit.dimension != parse_unit("angstrom").dimension:
         raise EmpnetError(f"length unit '{unit}' is {unit.kind}", wanted="a length, such as angstrom or bohr")
     if bundled_card(path) is not None:
-        _refuse_other_length(unit, os.fspath(path), "bundled data are")
-    return _iread(resolve(path), os.fspath(path), unit, first)
+        _refuse_other_length(unit, path_text(path), "bundled data are")
+    return _iread(resolve(path), path_text(path), unit, first)
 
 
 def _iread(path: Path, file: str, unit: Unit, first: int) -> Iterator[System]:

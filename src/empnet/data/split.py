@@ -13,6 +13,7 @@ from empnet.data.errors import EmpnetError
 __all__ = ["Split", "SplitKind", "split_systems"]
 
 SplitKind = Literal["random", "blocks"]
+NONE: Int64[np.ndarray, " m"] = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +34,7 @@ class Split:
         """Plain lists by side, for ``split.json``."""
         return {side: getattr(self, side).tolist() for side in ("train", "validation", "test")}
 
-    def with_train_size(self, size: int, seed: int, file: str = "") -> Split:
+    def with_train_size(self, size: int, seed: int, file: str = "", keep: Int64[np.ndarray, " m"] = NONE) -> Split:
         """The same validation and test sides with fewer systems for training.
 
         Smaller sides of one seed lie within larger ones, so that learning curves compare like with like.
@@ -42,6 +43,7 @@ class Split:
             size: Number of systems for training.
             seed: Seed of the draw.
             file: The data as the user named them, for messages.
+            keep: Systems for training that are never left out, such as free atoms.
 
         Raises:
             EmpnetError: If there are fewer systems than that.
@@ -52,12 +54,16 @@ class Split:
             >>> bool(np.isin(few.train, more.train).all())
             True
         """
-        if not 1 <= size <= len(self.train):
+        always = self.train[np.isin(self.train, keep)]
+        if not len(always) < size <= len(self.train):
             raise EmpnetError(
-                f"--train-size {size}", where=file, wanted=f"at most {len(self.train)}, which the other sides leave"
+                f"--train-size {size}",
+                where=file,
+                wanted=f"at most {len(self.train)}, which the other sides leave"
+                + (f", and more than {len(always)}, the free atoms" if len(always) else ""),
             )
-        drawn = np.random.default_rng([seed, 1]).permutation(self.train)[:size]
-        return replace(self, train=np.sort(drawn))
+        others = np.random.default_rng([seed, 1]).permutation(np.setdiff1d(self.train, always))
+        return replace(self, train=np.sort(np.concatenate([always, others[: size - len(always)]])))
 
     @classmethod
     def from_json(cls, record: dict[str, list[int]]) -> Split:
@@ -90,6 +96,7 @@ def split_systems(
     kind: SplitKind = "random",
     seed: int = 0,
     file: str = "",
+    keep: Int64[np.ndarray, " m"] = NONE,
 ) -> Split:
     """Divide systems into training, validation and test; equal systems (one group) stay on one side.
 
@@ -101,6 +108,8 @@ def split_systems(
             validation, then test. For frames that follow each other in time, whose neighbours look alike.
         seed: Seed of the draw.
         file: The data as the user named them, for messages.
+        keep: Systems that are for training whatever the draw says, such as free atoms; the sides are shares of the
+            others.
 
     Returns:
         The split, indices ascending on each side.
@@ -113,6 +122,11 @@ def split_systems(
         >>> split.validation, split.test
         (array([7, 8]), array([9]))
     """
+    if len(keep):
+        others = np.setdiff1d(np.arange(len(groups)), keep)
+        part = split_systems(groups[others], validation=validation, test=test, kind=kind, seed=seed, file=file)
+        train = np.sort(np.concatenate([others[part.train], keep]))
+        return Split(train.astype(np.int64), others[part.validation], others[part.test])
     n = len(groups)
     n_validation, n_test = _count(validation, n, "--val"), _count(test, n, "--test")
     order = _group_order(groups, kind, seed)  # groups in the order in which test, validation, train are filled

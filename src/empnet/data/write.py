@@ -16,12 +16,13 @@ from ase.io.trajectory import Trajectory
 
 from empnet.data.ase_db import write_db
 from empnet.data.atoms import with_results
-from empnet.data.checks import check_geometry
+from empnet.data.bundled import path_text
 from empnet.data.compression import compress, inner_name
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_write import frame_text
 from empnet.data.files import replacing
 from empnet.data.npz_write import write_npz
+from empnet.data.source import Data, iter_systems
 from empnet.data.system import System
 
 __all__ = ["write"]
@@ -29,7 +30,7 @@ __all__ = ["write"]
 Writer = Callable[[Path, Iterable[System]], None]
 
 
-def write(path: str | os.PathLike[str], systems: Iterable[System], *, overwrite: bool = False) -> None:
+def write(path: str | os.PathLike[str], systems: Data, *, overwrite: bool = False) -> None:
     """Write systems to a file so that :func:`empnet.data.read.read` gives them back.
 
     The suffix tells the format: extended XYZ (.extxyz, .xyz), ASE's .db and .traj keep everything exactly; .npz wants
@@ -39,7 +40,7 @@ def write(path: str | os.PathLike[str], systems: Iterable[System], *, overwrite:
 
     Arguments:
         path: Path of the file.
-        systems: At least one system.
+        systems: At least one system or ase.Atoms; the path of a file to be converted will do, too.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
@@ -52,14 +53,15 @@ def write(path: str | os.PathLike[str], systems: Iterable[System], *, overwrite:
         >>> read(path)[0].properties["energy"]
         -13.6
     """
-    target, file = Path(path), os.fspath(path)
+    file = path_text(path)
+    target = Path(file)
     _check_target(target, file, overwrite)
     writer = _writer(target, file)
-    iterator = iter(systems)
+    iterator = iter_systems(systems)
     first = next(iterator, None)
     if first is None:
         raise EmpnetError("no systems to write", where=file)
-    checked = map(check_geometry, itertools.chain([first], iterator))
+    checked = itertools.chain([first], iterator)
     try:
         with replacing(target) as unfinished:
             if inner_name(target) == target.name:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from empnet.data.composition import fit_composition
+from empnet.data.composition import composition_baseline
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection.record import UNNAMED_UNIT
@@ -185,9 +185,9 @@ def _change_units(model: PropertyModel, old_card: ModelCard, card: ModelCard) ->
 def _correct_baseline(model: PropertyModel, card: ModelCard, dataset: Dataset, split: Split) -> None:
     left = measure(model.eval(), dataset, split.train, card, torch.device("cpu"))
     model.train()
-    counts = dataset.composition(card.encoder)[split.train]
+    counts, alone = dataset.composition(card.encoder)[split.train], dataset.isolated[split.train]
     corrections = [
-        fit_composition(counts, left.targets[:, k] - left.predicted[:, k], pooling)
+        composition_baseline(counts, left.targets[:, k] - left.predicted[:, k], pooling, alone)
         for k, pooling in enumerate(card.architecture.pooling)
     ]
     model.baseline += torch.from_numpy(np.stack(corrections, axis=1))

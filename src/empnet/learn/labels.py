@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from empnet.data.dataset import Dataset
+from empnet.data.errors import EmpnetError
 from empnet.data.inspection.record import UNNAMED_UNIT
+from empnet.data.one_hot import symbol
+from empnet.data.units import per_particle
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
 
-__all__ = ["name_derivatives", "tell_labels"]
+__all__ = ["name_derivatives", "refuse_per_particle", "tell_isolated", "tell_labels"]
 
 
 def name_derivatives(config: TrainConfig, journal: Journal) -> TrainConfig:
@@ -23,6 +28,7 @@ def name_derivatives(config: TrainConfig, journal: Journal) -> TrainConfig:
         EmpnetError: If a unit is unknown or measures something else.
     """
     (unit, *_), length, units = config.unit, config.length_unit, {}
+    refuse_per_particle(config)
     usual = {"forces": f"{unit}/{length}", "stress": f"{unit}/{length}^3", "virial": unit}
     for what, assumed in usual.items():
         if getattr(config, what) is None or getattr(config, f"{what}_unit") is not None:
@@ -38,6 +44,54 @@ def name_derivatives(config: TrainConfig, journal: Journal) -> TrainConfig:
     config = TrainConfig.make({**config.model_dump(), **units})
     _ = config.derivatives  # raises where a unit does not fit
     return config
+
+
+def tell_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
+    """Tell which free atoms the data hold, their energies, and what becomes of them.
+
+    Arguments:
+        dataset: The data.
+        config: Names and units of the properties.
+        journal: Where it is told.
+    """
+    alone = np.flatnonzero(dataset.isolated)
+    if not len(alone):
+        return
+    kinds = dataset.kinds_of(alone)
+    energies = [
+        f"{symbol(int(kind))} {np.mean(dataset.targets[alone[kinds == kind], 0]):.6g}" for kind in np.unique(kinds)
+    ]
+    absent = [symbol(kind) for kind in dataset.species if kind not in kinds]
+    used = (
+        f"the baseline is fitted to the other systems, for there are no free atoms of {', '.join(absent)}"
+        if absent
+        else "of a sum over particles they are the composition baseline"
+    )
+    journal.say(
+        f"free atoms: {len(alone)} systems are one particle without neighbours "
+        f"({config.property[0]}: {', '.join(energies)} {config.unit[0]}); they stay in training, and {used}"
+    )
+
+
+def refuse_per_particle(config: TrainConfig) -> None:
+    """Raise if forces or stress are to be the slope of an energy per particle, or such an energy is to be summed.
+
+    Arguments:
+        config: The configuration, with properties and units.
+
+    Raises:
+        EmpnetError: If so.
+    """
+    units = zip(config.property, config.unit, strict=False)
+    name, unit = next((pair for pair in units if per_particle(pair[1])), ("", ""))
+    if not unit:
+        return
+    remedy = f"multiply '{name}' by each system's number of particles in the data, and say --unit"
+    if config.forces or config.stress or config.virial:
+        what = "forces" if config.forces else "stress"
+        raise EmpnetError(f"'{name}' is in {unit}, but {what} belong to the energy of the whole system", remedy=remedy)
+    if config.pooling == "sum":
+        raise EmpnetError(f"'{name}' is in {unit}, per particle: it does not add up", wanted="--pooling mean or auto")
 
 
 def tell_labels(dataset: Dataset, journal: Journal) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
-from empnet.data.system import System
+from empnet.data.source import Data, as_source
 from empnet.learn.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
@@ -60,7 +59,7 @@ class Probe:
 
 
 def overfit(
-    data: str | Path | Sequence[System],
+    data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
     *,
     systems: int,
@@ -74,7 +73,7 @@ def overfit(
     is written to disk.
 
     Arguments:
-        data: Path of a file, the name of bundled data, or systems.
+        data: Path of a file, the name of bundled data, or systems or ase.Atoms, one or any iterable.
         property: The scalar to be learned, or several.
         systems: Number of systems in the batch, drawn by seed from the training side.
         quiet: Print nothing.
@@ -88,15 +87,15 @@ def overfit(
         >>> overfit(pairs, "energy", systems=4, width=16, layers=1, quiet=True).verdict
         'reached'
     """
-    journal = Journal(quiet)
-    config = configured(data, property, settings)
+    journal, source = Journal(quiet), as_source(data)
+    config = configured(source, property, settings)
     if config.fine_tune is not None:
         remedy = "leave --from away, and name the sizes that the run has"
         raise EmpnetError("the capacity probe starts from fresh weights, not from a run's", remedy=remedy)
     config = name_targets(config, journal)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    dataset = open_data(data, config, quiet)
+    dataset = open_data(source, config, quiet)
     split = split_data(dataset, config)
     if not 1 <= systems <= len(split.train):
         raise EmpnetError(

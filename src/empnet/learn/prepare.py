@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from empnet.data.bundled import card as bundled_card
@@ -26,7 +27,7 @@ from empnet.learn.config import TrainConfig
 from empnet.learn.distribution import processes
 from empnet.learn.fine_tune import refuse_other_units
 from empnet.learn.journal import Journal
-from empnet.learn.labels import name_derivatives, tell_labels
+from empnet.learn.labels import name_derivatives, tell_isolated, tell_labels
 from empnet.learn.model_file import ModelCard, read_card
 from empnet.nn.model import Architecture
 
@@ -159,6 +160,7 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     if config.baseline_key:
         names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
     tell_labels(dataset, journal)
+    tell_isolated(dataset, config, journal)
     findings = quick_findings(
         dataset, names, config.unit, differences=bool(config.baseline_key), derivatives=config.derivatives
     )
@@ -175,10 +177,11 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
 def split_data(dataset: Dataset, config: TrainConfig) -> Split:
     """The sides of the data, exact duplicates together."""
     groups, seed = dataset.arrays["groups"], config.seed if config.split_seed is None else config.split_seed
+    keep = np.flatnonzero(dataset.isolated)
     split = split_systems(
-        groups, validation=config.val, test=config.test, kind=config.split, seed=seed, file=config.data
+        groups, validation=config.val, test=config.test, kind=config.split, seed=seed, file=config.data, keep=keep
     )
-    return split if config.train_size is None else split.with_train_size(config.train_size, seed, config.data)
+    return split if config.train_size is None else split.with_train_size(config.train_size, seed, config.data, keep)
 
 
 def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> ModelCard:
@@ -230,14 +233,15 @@ def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journ
         journal.say(f"pooling of {config.property[0]}: sum, for forces or stress are learned with it")
         yield "sum"
         return
-    counts = dataset.composition(OneHot(dataset.species))[split.train]
+    train = split.train[~dataset.isolated[split.train]]  # free atoms would make sizes of one molecule's frames differ
+    counts = dataset.composition(OneHot(dataset.species))[train]
     adopted = None if config.fine_tune is None else read_card(Path(config.fine_tune)).architecture.pooling
     for k, name in enumerate(config.property):
         if adopted is not None:  # the weights were learned for it
             journal.say(f"pooling of {name}: {adopted[k]}, as in {config.fine_tune}")
             yield adopted[k]
         elif config.pooling == "auto":
-            chosen, why = choose_pooling(counts, dataset.targets[split.train, k], name, config.unit[k])
+            chosen, why = choose_pooling(counts, dataset.targets[train, k], name, config.unit[k])
             journal.say(f"pooling of {why}")
             yield chosen
         else:

@@ -53,6 +53,8 @@ class RunFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise EmpnetError(f"a {type(path).__name__} is no path", wanted="the path of a run folder")
         self.path = Path(path)
 
     def __str__(self) -> str:

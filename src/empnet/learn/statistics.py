@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from empnet.data.composition import composition_left, fit_composition
+from empnet.data.composition import composition_baseline, design
 from empnet.data.dataset import Dataset
 from empnet.data.one_hot import OneHot
 from empnet.learn.scales import Scales
@@ -34,12 +34,12 @@ def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarr
         The units of the loss.
     """
     counts, targets = dataset.composition(encoder)[train], dataset.targets[train]
-    sizes = counts.sum(axis=1, keepdims=True)
+    sizes, alone = counts.sum(axis=1, keepdims=True), dataset.isolated[train]
     roots = np.sqrt(sizes) if dataset.has_forces or dataset.has_stress else np.ones_like(sizes)
     spread = np.empty(targets.shape[1])
     for k, pooling in enumerate(model.architecture.pooling):
-        b = fit_composition(counts, targets[:, k], pooling)
-        left = float(np.std(composition_left(counts, targets[:, k], pooling) / roots[:, 0]))
+        b = composition_baseline(counts, targets[:, k], pooling, alone)
+        left = float(np.std((targets[:, k] - design(counts, pooling) @ b)[~alone] / roots[~alone, 0]))
         spread[k] = left if left > 1e-12 * float(np.abs(targets[:, k]).max()) else 1.0  # composition tells all
         model.baseline[:, k] = torch.from_numpy(b)
         model.scale[k] = spread[k] / ((sizes / roots**2).mean() ** 0.5 if pooling == "sum" else 1.0)

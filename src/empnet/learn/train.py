@@ -14,6 +14,7 @@ import torch
 from empnet.data.cache import data_hash
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
+from empnet.data.source import Data, as_source
 from empnet.data.system import System
 from empnet.learn.agreement import refuse_disagreement
 from empnet.learn.checkpoint import Progress, save_checkpoint
@@ -64,7 +65,7 @@ class TrainResult:
 
 
 def train(
-    data: str | Path | Sequence[System],
+    data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
     *,
     out: str | Path | None = None,
@@ -75,7 +76,7 @@ def train(
     """Learn scalar properties of whole systems.
 
     Arguments:
-        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems.
+        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
         property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
         out: The run folder; default: a free name in ``runs``.
         force: Replace a run folder that is there.
@@ -95,22 +96,21 @@ def train(
     started = time.perf_counter()
     team = processes()
     journal = Journal(quiet, mute=not team.first)
+    source = as_source(data)
 
     def begin() -> _Begun | None:
-        return _begin(data, property, out, force, settings, journal) if team.first else None
+        return _begin(source, property, out, force, settings, journal) if team.first else None
 
-    begun = _share(team, team.together(begin), data)
+    begun = _share(team, team.together(begin), source)
     return _fit(begun, journal, started, team)
 
 
-def resume(
-    run: str | Path, data: str | Path | Sequence[System] | None = None, *, quiet: bool = False, **settings: Any
-) -> TrainResult:
+def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
     """Go on with a run that was stopped, exactly as if it had not been.
 
     Arguments:
         run: The run folder.
-        data: The data again; needed only if they were systems in memory.
+        data: The data again; needed only if they were systems in memory, or ase.Atoms.
         quiet: Print nothing.
         **settings: Settings that must be as they were.
 
@@ -120,12 +120,13 @@ def resume(
     started = time.perf_counter()
     team = processes()
     journal = Journal(quiet, mute=not team.first)
-    given = {"data": None if data is None else _name(data), **settings}
+    source = None if data is None else as_source(data)
+    given = {"data": None if source is None else _name(source), **settings}
 
     def begin() -> _Begun | None:
-        return _begin_again(RunFolder(run), data, given, journal) if team.first else None
+        return _begin_again(RunFolder(run), source, given, journal) if team.first else None
 
-    begun = _share(team, team.together(begin), data)
+    begun = _share(team, team.together(begin), source)
     return _fit(begun, journal, started, team)
 
 

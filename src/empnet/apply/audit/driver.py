@@ -17,9 +17,10 @@ from empnet.apply.audit.record import Audit, AuditLine
 from empnet.apply.audit.smoothness import smoothness_lines
 from empnet.apply.audit.subject import Subject
 from empnet.apply.audit.symmetries import batch_line, determinism_line, symmetry_lines
-from empnet.apply.predictor import Predictor
-from empnet.apply.reading import Reading, Source
+from empnet.apply.predictor import Predictor, as_predictor
+from empnet.apply.reading import Reading
 from empnet.data.progress import track
+from empnet.data.source import Data
 from empnet.data.system import System
 
 __all__ = ["audit"]
@@ -29,7 +30,12 @@ PATHS = 3
 
 
 def audit(
-    predictor: Predictor, data: Source | None = None, *, quiet: bool = False, seed: int = 0, **reading: Any
+    predictor: Predictor | str | Path,
+    data: Data | None = None,
+    *,
+    quiet: bool = False,
+    seed: int = 0,
+    **reading: Any,
 ) -> Audit:
     """Test a trained model for what every prediction must have, and data for what its training never had.
 
@@ -44,9 +50,9 @@ def audit(
     tested: what the data say beforehand is added to it as it is.
 
     Arguments:
-        predictor: The model.
-        data: A path, the name of bundled data, or systems, of which up to 1,000 are looked at, and up to 32 (of 500
-            particles in all) for the symmetries; None: the run's own test side, else its validation side.
+        predictor: The model, or its run folder.
+        data: A path, the name of bundled data, systems or ase.Atoms, of which up to 1,000 are looked at, and up to 32
+            (of 500 particles in all) for the symmetries; None: the run's own test side, else its validation side.
         quiet: No progress bar.
         seed: Of the draw, and of rotations, directions and orders.
         **reading: What the data call things and their units, where these differ from the run's: any argument of
@@ -66,7 +72,7 @@ def audit(
         >>> audit(Predictor(card.build(), card), [water], quiet=True).passed
         True
     """
-    rng = np.random.default_rng(seed)
+    rng, predictor = np.random.default_rng(seed), as_predictor(predictor)
     given, called = material(predictor, data, Reading.of(reading))
     systems = drawn(track(given, f"reading {called}", quiet=quiet), rng)
     sample = sample_of(systems, rng)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from empnet.apply.evaluate import measured_side, own_side
 from empnet.apply.predictor import Predictor
-from empnet.apply.reading import Reading, Source
+from empnet.apply.reading import Reading
 from empnet.data.errors import EmpnetError
+from empnet.data.source import Data, name_of
 from empnet.data.system import System
 from empnet.learn.prepare import refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
@@ -24,12 +24,13 @@ SAMPLE_SYSTEMS, SAMPLE_PARTICLES = 32, 500
 """The same for the tests of symmetry, for each of which systems are predicted four times and more."""
 
 
-def material(predictor: Predictor, data: Source | None, reading: Reading) -> tuple[Iterable[System], str]:
+def material(predictor: Predictor, data: Data | None, reading: Reading) -> tuple[Iterable[System], str]:
     """The systems to audit on, and what they are called.
 
     Arguments:
         predictor: The model.
-        data: A path, the name of bundled data, or systems; None: the run's own test side, else its validation side.
+        data: A path, the name of bundled data, systems or ase.Atoms; None: the run's own test side, else its
+            validation side.
         reading: What the data call things, and their units.
 
     Raises:
@@ -38,8 +39,7 @@ def material(predictor: Predictor, data: Source | None, reading: Reading) -> tup
     reading.refuse_for_own_data(data)
     if data is None:
         return _own(predictor)
-    called = str(data) if isinstance(data, str | Path) else "systems in memory"
-    return reading.systems(data, predictor.card), called
+    return reading.systems(data, predictor.card), name_of(data)
 
 
 def _own(predictor: Predictor) -> tuple[Iterable[System], str]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from empnet.apply.evaluate import measured_side, own_side
 from empnet.apply.predictor import Predictor
-from empnet.apply.reading import Reading, Source, named_in_data
+from empnet.apply.reading import Reading, named_in_data
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
+from empnet.data.source import Data, name_of
 from empnet.data.system import System
 from empnet.learn.run_folder import RunFolder
 
@@ -104,7 +104,7 @@ class Sample:
 
 def gather(
     predictor: Predictor,
-    data: Source | None,
+    data: Data | None,
     reading: Reading,
     *,
     errors: bool,
@@ -148,7 +148,7 @@ def gather(
 
 
 def _systems(
-    predictor: Predictor, data: Source | None, reading: Reading, *, renamed: bool
+    predictor: Predictor, data: Data | None, reading: Reading, *, renamed: bool
 ) -> tuple[Iterable[System], str]:
     if not renamed:
         reading = replace(reading, property=None)  # it only chooses: data may lack it
@@ -157,8 +157,7 @@ def _systems(
         run = RunFolder(predictor.run)
         side = measured_side(run)
         return own_side(predictor, side), f"the {side} side of the run's data"
-    called = str(data) if isinstance(data, str | Path) else "systems in memory"
-    return reading.systems(data, predictor.card), called
+    return reading.systems(data, predictor.card), name_of(data)
 
 
 def _refuse_infinite(systems: list[System], rows: np.ndarray, run: str) -> None:

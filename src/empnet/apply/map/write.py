@@ -14,10 +14,11 @@ from empnet.apply.map.gather import gather
 from empnet.apply.map.layout import lay_out
 from empnet.apply.map.page import map_page
 from empnet.apply.map.picture import map_picture
-from empnet.apply.predictor import Predictor, load
-from empnet.apply.reading import Reading, Source
+from empnet.apply.predictor import Predictor, as_predictor
+from empnet.apply.reading import Reading
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.files import refuse_to_replace, write_text
+from empnet.data.source import Data
 from empnet.learn.journal import Journal
 
 __all__ = ["COLOURED_BY", "MapResult", "map_run"]
@@ -57,7 +58,7 @@ class MapResult:
 
 def map_run(
     run: Predictor | str | Path,
-    data: Source | None = None,
+    data: Data | None = None,
     *,
     colour: str = "property",
     out: str | Path | None = None,
@@ -70,8 +71,8 @@ def map_run(
 
     Arguments:
         run: The run folder, or its predictor.
-        data: Path of the data, the name of bundled data, or systems; default: the run's own test side (validation
-            side, if it has no test side).
+        data: Path of the data, the name of bundled data, systems or ase.Atoms; default: the run's own test side
+            (validation side, if it has no test side).
         colour: ``"property"`` (in the data; as predicted, if any of the data lack it) or ``"error"`` (predicted less
             true).
         out: Path of the page, ending in .html; the picture lies beside it and ends in .png. Default: map.html in the
@@ -99,7 +100,7 @@ def map_run(
         raise EmpnetError(
             f"unknown colour '{colour}'", wanted=" or ".join(COLOURED_BY), remedy=nearest(colour, COLOURED_BY)
         )
-    predictor = run if isinstance(run, Predictor) else load(run)
+    predictor = as_predictor(run)
     page, picture = _files(predictor, out, force)
     points = gather(predictor, data, Reading.of(reading), errors=colour == "error", seed=seed, quiet=quiet)
     layout, scale = lay_out(points.representation, points.side, seed), scale_of(points, errors=colour == "error")

@@ -8,9 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from empnet.data.inspection.forces import largest_forces
 from empnet.data.inspection.frames import Frames, numbered
 from empnet.data.inspection.geometry import shortest_vectors, whole_cells
+from empnet.data.inspection.outlying import outlying
 from empnet.data.inspection.record import Finding
+from empnet.data.inspection.targets import ordinary
 from empnet.data.inspection.time_order import internal_distances
 from empnet.data.units import parse_unit
 
@@ -51,6 +54,9 @@ CLOSE = 0.15
 BLURRED, FAR, SURE = 0.5, 4.0, 3.3
 """A comparison whose median deviation is above SHARP but below the first still tells a reversed sign, and a factor
 beyond the second, if its signs are as unanimous as chance makes them once in a thousand times (3.3 deviations)."""
+
+HEAVIEST = 10.0
+"""Weight of a pair, over the median weight, at most: frames that stand apart are left out before."""
 
 MATCH = 0.08  # half way between 23.06 and 27.2, in logarithms
 ENERGIES = ("eV", "Hartree", "kcal/mol", "kJ/mol")
@@ -101,13 +107,15 @@ def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None
 
 
 def slope_of(difference: np.ndarray, work: np.ndarray) -> Slope:
-    """The weighted median of dE / W, and how far it can be trusted.
+    """The weighted median of dE / W, and how far it can be trusted; no pair weighs more than ten usual ones.
 
     Arguments:
         difference: dE of each pair.
         work: W of each pair, not zero.
     """
     ratio, weight = difference / work, np.abs(work)
+    # Larger steps say more, but a few frames with absurd forces must not outweigh all others.
+    weight = np.minimum(weight, HEAVIEST * np.median(weight))
     value = _weighted_median(ratio, weight)
     spread = _weighted_median(np.abs(ratio / value - 1), weight)
     return Slope(len(ratio), value, spread, float(np.sum(weight * np.sign(ratio)) / weight.sum()))
@@ -122,8 +130,9 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
 def _near_pairs(frames: Frames, energy: str, forces: str) -> Iterator[np.ndarray]:
     """For each kind of frame, pairs of each frame with the one most like it, shape (n, 2)."""
     y, f = frames.properties[energy], frames.vectors[forces]
+    usual = ordinary(frames, y) & ~outlying(largest_forces(frames, forces))
     for members in frames.repeated(least=2):
-        complete = np.isfinite(y[members]) & np.isfinite(f[frames.rows(members)]).all(axis=(1, 2))
+        complete = usual[members] & np.isfinite(f[frames.rows(members)]).all(axis=(1, 2))
         members = members[complete]
         if len(members) < 2:
             continue

@@ -17,8 +17,9 @@ from empnet.data.inspection.consistency import (
     force_energy_slope,
     verdict,
 )
-from empnet.data.inspection.forces import force_findings
+from empnet.data.inspection.forces import force_findings, largest_forces
 from empnet.data.inspection.frames import Frames
+from empnet.data.inspection.outlying import outlying_finding
 from empnet.data.inspection.record import Finding, Level
 from empnet.data.inspection.strain import order_in_words, shear_order, strain_slopes
 from empnet.data.inspection.stress import STRESSES, STRONGEST, VIRIALS
@@ -28,6 +29,14 @@ __all__ = ["MOST", "derivative_findings"]
 
 MOST = 500_000
 """Particles that are looked at: of more data, runs of frames that follow each other."""
+
+STRONGEST_FORCE = 1000.0
+"""eV/angstrom: two atoms at half a bond length push each other with some hundreds."""
+
+SMALL_FORCES = ("meV/angstrom",)
+
+STRONGEST_NAMED = 10.0
+"""eV/angstrom^3, or 1,600 GPa: the bound on a stress whose unit somebody has named, for matter inside planets."""
 
 BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 times its usual bias
 
@@ -41,17 +50,22 @@ def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives) -
         derivatives: What was converted, from which units.
     """
     frames = frames.sample(MOST)
-    findings = []
+    findings, unit = [], derivatives.energy_unit or "units of energy"
     if derivatives.forces:
-        unit = f"{derivatives.energy_unit or 'units of energy'}/angstrom"
-        odd = [found for found in force_findings(frames, "forces", unit) if found.level != "note"]
+        odd = [found for found in force_findings(frames, "forces", f"{unit}/angstrom") if found.level != "note"]
         findings += [*_forces(frames, energy, derivatives), *odd]
     if derivatives.stress:
+        sizes = np.abs(frames.stresses["stress"]).max(axis=(1, 2))
+        topic = "virial" if derivatives.virial else "stress"
+        findings += outlying_finding(frames, topic, sizes, f"{unit}/angstrom^3", "largest component")
         findings += _stress(frames, energy, derivatives)
     return findings
 
 
 def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:
+    absurd = _absurd_forces(frames, derivatives)
+    if absurd:
+        return absurd
     slope = force_energy_slope(frames, energy, "forces")
     if slope is None:
         told = "too few frames of one kind to hold them against the energies"
@@ -67,6 +81,24 @@ def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
     if found == "fits":
         return [Finding("note", "forces", f"they fit '{energy}' in sign and unit: {measured}")]
     return [_wrong_forces(slope, derivatives, measured)]
+
+
+def _absurd_forces(frames: Frames, derivatives: Derivatives) -> list[Finding]:
+    """Forces that no atoms have, whatever the energies say: half of the frames have a larger one than is possible."""
+    if not derivatives.energy_unit:
+        return []
+    factor = parse_unit(derivatives.energy_unit).factor
+    usual = float(np.nanmedian(largest_forces(frames, "forces"))) * factor
+    if not usual > STRONGEST_FORCE:
+        return []
+    raw = usual / abs(derivatives.forces_factor) / factor  # as the numbers stand in the data
+    minus = "-" if derivatives.forces_unit.startswith("-") else ""
+    options = [unit for unit in (*SMALL_FORCES, *FORCES) if raw * parse_unit(unit).factor < STRONGEST_FORCE / 20]
+    told = (
+        f"the largest force of a frame is {usual:.3g} eV/angstrom (median): none above {STRONGEST_FORCE:g} can be meant"
+    )
+    remedy = " or ".join(f"--forces-unit {minus}{unit}" for unit in options[:3]) or "see in which unit they are"
+    return [Finding("error", "forces", told, f"is the unit right? say {remedy}" if options else remedy)]
 
 
 def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Finding:
@@ -173,4 +205,28 @@ def _large(stress: np.ndarray, derivatives: Derivatives, topic: str) -> list[Fin
         told = "no near frames in different cells to hold it against the energies"
         return [Finding("note", topic, told, "sign and unit are taken as given")]
     told = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
-    return [Finding("warning", topic, told, f"is --{topic}-unit right? 1 eV/angstrom^3 = 160 GPa = 1602 kB")]
+    assumed = derivatives.energy_unit + ("" if derivatives.virial else "/angstrom^3")
+    named = derivatives.stress_unit.removeprefix("-") not in ("", assumed)
+    if named and usual <= STRONGEST_NAMED:  # stars are so: who has named another unit knows
+        remedy = f"is --{topic}-unit right? 1 eV/angstrom^3 = 160 GPa = 1602 kB"
+        return [Finding("warning", topic, told, remedy)]
+    remedy = "1 eV/angstrom^3 = 160 GPa = 1602 kB"
+    options = " or ".join(_smaller_units(usual, derivatives))
+    return [Finding("error", topic, told, f"{remedy}; say {options}" if options else f"{remedy}; mend the data")]
+
+
+def _smaller_units(usual: float, derivatives: Derivatives) -> list[str]:
+    """Options under which numbers of this size are possible: VASP's first, whose sign is the other one."""
+    name, given = derivatives.stress, parse_unit(derivatives.energy_unit or "eV").factor
+    raw = usual / given / abs(derivatives.stress_factor)  # as they stand in the data; of a virial over the volume
+    minus = derivatives.stress_unit.startswith("-")
+    found = []
+    if derivatives.virial:
+        fits = [unit for unit in VIRIALS if raw * parse_unit(unit).factor < STRONGEST]
+        found += [f"--virial-unit {'-' if minus else ''}{unit}" for unit in fits]
+        return [*found, f"--stress {name} --stress-unit -kB (as VASP prints it) or kB, if it is a stress"]
+    for unit in STRESSES[1:]:
+        if raw * parse_unit(unit).factor < STRONGEST:
+            found += [f"--stress-unit -{unit}", f"--stress-unit {unit}"]
+    order = sorted(found, key=lambda option: "kB" not in option)
+    return [*order[:4], f"--virial {name}, if it is a virial"]

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from empnet.data.inspection.frames import Frames, numbered
 from empnet.data.inspection.geometry import LARGEST, Geometry, shortest_vectors, whole_cells
 from empnet.data.inspection.record import Finding
-from empnet.data.inspection.targets import residuals
+from empnet.data.inspection.targets import ROBUST, residuals
 
 __all__ = ["exact_duplicates", "exact_findings", "further_frames", "near_duplicates", "near_findings"]
 
@@ -175,7 +175,8 @@ def _contradictions(frames: Frames, pairs: np.ndarray, units: dict[str, str], wo
     for name, unit in units.items():
         y = frames.properties[name]
         apart = np.abs(y[pairs[:, 0]] - y[pairs[:, 1]])
-        spread = float(np.nanstd(residuals(frames, name, "")))
+        left = residuals(frames, name, "")
+        spread = float(ROBUST * np.nanmedian(np.abs(left - np.nanmedian(left)))) or float(np.nanstd(left))
         limit = AGREES * spread if word == "equal" else spread
         wrong = np.flatnonzero(apart > limit)
         if len(wrong):

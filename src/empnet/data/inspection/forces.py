@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from empnet.data.inspection.frames import Frames
+from empnet.data.inspection.outlying import outlying, outlying_finding
 from empnet.data.inspection.record import Finding, Level
 
-__all__ = ["force_findings", "force_key", "net_force", "net_torque"]
+__all__ = ["force_findings", "force_key", "largest_forces", "net_force", "net_torque"]
 
 NOISE = 1e-3
 """Net force, as noise in every component over the usual component, from which it is told: forces of some eV/angstrom
@@ -58,6 +59,18 @@ def net_torque(frames: Frames, name: str) -> np.ndarray:
     return np.where(frames.wraps, np.nan, torque)
 
 
+def largest_forces(frames: Frames, name: str) -> np.ndarray:
+    """Length of the largest force of each frame, shape (S,); nan where a frame has none.
+
+    Arguments:
+        frames: The data.
+        name: Key of the forces.
+    """
+    lengths = np.linalg.norm(frames.vectors[name], axis=1)
+    largest: np.ndarray = np.maximum.reduceat(lengths, frames.first)
+    return largest
+
+
 def force_findings(frames: Frames, name: str, unit: str) -> list[Finding]:
     """What is odd about forces by themselves.
 
@@ -72,9 +85,12 @@ def force_findings(frames: Frames, name: str, unit: str) -> list[Finding]:
         return []
     if not size[there].any():
         return [Finding("warning", name, f"all zero in all {int(there.sum())} frames", "suspected: never computed")]
+    largest = largest_forces(frames, name)
+    usual = there & ~outlying(largest)  # one failed frame must not speak for the others
     return [
-        *_net(frames, name, unit, size, there),
-        *_torque(frames, name, size, there),
+        *outlying_finding(frames, name, largest, unit, "largest force"),
+        *_net(frames, name, unit, size, usual),
+        *_torque(frames, name, size, usual),
         *_zeros(frames, name, there, size),
     ]
 
@@ -86,7 +102,7 @@ def _net(frames: Frames, name: str, unit: str, size: np.ndarray, there: np.ndarr
     usual = np.sqrt(size[there].sum() / (3 * frames.sizes[there].sum()))
     if not noise > NOISE * usual:
         return []
-    worst = int(np.nanargmax(net))
+    worst = int(np.nanargmax(np.where(there, net, np.nan)))
     told = (
         f"they do not sum to zero: root mean square {np.sqrt(np.mean(np.square(net[there]))):.3g} {unit} a frame, up "
         f"to {net[worst]:.3g}; as from noise of {noise:.2g} {unit} in every component ({noise / usual:.1%} of "

@@ -17,6 +17,7 @@ from empnet.data.system import Origin
 
 __all__ = ["Frames", "from_dataset", "numbered"]
 
+BOX = 5.0  # angstrom, the usual cutoff
 BLOCK = 10_000  # frames that are looked at in one go
 RUN = 100  # frames that follow each other in a sample: the likely neighbours
 TENSOR = [0, 5, 4, 5, 1, 3, 4, 3, 2]  # where xx xy xz yx ... are among xx yy zz yz xz xy
@@ -66,6 +67,16 @@ class Frames:
     def wraps(self) -> np.ndarray:
         """Whether a frame repeats along any axis, shape (S,)."""
         return np.any(self.periodic, axis=1)
+
+    @cached_property
+    def isolated(self) -> np.ndarray:
+        """Which frames are a free atom: one particle, open or in a box of 5 angstrom and more, shape (S,).
+
+        None, if they are half of the frames or more: then single particles are what the data are about.
+        """
+        lengths = np.where(self.periodic, np.linalg.norm(self.cells, axis=2), np.inf).min(axis=1)
+        alone: np.ndarray = (self.sizes == 1) & (lengths >= BOX)
+        return alone if 2 * alone.sum() < len(self) else np.zeros_like(alone)
 
     @cached_property
     def frame_of(self) -> np.ndarray:

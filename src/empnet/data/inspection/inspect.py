@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -28,17 +27,17 @@ from empnet.data.inspection.lengths import distance_findings
 from empnet.data.inspection.record import UNNAMED_UNIT, Finding, Inspection, PropertyFacts, gravest_first
 from empnet.data.inspection.reference import reference_findings
 from empnet.data.inspection.stress import stress_findings
-from empnet.data.inspection.targets import is_energy, property_facts, target_findings
+from empnet.data.inspection.targets import is_energy, isolated_findings, property_facts, target_findings
 from empnet.data.inspection.time_order import LARGEST_GROUP, order_findings
 from empnet.data.one_hot import symbol
-from empnet.data.system import System
-from empnet.data.units import default_unit, parse_unit
+from empnet.data.source import Data, as_source
+from empnet.data.units import default_unit, parse_unit, per_particle
 
 __all__ = ["inspect_data"]
 
 
 def inspect_data(
-    source: str | Path | Sequence[System],
+    source: Data,
     *,
     properties: Sequence[str] = (),
     unit: Sequence[str] = (),
@@ -50,7 +49,7 @@ def inspect_data(
     Nothing is guessed in silence: what is only likely is said to be suspected, with the numbers that speak for it.
 
     Arguments:
-        source: Path of a file, the name of bundled data such as ``"qm7"``, or systems.
+        source: Path of a file, the name of bundled data such as ``"qm7"``, systems or ase.Atoms, one or an iterable.
         properties: Names of the scalars that are to be learned; what is wrong with them is an error. Default: all
             scalars are looked at, and none is wanted.
         unit: Unit of each property, or one for all; default: of bundled data their own, of ``energy`` eV.
@@ -65,10 +64,10 @@ def inspect_data(
         >>> print(inspect_data(pairs, properties=["energy"]).findings[0])
         error: energy: it is 0 in all 3 frames: there is nothing to learn; is this the right key?
     """
-    begun = time.perf_counter()
-    named = _named_units(source, properties, unit)
-    gathered = gather(source, length_unit, quiet)
-    file = str(source) if isinstance(source, str | Path) else ""
+    begun, data = time.perf_counter(), as_source(source)
+    named = _named_units(data, properties, unit)
+    gathered = gather(data, length_unit, quiet)
+    file = data if isinstance(data, str) else ""
     frames = gathered.frames(file)
     geometry = measure(frames)
     units = {name: _unit(name, named) for name in frames.properties}
@@ -84,6 +83,7 @@ def inspect_data(
         *exact_findings(frames, told),
         *near_findings(frames, near, tolerance, told),
         *order_findings(frames),
+        *isolated_findings(frames, told),
         *_taken_units(facts, named),
         *_property_findings(frames, facts, properties),
         *_force_findings(frames, facts),
@@ -95,7 +95,7 @@ def _named_units(source: object, properties: Sequence[str], unit: Sequence[str])
     """Units that the user, or the card of bundled data, has named."""
     for text in unit:
         parse_unit(text)
-    bundled = card(source) if isinstance(source, str | Path) else None
+    bundled = card(source) if isinstance(source, str) else None
     names = properties or ((bundled.property,) if bundled else ("energy",))
     given = list(unit) * len(names) if len(unit) == 1 else list(unit)
     if len(given) not in (0, len(names)):
@@ -134,7 +134,7 @@ def _property_findings(frames: Frames, facts: list[PropertyFacts], properties: S
 
 
 def _force_findings(frames: Frames, facts: list[PropertyFacts]) -> list[Finding]:
-    energies = {fact.name: fact.unit for fact in facts if is_energy(fact.name)}
+    energies = {fact.name: fact.unit for fact in facts if is_energy(fact.name) and not per_particle(fact.unit)}
     energy = min(energies, key=lambda name: (name != "energy", len(name)), default="")
     findings = []
     forces = force_key(frames)

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from empnet.data.inspection.atomic_energies import all_electron_energy, cohesive_energy, valence_energy
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.record import UNNAMED_UNIT, Finding, PropertyFacts
+from empnet.data.inspection.targets import ordinary
 from empnet.data.units import parse_unit
 
 __all__ = ["Guess", "guesses", "reference_findings"]
@@ -67,7 +68,7 @@ def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
         y: The energy of each frame; nan where there is none.
     """
     counts, species = frames.composition
-    there = np.isfinite(y)
+    there = ordinary(frames, y)  # a failed calculation says nothing of the unit
     if not frames.named or not there.any() or min(species) < 1:
         return []
     bound = np.array([cohesive_energy(z) for z in species])

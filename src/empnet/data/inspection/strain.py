@@ -12,6 +12,8 @@ from empnet.data.derivatives import VOIGT_ORDER
 from empnet.data.inspection.consistency import LEAST, N_FRAMES, N_PAIRS, Slope, slope_of
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.geometry import shortest_vectors
+from empnet.data.inspection.outlying import outlying
+from empnet.data.inspection.targets import ordinary
 
 __all__ = ["order_in_words", "shear_order", "strain_slopes"]
 
@@ -40,10 +42,11 @@ def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tupl
         pairs of frames.
     """
     both = (_volumes(frames) * frames.stresses[stress], frames.stresses[stress])
+    complete = _complete(frames, energy, stress)
     parts = [
         part
         for members in frames.repeated(least=2)
-        for part in _works(frames, energy, forces, both, _complete(frames, energy, stress, members))
+        for part in _works(frames, energy, forces, both, members[complete[members]][:N_FRAMES])
     ]
     if not parts:
         return None
@@ -71,9 +74,9 @@ def shear_order(frames: Frames, energy: str, forces: str, stress: str) -> tuple[
         The order p: what stands as component p[k] of yz xz xy is the k-th of them; (0, 1, 2) if all is well. None if
         fewer than eight pairs of frames tell, or no order is clearly the best.
     """
-    parts, virials = [], _volumes(frames) * frames.stresses[stress]
+    parts, virials, complete = [], _volumes(frames) * frames.stresses[stress], _complete(frames, energy, stress)
     for members in frames.repeated(least=2):
-        members = _complete(frames, energy, stress, members)
+        members = members[complete[members]][:N_FRAMES]
         if len(members) < 2:
             continue
         found = _strained(frames, energy, forces, members)
@@ -110,10 +113,12 @@ def order_in_words(order: tuple[int, ...], places: Sequence[int] = range(6)) -> 
     return " ".join(names)
 
 
-def _complete(frames: Frames, energy: str, stress: str, members: np.ndarray) -> np.ndarray:
-    """Frames that are periodic along all axes and have energy and stress."""
-    there = frames.periodic[members].all(axis=1) & np.isfinite(frames.properties[energy][members])
-    return members[there & np.isfinite(frames.stresses[stress][members]).all(axis=(1, 2))][:N_FRAMES]
+def _complete(frames: Frames, energy: str, stress: str) -> np.ndarray:
+    """Whether frames are periodic along all axes, have energy and stress, and do not stand apart by them."""
+    usual = ordinary(frames, frames.properties[energy])
+    usual &= ~outlying(np.abs(frames.stresses[stress]).max(axis=(1, 2)))
+    complete: np.ndarray = usual & frames.periodic.all(axis=1) & np.isfinite(frames.stresses[stress]).all(axis=(1, 2))
+    return complete
 
 
 def _works(

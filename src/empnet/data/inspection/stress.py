@@ -8,6 +8,7 @@ import numpy as np
 
 from empnet.data.inspection.consistency import MATCH, SHARP, Slope
 from empnet.data.inspection.frames import Frames
+from empnet.data.inspection.outlying import outlying_finding
 from empnet.data.inspection.record import UNNAMED_UNIT, Finding
 from empnet.data.inspection.strain import order_in_words, shear_order, strain_slopes
 from empnet.data.units import parse_unit
@@ -53,11 +54,13 @@ def stress_findings(frames: Frames, name: str, energy: str, unit: str, forces: s
     size = np.abs(stress[there]).max(axis=(1, 2), initial=0.0)
     if not there.any() or not size.any():
         return []
+    sizes = np.where(there, np.abs(stress).max(axis=(1, 2)), np.nan)
+    odd = outlying_finding(frames, name, sizes, "(in the data's unit)", "largest component")
     slopes = strain_slopes(frames, energy, forces, name) if energy else None
     found = _kind(slopes, unit) if slopes else None
     if found is None:
-        return _by_size(name, frames.cells[there], size)
-    return [_by_strain(name, *found), *_by_shear(frames, name, energy, unit, forces, *found)]
+        return [*odd, *_by_size(name, frames.cells[there], size)]
+    return [*odd, _by_strain(name, *found), *_by_shear(frames, name, energy, unit, forces, *found)]
 
 
 def _kind(slopes: tuple[Slope, Slope], unit: str) -> tuple[str, str, Slope] | None:

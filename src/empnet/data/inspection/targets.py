@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.record import Finding, Level, PropertyFacts
 from empnet.data.one_hot import symbol
 
-__all__ = ["is_energy", "property_facts", "residuals", "target_findings"]
+__all__ = ["is_energy", "isolated_findings", "ordinary", "property_facts", "residuals", "target_findings"]
 
 OUTLYING = 10.0
 """Robust standard deviations; of no distribution do more than 1 % lie so many standard deviations out (Chebyshev)."""
@@ -23,6 +24,7 @@ ROBUST = 1.4826  # standard deviations in a median absolute deviation, for a nor
 HALF_DIGITS = float(np.sqrt(np.finfo(np.float64).eps))  # rounding in a fit stays far below, a signal above
 MANY = 0.1  # of all frames: so many are no outliers, the distribution has two parts
 A_FEW = 3  # outliers are mishaps in small data, too
+ROUNDS = 5  # of fitting and leaving out
 NAMED = 4  # outliers that are named
 ENERGIES = re.compile(r"energ|^(E|U0|U|H|G)$|^(e|u0)_|_(e|u0)$", re.IGNORECASE)
 
@@ -51,6 +53,8 @@ def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None
     there = np.isfinite(frames.properties[name])
     if not there.any():
         return None
+    if (bound := there & ~frames.isolated).any():
+        there = bound  # free atoms are no part of what geometry has to explain
     counts, species = frames.composition
     counts, y = counts[there], frames.properties[name][there]
     pooling, why = _pooling(counts, y, name, unit)
@@ -89,12 +93,55 @@ def residuals(frames: Frames, name: str, pooling: str) -> np.ndarray:
         Shape (S,); nan where a frame has no value.
     """
     y = frames.properties[name]
-    there = np.isfinite(y)
+    there = np.isfinite(y) & ~frames.isolated
     left = np.full(len(y), np.nan)
+    if not there.any():
+        return left
     counts, _ = frames.composition
     kind: Pooling = "mean" if pooling == "mean" else "sum"
-    left[there] = composition_left(counts[there], y[there], kind)
+    left[there] = _robustly_left(counts[there], y[there], kind)
     return left / frames.sizes if pooling == "sum" else left
+
+
+def ordinary(frames: Frames, y: np.ndarray) -> np.ndarray:
+    """Which frames have a value that does not stand apart from what their composition tells.
+
+    Arguments:
+        frames: The data.
+        y: A value of each frame, such as its energy; nan where there is none, shape (S,).
+
+    Returns:
+        Shape (S,): all with a value, if a tenth or more stand apart: then they are a part of the data. Free atoms,
+        whose energy has another zero, are left out.
+    """
+    there = np.isfinite(y) & ~frames.isolated
+    if there.sum() < 2 * A_FEW - 1:
+        return there
+    counts, _ = frames.composition
+    left = _robustly_left(counts[there], y[there], "sum") / frames.sizes[there]
+    away = np.abs(left - np.median(left))
+    scale = ROBUST * float(np.median(away))
+    near = away <= max(OUTLYING * scale, HALF_DIGITS * float(np.abs(y[there]).max()))
+    kept = there.copy()
+    if (~near).sum() <= max(1, MANY * there.sum()):
+        kept[there] = near
+    return kept
+
+
+def _robustly_left(counts: np.ndarray, y: np.ndarray, kind: Pooling) -> np.ndarray:
+    """What the composition leaves, by a fit to the frames that it fits: values far out do not bend it."""
+    use = np.ones(len(y), dtype=bool)
+    for _ in range(ROUNDS):
+        fit = fit_composition(counts[use], y[use], kind)
+        left = y - (counts if kind == "sum" else counts / counts.sum(axis=1, keepdims=True)) @ fit
+        away = np.abs(left - np.median(left)) / np.sqrt(counts.sum(axis=1))
+        scale = ROBUST * float(np.median(away))
+        near = away <= max(OUTLYING * scale, HALF_DIGITS * float(np.abs(y).max()))
+        # every species must stay in the fit, and a fit to half of the frames is none of all
+        if (near == use).all() or 2 * near.sum() < len(y) or not (counts[near] > 0).any(axis=0).all():
+            break
+        use = near
+    return left
 
 
 def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> list[Finding]:
@@ -106,7 +153,7 @@ def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> li
         wanted: Whether somebody wants to learn it: then it is an error if there is nothing to learn.
     """
     y = frames.properties[facts.name]
-    y = y[np.isfinite(y)]
+    y = y[np.isfinite(y) & ~frames.isolated]
     level: Level = "error" if wanted else "note"
     if len(y) < 2:
         return []
@@ -121,6 +168,28 @@ def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> li
         )
         return [Finding(level, facts.name, told, "count particles instead, or choose another property")]
     return _zeros(y, facts) + _outliers(frames, facts)
+
+
+def isolated_findings(frames: Frames, units: Mapping[str, str]) -> list[Finding]:
+    """Free atoms among the frames, and their energies.
+
+    Arguments:
+        frames: The data.
+        units: Unit of each property that is looked at, by name.
+    """
+    alone = np.flatnonzero(frames.isolated)
+    if not len(alone):
+        return []
+    kinds = frames.species[frames.first[alone]]
+    energies = []
+    for name, unit in units.items():
+        if is_energy(name):
+            y = frames.properties[name][alone]
+            each = [f"{symbol(int(z))} {np.nanmean(y[kinds == z]):.6g}" for z in np.unique(kinds[np.isfinite(y)])]
+            energies += [f"{name}: {', '.join(each)} {unit}"] if each else []
+    told = f"{len(alone)} of {len(frames)} frames are free atoms ({'; '.join(energies) or 'without an energy'})"
+    remedy = "training keeps them, and takes their energies for the baseline if each species has one"
+    return [Finding("note", "free atoms", told, remedy, frames.where(int(alone[0])))]
 
 
 def _explained(frames: Frames, facts: PropertyFacts, n: int) -> bool:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-__all__ = ["Metric", "metrics_of", "metrics_of_components"]
+from empnet.learn.bootstrap import ENDS, draws
+from empnet.learn.bootstrap import Interval as Metric
 
-RESAMPLES = 1000
-AT_ONCE = 2_000_000
-"""Numbers that are held at a time while resampling."""
+__all__ = ["Metric", "metrics_of", "metrics_of_components"]
 
 Numbers = np.ndarray | np.floating
 Statistic = Callable[..., Numbers]
@@ -37,21 +35,6 @@ def _r2(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> Numbers:
 
 
 METRICS: dict[str, Statistic] = {"mae": _mae, "rmse": _rmse, "max": _largest, "r2": _r2}
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A measured number with the interval that holds it in 95 % of resamplings.
-
-    Arguments:
-        value: The number.
-        low: 2.5 % quantile over bootstrap resamples.
-        high: 97.5 % quantile.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 def metrics_of(
@@ -106,33 +89,25 @@ def metrics_of_components(
     absolute, squares = (np.bincount(system, weights=power.sum(axis=1)) for power in (error, error**2))
     largest = np.zeros(len(rows))
     np.maximum.at(largest, system, error.max(axis=1))
-    drawn: dict[str, list[np.ndarray]] = {"mae": [], "rmse": [], "max": []}
-    for draws in _draws(len(rows), seed):
-        count = rows[draws].sum(axis=-1)
-        drawn["mae"].append(absolute[draws].sum(axis=-1) / count)
-        drawn["rmse"].append(np.sqrt(squares[draws].sum(axis=-1) / count))
-        drawn["max"].append(largest[draws].max(axis=-1))
+    found: dict[str, list[np.ndarray]] = {"mae": [], "rmse": [], "max": []}
+    for drawn in draws(len(rows), seed):
+        count = rows[drawn].sum(axis=-1)
+        found["mae"].append(absolute[drawn].sum(axis=-1) / count)
+        found["rmse"].append(np.sqrt(squares[drawn].sum(axis=-1) / count))
+        found["max"].append(largest[drawn].max(axis=-1))
     values = {"mae": error.mean(), "rmse": np.sqrt(np.square(error).mean()), "max": error.max()}
-    ends = {name: np.quantile(np.concatenate(parts), [0.025, 0.975]) for name, parts in drawn.items()}
+    ends = {name: np.quantile(np.concatenate(parts), ENDS) for name, parts in found.items()}
     return {name: Metric(float(values[name]), float(low), float(high)) for name, (low, high) in ends.items()}
 
 
 def _with_interval(statistic: Statistic, targets: np.ndarray, predicted: np.ndarray, seed: int) -> Metric:
     resampled = np.concatenate(list(_resampled(statistic, targets, predicted, seed)))
     kept = resampled[np.isfinite(resampled)]  # a resample of equal targets has no R2
-    low, high = np.quantile(kept, [0.025, 0.975]) if len(kept) else (np.nan, np.nan)
+    low, high = np.quantile(kept, ENDS) if len(kept) else (np.nan, np.nan)
     return Metric(float(statistic(targets, predicted)), float(low), float(high))
 
 
 def _resampled(statistic: Statistic, targets: np.ndarray, predicted: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    """The statistic of systems drawn with replacement, as often as :data:`RESAMPLES` says, in bounded memory."""
-    for draws in _draws(len(targets), seed):
-        yield np.asarray(statistic(targets[draws], predicted[draws]))
-
-
-def _draws(n: int, seed: int) -> Iterator[np.ndarray]:
-    """Indices of n systems drawn with replacement, some resamples at a time, shape (resamples, n)."""
-    rng = np.random.default_rng(seed)
-    at_once = max(1, AT_ONCE // n)
-    for first in range(0, RESAMPLES, at_once):
-        yield rng.integers(0, n, size=(min(at_once, RESAMPLES - first), n))
+    """The statistic of systems drawn with replacement, in bounded memory."""
+    for drawn in draws(len(targets), seed):
+        yield np.asarray(statistic(targets[drawn], predicted[drawn]))

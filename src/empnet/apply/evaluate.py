@@ -28,7 +28,17 @@ from empnet.learn.model_file import ModelCard
 from empnet.learn.prepare import refuse_changed_data, refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 
-__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "in_model_units", "measured_side", "own_side"]
+__all__ = [
+    "Evaluation",
+    "Side",
+    "Worst",
+    "evaluate",
+    "evaluate_systems",
+    "evaluations_of",
+    "in_model_units",
+    "measured_side",
+    "own_side",
+]
 
 Side = Literal["validation", "test"]
 
@@ -136,11 +146,30 @@ def evaluate(
     """
     systems = own_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
     systems = in_model_units(systems, predictor.card, unit)
+    what = f"evaluating on {data or 'the test side'}"
+    found = evaluate_systems(predictor, track(systems, what, quiet=quiet), Labels(predictor.card, unit))
+    if not found:
+        raise EmpnetError("no systems to evaluate on", where=data or predictor.run, remedy="name a data file")
+    return found
+
+
+def evaluate_systems(predictor: Predictor, systems: Iterable[System], labels: Labels) -> list[Evaluation]:
+    """The same for systems at hand, in bounded memory.
+
+    Arguments:
+        predictor: The trained model.
+        systems: With the properties in the model's units, lazily.
+        labels: What collects their forces and stress.
+
+    Returns:
+        One evaluation for each property; none without systems.
+
+    Raises:
+        EmpnetError: If a system lacks a property.
+    """
     targets: list[list[float]] = []
     origins, formulas, sizes, found = [], [], [], []
-    labels = Labels(predictor.card, unit)
-    what = f"evaluating on {data or 'the test side'}"
-    for piece in pieces(track(systems, what, quiet=quiet)):
+    for piece in pieces(systems):
         found.append(labels.take(piece, predictor))
         for system in piece:
             targets.append([target_of(system, name) for name in predictor.card.properties])
@@ -148,7 +177,7 @@ def evaluate(
             formulas.append(system.formula)
             sizes.append(len(system))
     if not targets:
-        raise EmpnetError("no systems to evaluate on", where=data or predictor.run, remedy="name a data file")
+        return []
     told = Prediction.joined(found, predictor.card)
     return evaluations_of(
         predictor.card,

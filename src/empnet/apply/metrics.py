@@ -10,7 +10,10 @@ from jaxtyping import Float64, Int64
 from empnet.learn.bootstrap import ENDS, draws
 from empnet.learn.bootstrap import Interval as Metric
 
-__all__ = ["Metric", "metrics_of", "metrics_of_components"]
+__all__ = ["R2", "Metric", "metrics_of", "metrics_of_components", "r2_in_words"]
+
+R2 = "R² about the mean"
+"""1 - sum (y_hat - y)^2 / sum (y - mean y)^2: the one R² that is told anywhere, named in full."""
 
 Numbers = np.ndarray | np.floating
 Statistic = Callable[..., Numbers]
@@ -58,6 +61,22 @@ def metrics_of(
         1.0
     """
     return {name: _with_interval(statistic, targets, predicted, seed) for name, statistic in METRICS.items()}
+
+
+def r2_in_words(r2: Metric) -> str:
+    """R² with its interval: near 1, where four digits say nothing, five decimals.
+
+    Arguments:
+        r2: What was measured.
+
+    Example:
+        >>> print(r2_in_words(Metric(0.998, 0.9971, 0.9985)), "|", r2_in_words(Metric(np.nan, np.nan, np.nan)))
+        0.99800 (0.99710 to 0.99850) | undefined, all values are equal
+    """
+    if not np.isfinite(r2.value):
+        return "undefined, all values are equal"
+    interval = f" ({r2.low:.5f} to {r2.high:.5f})" if np.isfinite(r2.low) else ""
+    return f"{r2.value:.5f}{interval}"
 
 
 def metrics_of_components(

@@ -154,8 +154,8 @@ class Coverage:
         ratio = np.divide(size, std, out=np.full(len(size), np.inf), where=std > 0)
         ratio[size == 0] = 0.0
         factor = float(np.quantile(ratio, ONE_SIGMA, method="higher"))
-        within = (int((ratio <= bound).sum()) for bound in (1.0, 2.0))
-        return cls(len(size), *within, factor if 0 < factor < np.inf else None)
+        one, two = (int((ratio <= bound).sum()) for bound in (1.0, 2.0))
+        return cls(len(size), one, two, factor if 0 < factor < np.inf else None)
 
     @property
     def share(self) -> float:

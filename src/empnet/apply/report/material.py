@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from empnet.apply.accuracy import of_evaluations
 from empnet.apply.audit import Audit, audit
+from empnet.apply.last_words import read_results
 from empnet.apply.predictor import Predictor, load
 from empnet.apply.report.curves import Curves, read_curves
 from empnet.apply.report.side import MeasuredSide, measure_side
@@ -15,6 +16,7 @@ from empnet.data.errors import EmpnetError
 from empnet.data.split import Split
 from empnet.data.system import System
 from empnet.learn.config import TrainConfig
+from empnet.learn.ensemble import is_ensemble
 from empnet.learn.model_file import ModelCard, read_card
 from empnet.learn.run_folder import RunFolder
 
@@ -70,17 +72,21 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
     config, card = folder.read_config(), read_card(folder.path)
     left_out: list[str] = []
     predictor = side = found = None
-    if (folder.path / "model.safetensors").exists():
+    ensemble = is_ensemble(folder.path)
+    if ensemble or (folder.path / "model.safetensors").exists():
         predictor = load(run)
         try:
             side = measure_side(predictor, quiet=quiet)
-            found = audit(predictor, _few(side), quiet=quiet) if audited else None
+            errors = of_evaluations(side.evaluations, side.name)
+            found = audit(predictor, _few(side), errors=errors, quiet=quiet) if audited else None
         except EmpnetError as error:
             left_out.append(f"Errors system by system, the worst systems and their pictures are left out: {error}.")
     else:
         left_out.append("Errors and filters are left out: there are no trained weights yet.")
-    curves, results = read_curves(folder.path, card), _results(folder)
-    if curves is None:
+    curves, results = read_curves(folder.path, card), read_results(folder)
+    if ensemble:
+        left_out.append("Learning curves and filters are each member's own: empnet report RUN/member-1, and so on.")
+    elif curves is None:
         left_out.append("Learning curves are left out: no epoch is finished.")
     if not results:
         left_out.append("Training has not come to its end: what is shown here is of the best weights so far.")
@@ -91,16 +97,6 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
 def _few(side: MeasuredSide) -> list[System]:
     """Systems for the audit, from all over the sample."""
     return list(side.sample[:: max(1, len(side.sample) // AUDITED)][:AUDITED])
-
-
-def _results(folder: RunFolder) -> dict[str, Any]:
-    path = folder.path / "results.json"
-    if not path.exists():
-        return {}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise EmpnetError(f"is damaged ({error})", where=path) from None
 
 
 def _log(folder: RunFolder) -> tuple[str, ...]:

@@ -1,0 +1,109 @@
+"""The verdict on a run, from what lies in its folder or from errors that were measured."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from empnet.apply.accuracy import Accuracy, of_evaluations, of_results
+from empnet.apply.evaluate import Evaluation
+from empnet.apply.predictor import Predictor
+from empnet.apply.verdict import CourseFacts, Verdict, verdict
+from empnet.data.errors import EmpnetError
+from empnet.learn.ensemble import FILE as ENSEMBLE
+from empnet.learn.run_folder import RunFolder
+from empnet.learn.uncertainty_file import FILE as LAST_LAYER
+
+__all__ = ["course_facts", "read_results", "recorded", "verdict_of_evaluations", "verdict_of_run"]
+
+
+def read_results(run: RunFolder) -> dict[str, Any]:
+    """What ``results.json`` holds; nothing before training has ended.
+
+    Arguments:
+        run: The run folder.
+
+    Raises:
+        EmpnetError: If the file is damaged.
+    """
+    path = run.path / "results.json"
+    if not path.exists():
+        return {}
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        of_results(results)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise EmpnetError(f"is damaged ({error!r})", where=path, wanted="errors by side and property") from None
+    return dict(results)
+
+
+def recorded(predictor: Predictor) -> list[Accuracy]:
+    """The errors that training measured on the run's own side; none before its end, or without a run folder.
+
+    Arguments:
+        predictor: The trained model.
+    """
+    if not predictor.run:
+        return []
+    names = predictor.card.properties
+    return [told for told in of_results(read_results(RunFolder(predictor.run))) if told.name in names]
+
+
+def verdict_of_run(run: str | Path) -> Verdict:
+    """The verdict from the numbers that training measured; empty before its end.
+
+    Arguments:
+        run: The run folder.
+    """
+    return verdict(of_results(read_results(RunFolder(run))), course_facts(run))
+
+
+def verdict_of_evaluations(evaluations: Sequence[Evaluation], side: str, run: str | Path = "") -> Verdict:
+    """The verdict from errors that were measured system by system.
+
+    Arguments:
+        evaluations: One for each property.
+        side: ``"test"``, ``"validation"``, or ``"given"`` for other data.
+        run: The run folder, if there is one.
+    """
+    return verdict(of_evaluations(evaluations, side), course_facts(run) if str(run) else None)
+
+
+def course_facts(run: str | Path) -> CourseFacts:
+    """What a run folder tells of its training; of an ensemble, what the first member's tells.
+
+    Arguments:
+        run: The run folder.
+    """
+    folder = Path(run)
+    ensemble = (folder / ENSEMBLE).exists()
+    row = _last_row(folder / "member-1" / "metrics.csv" if ensemble else folder / "metrics.csv")
+    steps, training, validation = (row.get(key) for key in ("step", "train_loss", "validation_loss"))
+    return CourseFacts(
+        run=str(run),
+        finished=(folder / "results.json").exists(),
+        steps=None if steps is None else int(steps),
+        loss_ratio=validation / training if training and validation is not None and training > 0 else None,
+        uncertain=ensemble or (folder / LAST_LAYER).exists(),
+    )
+
+
+def _last_row(path: Path) -> dict[str, float]:
+    """The finite numbers of a table's last row; none if there is no such row."""
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = list(csv.DictReader(file))
+    found: dict[str, float] = {}
+    for key, text in (rows[-1] if rows else {}).items():
+        try:
+            value = float(text)
+        except (TypeError, ValueError):
+            continue
+        if math.isfinite(value):
+            found[key] = value
+    return found

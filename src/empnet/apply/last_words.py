@@ -18,7 +18,11 @@ from empnet.learn.ensemble import FILE as ENSEMBLE
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.uncertainty_file import FILE as LAST_LAYER
 
-__all__ = ["course_facts", "read_results", "recorded", "verdict_of_evaluations", "verdict_of_run"]
+__all__ = ["LEARNED", "course_facts", "read_results", "recorded", "verdict_of_evaluations", "verdict_of_run"]
+
+
+LEARNED = 0.5
+"""Training loss below which a network has learned its training side: the loss of the baseline is about 1."""
 
 
 def read_results(run: RunFolder) -> dict[str, Any]:
@@ -83,11 +87,12 @@ def course_facts(run: str | Path) -> CourseFacts:
     ensemble = (folder / ENSEMBLE).exists()
     row = _last_row(folder / "member-1" / "metrics.csv" if ensemble else folder / "metrics.csv")
     steps, training, validation = (row.get(key) for key in ("step", "train_loss", "validation_loss"))
+    learned = training is not None and 0 < training < LEARNED
     return CourseFacts(
         run=str(run),
         finished=(folder / "results.json").exists(),
         steps=None if steps is None else int(steps),
-        loss_ratio=validation / training if training and validation is not None and training > 0 else None,
+        loss_ratio=validation / training if validation is not None and training is not None and learned else None,
         uncertain=ensemble or (folder / LAST_LAYER).exists(),
     )
 

@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int64
 from empnet.learn.bootstrap import ENDS, draws
 from empnet.learn.bootstrap import Interval as Metric
 
-__all__ = ["R2", "Metric", "metrics_of", "metrics_of_components", "r2_in_words"]
+__all__ = ["R2", "Metric", "metrics_of", "metrics_of_components", "r2_in_words", "to_error"]
 
 R2 = "R² about the mean"
 """1 - sum (y_hat - y)^2 / sum (y - mean y)^2: the one R² that is told anywhere, named in full."""
@@ -77,6 +77,22 @@ def r2_in_words(r2: Metric) -> str:
         return "undefined, all values are equal"
     interval = f" ({r2.low:.5f} to {r2.high:.5f})" if np.isfinite(r2.low) else ""
     return f"{r2.value:.5f}{interval}"
+
+
+def to_error(value: float, error: float) -> str:
+    """A value with as many decimals as it takes to see an error in it.
+
+    Arguments:
+        value: The value.
+        error: An error of it, in the same unit.
+
+    Example:
+        >>> to_error(-97076.66, 0.3456), to_error(1.23456789, 2.0), to_error(1234.0, 0.0)
+        ('-97076.660', '1.23', '1234')
+    """
+    if error == 0 or not np.isfinite(error):
+        return f"{value:.6g}"
+    return f"{value:.{min(12, max(0, 2 - int(np.floor(np.log10(abs(error))))))}f}"
 
 
 def metrics_of_components(

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from empnet.apply.derivative_errors import DerivativeErrors
 from empnet.apply.evaluate import Evaluation
-from empnet.apply.metrics import R2, Metric, r2_in_words
+from empnet.apply.metrics import R2, Metric, r2_in_words, to_error
 from empnet.apply.verdict import Verdict
 
 __all__ = ["print_evaluation", "print_verdict"]
@@ -48,7 +48,7 @@ def _worst(evaluation: Evaluation) -> Table:
     table = Table(*map(escape, columns), title="largest errors")
     for system in evaluation.worst:
         error = system.predicted - system.target
-        numbers = f"{system.target:.6g}", f"{system.predicted:.6g}", f"{error:+.4g}"
+        numbers = to_error(system.target, error), to_error(system.predicted, error), f"{error:+.4g}"
         table.add_row(escape(system.origin), system.formula, *numbers)
     return table
 

@@ -15,7 +15,7 @@ LARGE, SMALL = 1e7, 1e-4
 """Sizes from which numbers are written with a power of ten, each with its own."""
 
 
-def tick_texts(values: Sequence[float]) -> list[str]:
+def tick_texts(values: Sequence[float] | np.ndarray) -> list[str]:
     """Ticks as texts that tell them apart, each complete in itself.
 
     Arguments:
@@ -46,7 +46,7 @@ def tick_texts(values: Sequence[float]) -> list[str]:
 class FullNumbers(ScalarFormatter):
     """Ticks of a linear axis as :func:`tick_texts` writes them."""
 
-    def format_ticks(self, values: Sequence[float]) -> list[str]:
+    def format_ticks(self, values: Sequence[float] | np.ndarray) -> list[str]:
         """The texts of all ticks at once."""
         self.set_locs(list(values))
         return [text.replace("-", "\N{MINUS SIGN}") for text in tick_texts(values)]

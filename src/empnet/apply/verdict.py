@@ -46,7 +46,8 @@ class CourseFacts:
         run: The run folder.
         finished: Whether training has ended.
         steps: Steps of the optimiser; None if not known.
-        loss_ratio: Validation loss over training loss in the last epoch; None if not known.
+        loss_ratio: Validation loss over training loss in the last epoch; None if not known, or if the training side
+            itself was hardly learned.
         uncertain: Whether the run predicts standard deviations; None if that is not known.
     """
 
@@ -152,7 +153,7 @@ def _percent(share: float) -> str:
     """Two significant digits; near 100 as many as tell it from 100."""
     percent = 100 * share
     if 99 < percent < 101:
-        return f"{percent:.1f}" if abs(percent - 100) >= 0.05 or percent == 100 else f"{percent:.3f}"
+        return f"{percent:.1f}" if abs(percent - 100) >= 0.05 or percent == 100 else f"{percent:.2f}"
     return f"{percent:.1f}" if percent < 10 else f"{percent:.0f}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ INSIDE = 0.995
 _POOL = {"sum": sum_per_system, "mean": mean_per_system}
 
 
+@runtime_checkable
 class Deviation(Protocol):
     """What predicts standard deviations: a last layer's rigidity, or an ensemble's spread."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from empnet.apply.evaluate import Evaluation
-from empnet.apply.metrics import R2, r2_in_words
+from empnet.apply.metrics import R2, r2_in_words, to_error
 from empnet.apply.page import Section, figure, paragraph, table
 from empnet.apply.report.figures import Group, distribution, grouped, mae_of_groups, parity, residuals, size_groups
 from empnet.apply.report.scene import Scene, formula_of, scene_of
@@ -119,8 +119,8 @@ def _worst(evaluation: Evaluation) -> str:
             str(rank),
             system.origin,
             system.formula,
-            f"{system.target:.6g}",
-            f"{system.predicted:.6g}",
+            to_error(system.target, system.predicted - system.target),
+            to_error(system.predicted, system.predicted - system.target),
             f"{system.predicted - system.target:+.4g}",
         ]
         for rank, system in enumerate(evaluation.worst, start=1)

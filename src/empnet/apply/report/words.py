@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from empnet.apply.last_words import LEARNED
 from empnet.apply.report.curves import Curves
 from empnet.apply.report.material import Material
 from empnet.nn.model import PropertyModel
@@ -123,9 +124,14 @@ def notes(material: Material) -> list[tuple[str, str]]:
 def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
     """What is known of the end of training, and what more of it would be for."""
     best, last = curves.best + 1, len(curves)
-    if material.results and curves.learning_rate[-1] > ANNEALED * curves.learning_rate.max():
-        return [(f"Training ended by --patience before its learning rate had fallen; epoch {best} was best.", "")]
+    patience = material.config.patience
     if not material.results:
+        return []
+    if patience is not None and last - best >= patience:
+        return [
+            (f"Training ended after {patience} epochs without a better one (--patience). Epoch {best} is kept.", "")
+        ]
+    if curves.learning_rate[-1] > ANNEALED * curves.learning_rate.max():
         return []
     if last - best >= max(MOST_IDLE, last // TENTH):
         return [(
@@ -148,9 +154,11 @@ def _gap(curves: Curves) -> list[tuple[str, str]]:
     ratio = validation / training
     told = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation side and {training:.3g} "
     told += "in training"
+    if training > LEARNED:
+        return [(f"{told}: training itself has not come far (the baseline's loss is about 1).", "warn")]
     if ratio > MEMORISED:
         return [(
-            f"{told}: the training side is memorised, new systems are not learned. More data would help, not more time.",
+            f"{told}: the training side is memorised, new systems are not. More data would help, not more time.",
             "warn",
         )]  # fmt: skip
     if ratio > GAP:

@@ -124,8 +124,13 @@ def _facts(material: Material) -> str:
         facts += _facts_of(evaluation, material.side.name if material.side else "")
     if material.curves is not None:
         facts.append((duration(float(material.curves.seconds[-1])), "of training"))
-    cards = (f'<div class="card"><b>{escape(value)}</b><span>{escape(what)}</span></div>' for value, what in facts)
+    cards = (f'<div class="card"><b>{_breakable(value)}</b><span>{escape(what)}</span></div>' for value, what in facts)
     return f'<div class="facts">{"".join(cards)}</div>' if facts else ""
+
+
+def _breakable(text: str) -> str:
+    """A long unit breaks after a slash, not within a word."""
+    return escape(text).replace("/", "/<wbr>")
 
 
 def _facts_of(evaluation: Evaluation, side: str) -> list[tuple[str, str]]:

@@ -7,6 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from empnet.apply.audit.record import Audit, AuditLine
+from empnet.apply.tables import print_verdict
+from empnet.apply.verdict import MULTIPLE, share_in_words
 
 __all__ = ["print_audit"]
 
@@ -33,11 +35,14 @@ def print_audit(audit: Audit) -> None:
         if told:
             console.print(escape(told))
     console.print(escape(_summary(audit)))
+    print_verdict(audit.words)
 
 
 def _number(value: float | None, unit: str) -> str:
     if value is None:
         return ""
+    if not unit and value >= MULTIPLE:
+        return share_in_words(value)
     return f"{value:.2g} {unit}" if unit else f"{value:.2%}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from empnet.apply.ticks import number_ticks
 from empnet.data.files import replacing
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def curve_figure(curve: LearningCurve, path: str | Path) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(which="both", alpha=0.2)
+    number_ticks(figure)
     with replacing(Path(path)) as unfinished:
         figure.savefig(unfinished, format="png")
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from empnet.apply.metrics import Metric, metrics_of_components
-from empnet.apply.prediction import Wanted
+from empnet.apply.prediction import Prediction, Wanted
 from empnet.apply.predictor import Predictor
 from empnet.data.dataset import species_of
 from empnet.data.derivatives import Derivatives, LabelReader
@@ -104,7 +104,7 @@ class Labels:
             return str(error)
         return ""
 
-    def take(self, systems: Sequence[System], predictor: Predictor) -> tuple[np.ndarray, np.ndarray]:
+    def take(self, systems: Sequence[System], predictor: Predictor) -> Prediction:
         """Predict systems, and note their forces and stress beside those of the data.
 
         Arguments:
@@ -112,12 +112,11 @@ class Labels:
             predictor: The trained model.
 
         Returns:
-            Their properties and composition baseline, both of shape (B, F').
+            The prediction.
         """
         labels = self._reader.wanted
         if not labels:
-            found = predictor.predict_piece(systems)
-            return found.values, found.baseline
+            return predictor.predict_piece(systems)
         wanted = Wanted(forces=bool(labels.forces), stress=bool(labels.stress))
         # not predict_piece: open systems among crystals have no stress, which here is no mistake
         found = predictor.predict_dataset(predictor.dataset(systems), wanted)
@@ -133,7 +132,7 @@ class Labels:
                 if not np.isnan(target[0]):
                     self._stress.append((target, found.stress[k], number))
         self._systems += len(systems)
-        return found.values, found.baseline
+        return found
 
     def errors(self) -> dict[str, DerivativeErrors]:
         """The errors by name; without those that the data do not have."""

@@ -12,17 +12,21 @@ from typing import Any
 
 import torch
 
+from empnet.apply.last_words import verdict_of_run
+from empnet.apply.train import tell_verdict
 from empnet.data.errors import EmpnetError
 from empnet.data.files import write_text
 from empnet.data.source import Data, as_source
 from empnet.learn.distribution import processes
 from empnet.learn.earlier import limits_with_earlier
 from empnet.learn.ensemble import FILE, fit_spread, load_members, save_ensemble
+from empnet.learn.error_lines import error_lines
 from empnet.learn.journal import Journal
 from empnet.learn.measure import measure
 from empnet.learn.prepare import configured, differences, open_data, refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder, free_name
 from empnet.learn.train import TrainResult, resume, run_name, train
+from empnet.learn.uncertainty import deviations
 
 __all__ = ["train_ensemble"]
 
@@ -123,7 +127,9 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
         journal.say(line)
     sides = {"validation": split.validation, "test": split.test}
     results = {
-        side: measure(model, dataset, indices, card, cpu).summary(card)
+        side: measure(model, dataset, indices, card, cpu).summary(
+            card, deviations(spread, model, dataset, indices, card)
+        )
         for side, indices in sides.items()
         if len(indices)
     }
@@ -131,8 +137,8 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
         shutil.copyfile(first.path / name, folder / name)
     write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
     save_ensemble(folder, names, spread)
-    side = "test" if "test" in results else "validation"
-    for name, errors in results.get(side, {}).items():
-        journal.say(f"{name}: {side} MAE of the mean {errors['mae']:.4g} {errors['unit']}")
+    for line in error_lines(results):
+        journal.say(f"mean of the members: {line}")
     journal.say(f"ensemble: {folder}")
+    tell_verdict(verdict_of_run(folder), journal)
     return results

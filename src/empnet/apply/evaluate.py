@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from jaxtyping import Float64, Int64
 
 from empnet.apply.derivative_errors import DerivativeErrors, Labels
 from empnet.apply.metrics import Metric, metrics_of
+from empnet.apply.prediction import Prediction
 from empnet.apply.predictor import Predictor, as_predictor, pieces
 from empnet.apply.reading import Reading
 from empnet.data.cache import data_hash
@@ -22,12 +24,23 @@ from empnet.data.read import iread
 from empnet.data.source import Data, name_of
 from empnet.data.system import System
 from empnet.learn.agreement import refuse_disagreement
+from empnet.learn.bootstrap import share_of
+from empnet.learn.calibration import Coverage
 from empnet.learn.journal import Journal
 from empnet.learn.model_file import ModelCard
 from empnet.learn.prepare import refuse_changed_data, refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 
-__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "measured_side", "own_side"]
+__all__ = [
+    "Evaluation",
+    "Side",
+    "Worst",
+    "evaluate",
+    "evaluate_systems",
+    "evaluations_of",
+    "measured_side",
+    "own_side",
+]
 
 Side = Literal["validation", "test"]
 
@@ -66,6 +79,8 @@ class Evaluation:
         worst: The systems with the largest errors, the largest first.
         per_particle: MAE, RMSE and so on of the property divided by the number of particles; None for a mean.
         derivatives: Errors of its forces and stress by name, as far as they were learned and the data have them.
+        share: Its mean absolute error as a share of the baseline's; None if the baseline has no error.
+        std: Predicted standard deviations, shape (n,); None if the run predicts none.
     """
 
     name: str
@@ -78,6 +93,13 @@ class Evaluation:
     worst: tuple[Worst, ...]
     per_particle: dict[str, Metric] | None = None
     derivatives: dict[str, DerivativeErrors] = field(default_factory=dict)
+    share: Metric | None = None
+    std: Float64[np.ndarray, " n"] | None = None
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """How many errors are within the predicted standard deviations; None if there are none."""
+        return None if self.std is None else Coverage.of(self.predicted - self.targets, self.std)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
@@ -85,15 +107,25 @@ class Evaluation:
             "property": self.name,
             "unit": self.unit,
             "systems": len(self.targets),
-            "metrics": {name: asdict(metric) for name, metric in self.metrics.items()},
+            "metrics": _plain(self.metrics),
             "baseline": self.baseline_name,
-            "composition_baseline": {name: asdict(metric) for name, metric in self.baseline.items()},
+            "composition_baseline": _plain(self.baseline),
+            "share_of_baseline": None if self.share is None else asdict(self.share),
             "worst": [asdict(system) for system in self.worst],
         }
         if self.per_particle is not None:
-            each = {name: asdict(metric) for name, metric in self.per_particle.items()}
-            told["per_particle"] = {"unit": f"{self.unit}/particle", "metrics": each}
+            told["per_particle"] = {"unit": f"{self.unit}/particle", "metrics": _plain(self.per_particle)}
+        if self.coverage is not None:
+            told["coverage"] = asdict(self.coverage)
         return told | {name: errors.to_json() for name, errors in self.derivatives.items()}
+
+
+def _plain(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float | None]]:
+    """Metrics for JSON, which has no nan: R2 of equal targets is null."""
+    return {
+        name: {key: value if math.isfinite(value) else None for key, value in asdict(metric).items()}
+        for name, metric in metrics.items()
+    }
 
 
 def evaluate(
@@ -126,26 +158,54 @@ def evaluate(
         systems = how.systems(data, card)
         for line in how.assumed(card):
             journal.say(line)
-    targets: list[list[float]] = []
-    origins, formulas, sizes, values, baselines = [], [], [], [], []
     called = "the test side" if data is None else name_of(data)
-    for piece in pieces(track(systems, f"evaluating on {called}", quiet=quiet)):
-        predicted, baseline = labels.take(piece, predictor)
-        for system in piece:
-            targets.append([target_of(system, name) for name in card.properties])
-            origins.append(str(system.origin))
-            formulas.append(system.formula)
-            sizes.append(len(system))
-        values.append(predicted)
-        baselines.append(baseline)
-    if not targets:
+    found = evaluate_systems(predictor, track(systems, f"evaluating on {called}", quiet=quiet), labels)
+    if not found:
         raise EmpnetError("no systems to evaluate on", where=called, remedy="name a data file")
     if how.forces or how.stress or how.virial:
         labels.refuse_absent()
     elif told := labels.absent():
         journal.say(f"{told}; name them with --forces, --stress or --virial")
-    y, y_hat, y_0 = np.array(targets), np.concatenate(values), np.concatenate(baselines)
-    return evaluations_of(card, y, y_hat, y_0, origins, formulas, np.array(sizes), derivatives=labels.errors())
+    return found
+
+
+def evaluate_systems(predictor: Predictor, systems: Iterable[System], labels: Labels) -> list[Evaluation]:
+    """The same for systems at hand, in bounded memory.
+
+    Arguments:
+        predictor: The trained model.
+        systems: With the properties in the model's units, lazily.
+        labels: What collects their forces and stress.
+
+    Returns:
+        One evaluation for each property; none without systems.
+
+    Raises:
+        EmpnetError: If a system lacks a property.
+    """
+    targets: list[list[float]] = []
+    origins, formulas, sizes, found = [], [], [], []
+    for piece in pieces(systems):
+        found.append(labels.take(piece, predictor))
+        for system in piece:
+            targets.append([target_of(system, name) for name in predictor.card.properties])
+            origins.append(str(system.origin))
+            formulas.append(system.formula)
+            sizes.append(len(system))
+    if not targets:
+        return []
+    told = Prediction.joined(found, predictor.card)
+    return evaluations_of(
+        predictor.card,
+        np.array(targets),
+        told.values,
+        told.baseline,
+        origins,
+        formulas,
+        np.array(sizes),
+        derivatives=labels.errors(),
+        std=told.std,
+    )
 
 
 def evaluations_of(
@@ -157,6 +217,7 @@ def evaluations_of(
     formulas: Sequence[str],
     sizes: Int64[np.ndarray, " n"] | None = None,
     derivatives: dict[str, DerivativeErrors] | None = None,
+    std: Float64[np.ndarray, "n F_prime"] | None = None,
 ) -> list[Evaluation]:
     """One evaluation for each property, from numbers that are at hand.
 
@@ -169,12 +230,15 @@ def evaluations_of(
         formulas: What each system is made of.
         sizes: Number of particles of each; None: nothing is told per particle.
         derivatives: Errors of the first property's forces and stress.
+        std: Predicted standard deviations, as the targets; None if the run predicts none.
     """
     columns = (targets.T, predicted.T, baseline.T)
     found = [_evaluation(card, k, *column, origins, formulas) for k, column in enumerate(zip(*columns, strict=True))]
     for k, pooling in enumerate(card.architecture.pooling):
         if sizes is not None and pooling == "sum":
             found[k] = replace(found[k], per_particle=metrics_of(targets[:, k] / sizes, predicted[:, k] / sizes))
+    if std is not None:
+        found = [replace(evaluation, std=std[:, k]) for k, evaluation in enumerate(found)]
     found[0] = replace(found[0], derivatives=derivatives or {})
     return found
 
@@ -191,7 +255,8 @@ def _evaluation(
     largest = np.argsort(-np.abs(y_hat - y), kind="stable")[:N_WORST]
     worst = tuple(Worst(origins[i], formulas[i], float(y[i]), float(y_hat[i])) for i in largest)
     name, unit, beside = card.properties[k], card.units[k], card.baseline_names[k]
-    return Evaluation(name, unit, y, y_hat, metrics_of(y, y_hat), metrics_of(y, y_0), beside, worst)
+    share = share_of(y_hat - y, y_0 - y, y)
+    return Evaluation(name, unit, y, y_hat, metrics_of(y, y_hat), metrics_of(y, y_0), beside, worst, share=share)
 
 
 def measured_side(run: RunFolder) -> Side:

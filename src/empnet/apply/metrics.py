@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
-__all__ = ["Metric", "metrics_of", "metrics_of_components"]
+from empnet.learn.bootstrap import ENDS, draws
+from empnet.learn.bootstrap import Interval as Metric
 
-RESAMPLES = 1000
-AT_ONCE = 2_000_000
-"""Numbers that are held at a time while resampling."""
+__all__ = ["R2", "Metric", "metrics_of", "metrics_of_components", "r2_in_words", "to_error"]
+
+R2 = "R² about the mean"
+"""1 - sum (y_hat - y)^2 / sum (y - mean y)^2: the one R² that is told anywhere, named in full."""
 
 Numbers = np.ndarray | np.floating
 Statistic = Callable[..., Numbers]
@@ -39,21 +40,6 @@ def _r2(y: np.ndarray, y_hat: np.ndarray, axis: int = -1) -> Numbers:
 METRICS: dict[str, Statistic] = {"mae": _mae, "rmse": _rmse, "max": _largest, "r2": _r2}
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A measured number with the interval that holds it in 95 % of resamplings.
-
-    Arguments:
-        value: The number.
-        low: 2.5 % quantile over bootstrap resamples.
-        high: 97.5 % quantile.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
 def metrics_of(
     targets: Float64[np.ndarray, " n"], predicted: Float64[np.ndarray, " n"], seed: int = 0
 ) -> dict[str, Metric]:
@@ -75,6 +61,38 @@ def metrics_of(
         1.0
     """
     return {name: _with_interval(statistic, targets, predicted, seed) for name, statistic in METRICS.items()}
+
+
+def r2_in_words(r2: Metric) -> str:
+    """R² with its interval: near 1, where four digits say nothing, five decimals.
+
+    Arguments:
+        r2: What was measured.
+
+    Example:
+        >>> print(r2_in_words(Metric(0.998, 0.9971, 0.9985)), "|", r2_in_words(Metric(np.nan, np.nan, np.nan)))
+        0.99800 (0.99710 to 0.99850) | undefined, all values are equal
+    """
+    if not np.isfinite(r2.value):
+        return "undefined, all values are equal"
+    interval = f" ({r2.low:.5f} to {r2.high:.5f})" if np.isfinite(r2.low) else ""
+    return f"{r2.value:.5f}{interval}"
+
+
+def to_error(value: float, error: float) -> str:
+    """A value with as many decimals as it takes to see an error in it.
+
+    Arguments:
+        value: The value.
+        error: An error of it, in the same unit.
+
+    Example:
+        >>> to_error(-97076.66, 0.3456), to_error(1.23456789, 2.0), to_error(1234.0, 0.0)
+        ('-97076.660', '1.23', '1234')
+    """
+    if error == 0 or not np.isfinite(error):
+        return f"{value:.6g}"
+    return f"{value:.{min(12, max(0, 2 - int(np.floor(np.log10(abs(error))))))}f}"
 
 
 def metrics_of_components(
@@ -106,33 +124,25 @@ def metrics_of_components(
     absolute, squares = (np.bincount(system, weights=power.sum(axis=1)) for power in (error, error**2))
     largest = np.zeros(len(rows))
     np.maximum.at(largest, system, error.max(axis=1))
-    drawn: dict[str, list[np.ndarray]] = {"mae": [], "rmse": [], "max": []}
-    for draws in _draws(len(rows), seed):
-        count = rows[draws].sum(axis=-1)
-        drawn["mae"].append(absolute[draws].sum(axis=-1) / count)
-        drawn["rmse"].append(np.sqrt(squares[draws].sum(axis=-1) / count))
-        drawn["max"].append(largest[draws].max(axis=-1))
+    found: dict[str, list[np.ndarray]] = {"mae": [], "rmse": [], "max": []}
+    for drawn in draws(len(rows), seed):
+        count = rows[drawn].sum(axis=-1)
+        found["mae"].append(absolute[drawn].sum(axis=-1) / count)
+        found["rmse"].append(np.sqrt(squares[drawn].sum(axis=-1) / count))
+        found["max"].append(largest[drawn].max(axis=-1))
     values = {"mae": error.mean(), "rmse": np.sqrt(np.square(error).mean()), "max": error.max()}
-    ends = {name: np.quantile(np.concatenate(parts), [0.025, 0.975]) for name, parts in drawn.items()}
+    ends = {name: np.quantile(np.concatenate(parts), ENDS) for name, parts in found.items()}
     return {name: Metric(float(values[name]), float(low), float(high)) for name, (low, high) in ends.items()}
 
 
 def _with_interval(statistic: Statistic, targets: np.ndarray, predicted: np.ndarray, seed: int) -> Metric:
     resampled = np.concatenate(list(_resampled(statistic, targets, predicted, seed)))
     kept = resampled[np.isfinite(resampled)]  # a resample of equal targets has no R2
-    low, high = np.quantile(kept, [0.025, 0.975]) if len(kept) else (np.nan, np.nan)
+    low, high = np.quantile(kept, ENDS) if len(kept) else (np.nan, np.nan)
     return Metric(float(statistic(targets, predicted)), float(low), float(high))
 
 
 def _resampled(statistic: Statistic, targets: np.ndarray, predicted: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    """The statistic of systems drawn with replacement, as often as :data:`RESAMPLES` says, in bounded memory."""
-    for draws in _draws(len(targets), seed):
-        yield np.asarray(statistic(targets[draws], predicted[draws]))
-
-
-def _draws(n: int, seed: int) -> Iterator[np.ndarray]:
-    """Indices of n systems drawn with replacement, some resamples at a time, shape (resamples, n)."""
-    rng = np.random.default_rng(seed)
-    at_once = max(1, AT_ONCE // n)
-    for first in range(0, RESAMPLES, at_once):
-        yield rng.integers(0, n, size=(min(at_once, RESAMPLES - first), n))
+    """The statistic of systems drawn with replacement, in bounded memory."""
+    for drawn in draws(len(targets), seed):
+        yield np.asarray(statistic(targets[drawn], predicted[drawn]))

@@ -12,6 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from empnet.apply.derivative_errors import DerivativeErrors
 from empnet.apply.evaluate import Evaluation
+from empnet.apply.metrics import R2, r2_in_words
+from empnet.apply.ticks import number_ticks
 from empnet.data.files import replacing
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
     right.set_title(
         f"{outside} of {len(evaluation.targets)} beyond the edges are drawn at them", fontsize=8, color="0.4"
     )
+    number_ticks(figure)
     with replacing(Path(path)) as unfinished:
         figure.savefig(unfinished, format="png")
 
@@ -158,7 +161,8 @@ def _told(axes: Axes, evaluation: Evaluation) -> None:
     lines = (
         f"MAE {mae.value:.3g} {evaluation.unit} ({mae.low:.3g} to {mae.high:.3g})",
         f"{plain(evaluation.baseline_name)}: {evaluation.baseline['mae'].value:.3g} {evaluation.unit}",
-        f"R² {r2.value:.5f}, {len(evaluation.targets)} systems",
+        f"{R2}: {r2_in_words(r2)}",
+        f"{len(evaluation.targets):,} systems",
     )
     axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8)
 

@@ -12,6 +12,8 @@ import matplotlib
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from empnet.apply.ticks import number_ticks
+
 __all__ = ["COLOURS", "new_figure", "svg"]
 
 INK = "#010203"
@@ -64,6 +66,7 @@ def svg(figure: Figure, label: str) -> str:
     Returns:
         The element, without the XML declaration and without a fixed size.
     """
+    number_ticks(figure)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()

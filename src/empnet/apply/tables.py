@@ -5,15 +5,18 @@ from __future__ import annotations
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from empnet.apply.derivative_errors import DerivativeErrors
 from empnet.apply.evaluate import Evaluation
-from empnet.apply.metrics import Metric
+from empnet.apply.metrics import R2, Metric, r2_in_words, to_error
+from empnet.apply.verdict import Verdict
 
-__all__ = ["print_evaluation"]
+__all__ = ["print_evaluation", "print_verdict"]
 
-LABELS = {"mae": "MAE", "rmse": "RMSE", "max": "largest error", "r2": "R2"}
+LABELS = {"mae": "MAE", "rmse": "RMSE", "max": "largest error", "r2": R2}
 DERIVATIVE_LABELS = ("mae", "rmse", "max")
+VERDICT_STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "": ""}
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
@@ -29,12 +32,23 @@ def print_evaluation(evaluation: Evaluation) -> None:
         console.print(_derivative(errors))
 
 
+def print_verdict(verdict: Verdict) -> None:
+    """Print a verdict line by line; a line is not broken, so that it can be searched for.
+
+    Arguments:
+        verdict: What is printed.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    for sentence in verdict.sentences:
+        console.print(Text(sentence.text, style=VERDICT_STYLES[sentence.kind]))
+
+
 def _worst(evaluation: Evaluation) -> Table:
     columns = ("where", "formula", *(f"{what} [{evaluation.unit}]" for what in ("true", "predicted", "error")))
     table = Table(*map(escape, columns), title="largest errors")
     for system in evaluation.worst:
         error = system.predicted - system.target
-        numbers = f"{system.target:.6g}", f"{system.predicted:.6g}", f"{error:+.4g}"
+        numbers = to_error(system.target, error), to_error(system.predicted, error), f"{error:+.4g}"
         table.add_row(escape(system.origin), system.formula, *numbers)
     return table
 
@@ -62,6 +76,6 @@ def _derivative(errors: DerivativeErrors) -> Table:
 
 
 def _told(name: str, metric: Metric, unit: str) -> str:
-    if name == "r2":  # near 1, where four digits say nothing
-        return f"{metric.value:.5f} ({metric.low:.5f} to {metric.high:.5f})"
+    if name == "r2":
+        return r2_in_words(metric)
     return f"{metric.value:.4g} {unit} ({metric.low:.4g} to {metric.high:.4g})"

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from empnet.apply.last_words import verdict_of_run
 from empnet.apply.report import write_report
+from empnet.apply.verdict import Verdict
 from empnet.data.errors import EmpnetError
 from empnet.data.source import Data
 from empnet.learn.distribution import processes
@@ -16,7 +18,7 @@ from empnet.learn.train import TrainResult
 from empnet.learn.train import resume as resume_only
 from empnet.learn.train import train as train_only
 
-__all__ = ["resume", "train"]
+__all__ = ["resume", "tell_verdict", "train"]
 
 
 def train(
@@ -76,4 +78,18 @@ def _reported(result: TrainResult, quiet: bool) -> TrainResult:
         journal.say(f"report: {write_report(result.run, quiet=quiet)}")
     except EmpnetError as error:  # the run itself is whole: hours of training do not end in a failure
         journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
+    tell_verdict(verdict_of_run(result.run), journal)
     return result
+
+
+def tell_verdict(words: Verdict, journal: Journal) -> None:
+    """Print and keep a verdict; where the model is worse than its baseline, a warning on standard error too.
+
+    Arguments:
+        words: The verdict.
+        journal: Where it is told.
+    """
+    for line in words.lines:
+        journal.say(line)
+    for line in words.warnings:
+        journal.warn(line)

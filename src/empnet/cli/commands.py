@@ -277,9 +277,10 @@ def evaluate(
 ) -> None:
     """Measure errors against data that have the property: empnet evaluate RUN molecules.xyz."""
     from empnet.apply.evaluate import evaluate as measure
+    from empnet.apply.last_words import verdict_of_evaluations
     from empnet.apply.parity import parity_plot
     from empnet.apply.predictor import load
-    from empnet.apply.tables import print_evaluation
+    from empnet.apply.tables import print_evaluation, print_verdict
     from empnet.data.files import plain_name
 
     how = reading_of(locals())
@@ -291,10 +292,15 @@ def evaluate(
         if not (quiet or as_json):
             print_evaluation(evaluation)
             typer.echo(f"parity plot: {path}")
+    words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
     if not (quiet or as_json):
         typer.echo(f"run: {run}")
+        print_verdict(words)
     if as_json:
-        typer.echo(json.dumps([evaluation.to_json() for evaluation in evaluations], indent=1))
+        told = {"verdict": words.to_json()}
+        typer.echo(json.dumps([evaluation.to_json() | told for evaluation in evaluations], indent=1))
+    for line in words.warnings:
+        typer.echo(f"warning: {line}", err=True)
 
 
 @app.command()
@@ -308,7 +314,7 @@ def check(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a model: symmetries, smoothness, what its training never had. Exit code 1 if a check fails."""
+    """Audit a model: errors, symmetries, smoothness, what training never had. Exit code 1 if a check fails."""
     from empnet.apply.audit import audit
     from empnet.apply.audit_table import print_audit
     from empnet.apply.predictor import load

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
+from scipy.stats import beta
 
-__all__ = ["FEW", "ONE_SIGMA", "TWO_SIGMA", "Calibration", "log_likelihood"]
+__all__ = ["FEW", "ONE_SIGMA", "TWO_SIGMA", "Calibration", "Coverage", "binomial_interval", "log_likelihood"]
 
 ONE_SIGMA, TWO_SIGMA = 0.6827, 0.9545
 """Shares of a normal distribution within one and two standard deviations."""
@@ -91,11 +92,12 @@ class Calibration:
 
         Example:
             >>> Calibration(1.0, wide=2.6, n=305).told()
-            '68 % of 305 validation errors are within one standard deviation, 95 % within 2.6'
+            'the standard deviation is scaled to hold 68 % of 305 validation errors; 2.6 of it hold 95 %'
         """
         if not self.n:
             return "the standard deviation is not calibrated: no validation errors"
-        told = f"68 % of {self.n} validation errors are within one standard deviation, 95 % within {self.wide:.1f}"
+        told = f"the standard deviation is scaled to hold 68 % of {self.n} validation errors"
+        told += f"; {self.wide:.1f} of it hold 95 %" if np.isfinite(self.wide) else ""
         return f"{told}; from so few errors it is rough" if self.rough else told
 
     def std(self, q: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
@@ -114,6 +116,80 @@ class Calibration:
             q: The spread of each, above zero, shape (n,).
         """
         return log_likelihood(errors, _shaped(q, self.noise, self.power)) if self.n else -np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many errors of a side lie within the standard deviations that were predicted for them.
+
+    Arguments:
+        systems: Number of systems with a predicted standard deviation.
+        within_one: Errors within one standard deviation: 68.27 % of them if it is calibrated.
+        within_two: Errors within two.
+        factor: Factor on all standard deviations that would bring 68.27 % of the errors within one; None if there is
+            none, as with standard deviations of zero.
+
+    Example:
+        >>> Coverage.of(np.array([0.5, -2.0, 0.1]), np.ones(3))
+        Coverage(systems=3, within_one=2, within_two=3, factor=2.0)
+    """
+
+    systems: int
+    within_one: int
+    within_two: int
+    factor: float | None = None
+
+    @classmethod
+    def of(cls, errors: Float64[np.ndarray, " n"], std: Float64[np.ndarray, " n"]) -> Coverage | None:
+        """Count them; None if no standard deviation is a number.
+
+        Arguments:
+            errors: Predicted minus true, shape (n,).
+            std: Predicted standard deviations.
+        """
+        usable = np.isfinite(std) & np.isfinite(errors)
+        size, std = np.abs(errors[usable]), std[usable]
+        if not len(size):
+            return None
+        ratio = np.divide(size, std, out=np.full(len(size), np.inf), where=std > 0)
+        ratio[size == 0] = 0.0
+        factor = float(np.quantile(ratio, ONE_SIGMA, method="higher"))
+        one, two = (int((ratio <= bound).sum()) for bound in (1.0, 2.0))
+        return cls(len(size), one, two, factor if 0 < factor < np.inf else None)
+
+    @property
+    def share(self) -> float:
+        """Share of the errors within one standard deviation."""
+        return self.within_one / self.systems
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of :attr:`share`: the exact one of a binomial share.
+
+        References:
+            The use of confidence or fiducial limits illustrated in the case of the binomial, Clopper and Pearson,
+            1934, https://doi.org/10.1093/biomet/26.4.404
+
+        Example:
+            >>> [round(end, 3) for end in Coverage(10, 7, 9).interval]
+            [0.348, 0.933]
+        """
+        return binomial_interval(self.within_one, self.systems)
+
+
+def binomial_interval(k: int, n: int) -> tuple[float, float]:
+    """The exact 95 % interval (Clopper and Pearson) of a share of which k of n were found.
+
+    Arguments:
+        k: How many were found.
+        n: Of how many, above zero.
+
+    Example:
+        >>> binomial_interval(0, 1)[0], round(binomial_interval(0, 1)[1], 3)
+        (0.0, 0.975)
+    """
+    low = float(beta.ppf(0.025, k, n - k + 1)) if k else 0.0
+    return low, float(beta.ppf(0.975, k + 1, n - k)) if k < n else 1.0
 
 
 def _shaped(q: Float64[np.ndarray, "*shape"], noise: float, power: float) -> Float64[np.ndarray, "*shape"]:

@@ -62,6 +62,16 @@ class Journal:
         if not self.quiet:
             self._console.print(line)
 
+    def warn(self, line: str) -> None:
+        """Print a warning to standard error, and keep it.
+
+        Arguments:
+            line: What is wrong, in a line.
+        """
+        self.note(f"warning: {line}")
+        if not self.quiet:
+            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"warning: {line}")
+
     def note(self, line: str) -> None:
         """Keep a line without printing it."""
         self._write(line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from empnet.data.dataset import Dataset
 from empnet.data.deal import deal, work_of
 from empnet.data.joining import ranges
 from empnet.data.one_hot import symbol
+from empnet.learn.bootstrap import mean_error, share_of
+from empnet.learn.calibration import Coverage
 from empnet.learn.distribution import Processes
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import PropertyModel
@@ -125,8 +127,15 @@ class Measured:
         n = self.sizes[:, None]
         return Compared(self.predicted[:, [k]] / n, self.targets[:, [k]] / n)
 
-    def summary(self, card: ModelCard) -> dict[str, dict[str, Any]]:
-        """Errors by property, for ``results.json``; of one that adds up over particles also per particle."""
+    def summary(
+        self, card: ModelCard, std: Float64[np.ndarray, "n F_prime"] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Errors by property, for ``results.json``; of one that adds up over particles also per particle.
+
+        Arguments:
+            card: Names and units.
+            std: Predicted standard deviations in the properties' units; None if the run predicts none.
+        """
         rmse = np.sqrt(np.square(self.predicted - self.targets).mean(axis=0))
         told: dict[str, dict[str, Any]] = {
             name: {
@@ -136,6 +145,7 @@ class Measured:
                 "baseline": card.baseline_names[k],
                 "unit": card.units[k],
                 "systems": len(self.targets),
+                **self._intervals(k),
             }
             for k, name in enumerate(card.properties)
         }
@@ -143,6 +153,9 @@ class Measured:
             if card.architecture.pooling[k] == "sum":
                 each = self.per_particle(k)
                 told[name]["per_particle"] = {"mae": each.mae, "rmse": each.rmse, "unit": f"{card.units[k]}/particle"}
+            found = None if std is None else Coverage.of(self.predicted[:, k] - self.targets[:, k], std[:, k])
+            if found is not None:
+                told[name]["coverage"] = asdict(found)
         first = told[card.properties[0]]
         if self.forces is not None and self.forces.there.any():
             unit = f"{card.units[0]}/angstrom"
@@ -153,6 +166,16 @@ class Measured:
         if self.stress is not None and self.stress.there.any():
             first["stress"] = self.stress.summary(f"{card.units[0]}/angstrom^3")
         return told
+
+    def _intervals(self, k: int) -> dict[str, Any]:
+        """The interval of property k's error, and the share of the baseline's error that is left."""
+        targets = self.targets[:, k]
+        errors, beside = self.predicted[:, k] - targets, self.baseline[:, k] - targets
+        mae, share = mean_error(errors), share_of(errors, beside, targets)
+        return {
+            "mae_interval": [mae.low, mae.high],
+            "share_of_baseline": None if share is None else asdict(share),
+        }
 
     def forces_by_species(self) -> dict[int, Compared]:
         """The forces on the particles of each species that has any, ascending; empty if none are learned."""

@@ -9,24 +9,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Int64
 
 from empnet.data.cache import data_hash
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
 from empnet.data.source import Data, as_source
+from empnet.data.split import Split
 from empnet.data.system import System
 from empnet.learn.agreement import refuse_disagreement
 from empnet.learn.checkpoint import Progress, save_checkpoint
 from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.distribution import Processes, processes
 from empnet.learn.ensemble import refuse_ensemble
+from empnet.learn.error_lines import error_lines
 from empnet.learn.fine_tune import adopt_architecture, start_from
 from empnet.learn.job import Job
 from empnet.learn.journal import Journal
 from empnet.learn.loop import Trainer
-from empnet.learn.measure import measure_together
-from empnet.learn.model_file import read_card, save_card
+from empnet.learn.measure import Measured, measure_together
+from empnet.learn.model_file import load_model, read_card, save_card
 from empnet.learn.muon import new_optimizer
 from empnet.learn.prepare import (
     IN_MEMORY,
@@ -42,7 +46,8 @@ from empnet.learn.prepare import (
 )
 from empnet.learn.run_folder import RunFolder, free_name
 from empnet.learn.statistics import fit_statistics
-from empnet.learn.uncertainty_file import keep_last_layer
+from empnet.learn.uncertainty import deviations
+from empnet.learn.uncertainty_file import keep_last_layer, load_last_layer
 from empnet.nn.model import PropertyModel
 from empnet.nn.summary import summary
 
@@ -278,36 +283,41 @@ def _fit(begun: _Begun, journal: Journal, started: float, team: Processes) -> Tr
     if not finished:
         journal.say(f"stopped at step {trainer.progress.step}; go on with: empnet train --resume {run}")
         return TrainResult(run.path, False, {})
-    results = _measure_sides(job, trainer)
+    measured = _measure_sides(job, trainer)
     told = team.together(lambda: keep_last_layer(run.path, job.dataset, job.split) if team.first else [])
+    results = team.from_first(team.together(lambda: _results(job, run, measured) if team.first else {}))
     if team.first:
         run.write_results(results)
-        for line in told:
+        for line in [*told, *error_lines(results)]:
             journal.say(line)
-        _tell(results, run, journal)
+        journal.say(f"run: {run}")
     return TrainResult(run.path, True, results)
 
 
-def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Any]:
-    """Errors of the best weights."""
+def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Measured]:
+    """Predictions of the best weights for validation and test side."""
     team, device = trainer.processes, trainer.fabric.device
     best = job.card.build().eval()
     best.load_state_dict(trainer.best_weights())
     best.to(device)
-    sides = {"validation": job.split.validation, "test": job.split.test}
     return {
-        side: measure_together(team, best, job.dataset, indices, job.card, device).summary(job.card)
-        for side, indices in sides.items()
-        if len(indices)
+        side: measure_together(team, best, job.dataset, indices, job.card, device)
+        for side, indices in _sides(job.split).items()
     }
 
 
-def _tell(results: dict[str, Any], run: RunFolder, journal: Journal) -> None:
-    side = "test" if "test" in results else "validation"
-    for name, errors in results[side].items():
-        unit = errors["unit"]
-        journal.say(
-            f"{name}: {side} MAE {errors['mae']:.4g} {unit} on {errors['systems']} systems "
-            f"({errors['baseline']} {errors['baseline_mae']:.4g} {unit})"
+def _sides(split: Split) -> dict[str, Int64[np.ndarray, " n"]]:
+    sides = {"validation": split.validation, "test": split.test}
+    return {side: indices for side, indices in sides.items() if len(indices)}
+
+
+def _results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> dict[str, Any]:
+    """What ``results.json`` says: errors by side and property, and how many lie within their standard deviation."""
+    model, card = load_model(run.path)
+    sure = load_last_layer(run.path, model)
+    return {
+        side: measured[side].summary(
+            card, None if sure is None else deviations(sure, model, job.dataset, indices, card)
         )
-    journal.say(f"run: {run}")
+        for side, indices in _sides(job.split).items()
+    }

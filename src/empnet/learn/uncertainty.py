@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from empnet.learn.model_file import ModelCard
 from empnet.nn.model import PropertyModel
 from empnet.nn.pairs import mean_per_system, sum_per_system
 
-__all__ = ["INSIDE", "LastLayer", "fit_last_layer", "last_inputs"]
+__all__ = ["INSIDE", "Deviation", "LastLayer", "deviations", "fit_last_layer", "last_inputs"]
 
 MOST = 20_000
 """Systems of the training side that are looked at: 300 for each feature, and never longer than a short epoch."""
@@ -35,6 +36,15 @@ INSIDE = 0.995
 """Share of ordinary systems whose standard deviation is below the limit."""
 
 _POOL = {"sum": sum_per_system, "mean": mean_per_system}
+
+
+@runtime_checkable
+class Deviation(Protocol):
+    """What predicts standard deviations: a last layer's rigidity, or an ensemble's spread."""
+
+    def std(self, model: PropertyModel, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
+        """The standard deviation of each prediction, in the properties' units."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,6 +216,23 @@ def _fit(
     _, W, q, calibration = max(tried, key=lambda each: each[0])
     ordinary = calibration.std(np.concatenate([q, _left_out(_spread(seen, W))]))
     return W, float(np.quantile(ordinary, INSIDE, method="higher")), calibration
+
+
+def deviations(
+    sure: Deviation, model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard
+) -> Float64[np.ndarray, "n F_prime"]:
+    """Predicted standard deviations of some systems of a data set, in pieces of bounded memory, on the CPU.
+
+    Arguments:
+        sure: What predicts them.
+        model: The model that it belongs to.
+        dataset: The data.
+        indices: Which systems, at least one.
+        card: Species and dtype of the model.
+    """
+    encoder = card.encoder
+    batches = (dataset.batch(piece, encoder, card.torch_dtype) for piece in dataset.chunks(indices))
+    return np.concatenate([sure.std(model, batch) for batch in batches])
 
 
 def _left_out(q: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:

@@ -6,22 +6,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import sem
-from sklearn.metrics import r2_score
 
-from empnet.apply.evaluate import evaluations_of
-from empnet.apply.report.curves import Curves
 from empnet.apply.report.figures import grouped, size_groups
 from empnet.apply.report.filters import filters_of
-from empnet.apply.report.words import explained
+from empnet.apply.report.uncertainty_section import LEVELS, bins_of, coverages
 from empnet.data.dataset import collate
 from empnet.data.one_hot import OneHot
 from empnet.data.system import System
-from empnet.learn.model_file import ModelCard
 from empnet.nn.model import Architecture, PropertyModel
-
-
-def curves(mae: np.ndarray) -> Curves:
-    return Curves(*[np.arange(1.0, len(mae) + 1)] * 5, mae[:, None])
 
 
 def test_a_filter_is_what_a_neighbour_counts():
@@ -79,36 +71,20 @@ def test_the_interval_of_a_group():
     assert grouped("all", errors).half_width == pytest.approx(1.96 * sem(np.abs(errors)))
 
 
-def test_what_is_explained_is_r2_where_the_baseline_is_the_mean():
+def test_observed_coverage_is_counted():
+    ratio = np.abs(np.random.default_rng(0).normal(size=4000))
+    found = coverages(ratio)
+    # a share of 4,000 scatters by 0.8 % at most: four times that
+    assert np.abs(found[:, 0] - LEVELS).max() < 0.032
+    assert (found[:, 1] < found[:, 0]).all()
+    assert (found[:, 0] < found[:, 2]).all()
+
+
+def test_groups_of_like_deviation_hold_20_systems_each():
     rng = np.random.default_rng(0)
-    y = rng.normal(size=(100, 1))
-    y_hat, y_0 = y + 0.1 * rng.normal(size=(100, 1)), np.full((100, 1), y.mean())
-    card = ModelCard(Architecture(n_species=1, pooling=("sum",)), (1,), ("energy",), ("eV",))
-    (evaluation,) = evaluations_of(card, y, y_hat, y_0, [""] * 100, [""] * 100)
-    assert explained(evaluation) == pytest.approx(r2_score(y, y_hat))
-
-
-def test_a_falling_error_is_told_from_noise():
-    rng, epochs = np.random.default_rng(0), np.arange(100)
-    noise = 0.01 * rng.normal(size=100)
-    assert curves(2.0 - 0.01 * epochs + noise).trend(0).improving
-    assert curves(1.0 + 0.01 * epochs + noise).trend(0).worsening
-
-
-def test_a_rise_that_nobody_would_notice_is_none():
-    trend = curves(np.repeat([1.0, 1.001], [90, 10]) + 1e-5 * np.random.default_rng(0).normal(size=100)).trend(0)
-    assert -trend.fall > trend.noise  # it is there, beyond doubt
-    assert not trend.worsening
-
-
-def test_noise_alone_is_seldom_taken_for_a_trend():
-    """Two standard errors are passed to one side in about 4 of 100 (t with 18 degrees of freedom: 3 %); in more
-    than 25 of 400 once in 1,000 times (binomial)."""
-    rng = np.random.default_rng(0)
-    found = sum(curves(1 + 0.1 * rng.normal(size=100)).trend(0).improving for _ in range(400))
-    assert found <= 25
-
-
-def test_too_few_epochs_tell_nothing():
-    assert curves(np.ones(29)).trend(0) is None
-    assert curves(np.ones(30)).trend(0) is not None
+    std = rng.uniform(0.1, 2.0, 4000)
+    groups = bins_of(np.abs(rng.normal(0, std)), std)
+    assert [n for *_, n in groups] == [500] * 8
+    # 68 % of normal errors are within their deviation; the quantile of 500 scatters by 4 %: five times that
+    assert [size / mean for mean, size, _ in groups] == pytest.approx([1.0] * 8, rel=0.2)
+    assert bins_of(np.ones(19), np.ones(19)) == []

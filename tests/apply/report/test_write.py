@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from empnet.apply.audit import audit
 from empnet.apply.evaluate import evaluate
+from empnet.apply.last_words import verdict_of_evaluations, verdict_of_run
 from empnet.apply.predictor import load
 from empnet.apply.report import words, write_report
 from empnet.data.errors import EmpnetError
@@ -26,16 +28,19 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.tags, self.attributes, self.labels, self.texts = [], [], [], []
+        self.tags, self.attributes, self.labels, self.texts, self.paragraphs = [], [], [], [], []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.paragraphs += [""] if tag == "p" else []
         self.attributes += attrs
         self.labels += [value for name, value in attrs if name == "aria-label" and tag == "svg"]
 
     def handle_data(self, data):
         self.texts.append(data)
+        if self.paragraphs:
+            self.paragraphs[-1] += data
 
     @property
     def text(self):
@@ -47,12 +52,15 @@ def page(trained):
     return Page(write_report(trained, quiet=True))
 
 
-def test_the_errors_are_those_of_evaluate(page, trained):
-    for evaluation in evaluate(load(trained), quiet=True):
+def test_the_verdict_comes_first_and_is_that_of_evaluate_check_and_training(page, trained):
+    predictor = load(trained)
+    told = verdict_of_evaluations(evaluate(predictor, quiet=True), "test", trained).lines
+    assert verdict_of_run(trained).lines == told  # from results.json
+    assert audit(predictor, quiet=True).words.lines == told
+    assert [" ".join(line.split()) for line in page.paragraphs[: len(told)]] == [" ".join(t.split()) for t in told]
+    for evaluation in evaluate(predictor, quiet=True):
         mae = evaluation.metrics["mae"]
-        told = f"the mean absolute error is {amount(mae.value, 'eV')} on the 20 systems of the test side"
-        assert told in page.text
-        assert f"(95 % interval {amount(mae.low)} to {amount(mae.high, 'eV')})" in page.text
+        assert f"the typical error (mean absolute) is {amount(mae.value, 'eV')}" in page.text
 
 
 def test_all_figures_are_there(page):
@@ -61,6 +69,7 @@ def test_all_figures_are_there(page):
         "Residual plot of",
         "Distribution of the errors of",
         "Learning curve: validation error of",
+        "Calibration of the uncertainty of",
     )
     for name in (HOSTILE, "gap"):
         assert all(f"{kind} {name}" in page.labels for kind in kinds)
@@ -119,13 +128,31 @@ def test_a_report_is_replaced_by_the_same_report(run):
     assert not list(run.glob(".*"))
 
 
+def test_results_of_an_earlier_version(run):
+    """They have no intervals and no coverage: verdict and page say what there is."""
+    results = json.loads((run / "results.json").read_text())
+    for errors in (errors for side in results.values() for errors in side.values()):
+        for key in ("mae_interval", "share_of_baseline", "coverage", "rmse"):
+            del errors[key]
+    (run / "results.json").write_text(json.dumps(results))
+    (run / "config.toml").write_text(
+        re.sub(r"^data = .*$", 'data = "gone"', (run / "config.toml").read_text(), flags=re.M)
+    )
+    told = " ".join(verdict_of_run(run).lines)
+    assert "the error is" in told or "do not use it" in told
+    assert "nan" not in told
+    assert "it was not measured when training ended" in told
+    assert verdict_of_run(run).lines[0] in Page(write_report(run, audited=False, quiet=True)).text
+
+
 def test_data_that_are_gone(run):
     config = run / "config.toml"
     config.write_text(re.sub(r"^data = .*$", 'data = "gone.extxyz"', config.read_text(), flags=re.M))
     page = Page(write_report(run, audited=False, quiet=True))
     reported = json.loads((run / "results.json").read_text())["test"]["gap"]
     assert "are left out: no such file 'gone.extxyz'" in page.text
-    assert f"gap: the mean absolute error was {amount(reported['mae'], 'eV')} on the 20 systems" in page.text
+    assert f"gap: the typical error (mean absolute) is {amount(reported['mae'], 'eV')}" in page.text
+    assert "measured when training ended" in page.text
     assert "Learned filters of interaction 1" in page.labels
     assert "script" not in page.tags  # no viewer without something to be viewed
 
@@ -144,7 +171,8 @@ def test_systems_in_memory_without_a_test_side(tmp_path):
     run = train(chains(30), "gap", out=tmp_path / "run", epochs=1, width=4, test=0, pooling="mean", quiet=True).run
     page = Page(write_report(run, audited=False, quiet=True))
     assert "its data were systems in memory" in page.text
-    assert "of the validation side when training ended" in page.text
+    assert "validation systems" in page.text
+    assert "The validation side chose the weights" in page.text
 
 
 def test_without_a_test_side_the_validation_side_is_measured(tmp_path):
@@ -154,7 +182,8 @@ def test_without_a_test_side_the_validation_side_is_measured(tmp_path):
     settings = {"epochs": 1, "width": 4, "val": 10, "test": 0, "pooling": "mean", "unit": "eV"}
     run = train(tmp_path / "chains.extxyz", "gap", out=tmp_path / "run", quiet=True, **settings).run
     page = Page(write_report(run, audited=False, quiet=True))
-    assert "on the 10 systems of the validation side, which chose the weights" in page.text
+    assert "10 validation systems" in page.text
+    assert "whether it holds" in page.text  # of the uncertainty, which the same side has calibrated
     assert "no test side" in page.text
 
 

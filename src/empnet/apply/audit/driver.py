@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from empnet.apply.accuracy import Accuracy
+from empnet.apply.audit.accuracy import accuracies, accuracy_lines, words_of
 from empnet.apply.audit.additivity import additivity_lines
 from empnet.apply.audit.coverage import coverage_lines
 from empnet.apply.audit.dead_units import dead_units_line
@@ -17,11 +19,13 @@ from empnet.apply.audit.record import Audit, AuditLine
 from empnet.apply.audit.smoothness import smoothness_lines
 from empnet.apply.audit.subject import Subject
 from empnet.apply.audit.symmetries import batch_line, determinism_line, symmetry_lines
+from empnet.apply.evaluate import measured_side
 from empnet.apply.predictor import Predictor, as_predictor
 from empnet.apply.reading import Reading
 from empnet.data.progress import track
 from empnet.data.source import Data
 from empnet.data.system import System
+from empnet.learn.run_folder import RunFolder
 
 __all__ = ["audit"]
 
@@ -33,6 +37,7 @@ def audit(
     predictor: Predictor | str | Path,
     data: Data | None = None,
     *,
+    errors: Sequence[Accuracy] | None = None,
     quiet: bool = False,
     seed: int = 0,
     **reading: Any,
@@ -46,13 +51,16 @@ def audit(
     (:func:`~empnet.apply.audit.derivatives.derivative_lines`); if forces were learned, the drift of the energy in a
     short run of dynamics (:func:`~empnet.apply.audit.dynamics.drift_lines`). Dead units
     (:func:`~empnet.apply.audit.dead_units.dead_units_line`) and coverage
-    (:func:`~empnet.apply.audit.coverage.coverage_lines`). With delta learning it is the learned difference that is
-    tested: what the data say beforehand is added to it as it is.
+    (:func:`~empnet.apply.audit.coverage.coverage_lines`). Errors, where the data have the property, beside those of the
+    baseline (:func:`~empnet.apply.audit.accuracy.accuracy_lines`). With delta learning it is the learned difference
+    that is tested: what the data say beforehand is added to it as it is.
 
     Arguments:
         predictor: The model, or its run folder.
         data: A path, the name of bundled data, systems or ase.Atoms, of which up to 1,000 are looked at, and up to 32
             (of 500 particles in all) for the symmetries; None: the run's own test side, else its validation side.
+        errors: Errors to judge, if they are known; None: those that training recorded of the run's own side, else those
+            on the systems that are looked at.
         quiet: No progress bar.
         seed: Of the draw, and of rotations, directions and orders.
         **reading: What the data call things and their units, where these differ from the run's: any argument of
@@ -78,7 +86,13 @@ def audit(
     sample = sample_of(systems, rng)
     tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)
     lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
-    return Audit(predictor.run, called, len(systems), len(sample), tuple(lines))
+    found = accuracies(predictor, systems, _side(predictor, data)) if errors is None else list(errors)
+    lines = [*accuracy_lines(predictor, found), *lines]
+    return Audit(predictor.run, called, len(systems), len(sample), tuple(lines), words_of(predictor, found))
+
+
+def _side(predictor: Predictor, data: Data | None) -> str:
+    return "given" if data is not None else measured_side(RunFolder(predictor.run))
 
 
 def _tests(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+
+from empnet.apply.verdict import Verdict as Words
 
 __all__ = ["Audit", "AuditLine", "Verdict", "skipped", "verdict_of"]
 
@@ -61,6 +63,7 @@ class Audit:
         systems: Number of systems that were looked at.
         sample: Number of them that the tests of symmetry were made with.
         lines: What was tested.
+        words: The verdict on the model's errors; empty if they were not measured.
 
     Example:
         >>> Audit("runs/a", "a.xyz", 1, 1, (AuditLine("rotation", "", 1.0, 0.1, "eV", "fail"),)).passed
@@ -72,6 +75,7 @@ class Audit:
     systems: int
     sample: int
     lines: tuple[AuditLine, ...]
+    words: Words = field(default_factory=Words)
 
     @property
     def passed(self) -> bool:
@@ -93,6 +97,7 @@ class Audit:
             "sample": self.sample,
             "passed": self.passed,
             "lines": [line.to_json() for line in self.lines],
+            "verdict": self.words.to_json(),
         }
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from empnet.apply.map.colours import Scale
 from empnet.apply.map.layout import Layout
 from empnet.apply.parity import MANY, plain
+from empnet.apply.ticks import number_ticks
 from empnet.data.files import replacing
 
 __all__ = ["axis_names", "draw_map", "map_picture"]
@@ -53,5 +54,6 @@ def map_picture(title: str, layout: Layout, scale: Scale, path: str | Path) -> N
         figure = Figure(figsize=(7.2, 5.2), dpi=150, layout="constrained")  # no pyplot: no windows, no global state
         draw_map(figure, layout, scale)
         figure.axes[0].set_title(plain(title), fontsize=10)
+        number_ticks(figure)
         with replacing(Path(path)) as unfinished:
             figure.savefig(unfinished, format="png")

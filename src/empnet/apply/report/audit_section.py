@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from empnet.apply.audit import Audit, AuditLine
 from empnet.apply.page import Section, paragraph, table
+from empnet.apply.verdict import MULTIPLE, share_in_words
 
 __all__ = ["audit_section", "audit_told"]
 
@@ -51,4 +52,6 @@ def _number(value: float | None, unit: str) -> str:
     """A deviation: with its unit, or as a share."""
     if value is None:
         return ""
+    if not unit and value >= MULTIPLE:
+        return share_in_words(value)
     return f"{value:.2g} {unit}" if unit else f"{100 * value:.3g} %"

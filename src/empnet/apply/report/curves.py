@@ -1,4 +1,4 @@
-"""The course of a training run: what ``metrics.csv`` says, and whether more of it would have helped."""
+"""The course of a training run: what ``metrics.csv`` says."""
 
 from __future__ import annotations
 
@@ -12,38 +12,7 @@ from jaxtyping import Float64
 from empnet.data.errors import EmpnetError
 from empnet.learn.model_file import ModelCard
 
-__all__ = ["Curves", "Trend", "read_curves"]
-
-TENTHS = 10
-ENOUGH = 3
-"""Epochs in a tenth of the training below which the scatter between epochs cannot be told from a trend."""
-
-
-MATTERS = 0.01
-"""Share of the validation error by which it must move near the end for anybody to care."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """How the validation error moved near the end of training.
-
-    Arguments:
-        fall: 1 - (mean of the last tenth of the epochs) / (mean of the tenth before); negative if it rose.
-        noise: Two standard errors of that number, from the scatter of the epochs within each tenth.
-    """
-
-    fall: float
-    noise: float
-
-    @property
-    def improving(self) -> bool:
-        """Whether the error fell by more than its scatter explains, and by enough to matter."""
-        return self.fall > max(self.noise, MATTERS)
-
-    @property
-    def worsening(self) -> bool:
-        """Whether the error rose by more than its scatter explains, and by enough to matter."""
-        return -self.fall > max(self.noise, MATTERS)
+__all__ = ["Curves", "read_curves"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,26 +43,6 @@ class Curves:
         """The epoch with the smallest validation error, counted from 0; with several properties their mean share."""
         shares = self.validation_mae / np.clip(self.validation_mae.min(axis=0), 1e-300, None)
         return int(np.argmin(shares.mean(axis=1)))
-
-    def trend(self, k: int) -> Trend | None:
-        """How the validation MAE of property k moved at the end; None if there are too few epochs to tell.
-
-        Arguments:
-            k: Number of the property.
-
-        Example:
-            >>> falling = np.linspace(2.0, 1.0, 40)
-            >>> curves = Curves(*[falling] * 5, falling[:, None])
-            >>> curves.trend(0).improving
-            True
-        """
-        width = len(self) // TENTHS
-        if width < ENOUGH:
-            return None
-        before, after = self.validation_mae[-2 * width : -width, k], self.validation_mae[-width:, k]
-        mean = max(float(before.mean()), 1e-300)
-        error = np.sqrt((before.var(ddof=1) + after.var(ddof=1)) / width)
-        return Trend(1 - float(after.mean()) / mean, 2 * float(error) / mean)
 
 
 def read_curves(folder: Path, card: ModelCard) -> Curves | None:

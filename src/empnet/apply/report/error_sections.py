@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from empnet.apply.evaluate import Evaluation
+from empnet.apply.metrics import R2, r2_in_words, to_error
 from empnet.apply.page import Section, figure, paragraph, table
 from empnet.apply.report.figures import Group, distribution, grouped, mae_of_groups, parity, residuals, size_groups
 from empnet.apply.report.scene import Scene, formula_of, scene_of
@@ -46,8 +47,7 @@ def error_section(side: MeasuredSide, k: int, species: tuple[int, ...], first: i
 def _parity(evaluation: Evaluation, side: str) -> str:
     n, r2 = len(evaluation.targets), evaluation.metrics["r2"]
     left = f"Predicted over true values of the {n:,} systems of the {side} side; on the line they are equal."
-    if np.isfinite(r2.value):
-        left += f" R² is {r2.value:.5f} ({r2.low:.5f} to {r2.high:.5f})."
+    left += f" {R2}: {r2_in_words(r2)}."
     right = "What is left: predicted minus true. A slope or a bend here is an error with a pattern."
     pair = figure(parity(evaluation), left) + figure(residuals(evaluation), right)
     return f'<div class="figures">{pair}</div>' + _metrics(evaluation)
@@ -119,8 +119,8 @@ def _worst(evaluation: Evaluation) -> str:
             str(rank),
             system.origin,
             system.formula,
-            f"{system.target:.6g}",
-            f"{system.predicted:.6g}",
+            to_error(system.target, system.predicted - system.target),
+            to_error(system.predicted, system.predicted - system.target),
             f"{system.predicted - system.target:+.4g}",
         ]
         for rank, system in enumerate(evaluation.worst, start=1)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
+from empnet.apply.accuracy import of_evaluations
 from empnet.apply.audit import Audit, audit
+from empnet.apply.last_words import read_results
 from empnet.apply.predictor import Predictor, load
 from empnet.apply.report.curves import Curves, read_curves
 from empnet.apply.report.side import MeasuredSide, measure_side
@@ -16,26 +16,12 @@ from empnet.data.errors import EmpnetError
 from empnet.data.split import Split
 from empnet.data.system import System
 from empnet.learn.config import TrainConfig
+from empnet.learn.ensemble import is_ensemble
 from empnet.learn.model_file import ModelCard, read_card
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["Material", "gather"]
 
-
-class _Errors(BaseModel):
-    """Errors of one property on one side, as far as the report needs them; forces and stress lie beside them."""
-
-    model_config = ConfigDict(extra="allow")
-
-    mae: float
-    rmse: float
-    baseline_mae: float
-    unit: str
-    baseline: str = ""
-    systems: int
-
-
-_RESULTS = TypeAdapter(dict[str, dict[str, _Errors]])
 
 AUDITED = 4
 """Systems that the report audits: ``empnet check`` looks at more, and takes its time."""
@@ -87,17 +73,21 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
     config, card = folder.read_config(), read_card(folder.path)
     left_out: list[str] = []
     predictor = side = found = None
-    if (folder.path / "model.safetensors").exists():
+    ensemble = is_ensemble(folder.path)
+    if ensemble or (folder.path / "model.safetensors").exists():
         predictor = load(run)
         try:
             side = measure_side(predictor, quiet=quiet)
-            found = audit(predictor, _few(side), quiet=quiet) if audited else None
+            errors = of_evaluations(side.evaluations, side.name)
+            found = audit(predictor, _few(side), errors=errors, quiet=quiet) if audited else None
         except EmpnetError as error:
             left_out.append(f"Errors system by system, the worst systems and their pictures are left out: {error}.")
     else:
         left_out.append("Errors and filters are left out: there are no trained weights yet.")
-    curves, results = read_curves(folder.path, card), _results(folder)
-    if curves is None:
+    curves, results = read_curves(folder.path, card), read_results(folder)
+    if ensemble:
+        left_out.append("Learning curves and filters are each member's own: empnet report RUN/member-1, and so on.")
+    elif curves is None:
         left_out.append("Learning curves are left out: no epoch is finished.")
     if not results:
         left_out.append("Training has not come to its end: what is shown here is of the best weights so far.")
@@ -108,21 +98,6 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
 def _few(side: MeasuredSide) -> list[System]:
     """Systems for the audit, from all over the sample."""
     return list(side.sample[:: max(1, len(side.sample) // AUDITED)][:AUDITED])
-
-
-def _results(folder: RunFolder) -> dict[str, Any]:
-    path = folder.path / "results.json"
-    if not path.exists():
-        return {}
-    try:
-        return {
-            side: {name: errors.model_dump() for name, errors in named.items()}
-            for side, named in _RESULTS.validate_json(path.read_bytes()).items()
-        }
-    except ValidationError as error:
-        told = error.errors()[0]
-        where = ".".join(str(part)[:40] for part in told["loc"])
-        raise EmpnetError(f"is damaged ({where}: {told['msg'][:200]})", where=path, wanted="errors by side") from None
 
 
 def _log(folder: RunFolder) -> tuple[str, ...]:

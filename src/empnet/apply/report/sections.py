@@ -17,6 +17,7 @@ from empnet.data.dataset import collate
 from empnet.data.one_hot import species_name
 from empnet.data.system import System
 from empnet.learn.config import TrainConfig
+from empnet.learn.ensemble import Ensemble
 from empnet.learn.model_file import ModelCard
 from empnet.nn.model import PropertyModel
 from empnet.nn.summary import summary
@@ -30,6 +31,8 @@ FILES = {
     "model.safetensors": "the best weights",
     "metrics.csv": "one row an epoch",
     "results.json": "errors on validation and test side",
+    "uncertainty.safetensors": "what standard deviations are computed from",
+    "ensemble.json": "the members, and the calibration of their spread",
     "log.txt": "what was printed",
 }
 """What the files of a run folder are; others are listed without a word."""
@@ -62,8 +65,8 @@ SUMMED = {"phi": "sums of features", "chi": "sums of tensors"}
 
 
 def filters(material: Material) -> Section | None:
-    """The learned filters of each interaction; None before the first weights."""
-    if material.predictor is None:
+    """The learned filters of each interaction; None before the first weights, and for an ensemble, which has none."""
+    if material.predictor is None or isinstance(material.predictor.model, Ensemble):
         return None
     distances = None if material.side is None else material.side.distances
     lead = paragraph(

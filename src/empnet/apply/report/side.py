@@ -10,6 +10,7 @@ from jaxtyping import Float64, Int64
 
 from empnet.apply.derivative_errors import Labels
 from empnet.apply.evaluate import Evaluation, Side, evaluations_of, measured_side, own_side
+from empnet.apply.prediction import Prediction
 from empnet.apply.predictor import Predictor, pieces
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
@@ -95,26 +96,31 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
     side = measured_side(run)
     watch = _Watch(predictor)
     systems = watch.each(track(own_side(predictor, side), f"predicting the {side} side", quiet=quiet))
-    values: list[np.ndarray] = []
-    baselines: list[np.ndarray] = []
+    found: list[Prediction] = []
     done = 0
     worst: list[list[tuple[float, System]]] = [[] for _ in predictor.card.properties]
     labels = Labels(predictor.card)
     for piece in pieces(systems):
-        predicted, baseline = labels.take(piece, predictor)
-        errors = np.abs(predicted - np.array(watch.targets[done : done + len(piece)]))
+        found.append(labels.take(piece, predictor))
+        errors = np.abs(found[-1].values - np.array(watch.targets[done : done + len(piece)]))
         done += len(piece)
-        values.append(predicted)
-        baselines.append(baseline)
         for k, column in enumerate(errors.T):
-            found = sorted([*worst[k], *zip(column.tolist(), piece, strict=True)], key=lambda item: -item[0])
-            worst[k] = found[:DRAWN]
-    y, y_hat, y_0 = np.array(watch.targets), np.concatenate(values), np.concatenate(baselines)
+            largest = sorted([*worst[k], *zip(column.tolist(), piece, strict=True)], key=lambda item: -item[0])
+            worst[k] = largest[:DRAWN]
+    told = Prediction.joined(found, predictor.card)
     sizes, counts, sample = np.array(watch.sizes), np.stack(watch.counts), tuple(watch.sample)
     evaluations = evaluations_of(
-        predictor.card, y, y_hat, y_0, watch.origins, watch.formulas, sizes, derivatives=labels.errors()
+        predictor.card,
+        np.array(watch.targets),
+        told.values,
+        told.baseline,
+        watch.origins,
+        watch.formulas,
+        sizes,
+        derivatives=labels.errors(),
+        std=told.std,
     )
-    systems_of = tuple(tuple(system for _, system in found) for found in worst)
+    systems_of = tuple(tuple(system for _, system in largest) for largest in worst)
     return MeasuredSide(
         side, tuple(evaluations), sizes, counts, systems_of, sample, _distances(predictor, watch.sample)
     )

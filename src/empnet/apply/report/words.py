@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from empnet.apply.evaluate import Evaluation
-from empnet.apply.report.curves import Curves, Trend
+from empnet.apply.last_words import LEARNED
+from empnet.apply.report.curves import Curves
 from empnet.apply.report.material import Material
 from empnet.nn.model import PropertyModel
 
-__all__ = ["amount", "duration", "errors_told", "explained", "notes", "pooling_told", "size", "training_told"]
+__all__ = ["amount", "duration", "notes", "pooling_told", "size", "training_told"]
 
 GAP = 2.0
 """Validation loss over training loss from which overfitting is worth a sentence: at twice the loss, half of what is
 still wrong on new systems is something that the model has learned by heart."""
+
+MEMORISED = 100.0
+"""Validation loss over training loss from which the number itself says nothing more: all is memorised."""
+
+ANNEALED = 0.01
+"""Share of its highest value below which the learning rate has come to its end."""
+
+TENTH, MOST_IDLE = 10, 3
+"""Epochs without a better one at the end from which more time is not recommended: a tenth of all, three at least."""
 
 JUMP = 10.0
 """Training loss over that of the epoch before from which training was thrown back: a mean over hundreds of steps does
@@ -58,43 +67,6 @@ def size(n_bytes: int) -> str:
     return f"{n_bytes / 1e3:.1f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def explained(evaluation: Evaluation) -> float:
-    """The share of the baseline's squared error that the model removes; below zero if it is worse.
-
-    1 - sum (y_hat - y)^2 / sum (y_0 - y)^2; nan if the baseline has no error.
-    """
-    left = evaluation.baseline["rmse"].value ** 2
-    return 1 - evaluation.metrics["rmse"].value ** 2 / left if left > 0 else np.nan
-
-
-def errors_told(evaluation: Evaluation, side: str) -> str:
-    """The error, how sure it is, and what it is beside the baseline's."""
-    mae, base, unit = evaluation.metrics["mae"], evaluation.baseline["mae"], evaluation.unit
-    seen = "which training never saw" if side == "test" else "which chose the weights, so that it is a little too small"
-    told = (
-        f"{evaluation.name}: the mean absolute error is {amount(mae.value, unit)} on the {len(evaluation.targets):,} "
-        f"systems of the {side} side, {seen} (95 % interval {amount(mae.low)} to {amount(mae.high, unit)}). "
-        f"The {evaluation.baseline_name}, which knows no geometry, errs by {amount(base.value, unit)}"
-    )
-    share = explained(evaluation)
-    if np.isnan(share):
-        return f"{told}."
-    if mae.value >= base.value:
-        return f"{told}: the model is no better than that. It has not learned from the geometry yet."
-    return f"{told}; the model explains {_percent(share)} of the variance that it leaves."
-
-
-def _percent(share: float) -> str:
-    """A share in per cent, with more digits near 100, and never rounded up to 100.
-
-    Example:
-        >>> _percent(0.5), _percent(0.99884), _percent(0.9999999)
-        ('50.0 %', '99.88 %', '99.99 %')
-    """
-    percent = 100 * share
-    return f"{percent:.1f} %" if percent < 99 else f"{min(np.floor(percent * 100) / 100, 99.99):.2f} %"
-
-
 def training_told(material: Material, model: PropertyModel | None) -> str:
     """How long it took to learn from what."""
     config, split, curves = material.config, material.split, material.curves
@@ -103,12 +75,18 @@ def training_told(material: Material, model: PropertyModel | None) -> str:
     if curves is not None:
         steps, seconds = int(curves.steps[-1]), float(curves.seconds[-1])
         done = f"{_counted(steps, 'step')} of up to {config.batch} systems, {_counted(len(curves), 'epoch')}"
-        told += f", in {duration(seconds)}: {done}"
+        told += f", in {duration(seconds)}{_budget(material)}: {done}"
     if model is not None:
         told += f". The model has {sum(p.numel() for p in model.parameters()):,} parameters"
     if config.fine_tune is not None:
         told += f" and began with the weights of {config.fine_tune}"
     return f"{told}."
+
+
+def _budget(material: Material) -> str:
+    """What the run was allowed, if a limit was given."""
+    given = material.config.time
+    return "" if given is None else f" of the {duration(given)} allowed (--time)"
 
 
 def _counted(number: int, what: str) -> str:
@@ -131,7 +109,7 @@ def notes(material: Material) -> list[tuple[str, str]]:
     """What to keep in mind, each with the kind of its paragraph ("good", "warn", "bad" or none)."""
     told: list[tuple[str, str]] = []
     if material.curves is not None:
-        told += [*_trends(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
+        told += [*_course(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
     if material.config.split == "random":
         told.append((
             "The sides were drawn at random, so the error holds for systems like these. If frames follow each other "
@@ -143,25 +121,29 @@ def notes(material: Material) -> list[tuple[str, str]]:
     return told + [(reason, "warn") for reason in material.left_out]
 
 
-def _trends(material: Material, curves: Curves) -> list[tuple[str, str]]:
-    """Whether more training would have helped, for each property."""
-    found = [(name, curves.trend(k)) for k, name in enumerate(material.card.properties)]
-    told = [_trend(name, trend) for name, trend in found if trend is not None]
-    few = f"Too few epochs ({len(curves)}) to tell whether the validation error was still falling."
-    return told or [(few, "")]
-
-
-def _trend(name: str, trend: Trend) -> tuple[str, str]:
-    moved = f"by {abs(trend.fall):.1%} from the last tenth but one of the epochs to the last tenth".replace("%", " %")
-    if trend.improving:
-        return (
-            f"The validation error of {name} was still falling at the end, {moved}: more training is likely to help "
-            "(--time or --epochs).",
+def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
+    """What is known of the end of training, and what more of it would be for."""
+    best, last = curves.best + 1, len(curves)
+    patience = material.config.patience
+    if not material.results:
+        return []
+    if patience is not None and last - best >= patience:
+        return [
+            (f"Training ended after {patience} epochs without a better one (--patience). Epoch {best} is kept.", "")
+        ]
+    if curves.learning_rate[-1] > ANNEALED * curves.learning_rate.max():
+        return []
+    if last - best >= max(MOST_IDLE, last // TENTH):
+        return [(
+            f"The best validation error came in epoch {best} of {last}, and these weights are kept. The {last - best} "
+            "epochs after it brought nothing: more time of the same kind is not expected to help.",
             "warn",
-        )
-    if trend.worsening:
-        return f"The validation error of {name} rose at the end, {moved}. The weights kept are the best ones.", "warn"
-    return f"The validation error of {name} had settled at the end: it moved by less than 1 %, or than its scatter.", ""
+        )]  # fmt: skip
+    return [(
+        "The learning rate falls to zero at the end, so the validation error levels off in every run: that says "
+        "nothing about a longer one.",
+        "",
+    )]  # fmt: skip
 
 
 def _gap(curves: Curves) -> list[tuple[str, str]]:
@@ -170,7 +152,15 @@ def _gap(curves: Curves) -> list[tuple[str, str]]:
     if not (training > 0 and np.isfinite(validation)):
         return []
     ratio = validation / training
-    told = f"In the last epoch the loss was {validation:.3g} on the validation side and {training:.3g} in training"
+    told = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation side and {training:.3g} "
+    told += "in training"
+    if training > LEARNED:
+        return [(f"{told}: training itself has not come far (the baseline's loss is about 1).", "warn")]
+    if ratio > MEMORISED:
+        return [(
+            f"{told}: the training side is memorised, new systems are not. More data would help, not more time.",
+            "warn",
+        )]  # fmt: skip
     if ratio > GAP:
         return [(
             f"{told}, {ratio:.1f} times as much on new systems: part of what was learned holds for the training side "

@@ -5,7 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from empnet.apply.accuracy import of_results
 from empnet.apply.evaluate import Evaluation
+from empnet.apply.last_words import course_facts, verdict_of_evaluations
 from empnet.apply.page import Section, page, paragraph
 from empnet.apply.report.audit_section import audit_section, audit_told
 from empnet.apply.report.derivative_sections import derivative_section
@@ -13,8 +15,10 @@ from empnet.apply.report.error_sections import error_section
 from empnet.apply.report.material import Material, gather
 from empnet.apply.report.scene import Scene
 from empnet.apply.report.sections import configuration, course, files_and_versions, filters, model_told, split
+from empnet.apply.report.uncertainty_section import uncertainty_section
 from empnet.apply.report.viewer import STYLE, script
-from empnet.apply.report.words import amount, duration, errors_told, notes, pooling_told, training_told
+from empnet.apply.report.words import amount, duration, notes, pooling_told, training_told
+from empnet.apply.verdict import Verdict, verdict
 from empnet.data.files import write_text
 
 __all__ = ["write_report"]
@@ -79,6 +83,7 @@ def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
             errors.append(section)
             scenes += more
             errors += map(derivative_section, material.side.evaluations[k].derivatives.values())
+        errors += filter(None, [uncertainty_section(material.side)])
     told = (
         audit_section(material.audit),
         course(material),
@@ -91,28 +96,26 @@ def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
 
 
 def _lead(material: Material) -> str:
-    """The summary: facts at a glance, then sentences."""
-    side, model = material.side, None if material.predictor is None else material.predictor.model
-    told = [errors_told(evaluation, side.name) for evaluation in side.evaluations] if side else _reported(material)
-    if side is not None and side.name == "validation":
-        told.append("The run has no test side, so its errors are those of the validation side.")
-    told += [training_told(material, model), *(pooling_told(material, k) for k in range(len(material.card.properties)))]
-    lines = [paragraph(line) for line in told]
+    """The summary: the verdict first, then facts at a glance, then how the model came about."""
+    model = None if material.predictor is None else material.predictor.model
+    words = _verdict(material)
+    told = [paragraph(sentence.text, kind=sentence.kind) for sentence in words.sentences]
+    told.append(_facts(material))
+    if material.side is None and words.sentences:
+        told.append(paragraph("These errors were measured when training ended, not again for this page."))
+    if material.side is not None and material.side.name == "validation":
+        told.append(paragraph("The run has no test side, so its errors are those of the validation side."))
+    told.append(paragraph(training_told(material, model)))
+    told += [paragraph(pooling_told(material, k)) for k in range(len(material.card.properties))]
     findings = notes(material) if material.audit is None else [audit_told(material.audit), *notes(material)]
-    lines += [paragraph(line, kind=kind) for line, kind in findings]
-    return _facts(material) + "".join(lines)
+    return "".join([*told, *(paragraph(line, kind=kind) for line, kind in findings)])
 
 
-def _reported(material: Material) -> list[str]:
-    """The errors that training measured, where they cannot be measured again."""
-    side = "test" if "test" in material.results else "validation"
-    beside = dict(zip(material.card.properties, material.card.baseline_names, strict=True))
-    return [
-        f"{name}: the mean absolute error was {amount(told['mae'], told['unit'])} on the {told['systems']:,} systems "
-        f"of the {side} side when training ended; the {beside[name]} errs by "
-        f"{amount(told['baseline_mae'], told['unit'])}. An interval cannot be given without the data."
-        for name, told in material.results.get(side, {}).items()
-    ]
+def _verdict(material: Material) -> Verdict:
+    """As terminal and check say it: from the errors measured again, or from those of the end of training."""
+    if material.side is not None:
+        return verdict_of_evaluations(material.side.evaluations, material.side.name, material.run.path)
+    return verdict(of_results(material.results), course_facts(material.run.path))
 
 
 def _facts(material: Material) -> str:
@@ -121,8 +124,13 @@ def _facts(material: Material) -> str:
         facts += _facts_of(evaluation, material.side.name if material.side else "")
     if material.curves is not None:
         facts.append((duration(float(material.curves.seconds[-1])), "of training"))
-    cards = (f'<div class="card"><b>{escape(value)}</b><span>{escape(what)}</span></div>' for value, what in facts)
+    cards = (f'<div class="card"><b>{_breakable(value)}</b><span>{escape(what)}</span></div>' for value, what in facts)
     return f'<div class="facts">{"".join(cards)}</div>' if facts else ""
+
+
+def _breakable(text: str) -> str:
+    """A long unit breaks after a slash, not within a word."""
+    return escape(text).replace("/", "/<wbr>")
 
 
 def _facts_of(evaluation: Evaluation, side: str) -> list[tuple[str, str]]:

@@ -1,0 +1,75 @@
+"""Numbers at the ticks of figures, written in full: no offset and no power of ten in a corner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+
+__all__ = ["FullNumbers", "number_ticks", "tick_texts"]
+
+LARGE, SMALL = 1e7, 1e-4
+"""Sizes from which numbers are written with a power of ten, each with its own."""
+
+
+def tick_texts(values: Sequence[float] | np.ndarray) -> list[str]:
+    """Ticks as texts that tell them apart, each complete in itself.
+
+    Arguments:
+        values: Places of the ticks, ascending.
+
+    Example:
+        >>> tick_texts([-97208.52, -97208.515, -97208.51])
+        ['-97208.520', '-97208.515', '-97208.510']
+        >>> tick_texts([0.0, 2e-6, 4e-6]), tick_texts([0.0, 20.0, 40.0])
+        (['0', '2e-06', '4e-06'], ['0', '20', '40'])
+    """
+    ticks = np.asarray(values, dtype=float)
+    if not len(ticks):
+        return []
+    largest = float(np.abs(ticks).max())
+    steps = np.diff(np.unique(ticks))
+    step = float(steps.min()) if len(steps) else largest
+    if largest == 0 or step <= 0:
+        return [f"{value:g}" for value in ticks]
+    if largest >= LARGE or largest < SMALL:
+        digits = max(1, math.ceil(math.log10(largest / step) - 1e-9) + 1)
+        return [f"{value:.{digits}g}" if value else "0" for value in np.where(np.abs(ticks) < step / 1e6, 0.0, ticks)]
+    decimals = next((d for d in range(13) if np.allclose(ticks, np.round(ticks, d), rtol=0, atol=step / 100)), 12)
+    texts = [f"{value:.{decimals}f}" for value in ticks]
+    return ["0" if float(text) == 0 else text for text in texts]
+
+
+class FullNumbers(ScalarFormatter):
+    """Ticks of a linear axis as :func:`tick_texts` writes them."""
+
+    def format_ticks(self, values: Sequence[float] | np.ndarray) -> list[str]:
+        """The texts of all ticks at once."""
+        self.set_locs(list(values))
+        return [text.replace("-", "\N{MINUS SIGN}") for text in tick_texts(values)]
+
+    def get_offset(self) -> str:
+        """Nothing is left for the corner."""
+        return ""
+
+
+def number_ticks(figure: Figure) -> None:
+    """Write all linear axes' numbers in full; axes whose ticks have texts of their own stay as they are.
+
+    Arguments:
+        figure: Drawn, and about to be written.
+
+    Example:
+        >>> figure = Figure()
+        >>> _ = figure.subplots().plot([1e6, 1e6 + 1], [0, 1])
+        >>> number_ticks(figure)
+        >>> figure.axes[0].xaxis.get_major_formatter().get_offset()
+        ''
+    """
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if type(axis.get_major_formatter()) is ScalarFormatter:
+                axis.set_major_formatter(FullNumbers())

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from empnet.data.errors import EmpnetError
-from empnet.data.files import write_text
+from empnet.data.files import refuse_input, write_text
+from empnet.data.pipes import keeping_pipes
 from empnet.data.system import System
 from empnet.learn.distribution import processes
 from empnet.learn.ensemble import FILE, fit_spread, load_members, save_ensemble
@@ -24,6 +25,7 @@ from empnet.learn.train import TrainResult, resume, run_name, train
 __all__ = ["train_ensemble"]
 
 
+@keeping_pipes
 def train_ensemble(
     data: str | Path | Sequence[System],
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
@@ -68,6 +70,7 @@ def train_ensemble(
     folder = Path(out) if out is not None else free_name(f"{run_name(config)}-ensemble")
     shared = {**settings, "split_seed": config.seed if config.split_seed is None else config.split_seed}
     journal, team = Journal(quiet, mute=not processes().first), processes()
+    refuse_input(folder, [data, settings.get("fine_tune")])
     team.together(lambda: _make_room(folder, force) if team.first else None)
     for k in range(members):
         run, seed = folder / f"member-{k + 1}", config.seed + k

@@ -16,6 +16,7 @@ from empnet.apply.predictor import Predictor, pieces
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
+from empnet.data.pipes import keeping_pipes
 from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
@@ -93,6 +94,7 @@ class Evaluation:
         return told | {name: errors.to_json() for name, errors in self.derivatives.items()}
 
 
+@keeping_pipes
 def evaluate(
     predictor: Predictor, data: str | Path | None = None, *, unit: str | None = None, quiet: bool = False
 ) -> list[Evaluation]:

@@ -19,6 +19,7 @@ from empnet.apply.predictor import load
 from empnet.apply.report import write_report
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
+from empnet.data.pipes import keeping_pipes
 from empnet.learn.config import TrainConfig
 from empnet.learn.fine_tune import adopt_architecture
 from empnet.learn.journal import Journal
@@ -134,6 +135,7 @@ class LearningCurve:
         }
 
 
+@keeping_pipes
 def learning_curve(
     data: str | Path,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)

@@ -17,6 +17,7 @@ from empnet.apply.predictor import Predictor, pieces
 from empnet.data.deal import deal
 from empnet.data.errors import EmpnetError
 from empnet.data.files import refuse_to_replace, replacing
+from empnet.data.pipes import keeping_pipes
 from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.system import System
@@ -33,6 +34,7 @@ WINDOW = 4
 """Pieces for each process that are dealt out at a time: enough to be shared fairly, few enough for memory."""
 
 
+@keeping_pipes
 def predict_file(
     predictor: Predictor,
     data: str | Path,
@@ -61,7 +63,8 @@ def predict_file(
 
     Raises:
         EmpnetError: If the data cannot be read or predicted; then no file is written. If forces or stress are wanted
-            in a table.
+            in a table. If ``out`` is what is read, under whatever name.
+        FileError: If the file cannot be written; then what was there is as it was.
     """
     team, wanted, path = processes(), Wanted(forces, stress), Path(out)
     wanted.refuse_impossible(predictor.card, predictor.run)
@@ -76,7 +79,7 @@ def _predict_file(
 ) -> int:
     """The same; of several processes, only the first one writes."""
     if team.first:
-        refuse_to_replace(out, force)
+        refuse_to_replace(out, force, inputs=[data, predictor.run or None])
     systems = track(iread(data, length_unit=predictor.card.length_unit), f"predicting {data}", quiet=quiet)
     stream = _stream(predictor, systems, wanted) if team.alone else _stream_together(predictor, systems, wanted, team)
     labelled, counter = (row for piece, found in stream for row in _labelled(piece, found)), _Counter()

@@ -8,6 +8,7 @@ from typing import Any
 
 from empnet.apply.report import write_report
 from empnet.data.errors import EmpnetError
+from empnet.data.pipes import keeping_pipes
 from empnet.data.system import System
 from empnet.learn.distribution import processes
 from empnet.learn.journal import Journal
@@ -19,6 +20,7 @@ from empnet.learn.train import train as train_only
 __all__ = ["resume", "train"]
 
 
+@keeping_pipes
 def train(
     data: str | Path | Sequence[System],
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
@@ -51,6 +53,7 @@ def train(
     return _reported(train_only(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
 
 
+@keeping_pipes
 def resume(
     run: str | Path, data: str | Path | Sequence[System] | None = None, *, quiet: bool = False, **settings: Any
 ) -> TrainResult:
@@ -76,6 +79,6 @@ def _reported(result: TrainResult, quiet: bool) -> TrainResult:
     journal.write_to(RunFolder(result.run).log_file)
     try:
         journal.say(f"report: {write_report(result.run, quiet=quiet)}")
-    except EmpnetError as error:  # the run itself is whole: hours of training do not end in a failure
+    except (EmpnetError, OSError) as error:  # the run itself is whole: hours of training do not end in a failure
         journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
     return result

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from empnet import __version__
+from empnet.cli.faults import accessory
 from empnet.cli.options import (
     DATA,
     FAILED,
@@ -106,7 +107,7 @@ def inspect(
     from empnet.data.inspection import inspect_data
 
     if html is not None:
-        refuse_to_replace(html, force, option="--html")
+        refuse_to_replace(html, force, option="--html", inputs=[data])
     found = inspect_data(
         data,
         properties=tuple(property_ or ()),
@@ -119,7 +120,8 @@ def inspect(
     elif not quiet:
         print_inspection(found)
     if html is not None:
-        write_inspection_page(found, html)
+        with accessory("page", html, "--html"):
+            write_inspection_page(found, html)
         if not (quiet or as_json):
             typer.echo(f"page: {html}")
 
@@ -178,6 +180,10 @@ def train(
     """Learn a property: empnet train molecules.xyz --property energy."""
     settings = settings_of(locals())
     data = settings.pop("data", None) if data is None else data
+    if out is not None and config is not None:
+        from empnet.data.files import refuse_input
+
+        refuse_input(out, [config])
     if resume is not None:
         from empnet.apply.train import resume as go_on
 
@@ -248,20 +254,26 @@ def evaluate(
     from empnet.apply.parity import parity_plot
     from empnet.apply.predictor import load
     from empnet.apply.tables import print_evaluation
-    from empnet.data.files import plain_name
+    from empnet.data.files import plain_name, refuse_to_replace
 
-    evaluations = measure(load(run), data, unit=unit, quiet=quiet or as_json)
-    for evaluation in evaluations:
-        folder = run if plot is None else plot.parent
-        path = plot if plot and len(evaluations) == 1 else folder / f"parity-{plain_name(evaluation.name)}.png"
-        parity_plot(evaluation, path)
-        if not (quiet or as_json):
-            print_evaluation(evaluation)
-            typer.echo(f"parity plot: {path}")
-    if not (quiet or as_json):
-        typer.echo(f"run: {run}")
+    predictor = load(run)
+    names = predictor.card.properties
+    folder = run if plot is None else plot.parent
+    paths = [plot if plot and len(names) == 1 else folder / f"parity-{plain_name(name)}.png" for name in names]
+    for path in [] if plot is None else paths:
+        refuse_to_replace(path, True, "--plot", inputs=[run, data])
+    evaluations = measure(predictor, data, unit=unit, quiet=quiet or as_json)
     if as_json:
         typer.echo(json.dumps([evaluation.to_json() for evaluation in evaluations], indent=1))
+    for evaluation in [] if quiet or as_json else evaluations:
+        print_evaluation(evaluation)
+    if not (quiet or as_json):
+        typer.echo(f"run: {run}")
+    for evaluation, path in zip(evaluations, paths, strict=True):  # the numbers are out: a plot may fail
+        with accessory("parity plot", path, "--plot"):
+            parity_plot(evaluation, path)
+        if not (quiet or as_json):
+            typer.echo(f"parity plot: {path}")
 
 
 @app.command()
@@ -285,11 +297,17 @@ def check(
 
 
 @app.command()
-def report(run: Run, quiet: Quiet = False) -> None:
+def report(
+    run: Run,
+    out: Annotated[
+        Path | None, option("--out", help="Page to write, replaced if it is there [RUN/report.html].")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
     """Write a run's report.html again, from what lies in the run folder and its data."""
     from empnet.apply.report import write_report
 
-    path = write_report(run, quiet=quiet)
+    path = write_report(run, out=out, quiet=quiet)
     if not quiet:
         typer.echo(f"report: {path}")
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
+from empnet.data.pipes import keeping_pipes
 from empnet.data.system import System
 from empnet.learn.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
 from empnet.learn.config import TrainConfig
@@ -59,6 +60,7 @@ class Probe:
         return self.verdict == "reached"
 
 
+@keeping_pipes
 def overfit(
     data: str | Path | Sequence[System],
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)

@@ -18,6 +18,7 @@ from empnet.apply.audit.smoothness import smoothness_lines
 from empnet.apply.audit.subject import Subject
 from empnet.apply.audit.symmetries import batch_line, determinism_line, symmetry_lines
 from empnet.apply.predictor import Predictor
+from empnet.data.pipes import keeping_pipes
 from empnet.data.progress import track
 from empnet.data.system import System
 
@@ -27,6 +28,7 @@ PATHS = 3
 """Systems through which paths lead in the test of smoothness."""
 
 
+@keeping_pipes
 def audit(
     predictor: Predictor, data: str | Path | Sequence[System] | None = None, *, quiet: bool = False, seed: int = 0
 ) -> Audit:

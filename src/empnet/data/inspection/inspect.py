@@ -31,12 +31,14 @@ from empnet.data.inspection.stress import stress_findings
 from empnet.data.inspection.targets import is_energy, property_facts, target_findings
 from empnet.data.inspection.time_order import LARGEST_GROUP, order_findings
 from empnet.data.one_hot import symbol
+from empnet.data.pipes import keeping_pipes
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 
 __all__ = ["inspect_data"]
 
 
+@keeping_pipes
 def inspect_data(
     source: str | Path | Sequence[System],
     *,

@@ -219,7 +219,9 @@ def _named(data: str | None) -> str:
 def predict(
     run: Run,
     data: Data,
-    out: Annotated[Path, typer.Option("--out", help="File to write: .extxyz (or any other format), or .csv.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="File to write: .extxyz (or any other format), .csv; -: extxyz to standard output.")
+    ],
     forces: Annotated[bool, typer.Option("--forces", help="Write forces, too: the energy's exact gradient.")] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Write stress, too (crystals).")] = False,
     force: Force = False,
@@ -230,14 +232,14 @@ def predict(
     from empnet.apply.predictor import load
     from empnet.learn.distribution import processes
 
-    team = processes()
+    team, aside = processes(), str(out) == "-"
     team.choose_threads(None)
     if not (quiet or team.alone):
-        typer.echo(str(team))
+        typer.echo(str(team), err=aside)
     predictor = team.together(lambda: load(run))
     n = predict_file(predictor, data, out, forces=forces, stress=stress, force=force, quiet=quiet)
     if not quiet:
-        typer.echo(f"{n} systems predicted: {out}")
+        typer.echo(f"{n} systems predicted: {'standard output' if aside else out}", err=aside)
 
 
 @app.command()
@@ -300,7 +302,7 @@ def check(
 def report(
     run: Run,
     out: Annotated[
-        Path | None, option("--out", help="Page to write, replaced if it is there [RUN/report.html].")
+        Path | None, option("--out", help="Page, replaced if it is there [RUN/report.html].")
     ] = None,
     quiet: Quiet = False,
 ) -> None:

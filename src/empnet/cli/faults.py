@@ -18,7 +18,7 @@ from empnet.cli.options import INTERRUPTED, MISTAKE
 __all__ = ["accessory", "one_line", "plain_streams", "plain_warnings"]
 
 NOBODY_READS = 128 + 13
-"""Exit code of a program whose output nobody reads any more (``empnet ... | head -1``), as the shell has it: SIGPIPE."""
+"""Exit code where nobody reads the output any more (``empnet ... | head -1``), as the shell tells SIGPIPE."""
 
 
 @contextmanager

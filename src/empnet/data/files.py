@@ -15,7 +15,7 @@ from pathlib import Path
 from empnet.data.errors import EmpnetError, FileError
 from empnet.data.faults import system_fault
 
-__all__ = ["flush_to_disk", "plain_name", "refuse_input", "refuse_to_replace", "replacing", "write_text"]
+__all__ = ["flush_to_disk", "is_stream", "plain_name", "refuse_input", "refuse_to_replace", "replacing", "write_text"]
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
         'done'
     """
     try:
-        with _filling(path) if _is_stream(path) else _beside(path) as unfinished:
+        with _filling(path) if is_stream(path) else _beside(path) as unfinished:
             yield unfinished
     except EmpnetError:
         raise
@@ -87,8 +87,12 @@ def _unfinished_name(name: str) -> str:
     return own + kept
 
 
-def _is_stream(path: Path) -> bool:
-    """Whether this is a pipe, a terminal or another device."""
+def is_stream(path: Path) -> bool:
+    """Whether this is a pipe, a terminal or another device: written into, never replaced.
+
+    Arguments:
+        path: Any path.
+    """
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -161,7 +165,7 @@ def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs:
     if str(path) == "-":
         raise EmpnetError(f"{option} -: this cannot go to standard output", remedy="name a file")
     try:
-        there, folder, stream = path.exists(), path.is_dir(), _is_stream(path)
+        there, folder, stream = path.exists(), path.is_dir(), is_stream(path)
     except OSError as error:  # a name that is too long
         raise FileError(path, error, remedy=f"choose another {option}") from error
     if folder:
@@ -191,7 +195,7 @@ def refuse_input(path: Path, inputs: Iterable[object], option: str = "--out") ->
     for given in inputs:
         source = Path(given) if isinstance(given, str | os.PathLike) else None
         try:
-            if source is None or not source.exists() or not path.exists() or _is_stream(path):
+            if source is None or not source.exists() or not path.exists() or is_stream(path):
                 continue
             if any(_is_or_holds(path, each) for each in _files_of(source)):
                 raise EmpnetError(

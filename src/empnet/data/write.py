@@ -21,7 +21,7 @@ from empnet.data.compression import compress, inner_name
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_write import frame_text
 from empnet.data.faults import system_fault
-from empnet.data.files import replacing
+from empnet.data.files import is_stream, replacing
 from empnet.data.npz_write import write_npz
 from empnet.data.system import System
 
@@ -78,7 +78,7 @@ def _check_target(target: Path, file: str, overwrite: bool) -> None:
         raise EmpnetError("is a folder", where=file, wanted="the name of a file")
     if not target.parent.is_dir():
         raise EmpnetError(f"there is no folder '{target.parent}'", where=file, remedy="make it first")
-    if (target.is_file() or target.is_symlink()) and not overwrite:
+    if (target.is_file() or (target.is_symlink() and not target.exists())) and not overwrite:
         raise EmpnetError("the file exists", where=file, remedy="give another name or allow to overwrite it")
 
 
@@ -91,6 +91,8 @@ def _writer(target: Path, file: str) -> Writer:
     suffix = Path(name).suffix.lower()
     if suffix in known:
         return known[suffix]
+    if not suffix and is_stream(target):
+        return _write_extxyz
     try:
         kind = filetype(name, read=False)
         if not ioformats[kind].can_write:

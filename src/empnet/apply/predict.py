@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,10 +16,11 @@ from empnet.apply.outside import told_outside
 from empnet.apply.prediction import Prediction, Wanted
 from empnet.apply.predictor import Predictor, pieces
 from empnet.data.deal import deal
-from empnet.data.errors import EmpnetError
+from empnet.data.errors import EmpnetError, FileError
+from empnet.data.extxyz_write import frame_text
 from empnet.data.files import refuse_to_replace, replacing
 from empnet.data.pipes import keeping_pipes
-from empnet.data.progress import track
+from empnet.data.progress import tell, track
 from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.data.write import write
@@ -52,7 +54,7 @@ def predict_file(
         data: Path of the data, or the name of bundled data.
         out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``: every frame as it was, with
             ``empnet_<property>``, ``empnet_<property>_std`` if the run tells standard deviations, and, if it is unlike
-            the training data, ``empnet_outside``, which says why.
+            the training data, ``empnet_outside``, which says why. ``-`` is standard output, as extended XYZ.
         forces: Also write ``empnet_forces``, in the first property's unit per angstrom.
         stress: Also write ``empnet_stress``, in the first property's unit per cubic angstrom, xx yy zz yz xz xy.
         force: Replace a file that is there.
@@ -78,7 +80,8 @@ def _predict_file(
     predictor: Predictor, data: str | Path, out: Path, wanted: Wanted, force: bool, quiet: bool, team: Processes
 ) -> int:
     """The same; of several processes, only the first one writes."""
-    if team.first:
+    printed = str(out) == "-"
+    if team.first and not printed:
         refuse_to_replace(out, force, inputs=[data, predictor.run or None])
     systems = track(iread(data, length_unit=predictor.card.length_unit), f"predicting {data}", quiet=quiet)
     stream = _stream(predictor, systems, wanted) if team.alone else _stream_together(predictor, systems, wanted, team)
@@ -86,12 +89,15 @@ def _predict_file(
     if not team.first:
         for _ in counter.count(labelled):
             pass
+    elif printed:
+        _print(counter.count(labelled))
     elif out.suffix == ".csv":
         _write_table(predictor, counter.count(labelled), out)
     else:
         write(out, counter.count(labelled), overwrite=force)
     if counter.outside:
-        Journal(quiet).say(told_outside(counter.n, counter.outside))
+        told = told_outside(counter.n, counter.outside)
+        tell(told, quiet=quiet) if printed else Journal(quiet).say(told)
     return counter.n
 
 
@@ -155,6 +161,23 @@ def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
             arrays={**system.arrays, **arrays},
             info=info,
         )
+
+
+def _print(systems: Iterator[System]) -> None:
+    """Write frames to standard output as they come, so that another program can begin with them."""
+    if sys.stdout is None:
+        raise EmpnetError("standard output is closed", where="--out -", remedy="name a file")
+    try:
+        sys.stdout.flush()
+        for system in systems:
+            sys.stdout.buffer.write(frame_text(system).encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if isinstance(error, EmpnetError):
+            raise
+        raise FileError("standard output", error) from error
 
 
 def _write_table(predictor: Predictor, systems: Iterator[System], out: Path) -> None:

@@ -220,7 +220,8 @@ def predict(
     run: Run,
     data: Data,
     out: Annotated[
-        Path, typer.Option("--out", help="File to write: .extxyz (or any other format), .csv; -: extxyz to standard output.")
+        Path,
+        typer.Option("--out", help="File to write: .extxyz (or another format) or .csv; -: standard output (extxyz)."),
     ],
     forces: Annotated[bool, typer.Option("--forces", help="Write forces, too: the energy's exact gradient.")] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Write stress, too (crystals).")] = False,
@@ -301,9 +302,7 @@ def check(
 @app.command()
 def report(
     run: Run,
-    out: Annotated[
-        Path | None, option("--out", help="Page, replaced if it is there [RUN/report.html].")
-    ] = None,
+    out: Annotated[Path | None, option("--out", help="Page, replaced if it is there [RUN/report.html].")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write a run's report.html again, from what lies in the run folder and its data."""

@@ -1,4 +1,4 @@
-"""Data that come through a pipe: they can be read once, so they are kept in a temporary file while a call needs them."""
+"""Data that come through a pipe: it gives them once, so a temporary file keeps them while a call needs them."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _source(name: str) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, sys.stdin.buffer)
         return
     mode = Path(name).stat().st_mode
-    if stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not os.path.samefile(name, os.devnull)):
+    if stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not Path(name).samefile(os.devnull)):
         raise EmpnetError("is no pipe and no file", where=name, wanted="data")
     with Path(name).open("rb") as source:
         yield source

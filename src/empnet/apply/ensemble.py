@@ -15,7 +15,8 @@ import torch
 from empnet.apply.last_words import verdict_of_run
 from empnet.apply.train import tell_verdict
 from empnet.data.errors import EmpnetError
-from empnet.data.files import write_text
+from empnet.data.files import refuse_input, write_text
+from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.learn.distribution import processes
 from empnet.learn.earlier import limits_with_earlier
@@ -31,6 +32,7 @@ from empnet.learn.uncertainty import deviations
 __all__ = ["train_ensemble"]
 
 
+@keeping_pipes
 def train_ensemble(
     data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
@@ -76,6 +78,7 @@ def train_ensemble(
     folder = Path(out) if out is not None else free_name(f"{run_name(config)}-ensemble")
     shared = {**settings, "split_seed": config.seed if config.split_seed is None else config.split_seed}
     journal, team = Journal(quiet, mute=not processes().first), processes()
+    refuse_input(folder, [data, settings.get("fine_tune")])
     team.together(lambda: _make_room(folder, force) if team.first else None)
     for k in range(members):
         run, seed = folder / f"member-{k + 1}", config.seed + k

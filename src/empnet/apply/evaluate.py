@@ -19,6 +19,7 @@ from empnet.apply.reading import Reading
 from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
+from empnet.data.pipes import keeping_pipes
 from empnet.data.progress import track
 from empnet.data.read import iread
 from empnet.data.source import Data, name_of
@@ -128,6 +129,7 @@ def _plain(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float | None]]:
     }
 
 
+@keeping_pipes
 def evaluate(
     predictor: Predictor | str | Path, data: Data | None = None, *, quiet: bool = False, **reading: Any
 ) -> list[Evaluation]:

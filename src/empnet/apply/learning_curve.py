@@ -19,6 +19,7 @@ from empnet.apply.predictor import load
 from empnet.apply.report import write_report
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
+from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.data.system import System
 from empnet.learn.config import TrainConfig
@@ -136,6 +137,7 @@ class LearningCurve:
         }
 
 
+@keeping_pipes
 def learning_curve(
     data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,9 +17,11 @@ from empnet.apply.prediction import Prediction, Wanted
 from empnet.apply.predictor import Predictor, as_predictor, pieces
 from empnet.apply.reading import Reading
 from empnet.data.deal import deal
-from empnet.data.errors import EmpnetError
+from empnet.data.errors import EmpnetError, FileError
+from empnet.data.extxyz_write import frame_text
 from empnet.data.files import refuse_to_replace, replacing
-from empnet.data.progress import track
+from empnet.data.pipes import keeping_pipes
+from empnet.data.progress import tell, track
 from empnet.data.source import Data, name_of
 from empnet.data.system import System
 from empnet.data.write import write
@@ -37,6 +40,7 @@ WINDOW = 4
 """Pieces for each process that are dealt out at a time: enough to be shared fairly, few enough for memory."""
 
 
+@keeping_pipes
 def predict_file(
     predictor: Predictor | str | Path,
     data: Data,
@@ -56,7 +60,7 @@ def predict_file(
         data: Path of the data, the name of bundled data, or systems or ase.Atoms.
         out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``: every frame as it was, with
             ``empnet_<property>``, ``empnet_<property>_std`` if the run tells standard deviations, and, if it is unlike
-            the training data, ``empnet_outside``, which says why.
+            the training data, ``empnet_outside``, which says why. ``-`` is standard output, as extended XYZ.
         forces: Also write ``empnet_forces``, in the first property's unit per angstrom.
         stress: Also write ``empnet_stress``, in the first property's unit per cubic angstrom, xx yy zz yz xz xy.
         force: Replace a file that is there.
@@ -69,7 +73,8 @@ def predict_file(
 
     Raises:
         EmpnetError: If the data cannot be read or predicted; then no file is written. If forces or stress are wanted
-            in a table.
+            in a table. If ``out`` is what is read, under whatever name.
+        FileError: If the file cannot be written; then what was there is as it was.
     """
     predictor, team, wanted, path = as_predictor(predictor), processes(), Wanted(forces, stress), Path(out)
     wanted.refuse_impossible(predictor.card, predictor.run)
@@ -91,8 +96,9 @@ def _predict_file(
     team: Processes,
 ) -> int:
     """The same; of several processes, only the first one writes."""
-    if team.first:
-        refuse_to_replace(out, force)
+    printed = str(out) == "-"
+    if team.first and not printed:
+        refuse_to_replace(out, force, inputs=[data, predictor.run or None])
     systems = track(reading.read(data, tell=False), f"predicting {name_of(data)}", quiet=quiet)
 
     def predicted(piece: list[System]) -> Prediction:
@@ -103,12 +109,15 @@ def _predict_file(
     if not team.first:
         for _ in counter.count(labelled):
             pass
+    elif printed:
+        _print(counter.count(labelled))
     elif out.suffix == ".csv":
         _write_table(predictor, counter.count(labelled), out)
     else:
         write(out, counter.count(labelled), overwrite=force)
     if counter.outside:
-        Journal(quiet).say(told_outside(counter.n, counter.outside))
+        told = told_outside(counter.n, counter.outside)
+        tell(told, quiet=quiet) if printed else Journal(quiet).say(told)
     return counter.n
 
 
@@ -170,6 +179,23 @@ def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
             arrays={**system.arrays, **arrays},
             info=info,
         )
+
+
+def _print(systems: Iterator[System]) -> None:
+    """Write frames to standard output as they come, so that another program can begin with them."""
+    if sys.stdout is None:
+        raise EmpnetError("standard output is closed", where="--out -", remedy="name a file")
+    try:
+        sys.stdout.flush()
+        for system in systems:
+            sys.stdout.buffer.write(frame_text(system).encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if isinstance(error, EmpnetError):
+            raise
+        raise FileError("standard output", error) from error
 
 
 def _write_table(predictor: Predictor, systems: Iterator[System], out: Path) -> None:

@@ -10,6 +10,7 @@ from empnet.apply.last_words import verdict_of_run
 from empnet.apply.report import write_report
 from empnet.apply.verdict import Verdict
 from empnet.data.errors import EmpnetError
+from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data
 from empnet.learn.distribution import processes
 from empnet.learn.journal import Journal
@@ -21,6 +22,7 @@ from empnet.learn.train import train as train_only
 __all__ = ["resume", "tell_verdict", "train"]
 
 
+@keeping_pipes
 def train(
     data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
@@ -53,6 +55,7 @@ def train(
     return _reported(train_only(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
 
 
+@keeping_pipes
 def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
     """Go on with a run that was stopped, exactly as if it had not been, and write its report.
 
@@ -76,7 +79,7 @@ def _reported(result: TrainResult, quiet: bool) -> TrainResult:
     journal.write_to(RunFolder(result.run).log_file)
     try:
         journal.say(f"report: {write_report(result.run, quiet=quiet)}")
-    except EmpnetError as error:  # the run itself is whole: hours of training do not end in a failure
+    except (EmpnetError, OSError) as error:  # the run itself is whole: hours of training do not end in a failure
         journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
     tell_verdict(verdict_of_run(result.run), journal)
     return result

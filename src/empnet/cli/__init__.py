@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
-import typer
-
 from empnet.cli.commands import app
+from empnet.cli.faults import one_line, plain_streams, plain_warnings
 from empnet.cli.learn_curve import learn_curve
-from empnet.cli.options import INTERRUPTED, MISTAKE
 from empnet.cli.several import one_voice
 from empnet.cli.study import studies
 
@@ -19,21 +15,7 @@ app.add_typer(studies, name="study")
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line on standard error and exit code 2."""
-    with one_voice():
-        _run()
-
-
-def _run() -> None:
-    try:
+    """Run a command; what the user or the system is at fault for is one line on standard error and exit code 2."""
+    plain_streams()
+    with one_voice(), plain_warnings(), one_line():
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        sys.exit(INTERRUPTED)
-    except ValueError as error:
-        from empnet.data.errors import EmpnetError
-
-        if not isinstance(error, EmpnetError):
-            raise
-        typer.echo(f"empnet: {error}", err=True)
-        sys.exit(MISTAKE)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from empnet import __version__
+from empnet.cli.faults import accessory
 from empnet.cli.options import (
     DATA,
     FAILED,
@@ -116,7 +117,7 @@ def inspect(
     from empnet.data.inspection import inspect_data
 
     if html is not None:
-        refuse_to_replace(html, force, option="--html")
+        refuse_to_replace(html, force, option="--html", inputs=[data])
     found = inspect_data(
         data,
         properties=tuple(property_ or ()),
@@ -129,7 +130,8 @@ def inspect(
     elif not quiet:
         print_inspection(found)
     if html is not None:
-        write_inspection_page(found, html)
+        with accessory("page", html, "--html"):
+            write_inspection_page(found, html)
         if not (quiet or as_json):
             typer.echo(f"page: {html}")
 
@@ -188,6 +190,10 @@ def train(
     """Learn a property: empnet train molecules.xyz --property energy."""
     settings = settings_of(locals())
     data = settings.pop("data", None) if data is None else data
+    if out is not None and config is not None:
+        from empnet.data.files import refuse_input
+
+        refuse_input(out, [config])
     if resume is not None:
         from empnet.apply.train import resume as go_on
 
@@ -223,7 +229,10 @@ def _named(data: str | None) -> str:
 def predict(
     run: Run,
     data: Data,
-    out: Annotated[Path, typer.Option("--out", help="File to write: .extxyz (or any other format), or .csv.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="File to write: .extxyz (or another format) or .csv; -: standard output (extxyz)."),
+    ],
     forces: Annotated[bool, typer.Option("--forces", help="Write forces, too: the energy's exact gradient.")] = False,
     stress: Annotated[bool, typer.Option("--stress", help="Write stress, too (crystals).")] = False,
     length_unit: LengthInData = None,
@@ -236,10 +245,10 @@ def predict(
     from empnet.apply.predictor import load
     from empnet.learn.distribution import processes
 
-    team = processes()
+    team, aside = processes(), str(out) == "-"
     team.choose_threads(None)
     if not (quiet or team.alone):
-        typer.echo(str(team))
+        typer.echo(str(team), err=aside)
     predictor = team.together(lambda: load(run))
     n = predict_file(
         predictor,
@@ -253,7 +262,7 @@ def predict(
         quiet=quiet,
     )
     if not quiet:
-        typer.echo(f"{n} systems predicted: {out}")
+        typer.echo(f"{n} systems predicted: {'standard output' if aside else out}", err=aside)
 
 
 @app.command()
@@ -281,26 +290,31 @@ def evaluate(
     from empnet.apply.parity import parity_plot
     from empnet.apply.predictor import load
     from empnet.apply.tables import print_evaluation, print_verdict
-    from empnet.data.files import plain_name
+    from empnet.data.files import plain_name, refuse_to_replace
 
-    how = reading_of(locals())
-    evaluations = measure(load(run), data, quiet=quiet or as_json, **how)
-    for evaluation in evaluations:
-        folder = run if plot is None else plot.parent
-        path = plot if plot and len(evaluations) == 1 else folder / f"parity-{plain_name(evaluation.name)}.png"
-        parity_plot(evaluation, path)
-        if not (quiet or as_json):
-            print_evaluation(evaluation)
-            typer.echo(f"parity plot: {path}")
+    how, predictor = reading_of(locals()), load(run)
+    names = predictor.card.properties
+    folder = run if plot is None else plot.parent
+    paths = [plot if plot and len(names) == 1 else folder / f"parity-{plain_name(name)}.png" for name in names]
+    for path in [] if plot is None else paths:
+        refuse_to_replace(path, True, "--plot", inputs=[run, data])
+    evaluations = measure(predictor, data, quiet=quiet or as_json, **how)
     words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
-    if not (quiet or as_json):
-        typer.echo(f"run: {run}")
-        print_verdict(words)
     if as_json:
         told = {"verdict": words.to_json()}
         typer.echo(json.dumps([evaluation.to_json() | told for evaluation in evaluations], indent=1))
+    for evaluation in [] if quiet or as_json else evaluations:
+        print_evaluation(evaluation)
+    if not (quiet or as_json):
+        typer.echo(f"run: {run}")
+        print_verdict(words)
     for line in words.warnings:
         typer.echo(f"warning: {line}", err=True)
+    for evaluation, path in zip(evaluations, paths, strict=True):  # the numbers are out: a plot may fail
+        with accessory("parity plot", path, "--plot"):
+            parity_plot(evaluation, path)
+        if not (quiet or as_json):
+            typer.echo(f"parity plot: {path}")
 
 
 @app.command()
@@ -329,11 +343,15 @@ def check(
 
 
 @app.command()
-def report(run: Run, quiet: Quiet = False) -> None:
+def report(
+    run: Run,
+    out: Annotated[Path | None, option("--out", help="Page, replaced if it is there [RUN/report.html].")] = None,
+    quiet: Quiet = False,
+) -> None:
     """Write a run's report.html again, from what lies in the run folder and its data."""
     from empnet.apply.report import write_report
 
-    path = write_report(run, quiet=quiet)
+    path = write_report(run, out=out, quiet=quiet)
     if not quiet:
         typer.echo(f"report: {path}")
 

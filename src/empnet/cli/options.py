@@ -59,7 +59,7 @@ def reading_of(given: dict[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in READING if given.get(name) is not None}
 
 
-DATA = "Path of the data (extxyz, db, traj, npz, cif, ...), or the name of bundled data: qm7."
+DATA = "Path of the data (extxyz, db, traj, npz, cif, ...; -: standard input), or the name of bundled data: qm7."
 Data = Annotated[str, typer.Argument(help=DATA, metavar="DATA")]
 Run = Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from empnet.data.errors import EmpnetError, nearest
+from empnet.data.pipes import is_pipe, kept_pipe
 
 __all__ = ["Card", "card", "names", "path_text", "resolve"]
 
@@ -104,16 +105,22 @@ def resolve(name: str | os.PathLike[str]) -> Path:
         Path of an existing file.
 
     Raises:
-        EmpnetError: If there is no such file, or it is a folder.
+        EmpnetError: If there is no such file, or it is a folder or a device; if it is a pipe that no call keeps.
 
     Example:
         >>> resolve("qm7").name
         'qm7-6101.extxyz.gz'
     """
     text = path_text(name)
+    if is_pipe(text):
+        return kept_pipe(text)
     path = Path(text)
     try:
         there, folder = path.exists(), path.is_dir()
+        if path.is_char_device() and path.samefile(os.devnull):
+            raise EmpnetError("the file is empty", where=text, wanted="at least one frame")
+        if there and not (folder or path.is_file()):
+            raise EmpnetError("is a socket or a device", where=text, wanted="a file")
         neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     except (OSError, ValueError) as error:  # a name that is too long or holds a null, a folder that may not be read
         raise EmpnetError(f"no such file '{text[:200]}' ({getattr(error, 'strerror', error)})") from error

@@ -17,6 +17,7 @@ from empnet.data.cache_folder import cache_folder
 from empnet.data.checks import check_geometry
 from empnet.data.dataset import Dataset, fingerprint
 from empnet.data.ingest import ingest
+from empnet.data.pipes import keeping_pipes
 from empnet.data.read import iread, refuse_length_unit
 from empnet.data.recipe import Recipe
 from empnet.data.system import System
@@ -55,6 +56,7 @@ def data_hash(source: str | Path | Sequence[System]) -> str:
     return digest.hexdigest()
 
 
+@keeping_pipes
 def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet: bool = False) -> Dataset:
     """The data as flat arrays; from the cache if they were built before, else built with progress.
 

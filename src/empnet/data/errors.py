@@ -1,9 +1,13 @@
 """The one exception that a user meets: what was found, where, what was wanted and what to do."""
 
 import difflib
+import errno
 from collections.abc import Iterable
 
-__all__ = ["EmpnetError", "nearest", "nearest_name"]
+__all__ = ["EmpnetError", "FileError", "nearest", "nearest_name"]
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class EmpnetError(ValueError):
@@ -27,6 +31,52 @@ class EmpnetError(ValueError):
         line = "; ".join(part for part in parts if part)
         text = f"{where}: {line}" if str(where) else line
         super().__init__(" ".join(text.split()))
+
+
+class FileError(EmpnetError, OSError):
+    """The operating system refused to read or write a file. It is an :class:`OSError`, too, with the same ``errno``.
+
+    Arguments:
+        path: The file, as the user knows it.
+        error: What the system said.
+        found: What could not be done.
+        remedy: What to do; default: what helps against a full disk or a missing permission.
+
+    Example:
+        >>> print(FileError("runs/a.csv", OSError(28, "No space left on device")))
+        runs/a.csv: cannot be written (No space left on device); make room, or choose another place
+    """
+
+    def __init__(self, path: object, error: OSError, *, found: str = "cannot be written", remedy: str = "") -> None:
+        if not remedy and error.errno in NO_ROOM:
+            remedy = "make room, or choose another place"
+        if not remedy and error.errno in NOT_ALLOWED:
+            remedy = "choose another place, or ask for permission"
+        why = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        super().__init__(f"{found} ({why})", where=path, remedy=remedy)
+        self.path, self.found, self.error = path, found, error
+        self.errno, self.strerror, self.filename = error.errno, why, str(path)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def advised(self, remedy: str) -> "FileError":
+        """The same error with another remedy.
+
+        Arguments:
+            remedy: What to do.
+        """
+        return FileError(self.path, self.error, found=self.found, remedy=remedy)
+
+    def __reduce__(self) -> "tuple[object, ...]":
+        return (_file_error, (str(self.path), self.errno, self.strerror, self.found, str(self)))
+
+
+def _file_error(path: str, number: int | None, why: str, found: str, text: str) -> FileError:
+    """The error as it was before it was pickled."""
+    error = FileError(path, OSError(number, why), found=found)
+    error.args = (text,)
+    return error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from empnet.data.compression import plain_file
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_read import iread_extxyz
 from empnet.data.npz_read import iread_npz
+from empnet.data.pipes import called, is_pipe, received_pipe
 from empnet.data.system import Origin, System
 from empnet.data.units import Unit, parse_unit
 
@@ -59,7 +61,8 @@ def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom", first:
     archives (npz with R, z, E, F), and any of these compressed (gz, bz2, xz), through a temporary file. What ASE keeps
     in a calculator (energy, forces, stress) is found under its plain name, as the file has it; where ``info`` has the
     same key, the calculator's value stands. A file that was cut short is refused in XYZ, db, traj and npz; in formats
-    that do not say how many particles a frame has (cif, pdb, gro, ...) nobody can tell.
+    that do not say how many particles a frame has (cif, pdb, gro, ...) nobody can tell. ``-`` is standard input; what
+    comes through it or another pipe is kept in a temporary file, and its format is told by its first bytes.
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
@@ -96,13 +99,15 @@ def iread_unchecked(path: str | os.PathLike[str], *, length_unit: str = "angstro
     unit = parse_unit(length_unit)
     if unit.dimension != parse_unit("angstrom").dimension:
         raise EmpnetError(f"length unit '{unit}' is {unit.kind}", wanted="a length, such as angstrom or bohr")
+    file = path_text(path)
     if bundled_card(path) is not None:
-        _refuse_other_length(unit, path_text(path), "bundled data are")
-    return _iread(resolve(path), path_text(path), unit, first)
+        _refuse_other_length(unit, file, "bundled data are")
+    source = received_pipe(file) if is_pipe(file) else nullcontext(resolve(path))
+    return _iread(source, called(file), unit, first)
 
 
-def _iread(path: Path, file: str, unit: Unit, first: int) -> Iterator[System]:
-    with plain_file(path, file) as plain:
+def _iread(source: AbstractContextManager[Path], file: str, unit: Unit, first: int) -> Iterator[System]:
+    with source as path, plain_file(path, file) as plain:
         number = first
         for system in _guarded(_reader(plain, file, unit), plain, file, first):
             yield _scaled(system, unit.factor)

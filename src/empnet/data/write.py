@@ -20,7 +20,8 @@ from empnet.data.bundled import path_text
 from empnet.data.compression import compress, inner_name
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_write import frame_text
-from empnet.data.files import replacing
+from empnet.data.faults import system_fault
+from empnet.data.files import is_stream, replacing
 from empnet.data.npz_write import write_npz
 from empnet.data.source import Data, iter_systems
 from empnet.data.system import System
@@ -45,6 +46,7 @@ def write(path: str | os.PathLike[str], systems: Data, *, overwrite: bool = Fals
 
     Raises:
         EmpnetError: If the file exists, its folder does not, the format is unknown, or a value cannot be kept in it.
+        FileError: If the disk is full, or nothing may be written there. What was there is as it was.
 
     Example:
         >>> from empnet.data.read import read
@@ -62,18 +64,15 @@ def write(path: str | os.PathLike[str], systems: Data, *, overwrite: bool = Fals
     if first is None:
         raise EmpnetError("no systems to write", where=file)
     checked = itertools.chain([first], iterator)
-    try:
-        with replacing(target) as unfinished:
-            if inner_name(target) == target.name:
-                writer(unfinished, checked)
-            else:
-                with tempfile.TemporaryDirectory(dir=target.parent, prefix=".empnet-") as folder:
-                    plain = Path(folder) / inner_name(target)
-                    writer(plain, checked)
-                    compress(plain, unfinished, target.suffix.lower())
-            _check_target(target, file, overwrite)  # another program may have made it meanwhile
-    except OSError as error:
-        raise EmpnetError(f"cannot be written ({error.strerror or error})", where=file) from error
+    with replacing(target) as unfinished:
+        if inner_name(target) == target.name:
+            writer(unfinished, checked)
+        else:
+            with tempfile.TemporaryDirectory(dir=unfinished.parent, prefix=".empnet-") as folder:
+                plain = Path(folder) / inner_name(target)
+                writer(plain, checked)
+                compress(plain, unfinished, target.suffix.lower())
+        _check_target(target, file, overwrite)  # another program may have made it meanwhile
 
 
 def _check_target(target: Path, file: str, overwrite: bool) -> None:
@@ -81,7 +80,7 @@ def _check_target(target: Path, file: str, overwrite: bool) -> None:
         raise EmpnetError("is a folder", where=file, wanted="the name of a file")
     if not target.parent.is_dir():
         raise EmpnetError(f"there is no folder '{target.parent}'", where=file, remedy="make it first")
-    if target.exists() and not overwrite:
+    if (target.is_file() or (target.is_symlink() and not target.exists())) and not overwrite:
         raise EmpnetError("the file exists", where=file, remedy="give another name or allow to overwrite it")
 
 
@@ -94,6 +93,8 @@ def _writer(target: Path, file: str) -> Writer:
     suffix = Path(name).suffix.lower()
     if suffix in known:
         return known[suffix]
+    if not suffix and is_stream(target):
+        return _write_extxyz
     try:
         kind = filetype(name, read=False)
         if not ioformats[kind].can_write:
@@ -128,5 +129,7 @@ def _write_ase(path: Path, systems: Iterable[System], file: str, kind: str) -> N
         ase.io.write(path, atoms if len(atoms) > 1 else atoms[0], format=kind, parallel=False)
     # As in reading: ASE's writers raise anything at what their format cannot hold.
     except Exception as error:
+        if system_fault(error):
+            raise
         raise EmpnetError(f"cannot be written as {kind} ({type(error).__name__}: {error})", where=file) from error
     warnings.warn(f"{file}: format {kind} may keep positions, species and cell only", stacklevel=2)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
+from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.learn.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
 from empnet.learn.config import TrainConfig
@@ -58,6 +59,7 @@ class Probe:
         return self.verdict == "reached"
 
 
+@keeping_pipes
 def overfit(
     data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)

@@ -19,6 +19,7 @@ from empnet.data.errors import EmpnetError
 from empnet.data.inspection import quick_findings
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.one_hot import OneHot, symbol
+from empnet.data.pipes import refuse_gone_pipe
 from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
 from empnet.data.system import System
@@ -264,7 +265,7 @@ def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
 
 
 def refuse_data_in_memory(data: object, run: Path, remedy: str) -> None:
-    """Raise if a run's data were systems in memory, which no run keeps.
+    """Raise if a run's data were systems in memory or came through a pipe, which no run keeps.
 
     Arguments:
         data: What the run's configuration says of them.
@@ -276,6 +277,7 @@ def refuse_data_in_memory(data: object, run: Path, remedy: str) -> None:
     """
     if data == IN_MEMORY:
         raise EmpnetError("its data were systems in memory", where=run, remedy=remedy)
+    refuse_gone_pipe(data, run, remedy)
 
 
 def refuse_changed_data(card: ModelCard, now: str, run: Path, remedy: str) -> None:

@@ -15,7 +15,8 @@ from jaxtyping import Int64
 
 from empnet.data.cache import data_hash
 from empnet.data.errors import EmpnetError
-from empnet.data.files import plain_name, write_text
+from empnet.data.files import plain_name, refuse_input, write_text
+from empnet.data.pipes import is_pipe, keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.data.split import Split
 from empnet.data.system import System
@@ -69,6 +70,7 @@ class TrainResult:
     results: dict[str, Any]
 
 
+@keeping_pipes
 def train(
     data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
@@ -110,6 +112,7 @@ def train(
     return _fit(begun, journal, started, team)
 
 
+@keeping_pipes
 def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
     """Go on with a run that was stopped, exactly as if it had not been.
 
@@ -157,6 +160,7 @@ def _begin(
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     run = RunFolder(out or free_name(run_name(config)))
     run.refuse_existing(force)
+    refuse_input(run.path, [data, config.fine_tune])
     _set_threads(config.threads, journal)
     config = name_targets(config, journal)
     job, model = _prepare(data, config, journal)
@@ -173,7 +177,10 @@ def _begin_again(
     _refuse_changed(config, given, run)
     source = config.data if data is None or isinstance(data, str | Path) else data
     refuse_disagreement(config, card, run)
-    refuse_data_in_memory(source, run.path, "give them again: resume(run, systems)")
+    if data is None:
+        refuse_data_in_memory(
+            source, run.path, "give them again: empnet train --resume RUN DATA, or resume(run, systems)"
+        )
     remedy = "a run resumes only with its own data; start a new one with --from"
     refuse_changed_data(card, data_hash(source), run.path, remedy)
     _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
@@ -246,6 +253,8 @@ def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: 
     journal.say(
         f"{config.data}: {dataset.sizes.size} systems, {dataset.sizes.min()} to {dataset.sizes.max()} particles"
     )
+    if is_pipe(config.data):
+        journal.say("the data came through a pipe: the run keeps their hash, and resumes only if they are given again")
     look_at(dataset, config, journal)
     sides = f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} for test"
     seed = config.seed if config.split_seed is None else config.split_seed

@@ -22,6 +22,7 @@ from empnet.apply.audit.symmetries import batch_line, determinism_line, symmetry
 from empnet.apply.evaluate import measured_side
 from empnet.apply.predictor import Predictor, as_predictor
 from empnet.apply.reading import Reading
+from empnet.data.pipes import keeping_pipes
 from empnet.data.progress import track
 from empnet.data.source import Data
 from empnet.data.system import System
@@ -33,6 +34,7 @@ PATHS = 3
 """Systems through which paths lead in the test of smoothness."""
 
 
+@keeping_pipes
 def audit(
     predictor: Predictor | str | Path,
     data: Data | None = None,

@@ -18,6 +18,7 @@ from empnet.apply.predictor import Predictor, as_predictor
 from empnet.apply.reading import Reading
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.files import refuse_to_replace, write_text
+from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data
 from empnet.learn.journal import Journal
 
@@ -56,6 +57,7 @@ class MapResult:
     picture: Path
 
 
+@keeping_pipes
 def map_run(
     run: Predictor | str | Path,
     data: Data | None = None,
@@ -85,7 +87,8 @@ def map_run(
 
     Raises:
         EmpnetError: If the data cannot be read or predicted, are too few or all the same, or lack the property whose
-            error is wanted; then nothing is written.
+            error is wanted; then nothing is written. If page or picture would replace what is read.
+        FileError: If page or picture cannot be written.
 
     Example:
         >>> import tempfile
@@ -101,22 +104,22 @@ def map_run(
             f"unknown colour '{colour}'", wanted=" or ".join(COLOURED_BY), remedy=nearest(colour, COLOURED_BY)
         )
     predictor = as_predictor(run)
-    page, picture = _files(predictor, out, force)
+    page, picture = _files(predictor, data, out, force)
     points = gather(predictor, data, Reading.of(reading), errors=colour == "error", seed=seed, quiet=quiet)
     layout, scale = lay_out(points.representation, points.side, seed), scale_of(points, errors=colour == "error")
     title = f"Map of {Path(predictor.run).resolve().name or 'a model'}: {points.name}"
     text = map_page(title, predictor.card, points, layout, scale, picture.name)
-    write_text(page, text)
-    map_picture(f"{title} ({len(points.target):,} systems)", layout, scale, picture)
     journal = Journal(quiet)
     journal.say(f"map of {len(points.target):,} systems ({points.side}), {len(points.shown):,} of them on the page")
     journal.say(layout.told())
+    write_text(page, text)
+    map_picture(f"{title} ({len(points.target):,} systems)", layout, scale, picture)
     journal.say(f"page: {page}, picture: {picture}")
     found = (layout.places, points.target, points.predicted, layout.explained, layout.pca, points.shown)
     return MapResult(points.name, points.unit, *found, page, picture)
 
 
-def _files(predictor: Predictor, out: str | Path | None, force: bool) -> tuple[Path, Path]:
+def _files(predictor: Predictor, data: object, out: str | Path | None, force: bool) -> tuple[Path, Path]:
     """Where page and picture go, once it is sure that they may."""
     if out is None and not predictor.run:
         raise EmpnetError("no place for the map: the predictor has no run folder", remedy="name one: --out map.html")
@@ -125,5 +128,5 @@ def _files(predictor: Predictor, out: str | Path | None, force: bool) -> tuple[P
         raise EmpnetError(f"'{page}' is no name of a page", where="--out", wanted="a name that ends in .html")
     picture = page.with_suffix(".png")
     for path in (page, picture):
-        refuse_to_replace(path, force)
+        refuse_to_replace(path, force, inputs=[data, predictor.run or None])
     return page, picture

@@ -19,7 +19,8 @@ from empnet.apply.report.uncertainty_section import uncertainty_section
 from empnet.apply.report.viewer import STYLE, script
 from empnet.apply.report.words import amount, duration, notes, pooling_told, training_told
 from empnet.apply.verdict import Verdict, verdict
-from empnet.data.files import write_text
+from empnet.data.files import refuse_to_replace, write_text
+from empnet.learn.run_folder import RunFolder
 
 __all__ = ["write_report"]
 
@@ -38,7 +39,7 @@ figure.card { margin: 0; }
 """
 
 
-def write_report(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Path:
+def write_report(run: str | Path, *, out: str | Path | None = None, audited: bool = True, quiet: bool = False) -> Path:
     """Write ``report.html``: a page on what a run has learned, which needs nothing but itself.
 
     What can be had of the run is on the page. Errors are measured again on the run's own test side, or on the
@@ -47,6 +48,7 @@ def write_report(run: str | Path, *, audited: bool = True, quiet: bool = False) 
 
     Arguments:
         run: The run folder.
+        out: Path of the page; default: ``report.html`` in the run folder.
         audited: Audit the model on a few systems, which takes some seconds.
         quiet: No progress bar.
 
@@ -54,7 +56,8 @@ def write_report(run: str | Path, *, audited: bool = True, quiet: bool = False) 
         Path of the page; one that was there is replaced.
 
     Raises:
-        EmpnetError: If it is no run folder, or a file in it is damaged.
+        EmpnetError: If it is no run folder, or a file in it is damaged; if ``out`` is a file that is read.
+        FileError: If the page cannot be written.
 
     Example:
         >>> import tempfile
@@ -64,13 +67,21 @@ def write_report(run: str | Path, *, audited: bool = True, quiet: bool = False) 
         >>> write_report(run, audited=False, quiet=True).name
         'report.html'
     """
+    path = RunFolder(run).path / "report.html" if out is None else Path(out)
+    if path.parent.is_dir() or out is not None:  # else it is no run: that is told in its own words
+        refuse_to_replace(path, True, inputs=_inputs(run))
     material = gather(run, audited=audited, quiet=quiet)
     sections, scenes = _sections(material)
     style = f"<style>{STYLE_OF_REPORT}{STYLE}</style>\n"
     title = f"Report of {material.run.path.resolve().name}: {', '.join(material.card.properties)}"
-    path = material.run.path / "report.html"
     write_text(path, page(title, style + _lead(material), sections, script=script(scenes)))
     return path
+
+
+def _inputs(run: str | Path) -> list[object]:
+    """What is read for a report: the run, and its data."""
+    folder = RunFolder(run)
+    return [folder.path, folder.read_config().data] if folder.config_file.exists() else [folder.path]
 
 
 def _sections(material: Material) -> tuple[list[Section], list[Scene]]:

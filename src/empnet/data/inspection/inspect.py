@@ -30,12 +30,14 @@ from empnet.data.inspection.stress import stress_findings
 from empnet.data.inspection.targets import is_energy, isolated_findings, property_facts, target_findings
 from empnet.data.inspection.time_order import LARGEST_GROUP, order_findings
 from empnet.data.one_hot import symbol
+from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.data.units import default_unit, parse_unit, per_particle
 
 __all__ = ["inspect_data"]
 
 
+@keeping_pipes
 def inspect_data(
     source: Data,
     *,

@@ -1,0 +1,209 @@
+"""What goes wrong at the command line is told in one line, and a warning is a line, too."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+import typer
+
+from empnet.cli.options import INTERRUPTED, MISTAKE
+
+__all__ = ["accessory", "one_line", "plain_streams", "plain_warnings"]
+
+NOBODY_READS = 128 + 13
+"""Exit code where nobody reads the output any more (``empnet ... | head -1``), as the shell tells SIGPIPE."""
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Let a command end with one line on standard error and exit code 2 if the user or the system is at fault.
+
+    A fault of empnet's own still shows its traceback.
+    """
+    try:
+        try:
+            yield
+        except SystemExit as ended:
+            if isinstance(ended.__context__, BrokenPipeError):  # typer and rich end with 1 then: a failed check
+                sys.exit(NOBODY_READS)
+            raise
+        finally:
+            _flush()
+    except KeyboardInterrupt:
+        _say("stopped")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        _abandon(sys.stdout)
+        sys.exit(NOBODY_READS)
+    except Exception as error:
+        line = _line(error)
+        if line is None:
+            raise
+        _say(f"empnet: {line}")
+        _abandon(sys.stdout)
+        sys.exit(MISTAKE)
+
+
+@contextmanager
+def accessory(what: str, path: object, option: str) -> Iterator[None]:
+    """Make a picture or a page, once the numbers have been printed: what goes wrong with it is one line.
+
+    Arguments:
+        what: What is made, such as ``"parity plot"``.
+        path: Where.
+        option: The option that names another place.
+
+    Raises:
+        EmpnetError: If it cannot be made.
+    """
+    from empnet.data.errors import EmpnetError, FileError
+
+    try:
+        yield
+    except FileError as error:
+        raise error.advised(f"choose another place with {option}") from error
+    except EmpnetError:
+        raise
+    # Drawing goes through libraries that raise anything, and the numbers, which are what counts, are out already.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise EmpnetError(f"the {what} cannot be made ({type(error).__name__}: {reason})", where=path) from error
+
+
+def _line(error: Exception) -> str | None:
+    """What the error is in one line; None if it is a fault of empnet's own."""
+    from empnet.data.errors import EmpnetError
+    from empnet.data.faults import system_fault
+
+    if isinstance(error, EmpnetError):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "something is nested too deeply to be read (RecursionError)"
+    if (fault := system_fault(error)) is not None:
+        return _fault_line(fault)
+    if isinstance(error, MemoryError) or _lacks_memory(error):
+        why = " ".join(str(error).split())[:200]
+        return f"there is not enough memory{f' ({why})' if why else ''}; take less at a time, such as a smaller --batch"
+    if isinstance(error, UnicodeError):
+        return f"a text cannot be written in this encoding ({error}); set PYTHONUTF8=1"
+    return None
+
+
+def _fault_line(fault: OSError) -> str:
+    from empnet.data.errors import EmpnetError, FileError
+
+    if isinstance(fault, EmpnetError):
+        return str(fault)
+    if fault.filename is None and _is_of_printing(fault):
+        return str(FileError("standard output", fault))
+    if fault.filename is None:
+        return str(EmpnetError(fault.strerror or str(fault) or type(fault).__name__))
+    where = os.fsdecode(fault.filename) if isinstance(fault.filename, str | bytes) else fault.filename
+    return str(EmpnetError(fault.strerror or str(fault), where=where))
+
+
+def _is_of_printing(fault: OSError) -> bool:
+    """Whether it came from printing: such errors name no file."""
+    place = fault.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = "" if place is None else str(place.tb_frame.f_globals.get("__name__"))
+    return module.split(".")[0] in ("click", "rich", "typer") or module == __name__
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether PyTorch had no memory, on the CPU or on a GPU."""
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
+    )
+
+
+def _say(line: str) -> None:
+    with suppress(OSError, ValueError):  # where standard error is broken as well, the exit code says it
+        typer.echo(line, err=True)
+
+
+def _flush() -> None:
+    """Write out what waits for standard output: at the interpreter's end it would be too late to say what failed."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+
+
+def _is_sound(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _abandon(stream: TextIO) -> None:
+    """Give up a stream that cannot be written to, so that nothing is said of it once more at the interpreter's end."""
+    if stream is None or _is_sound(stream):
+        return
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def plain_streams() -> None:
+    """Make sure that there are standard streams, and that every text can be written to them.
+
+    A stream that was closed (``>&-``) leads nowhere: else the next file that is opened would take its number, and
+    what a library prints would end up in that file. A character that the terminal's encoding lacks is escaped.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError as error:
+            if error.errno == errno.EBADF:
+                os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show each warning once, as a line ``warning: ...`` on standard error; the log of libraries, too.
+
+    Which warnings are shown is Python's business: ``-W`` and ``PYTHONWARNINGS`` are what they are.
+    """
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        line = " ".join(text.split())
+        if line not in told:
+            told.add(line)
+            _say(f"warning: {line}")
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        tell(str(message))
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tell(record.getMessage())
+
+    last: Any = logging.lastResort
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        logging.lastResort = Handler(logging.WARNING)  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            logging.lastResort = last

@@ -1,0 +1,69 @@
+"""What the operating system refused, however a library tells it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+
+__all__ = ["system_fault"]
+
+CODE = re.compile(r"\bcode: (\d+)")
+"""How Rust's libraries (safetensors) tell an errno."""
+
+SQLITE = {
+    "disk is full": errno.ENOSPC,
+    "disk I/O error": errno.EIO,
+    "readonly database": errno.EROFS,
+    "unable to open database file": errno.EACCES,
+}
+"""SQLite's words (``sqlite3_errstr``), and what they mean."""
+
+
+def system_fault(error: BaseException) -> OSError | None:
+    """The operating system's refusal behind an error.
+
+    Libraries hide it: safetensors, SQLite and PyTorch raise errors of their own, and some raise a second one while
+    they close the file.
+
+    Arguments:
+        error: What was raised.
+
+    Returns:
+        The refusal, with its ``errno`` if that is known; None if the error is of another kind.
+
+    Example:
+        >>> system_fault(sqlite3.OperationalError("database or disk is full")).strerror
+        'No space left on device'
+        >>> system_fault(KeyError("energy")) is None
+        True
+    """
+    return next(filter(None, map(_fault, _chain(error))), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it came from or came after."""
+    seen: set[int] = set()
+    later: BaseException | None = error
+    while later is not None and id(later) not in seen:
+        seen.add(id(later))
+        yield later
+        later = later.__cause__ or later.__context__
+
+
+def _fault(error: BaseException) -> OSError | None:
+    if isinstance(error, OSError):
+        return error
+    if isinstance(error, sqlite3.Error):
+        return _of_number(next((number for words, number in SQLITE.items() if words in str(error)), None))
+    if type(error).__name__ == "SafetensorError" and (found := CODE.search(str(error))):
+        return _of_number(int(found[1]))
+    if isinstance(error, RuntimeError) and "PytorchStreamWriter failed writing file" in str(error):
+        return _of_number(errno.EIO)
+    return None
+
+
+def _of_number(number: int | None) -> OSError | None:
+    return None if number is None else OSError(number, os.strerror(number))

@@ -18,6 +18,7 @@ from empnet.apply.prediction import Prediction, Wanted
 from empnet.data.atoms import from_atoms
 from empnet.data.batch import Batch
 from empnet.data.checks import check_geometry, target_of
+from empnet.data.compilation import compiling
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.one_hot import symbol
@@ -122,7 +123,9 @@ class Predictor:
         """
         pooling = self.card.architecture.pooling[self.number_of(name)]
         dataset, _ = self.sorted_dataset(systems)
-        return np.concatenate([self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)])
+        with compiling():
+            rows = [self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)]
+        return np.concatenate(rows)
 
     def number_of(self, name: str | None = None) -> int:
         """Which of the properties it is; the first, if none is named.
@@ -203,7 +206,7 @@ class Predictor:
         """
         parts, sure = [], self.uncertainty
         for batch in self._batches(dataset):
-            with nullcontext() if sure is None else sure.watching(self._frozen) as kept:
+            with compiling(), nullcontext() if sure is None else sure.watching(self._frozen) as kept:
                 found = potential(
                     self._frozen, batch, forces=wanted.forces, stress=wanted.stress, contributions=wanted.energies
                 )

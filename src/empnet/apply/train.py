@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from empnet.apply.report import write_report
+from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 from empnet.learn.distribution import processes
@@ -75,7 +76,9 @@ def _reported(result: TrainResult, quiet: bool) -> TrainResult:
     journal = Journal(quiet)
     journal.write_to(RunFolder(result.run).log_file)
     try:
-        journal.say(f"report: {write_report(result.run, quiet=quiet)}")
+        with compiling(journal.say, quiet=quiet):
+            report = write_report(result.run, quiet=quiet)
+        journal.say(f"report: {report}")
     except EmpnetError as error:  # the run itself is whole: hours of training do not end in a failure
         journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
     return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from empnet.data.cache import data_hash
+from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
 from empnet.data.system import System
@@ -91,15 +91,15 @@ def train(
         >>> sorted(result.results)
         ['test', 'validation']
     """
-    started = time.perf_counter()
     team = processes()
     journal = Journal(quiet, mute=not team.first)
 
     def begin() -> _Begun | None:
         return _begin(data, property, out, force, settings, journal) if team.first else None
 
-    begun = _share(team, team.together(begin), data)
-    return _fit(begun, journal, started, team)
+    with compiling(journal.say, quiet=journal.quiet):
+        begun = _share(team, team.together(begin), data)
+        return _fit(begun, journal, team)
 
 
 def resume(
@@ -116,7 +116,6 @@ def resume(
     Raises:
         EmpnetError: If a setting or the data have changed.
     """
-    started = time.perf_counter()
     team = processes()
     journal = Journal(quiet, mute=not team.first)
     given = {"data": None if data is None else _name(data), **settings}
@@ -124,8 +123,9 @@ def resume(
     def begin() -> _Begun | None:
         return _begin_again(RunFolder(run), data, given, journal) if team.first else None
 
-    begun = _share(team, team.together(begin), data)
-    return _fit(begun, journal, started, team)
+    with compiling(journal.say, quiet=journal.quiet):
+        begun = _share(team, team.together(begin), data)
+        return _fit(begun, journal, team)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,10 +264,10 @@ def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
     save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress())
 
 
-def _fit(begun: _Begun, journal: Journal, started: float, team: Processes) -> TrainResult:
+def _fit(begun: _Begun, journal: Journal, team: Processes) -> TrainResult:
     job, run = begun.job, begun.run
     journal.write_to(run.log_file)
-    trainer = Trainer(job, begun.model, run, journal, started, team)
+    trainer = Trainer(job, begun.model, run, journal, team)
     if trainer.progress.step:
         journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
     finished = trainer.fit()

@@ -18,6 +18,7 @@ from empnet.apply.audit.smoothness import smoothness_lines
 from empnet.apply.audit.subject import Subject
 from empnet.apply.audit.symmetries import batch_line, determinism_line, symmetry_lines
 from empnet.apply.predictor import Predictor
+from empnet.data.compilation import compiling
 from empnet.data.progress import track
 from empnet.data.system import System
 
@@ -68,7 +69,8 @@ def audit(
     systems = drawn(track(given, f"reading {called}", quiet=quiet), rng)
     sample = sample_of(systems, rng)
     tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)
-    lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
+    with compiling():
+        lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
     return Audit(predictor.run, called, len(systems), len(sample), tuple(lines))
 
 

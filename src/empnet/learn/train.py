@@ -267,6 +267,8 @@ def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
 def _fit(begun: _Begun, journal: Journal, team: Processes) -> TrainResult:
     job, run = begun.job, begun.run
     journal.write_to(run.log_file)
+    for line in team.unused(job.batch):
+        journal.say(line)
     trainer = Trainer(job, begun.model, run, journal, team)
     if trainer.progress.step:
         journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")

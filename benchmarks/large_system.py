@@ -4,9 +4,9 @@
 
 Boxes of liquid water's density, their atoms in random order; cutoff 5 angstrom (54 neighbours an atom), no angular
 moments, three interactions, width 64, float32, no gradients of the weights. Each case runs in a process of its own;
-"sorted" is with empnet.data.spatial_order, before the neighbour list is made. Times are medians over the repeats, CPU time beside wall
-time; memory is the growth of the peak (ru_maxrss) over that of a warm process: by the neighbour list and the batch, and
-in all.
+"sorted" is with empnet.data.spatial_order, before the neighbour list is made. Times are medians over the repeats, CPU
+time beside wall time; memory is the growth of the peak (ru_maxrss) over that of a warm process: by the neighbour list
+and the batch, and in all.
 """
 
 import argparse

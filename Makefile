@@ -2,13 +2,18 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip
+# PyTorch's default build for Linux brings gigabytes of GPU libraries; its wheels for CPUs, which have an index of their
+# own, do not. GPU=1 takes the default build.
+GPU ?=
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+STAMP := $(VENV)/.installed$(if $(filter 1,$(GPU)),-gpu)
 # A process for each core, of one thread; a file's tests stay together, for what they share.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 DEMO ?= runs/demo
 DEMO_TIME ?= 2m
 
-.PHONY: demo test lint types doctest check clean install
+.PHONY: demo test faults lint types doctest check clean install torch-for-cpus torch-for-gpus
 
 demo: $(STAMP)
 	$(BIN)/empnet train qm7 --time $(DEMO_TIME) --out $(DEMO) --force
@@ -17,6 +22,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(PYTEST) tests
+
+# Faults injected at length: killed runs, damaged files, full disks.
+faults: $(STAMP)
+	EMPNET_FAULTS=long $(BIN)/python -m pytest tests/faults
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -36,9 +45,20 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "empnet wants Python 3.11 or later; name one with: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(PIP) install --quiet --upgrade pip
+	@$(MAKE) --no-print-directory $(if $(filter 1,$(GPU)),torch-for-gpus,torch-for-cpus)
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
+
+# Only Linux has two builds. One try: where the index is not reached, the default build is installed at once.
+torch-for-cpus:
+	@[ "$$(uname -s)" != Linux ] || \
+		$(PIP) install --quiet --retries 0 --timeout 10 --no-deps --index-url $(TORCH_INDEX) -c constraints.txt torch 2>/dev/null || \
+		echo "No PyTorch for CPUs from $(TORCH_INDEX): pip takes the default build (on Linux, 5 GB with its GPU libraries)."
+
+torch-for-gpus:
+	@! $(BIN)/python -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' 2>/dev/null || \
+		$(PIP) uninstall --quiet --yes torch
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

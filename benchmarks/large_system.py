@@ -2,11 +2,11 @@
 
     python benchmarks/large_system.py [--atoms 1000 10000 100000] [--threads 1 2] [--json FILE]
 
-Boxes of liquid water's density, their atoms in random order; cutoff 5 angstrom (54 neighbours an atom), the network's
-default sizes, float32, no gradients of the weights. Each case runs in a process of its own; "sorted" is with
-empnet.data.spatial_order, before the neighbour list is made. Times are medians over the repeats, CPU time beside wall
-time; memory is the growth of the peak (ru_maxrss) over that of a warm process: by the neighbour list and the batch, and
-in all.
+Boxes of liquid water's density, their atoms in random order; cutoff 5 angstrom (54 neighbours an atom), no angular
+moments, three interactions, width 64, float32, no gradients of the weights. Each case runs in a process of its own;
+"sorted" is with empnet.data.spatial_order, before the neighbour list is made. Times are medians over the repeats, CPU
+time beside wall time; memory is the growth of the peak (ru_maxrss) over that of a warm process: by the neighbour list
+and the batch, and in all.
 """
 
 import argparse

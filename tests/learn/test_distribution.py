@@ -22,6 +22,7 @@ from empnet.apply.predictor import load
 from empnet.data.read import iread, read
 from empnet.data.system import System
 from empnet.data.write import write
+from empnet.learn import distribution
 from empnet.learn.train import resume, train
 
 SETTINGS = {
@@ -282,3 +283,16 @@ def test_a_mistake_on_the_command_line_is_told_once(folder):
         told = json.loads((folder / f"told-{rank}.json").read_text())
         assert [told[name] for name in ("enthalpy", "nonsense", "evaluate")] == [2, 2, 2]
     assert not (folder / "none").exists()
+
+
+def test_processes_and_threads_that_bring_nothing_are_told(monkeypatch):
+    team = distribution.Processes()
+    team.size = team.local_size = 2
+    monkeypatch.setattr(distribution, "_cores", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert team.unused(batch=2) == []
+    (line,) = team.unused(batch=1)
+    assert line.startswith("a batch has 1 system, which 2 processes cannot share: 1 will wait in each step")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    (line,) = team.unused(batch=32)
+    assert line.startswith("6 threads on 2 cores") and line.endswith("say --threads 1")

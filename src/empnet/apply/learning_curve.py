@@ -17,6 +17,7 @@ from empnet.apply.evaluate import Evaluation, evaluate
 from empnet.apply.metrics import Metric
 from empnet.apply.predictor import load
 from empnet.apply.report import write_report
+from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
 from empnet.data.pipes import keeping_pipes
@@ -175,7 +176,9 @@ def learning_curve(
     _refuse_other(folder, config)
     for size in ordered:
         journal.say(f"training on {size} systems")
-        if not _train(folder / f"n-{size}", source, property, size, settings):
+        with compiling(journal.say, quiet=quiet):
+            finished = _train(folder / f"n-{size}", source, property, size, settings)
+        if not finished:
             journal.say(f"stopped; the same command goes on with {folder}")
             return []
     curves = _measure(folder, ordered, source)

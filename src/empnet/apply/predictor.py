@@ -17,6 +17,7 @@ from empnet.apply.outside import why_outside
 from empnet.apply.prediction import Prediction, Wanted
 from empnet.data.batch import Batch
 from empnet.data.checks import target_of
+from empnet.data.compilation import compiling
 from empnet.data.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.one_hot import symbol
@@ -122,11 +123,13 @@ class Predictor:
         if not listed:
             raise EmpnetError("there are no systems to represent", where=self.run, wanted="at least one")
         dataset, _ = self.sorted_dataset(listed)
-        return np.concatenate([self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)])
+        with compiling():
+            rows = [self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)]
+        return np.concatenate(rows)
 
     def _each(self, systems: Data) -> Iterator[System]:
-        """Systems in any form, with usable geometry; lengths in files are in the unit that the model knows."""
-        return iter_systems(systems, self.card.length_unit, tell=bool(self.card.baseline_keys))
+        """Systems in any form, with usable geometry."""
+        return iter_systems(systems, tell=bool(self.card.baseline_keys))
 
     def number_of(self, name: str | None = None) -> int:
         """Which of the properties it is; the first, if none is named.
@@ -207,7 +210,7 @@ class Predictor:
         """
         parts, sure = [], self.uncertainty
         for batch in self._batches(dataset):
-            with nullcontext() if sure is None else sure.watching(self._frozen) as kept:
+            with compiling(), nullcontext() if sure is None else sure.watching(self._frozen) as kept:
                 found = potential(
                     self._frozen, batch, forces=wanted.forces, stress=wanted.stress, contributions=wanted.energies
                 )

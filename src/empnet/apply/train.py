@@ -9,6 +9,7 @@ from typing import Any
 from empnet.apply.last_words import verdict_of_run
 from empnet.apply.report import write_report
 from empnet.apply.verdict import Verdict
+from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data
@@ -78,7 +79,9 @@ def _reported(result: TrainResult, quiet: bool) -> TrainResult:
     journal = Journal(quiet)
     journal.write_to(RunFolder(result.run).log_file)
     try:
-        journal.say(f"report: {write_report(result.run, quiet=quiet)}")
+        with compiling(journal.say, quiet=quiet):
+            report = write_report(result.run, quiet=quiet)
+        journal.say(f"report: {report}")
     except (EmpnetError, OSError) as error:  # the run itself is whole: hours of training do not end in a failure
         journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
     tell_verdict(verdict_of_run(result.run), journal)

@@ -119,7 +119,10 @@ TrainSize = Annotated[int | None, option("--train-size", help="Systems for train
 SplitBy = Annotated[str | None, option("--split", help="random, or blocks for frames in order of time [random].")]
 Seed = Annotated[int | None, option("--seed", help="Of split, weights and order [0].")]
 Epochs = Annotated[int | None, option("--epochs", help="Passes over the data [about 15,000 steps].")]
-Time = Annotated[str | None, option("--time", help="Budget in place of epochs: 90s, 10m, 1h30m.")]
+Time = Annotated[
+    str | None,
+    option("--time", help="Training time in place of epochs: 90s, 10m, 1h30m. Reading and compiling come on top."),
+]
 Patience = Annotated[int | None, option("--patience", help="Stop after so many epochs without a better one.")]
 Config = Annotated[Path | None, option("--config", help="TOML file of settings; options here win.")]
 From = Annotated[Path | None, option("--from", help="Start from this run's weights (fine-tune).")]

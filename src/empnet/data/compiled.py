@@ -6,7 +6,6 @@ import ast
 import hashlib
 import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 from numba import config, njit
 from numba.core.codegen import get_host_cpu_features
 
+from empnet.data import compilation  # noqa: F401 (tells of what is compiled)
 from empnet.data.cache_folder import cache_folder
 
 __all__ = ["compiled", "n_threads", "threaded"]
@@ -137,7 +137,6 @@ def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Non
         together = compiled(parallel=True, **options)(function)
 
         def call(*arguments: Any) -> None:
-            _announce()
             threads = n_threads()
             if threads == 1:
                 alone(*arguments)
@@ -162,13 +161,6 @@ def n_threads() -> int:
         True
     """
     return min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-
-
-@cache
-def _announce() -> None:
-    """Say so before the first compilation on this machine, because it takes its time."""
-    if not any(_folder().rglob("*.nbi")):
-        print("compiling loops for this machine; it takes a minute or two, once", file=sys.stderr, flush=True)
 
 
 def _folder() -> Path:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-__all__ = ["tell", "track"]
+__all__ = ["busy", "tell", "track"]
 
 Item = TypeVar("Item")
 
@@ -52,6 +52,29 @@ def tell(text: str, *, quiet: bool = False) -> None:
     """
     if not quiet:
         _CONSOLE.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def busy(description: str, *, quiet: bool = False) -> Iterator[None]:
+    """Show that something is under way and for how long, on standard error if that is a terminal.
+
+    Arguments:
+        description: What is being done, such as ``"compiling"``.
+        quiet: Show nothing.
+
+    Example:
+        >>> with busy("counting"):
+        ...     pass
+    """
+    if quiet or not _CONSOLE.is_terminal:
+        yield
+        return
+    with _progress() as progress:
+        task = progress.add_task(description, total=None)
+        try:
+            yield
+        finally:
+            progress.remove_task(task)
 
 
 @contextmanager

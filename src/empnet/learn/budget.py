@@ -19,7 +19,7 @@ LEAST_STEPS = 10
 """Steps that are measured at least."""
 
 WARM_STEPS = 3
-"""Steps before these, in which loops are compiled."""
+"""Steps before these, in which memory and caches fill; loops were compiled before the clock started."""
 
 LATE = 0.05
 """Share of a time budget by which a run may miss it before its steps are counted anew."""

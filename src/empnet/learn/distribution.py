@@ -81,6 +81,30 @@ class Processes:
         if wanted is not None:
             torch.set_num_threads(wanted)
 
+    def unused(self, batch: int) -> list[str]:
+        """Say which processes or threads will bring nothing, a line for each reason.
+
+        Arguments:
+            batch: Systems in a batch; the processes share them, and a system is never divided.
+
+        Example:
+            >>> Processes().unused(batch=1)
+            []
+        """
+        lines, cores, threads = [], _cores(), torch.get_num_threads()
+        if batch < self.size:
+            each = "1 system" if batch == 1 else f"{batch} systems"
+            lines.append(
+                f"a batch has {each}, which {self.size} processes cannot share: {self.size - batch} will wait in each "
+                f"step; take a larger --batch, or {'no torchrun' if batch == 1 else f'{batch} processes'}"
+            )
+        if threads * self.local_size > cores:
+            lines.append(
+                f"{threads * self.local_size} threads on {cores} core{'s' * (cores > 1)}: more threads than cores make "
+                f"training slower; say --threads {max(1, cores // self.local_size)}"
+            )
+        return lines
+
     def together(self, work: Callable[[], T]) -> T:
         """What this process makes of a piece of work that all do, once all have done it.
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from empnet.data.compilation import compiling
 from empnet.data.deal import deal, work_of
 from empnet.data.errors import EmpnetError
 from empnet.learn.average import MovingAverage
@@ -32,6 +33,7 @@ from empnet.learn.muon import new_optimizer
 from empnet.learn.objective import Objective
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.schedule import WARM_UP, Schedule
+from empnet.learn.warm_up import warm_up
 from empnet.nn.model import PropertyModel
 
 __all__ = ["Trainer"]
@@ -63,7 +65,6 @@ class Trainer:
         model: The model, with its statistics set; trained in place.
         run: An existing run folder; its checkpoint, if it has one, is where training goes on.
         journal: Where progress is told.
-        started: The moment, by :func:`time.perf_counter`, from which a time budget counts.
         processes: With whom the work is shared.
     """
 
@@ -73,7 +74,6 @@ class Trainer:
         model: PropertyModel,
         run: RunFolder,
         journal: Journal,
-        started: float,
         processes: Processes | None = None,
     ) -> None:
         self.job, self.config, self.run, self.journal = job, job.config, run, journal
@@ -87,10 +87,8 @@ class Trainer:
         self.progress = self._load()
         self._exploded = Explosion(len(job.split.train), job.batch)
         self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.fabric.device)
-        self._started = started - self.progress.elapsed
-        self._saved = time.perf_counter()
+        self._start_clock()
         self._budget: StepBudget | None = None
-        self._pace = self._new_pace()
         self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
 
     def _load(self) -> Progress:
@@ -103,6 +101,18 @@ class Trainer:
         if not self.processes.alone:
             restore(self.processes.tensors_from_first(state_of(*state) if first else {}), *state)
         return self.processes.from_first(progress)
+
+    def _start_clock(self) -> None:
+        """From now on a time budget is spent; what was spent of it before the run was stopped stays spent."""
+        self._saved = time.perf_counter()
+        self._started = self._saved - self.progress.elapsed
+        self._pace = self._new_pace()
+
+    def _warm_up(self) -> None:
+        """Compile all loops before the clock starts; one process compiles, the others read what it has kept."""
+        average, device = self.average.model, self.fabric.device
+        with compiling():
+            self.processes.in_turn(lambda: warm_up(self.objective, self.model, average, self.job, device))
 
     @cached_property
     def steps_an_epoch(self) -> int:
@@ -119,6 +129,9 @@ class Trainer:
             EmpnetError: If the loss is no longer a number, or has exploded.
         """
         progress = self.progress
+        if not progress.done:
+            self._warm_up()
+            self._start_clock()
         if progress.total is None:
             progress.total = steps_from_epochs(self.config, self.steps_an_epoch)
             progress.anneal_from = 0 if progress.total is None else min(WARM_UP, progress.total // 10)
@@ -128,7 +141,7 @@ class Trainer:
                 self._keep_if_best(measured)
             if progress.total is None and self.config.time is not None:
                 began = time.perf_counter()
-                self._validate()  # once more: the first time, loops were compiled
+                self._validate()  # once more: the first time, the data came from the disk
                 self._budget = StepBudget(self.config.time, self.steps_an_epoch, time.perf_counter() - began)
         self._interrupt = Interrupt(insistent=self.processes.alone)
         with self._interrupt, self.journal:

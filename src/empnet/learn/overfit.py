@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
+from empnet.data.compilation import compiling
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.pipes import keeping_pipes
@@ -105,7 +106,8 @@ def overfit(
         )
     indices = np.sort(np.random.default_rng(config.seed).permutation(split.train)[:systems])
     card = make_card(dataset, split, config, journal)
-    return _Prober(dataset, split.train, indices, card, config, journal).run()
+    with compiling(journal.say, quiet=quiet):
+        return _Prober(dataset, split.train, indices, card, config, journal).run()
 
 
 class _Prober:

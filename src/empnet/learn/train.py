@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from jaxtyping import Int64
 
 from empnet.data.cache import data_hash
+from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, refuse_input, write_text
 from empnet.data.pipes import is_pipe, keeping_pipes
@@ -100,7 +100,6 @@ def train(
         >>> sorted(result.results)
         ['test', 'validation']
     """
-    started = time.perf_counter()
     team = processes()
     journal = Journal(quiet, mute=not team.first)
     source = as_source(data)
@@ -108,8 +107,9 @@ def train(
     def begin() -> _Begun | None:
         return _begin(source, property, out, force, settings, journal) if team.first else None
 
-    begun = _share(team, team.together(begin), source)
-    return _fit(begun, journal, started, team)
+    with compiling(journal.say, quiet=journal.quiet):
+        begun = _share(team, team.together(begin), source)
+        return _fit(begun, journal, team)
 
 
 @keeping_pipes
@@ -125,7 +125,6 @@ def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **
     Raises:
         EmpnetError: If a setting or the data have changed.
     """
-    started = time.perf_counter()
     team = processes()
     journal = Journal(quiet, mute=not team.first)
     source = None if data is None else as_source(data)
@@ -134,8 +133,9 @@ def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **
     def begin() -> _Begun | None:
         return _begin_again(RunFolder(run), source, given, journal) if team.first else None
 
-    begun = _share(team, team.together(begin), source)
-    return _fit(begun, journal, started, team)
+    with compiling(journal.say, quiet=journal.quiet):
+        begun = _share(team, team.together(begin), source)
+        return _fit(begun, journal, team)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,10 +282,12 @@ def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
     save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress())
 
 
-def _fit(begun: _Begun, journal: Journal, started: float, team: Processes) -> TrainResult:
+def _fit(begun: _Begun, journal: Journal, team: Processes) -> TrainResult:
     job, run = begun.job, begun.run
     journal.write_to(run.log_file)
-    trainer = Trainer(job, begun.model, run, journal, started, team)
+    for line in team.unused(job.batch):
+        journal.say(line)
+    trainer = Trainer(job, begun.model, run, journal, team)
     if trainer.progress.step:
         journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
     finished = trainer.fit()

@@ -22,6 +22,7 @@ from empnet.apply.audit.symmetries import batch_line, determinism_line, symmetry
 from empnet.apply.evaluate import measured_side
 from empnet.apply.predictor import Predictor, as_predictor
 from empnet.apply.reading import Reading
+from empnet.data.compilation import compiling
 from empnet.data.pipes import keeping_pipes
 from empnet.data.progress import track
 from empnet.data.source import Data
@@ -87,7 +88,8 @@ def audit(
     systems = drawn(track(given, f"reading {called}", quiet=quiet), rng)
     sample = sample_of(systems, rng)
     tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)
-    lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
+    with compiling():
+        lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
     found = accuracies(predictor, systems, _side(predictor, data)) if errors is None else list(errors)
     lines = [*accuracy_lines(predictor, found), *lines]
     return Audit(predictor.run, called, len(systems), len(sample), tuple(lines), words_of(predictor, found))

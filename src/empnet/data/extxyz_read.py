@@ -292,7 +292,7 @@ def _parse(frame: _Frame) -> System:
     )
 
 
-def _cell(info: dict[str, Any], frame: _Frame) -> tuple[np.ndarray | None, tuple[bool, ...]]:
+def _cell(info: dict[str, Any], frame: _Frame) -> tuple[np.ndarray | None, tuple[bool, bool, bool]]:
     """Lattice vectors and periodicity, taken out of what the comment says; a cell alone means periodic."""
     key = next((key for key in info if key == "Lattice" or (key.lower() == "cell" and "Lattice" not in info)), None)
     cell = None
@@ -302,7 +302,7 @@ def _cell(info: dict[str, Any], frame: _Frame) -> tuple[np.ndarray | None, tuple
     if stray and cell is None:
         warnings.warn(f"'{stray}' is not read as a cell; the format's key is Lattice, with nine numbers", stacklevel=2)
     pbc = info.pop("pbc", None)
-    return cell, (cell is not None,) * 3 if pbc is None else _periodicity(pbc, frame)
+    return cell, _periodicity(cell is not None if pbc is None else pbc, frame)
 
 
 def _is_lattice(value: Any) -> bool:
@@ -320,11 +320,8 @@ def _lattice(value: Any, key: str, frame: _Frame) -> np.ndarray | None:
         value = np.diag(value)
     if not _is_lattice(value):
         size = f"{np.size(value)} numbers" if isinstance(value, np.ndarray | np.number) else short(str(value))
-        raise EmpnetError(
-            f"{where} has {size}",
-            where=frame.origin,
-            wanted="nine numbers, the three lattice vectors one after another",
-        )
+        wanted = "nine numbers, the three lattice vectors one after another"
+        raise EmpnetError(f"{where} has {size}", where=frame.origin, wanted=wanted)
     cell = value.reshape(3, 3).astype(np.float64)
     if value.ndim == 2 and not np.array_equal(cell, cell.T):
         raise EmpnetError(
@@ -336,7 +333,7 @@ def _lattice(value: Any, key: str, frame: _Frame) -> np.ndarray | None:
     return cell if cell.any() else None
 
 
-def _periodicity(value: Any, frame: _Frame) -> tuple[bool, ...]:
+def _periodicity(value: Any, frame: _Frame) -> tuple[bool, bool, bool]:
     axes = value if isinstance(value, list) else np.atleast_1d(value).tolist()
     whole = all(isinstance(axis, bool) or axis in (0, 1) for axis in axes)
     if not whole or len(axes) not in (1, 3):
@@ -345,10 +342,11 @@ def _periodicity(value: Any, frame: _Frame) -> tuple[bool, ...]:
             where=frame.origin,
             wanted='three of T and F: pbc="T T F"',
         )
-    return tuple(map(bool, axes * 3 if len(axes) == 1 else axes))
+    x, y, z = axes * 3 if len(axes) == 1 else axes
+    return bool(x), bool(y), bool(z)
 
 
-def _vectors(frame: _Frame) -> tuple[np.ndarray, tuple[bool, ...]]:
+def _vectors(frame: _Frame) -> tuple[np.ndarray, tuple[bool, bool, bool]]:
     """The cell from lines VEC1 to VEC3 (SCM's spelling)."""
     cell = np.zeros((3, 3))
     for k, line in enumerate(frame.vectors):
@@ -360,13 +358,12 @@ def _vectors(frame: _Frame) -> tuple[np.ndarray, tuple[bool, ...]]:
         if match is None or int(match[1]) != k + 1 or len(row) != 3:
             raise EmpnetError(f"{short(line)} is no lattice vector", where=frame.origin, wanted=f"VEC{k + 1} x y z")
         cell[k] = row
-    return cell, tuple(k < len(frame.vectors) for k in range(3))
+    return cell, (True, len(frame.vectors) > 1, len(frame.vectors) > 2)
 
 
 def _voigt(stress: Any) -> Any:
     """A symmetric matrix as its six components in ASE's order (xx yy zz yz xz xy)."""
     if not isinstance(stress, np.ndarray) or stress.shape != (3, 3):
         return stress
-    return (
-        stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] if np.array_equal(stress, stress.T, equal_nan=True) else stress
-    )
+    symmetric = np.array_equal(stress, stress.T, equal_nan=True)
+    return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] if symmetric else stress

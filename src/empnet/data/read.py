@@ -20,6 +20,8 @@ from empnet.data.checks import check_geometry
 from empnet.data.compression import plain_file
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_read import iread_extxyz
+from empnet.data.mol2_read import iread_mol2
+from empnet.data.molfile import iread_sdf
 from empnet.data.npz_read import iread_npz
 from empnet.data.system import Origin, System
 from empnet.data.units import Unit, parse_unit
@@ -27,6 +29,7 @@ from empnet.data.units import Unit, parse_unit
 __all__ = ["iread", "iread_unchecked", "read"]
 
 Reader = Callable[[Path, str, int], Iterator[System]]
+OWN_READERS: dict[str, Reader] = {".sdf": iread_sdf, ".sd": iread_sdf, ".mol": iread_sdf, ".mol2": iread_mol2}
 
 
 def read(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> list[System]:
@@ -121,6 +124,8 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
         suffix = path.suffix.lower()
         if suffix in (".xyz", ".extxyz"):
             return iread_extxyz
+        if suffix in OWN_READERS:
+            return OWN_READERS[suffix]
         if suffix == ".npz":
             return partial(iread_npz, length_unit=unit)
         kind = filetype(str(path.resolve()))  # may be a suffix that means nothing
@@ -134,7 +139,9 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
             where=file,
             wanted="a suffix such as .extxyz, .npz, .db, .traj, .cif, or a name such as OUTCAR",
         ) from error
-    return {"extxyz": iread_extxyz, "db": _iread_db, "json": _iread_db}.get(kind, partial(_iread_ase, kind=kind))
+    return {"extxyz": iread_extxyz, "sdf": iread_sdf, "mol": iread_sdf, "db": _iread_db, "json": _iread_db}.get(
+        kind, partial(_iread_ase, kind=kind)
+    )
 
 
 def _iread_db(path: Path, file: str, first: int) -> Iterator[System]:

@@ -18,13 +18,24 @@ from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
 from empnet.data.read import iread
+from empnet.data.stated import check_stated, first_system, stated_unit
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
 from empnet.learn.prepare import refuse_changed_data, refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 
-__all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "in_model_units", "measured_side", "own_side"]
+__all__ = [
+    "Evaluation",
+    "Side",
+    "Worst",
+    "evaluate",
+    "evaluations_of",
+    "in_model_units",
+    "measured_side",
+    "own_side",
+    "unit_of_data",
+]
 
 Side = Literal["validation", "test"]
 
@@ -112,6 +123,7 @@ def evaluate(
         EmpnetError: If the data cannot be read or lack a property.
     """
     systems = own_side(predictor) if data is None else iread(data, length_unit=predictor.card.length_unit)
+    unit = unit_of_data(data, predictor.card, unit)
     systems = in_model_units(systems, predictor.card, unit)
     targets: list[list[float]] = []
     origins, formulas, sizes, values, baselines = [], [], [], [], []
@@ -163,6 +175,24 @@ def evaluations_of(
             found[k] = replace(found[k], per_particle=metrics_of(targets[:, k] / sizes, predicted[:, k] / sizes))
     found[0] = replace(found[0], derivatives=derivatives or {})
     return found
+
+
+def unit_of_data(data: str | Path | Sequence[System] | None, card: ModelCard, unit: str | None) -> str | None:
+    """The unit of the properties in data: the user's, else the one that the data state, else None for the model's.
+
+    Arguments:
+        data: The data; None: the run's own.
+        card: Names and units of the properties.
+        unit: What the user said.
+
+    Raises:
+        EmpnetError: If the user and the data contradict each other.
+    """
+    first = None if data is None else first_system(data)
+    if unit is not None:
+        check_stated(first, card.properties[0], unit)
+        return unit
+    return stated_unit(first, card.properties[0]) or None
 
 
 def in_model_units(systems: Iterable[System], card: ModelCard, unit: str | None) -> Iterable[System]:

@@ -89,7 +89,7 @@ def overfit(
         'reached'
     """
     journal = Journal(quiet)
-    config = name_targets(configured(data, property, settings), journal)
+    config = name_targets(configured(data, property, settings), journal, data)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     dataset = open_data(data, config, quiet)

@@ -20,6 +20,7 @@ from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.one_hot import OneHot, symbol
 from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
+from empnet.data.stated import check_stated, first_system, stated_unit
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 from empnet.learn.config import TrainConfig
@@ -69,7 +70,9 @@ def configured(
     return TrainConfig.make({key: value for key, value in values.items() if value is not None})
 
 
-def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
+def name_targets(
+    config: TrainConfig, journal: Journal, data: str | Path | Sequence[System] | None = None
+) -> TrainConfig:
     """The configuration with the property and its unit filled in, and said aloud where they are assumed.
 
     Bundled data know their property and units. Else the property is ``energy``, and energies are in eV.
@@ -77,9 +80,11 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
     Arguments:
         config: The configuration as the user gave it.
         journal: Where assumptions are told.
+        data: The data, for the units that they state; None: what the configuration names.
 
     Raises:
-        EmpnetError: If a unit is unknown, or properties and baseline keys do not pair up.
+        EmpnetError: If a unit is unknown or contradicts the one that the data state, or properties and baseline keys
+            do not pair up.
     """
     bundled = bundled_card(config.data)
     properties = config.property or ((bundled.property,) if bundled else ("energy",))
@@ -88,10 +93,15 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         if text != UNNAMED_UNIT:
             parse_unit(text)
     units = []
+    first = first_system(config.data if data is None and config.data != IN_MEMORY else data or ())
     for k, name in enumerate(properties):
-        usual = default_unit(name)
+        usual, stated = default_unit(name), stated_unit(first, name)
         if given:
+            check_stated(first, name, given[k])
             units.append(given[k])
+        elif stated:
+            units.append(stated)
+            journal.say(f"{name}: in {stated}, as the data state")
         elif bundled and name in bundled.units:
             units.append(bundled.units[name])
         elif usual:
@@ -109,7 +119,8 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         journal.say(f"{name}: its difference to {key} is learned; both are taken to be in {unit}")
     if not config.property:
         journal.say(f"property: {', '.join(properties)} [{', '.join(units)}]")
-    return name_derivatives(config.model_copy(update={"property": tuple(properties), "unit": tuple(units)}), journal)
+    named = config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})
+    return name_derivatives(named, journal, first)
 
 
 def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
@@ -145,6 +156,8 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     names = config.property
     if config.baseline_key:
         names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
+    if tuple(dataset.species) == (0,):
+        journal.say("species: the data name none; all particles are taken to be alike")
     tell_labels(dataset, journal)
     findings = quick_findings(
         dataset, names, config.unit, differences=bool(config.baseline_key), derivatives=config.derivatives

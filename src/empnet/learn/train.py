@@ -151,7 +151,7 @@ def _begin(
     run = RunFolder(out or free_name(run_name(config)))
     run.refuse_existing(force)
     _set_threads(config.threads, journal)
-    config = name_targets(config, journal)
+    config = name_targets(config, journal, data)
     job, model = _prepare(data, config, journal)
     run.create(lambda folder: _fill(folder, job, model), force)
     return _Begun(job, model, run)

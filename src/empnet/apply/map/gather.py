@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.apply.evaluate import in_model_units, measured_side, own_side
+from empnet.apply.evaluate import in_model_units, measured_side, own_side, unit_of_data
 from empnet.apply.predictor import Predictor
 from empnet.data.checks import check_geometry, target_of
 from empnet.data.errors import EmpnetError
@@ -129,7 +129,7 @@ def gather(
     number = predictor.number_of(name)
     name = predictor.card.properties[number]
     systems, side = _systems(predictor, data)
-    systems = in_model_units(systems, predictor.card, unit)
+    systems = in_model_units(systems, predictor.card, unit_of_data(data, predictor.card, unit))
     sample, target = Sample(seed), list[float]()
     predicted: list[np.ndarray] = []
     representation: list[np.ndarray] = []

@@ -177,7 +177,7 @@ def evaluations_of(
     return found
 
 
-def unit_of_data(data: str | Path | Sequence[System] | None, card: ModelCard, unit: str | None) -> str | None:
+def unit_of_data(data: str | Path | Iterable[System] | None, card: ModelCard, unit: str | None) -> str | None:
     """The unit of the properties in data: the user's, else the one that the data state, else None for the model's.
 
     Arguments:

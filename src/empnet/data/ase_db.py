@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator
@@ -19,6 +21,7 @@ from empnet.data.system import Origin, System
 
 __all__ = ["iread_db", "write_db"]
 
+ARRAY = re.compile(rb'"__ndarray__"\s*:\s*\[\s*\[([0-9,\s]*)\]')
 PAGE = 1000  # rows; ASE fetches all rows of a query at once
 
 
@@ -40,6 +43,8 @@ def iread_db(path: Path, file: str) -> Iterator[System]:
     """
     if path.suffix.lower() != ".json":
         _check_tables(path, file)
+    else:
+        _check_arrays(path, file)
     for number, row in enumerate(_rows(path)):
         yield _system(row, Origin(file, number))
 
@@ -69,6 +74,15 @@ def _check_tables(path: Path, file: str) -> None:
         connection.close()
     if not found:
         raise EmpnetError("is a database, but not one of ASE's", where=file, wanted="a table 'systems'")
+
+
+def _check_arrays(path: Path, file: str) -> None:
+    """Refuse arrays of more values than the file has bytes, before memory is set aside for them."""
+    size = path.stat().st_size
+    for match in ARRAY.finditer(path.read_bytes()):
+        axes = match[1].replace(b",", b" ").split()
+        if any(len(axis) > 18 for axis in axes) or math.prod(map(int, axes)) > size:
+            raise EmpnetError("promises an array that is larger than the file", where=file, remedy="it is damaged")
 
 
 def _system(row: AtomsRow, origin: Origin) -> System:

@@ -14,7 +14,7 @@ from empnet.data.errors import EmpnetError
 __all__ = ["number", "parse_comment", "parse_logical"]
 
 # Python's own float() reads 1_000, too, which in a file is a label; Fortran writes 1.0D-3, Mathematica 1.0*^-3.
-REAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:(?:[eEdD]|\*\^)[+-]?[0-9]+)?")
+REAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:(?:[eEdD]|\*\^)[+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 WHOLE = re.compile(r"[+-]?[0-9]{1,4000}")  # Python refuses to convert more digits
 LOGICALS = {"T": True, "F": False} | {

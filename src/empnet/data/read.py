@@ -20,10 +20,12 @@ from empnet.data.checks import check_geometry
 from empnet.data.compression import plain_file
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_read import iread_extxyz
+from empnet.data.frame_marks import check_counts, iread_gro, tell_further_frames
 from empnet.data.mol2_read import iread_mol2
 from empnet.data.molfile import iread_sdf
 from empnet.data.npz_read import iread_npz
 from empnet.data.system import Origin, System
+from empnet.data.ulm_check import check_ulm
 from empnet.data.units import Unit, parse_unit
 
 __all__ = ["iread", "iread_unchecked", "read"]
@@ -139,9 +141,7 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
             where=file,
             wanted="a suffix such as .extxyz, .npz, .db, .traj, .cif, or a name such as OUTCAR",
         ) from error
-    return {"extxyz": iread_extxyz, "sdf": iread_sdf, "mol": iread_sdf, "db": _iread_db, "json": _iread_db}.get(
-        kind, partial(_iread_ase, kind=kind)
-    )
+    return OWN_KINDS.get(kind, partial(_iread_ase, kind=kind))
 
 
 def _iread_db(path: Path, file: str, first: int) -> Iterator[System]:
@@ -153,8 +153,24 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
     frames = ase.io.iread(
         str(path.resolve()), index=f"{first or ''}:", format=kind, parallel=False, do_not_split_by_at_sign=True
     )
+    if kind == "traj":
+        check_ulm(path, file)
+    else:
+        check_counts(path, kind, file)
+        tell_further_frames(path, kind)
     for number, atoms in enumerate(frames, start=first):
         yield from_atoms(atoms, Origin(file, number))
+
+
+# ASE's names of the formats that it does not read for us.
+OWN_KINDS: dict[str, Reader] = {
+    "extxyz": iread_extxyz,
+    "sdf": iread_sdf,
+    "mol": iread_sdf,
+    "gromacs": iread_gro,
+    "db": _iread_db,
+    "json": _iread_db,
+}
 
 
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
@@ -173,10 +189,12 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
         # the user can do the same about all of it. Interrupts are no Exceptions and pass.
         except Exception as error:
             reason = " ".join(str(error).split())
+            outcar = "; an OUTCAR written with NWRITE=0 lacks what is read: give vasprun.xml in its place"
+            remedy = "the file is damaged, cut short, or not what its name says"
             raise EmpnetError(
                 f"cannot be read ({type(error).__name__}{': ' if reason else ''}{reason[:200]})",
                 where=origin,
-                remedy="the file is damaged, cut short, or not what its name says",
+                remedy=remedy + (outcar if "OUTCAR" in path.name else ""),
             ) from error
         for message in _fresh(caught, told):
             warnings.warn(f"{Origin(file, number)}: {message}", stacklevel=3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ USUAL_NAMES = {
 UNIT_TABLES = ("_property_unit_dict", "property_unit_dict", "units")
 
 
-def first_system(source: str | Path | Sequence[System]) -> System | None:
+def first_system(source: str | Path | Iterable[System]) -> System | None:
     """The first system of data, for what it says of all of them; None if there is none that can be read.
 
     Bundled data have a card for that.

@@ -178,3 +178,19 @@ def test_pickles_are_not_opened(path, tmp_path):
     with pytest.raises(EmpnetError, match="array 'z' holds Python objects"):
         read(path)
     assert not (tmp_path / "exploded").exists()
+
+
+def test_units_in_the_metadata_of_a_database_of_schnetpack(tmp_path):
+    from ase.build import molecule
+    from ase.db import connect
+
+    with connect(tmp_path / "a.db") as database:
+        database.metadata = {
+            "_property_unit_dict": {"energy": "Hartree", "forces": "Hartree/Bohr"},
+            "_distance_unit": "Ang",
+        }
+        for k in range(3):
+            database.write(molecule("H2O"), data={"energy": np.array([-76.0 - k]), "forces": np.zeros((3, 3))})
+    config = units(tmp_path / "a.db", forces="forces")
+    assert (config.unit, config.forces_unit) == (("Hartree",), "Hartree/Bohr")
+    assert read(tmp_path / "a.db")[1].properties["energy"] == -77.0

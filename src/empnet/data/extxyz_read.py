@@ -11,12 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from empnet.data import qm9_xyz
 from empnet.data.atoms import split_values
 from empnet.data.derivatives import CONSTRAINTS
 from empnet.data.errors import EmpnetError
+from empnet.data.extxyz_cell import VECTOR, cell_of_comment, cell_of_vectors, components
 from empnet.data.extxyz_columns import (
     PLAIN_COLUMNS,
     Column,
@@ -27,7 +26,7 @@ from empnet.data.extxyz_columns import (
     short,
     species_of_columns,
 )
-from empnet.data.extxyz_comment import number, parse_comment
+from empnet.data.extxyz_comment import parse_comment
 from empnet.data.system import Origin, System
 
 __all__ = ["iread_extxyz"]
@@ -35,10 +34,8 @@ __all__ = ["iread_extxyz"]
 FEWEST_COLUMNS = 3  # a position; a line with fewer belongs to no particle
 COUNT = re.compile(r"\s*[0-9]+\s*")
 MOST_DIGITS = 18  # of a number of particles; Python refuses to convert thousands of digits
-VECTOR = re.compile(r"\s*VEC([1-3])\b")
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 BLOCK = 1 << 16  # bytes that are looked at for binary data
-OTHER_CELLS = frozenset({"box", "unitcell", "unit_cell", "cell_lengths", "cellpar", "abc"})
 
 
 @dataclass(frozen=True)
@@ -272,14 +269,19 @@ def _parse(frame: _Frame) -> System:
     except Fault as fault:
         raise frame.fault(fault.particle, fault.found, wanted=fault.wanted, remedy=fault.remedy) from fault
     info = {key: value for key, value in frame.info.items() if key != "Properties"}
-    cell, pbc = _vectors(frame) if frame.vectors else _cell(info, frame)
+    if frame.vectors:
+        cell, pbc = cell_of_vectors(frame.vectors, frame.origin)
+    else:
+        cell, pbc = cell_of_comment(info, frame.line + 1, frame.origin)
     if qm9_xyz.is_comment(frame.comment):
         info, more = qm9_xyz.statements(frame.comment, frame.rows, frame.trailing)
         arrays |= more
     if "move_mask" in arrays:
         held = ~arrays.pop("move_mask").astype(bool)
         info.setdefault(CONSTRAINTS, "FixCartesian" if held.ndim > 1 else "FixAtoms")
-    properties, info = split_values({key: _voigt(value) if key == "stress" else value for key, value in info.items()})
+    properties, info = split_values(
+        {key: components(value) if key == "stress" else value for key, value in info.items()}
+    )
     return System(
         positions=positions,
         species=species,
@@ -290,80 +292,3 @@ def _parse(frame: _Frame) -> System:
         arrays=arrays,
         origin=frame.origin,
     )
-
-
-def _cell(info: dict[str, Any], frame: _Frame) -> tuple[np.ndarray | None, tuple[bool, bool, bool]]:
-    """Lattice vectors and periodicity, taken out of what the comment says; a cell alone means periodic."""
-    key = next((key for key in info if key == "Lattice" or (key.lower() == "cell" and "Lattice" not in info)), None)
-    cell = None
-    if key is not None and (key == "Lattice" or _is_lattice(info[key])):
-        cell = _lattice(info.pop(key), key, frame)
-    stray = next((key for key in info if key.lower() in OTHER_CELLS or (cell is None and key.lower() == "cell")), None)
-    if stray and cell is None:
-        warnings.warn(f"'{stray}' is not read as a cell; the format's key is Lattice, with nine numbers", stacklevel=2)
-    pbc = info.pop("pbc", None)
-    return cell, _periodicity(cell is not None if pbc is None else pbc, frame)
-
-
-def _is_lattice(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.shape in ((9,), (3, 3))
-
-
-def _lattice(value: Any, key: str, frame: _Frame) -> np.ndarray | None:
-    """Lattice vectors as rows; None if all are zero.
-
-    A matrix is taken if it is symmetric only: the format's specification has vectors as rows, but its reference
-    package writes and reads them as columns.
-    """
-    where = f"line {frame.line + 1}: {key}"
-    if isinstance(value, np.ndarray) and value.shape == (3,):
-        value = np.diag(value)
-    if not _is_lattice(value):
-        size = f"{np.size(value)} numbers" if isinstance(value, np.ndarray | np.number) else short(str(value))
-        wanted = "nine numbers, the three lattice vectors one after another"
-        raise EmpnetError(f"{where} has {size}", where=frame.origin, wanted=wanted)
-    cell = value.reshape(3, 3).astype(np.float64)
-    if value.ndim == 2 and not np.array_equal(cell, cell.T):
-        raise EmpnetError(
-            f"{where} is a matrix, whose rows are the lattice vectors by the format's specification, and whose columns "
-            "by its reference package",
-            where=frame.origin,
-            remedy=f'write nine numbers, vector after vector: {key}="ax ay az bx by bz cx cy cz"',
-        )
-    return cell if cell.any() else None
-
-
-def _periodicity(value: Any, frame: _Frame) -> tuple[bool, bool, bool]:
-    axes = value if isinstance(value, list) else np.atleast_1d(value).tolist()
-    whole = all(isinstance(axis, bool) or axis in (0, 1) for axis in axes)
-    if not whole or len(axes) not in (1, 3):
-        raise EmpnetError(
-            f"line {frame.line + 1}: pbc is {short(str(value))}",
-            where=frame.origin,
-            wanted='three of T and F: pbc="T T F"',
-        )
-    x, y, z = axes * 3 if len(axes) == 1 else axes
-    return bool(x), bool(y), bool(z)
-
-
-def _vectors(frame: _Frame) -> tuple[np.ndarray, tuple[bool, bool, bool]]:
-    """The cell from lines VEC1 to VEC3 (SCM's spelling)."""
-    cell = np.zeros((3, 3))
-    for k, line in enumerate(frame.vectors):
-        match = VECTOR.match(line)
-        try:
-            row = [number(text) for text in line.split()[1:]]
-        except ValueError:
-            row = []
-        if match is None or int(match[1]) != k + 1 or len(row) != 3:
-            raise EmpnetError(f"{short(line)} is no lattice vector", where=frame.origin, wanted=f"VEC{k + 1} x y z")
-        cell[k] = row
-    return cell, (True, len(frame.vectors) > 1, len(frame.vectors) > 2)
-
-
-def _voigt(stress: Any) -> Any:
-    """A symmetric matrix as its six components in ASE's order (xx yy zz yz xz xy)."""
-    if not isinstance(stress, np.ndarray) or stress.shape != (3, 3):
-        return stress
-    symmetric = np.array_equal(stress, stress.T, equal_nan=True)
-    return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] if symmetric else stress

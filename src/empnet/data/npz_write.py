@@ -11,7 +11,7 @@ import numpy as np
 
 from empnet.data.atoms import particle_arrays
 from empnet.data.errors import EmpnetError
-from empnet.data.npz_read import ROLES, Layout
+from empnet.data.npz_layout import ROLES, Layout
 from empnet.data.system import System
 
 __all__ = ["write_npz"]

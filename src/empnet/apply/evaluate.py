@@ -151,8 +151,8 @@ def evaluate(
         EmpnetError: If the data cannot be read, or lack a property or anything that was named.
     """
     predictor = as_predictor(predictor)
-    how, card, journal = Reading.of(reading), predictor.card, Journal(quiet)
-    how.refuse_for_own_data(data)
+    card, journal = predictor.card, Journal(quiet)
+    how = Reading.of(reading).for_data(data, card)
     labels = Labels(card, None if data is None else how.derivatives(card))
     if data is None:
         systems = own_side(predictor)

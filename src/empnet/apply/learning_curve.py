@@ -194,7 +194,7 @@ def _checked(source: str | Sequence[System], config: TrainConfig, settings: dict
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     if config.test == 0:
         raise EmpnetError("there is no test side", where="--test", wanted="a side on which all sizes are measured")
-    config = name_targets(config, Journal(quiet))
+    config = name_targets(config, Journal(quiet), source)
     split_data(open_data(source, config, quiet), config)
     return config
 

@@ -99,6 +99,7 @@ def _predict_file(
     printed = str(out) == "-"
     if team.first and not printed:
         refuse_to_replace(out, force, inputs=[data, predictor.run or None])
+    reading = reading.for_data(data, predictor.card)
     systems = track(reading.read(data, tell=False), f"predicting {name_of(data)}", quiet=quiet)
 
     def predicted(piece: list[System]) -> Prediction:

@@ -13,6 +13,7 @@ from empnet.data.errors import EmpnetError, nearest
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.read import refuse_length_unit
 from empnet.data.source import Data, iter_systems
+from empnet.data.stated import check_stated, first_system, stated_unit
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
@@ -97,6 +98,37 @@ class Reading:
         if data is None and given:
             option = "--" + given[0].replace("_", "-")
             raise EmpnetError(f"{option} is about DATA, but none are named; the run's own are read as in training")
+
+    def for_data(self, data: Data | None, card: ModelCard) -> Reading:
+        """The same with the units that the data state of themselves.
+
+        Arguments:
+            data: The data; None: the run's own, which are read as in training.
+            card: The model's card.
+
+        Raises:
+            EmpnetError: If something is said about data but none are named, or it contradicts what they state.
+        """
+        self.refuse_for_own_data(data)
+        first = None if data is None else first_system(data)
+        if first is None:
+            return self
+        own = card.properties[0]
+        name = named_in_data(self.property, card.properties).get(own, own)
+        labels = self.derivatives(card)
+        what = "virial" if labels.virial else "stress"
+        said = {
+            "unit": (name, self.unit),
+            "forces_unit": (labels.forces or "forces", self.forces_unit),
+            f"{what}_unit": (labels.stress or what, self.virial_unit if labels.virial else self.stress_unit),
+        }
+        stated: dict[str, str] = {}
+        for argument, (key, given) in said.items():
+            if given is not None:
+                check_stated(first, key, given, "--" + argument.replace("_", "-"))
+            elif unit := stated_unit(first, key):
+                stated[argument] = unit
+        return replace(self, **stated) if stated else self
 
     def systems(self, data: Data, card: ModelCard) -> Iterator[System]:
         """The systems with properties and baseline keys by the model's names, in the model's units.

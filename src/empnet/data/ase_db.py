@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator
@@ -19,6 +21,8 @@ from empnet.data.system import Origin, System
 
 __all__ = ["iread_db", "write_db"]
 
+ARRAY = re.compile(rb'"__ndarray__"\s*:\s*\[\s*\[([0-9,\s]*)\]')
+UNITS = "_property_unit_dict"
 PAGE = 1000  # rows; ASE fetches all rows of a query at once
 
 
@@ -40,8 +44,21 @@ def iread_db(path: Path, file: str) -> Iterator[System]:
     """
     if path.suffix.lower() != ".json":
         _check_tables(path, file)
+    else:
+        _check_arrays(path, file)
+    stated = _stated(path)
     for number, row in enumerate(_rows(path)):
-        yield _system(row, Origin(file, number))
+        yield _system(row, Origin(file, number), stated)
+
+
+def _stated(path: Path) -> dict[str, Any]:
+    """Units that the metadata of the database state, as SchNetPack writes them."""
+    try:
+        metadata = _connect(path).metadata
+    except Exception:  # a damaged database is told where its rows are read
+        return {}
+    units = metadata.get(UNITS) if isinstance(metadata, dict) else None
+    return {UNITS: units} if isinstance(units, dict) else {}
 
 
 def _connect(path: Path, **options: Any) -> Database:
@@ -71,14 +88,23 @@ def _check_tables(path: Path, file: str) -> None:
         raise EmpnetError("is a database, but not one of ASE's", where=file, wanted="a table 'systems'")
 
 
-def _system(row: AtomsRow, origin: Origin) -> System:
+def _check_arrays(path: Path, file: str) -> None:
+    """Refuse arrays of more values than the file has bytes, before memory is set aside for them."""
+    size = path.stat().st_size
+    for match in ARRAY.finditer(path.read_bytes()):
+        axes = match[1].replace(b",", b" ").split()
+        if any(len(axis) > 18 for axis in axes) or math.prod(map(int, axes)) > size:
+            raise EmpnetError("promises an array that is larger than the file", where=file, remedy="it is damaged")
+
+
+def _system(row: AtomsRow, origin: Origin, stated: dict[str, Any]) -> System:
     atoms = row.toatoms()
     data = dict(row.data)
     arrays = dict(data.pop(NESTED_ARRAYS, {}))
     for name in [name for name in data if name in PER_PARTICLE]:
         if np.shape(data[name])[:1] == (len(atoms),):
             arrays[name] = data.pop(name)
-    atoms.info = {**data, **row.key_value_pairs, NESTED_ARRAYS: arrays}
+    atoms.info = {**stated, **data, **row.key_value_pairs, NESTED_ARRAYS: arrays}
     return from_atoms(atoms, origin)
 
 

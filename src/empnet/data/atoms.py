@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,8 +68,12 @@ def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
     for name, value in getattr(atoms.calc, "results", {}).items():
         if value is not None:
             (arrays if name in PER_PARTICLE else values)[name] = value
+    odd = [name for name, array in arrays.items() if not _fits(array, len(atoms))]
+    if odd:  # nobody may want them, and whoever does is told that they are missing
+        warnings.warn(f"left out, for they do not have one value a particle: {', '.join(sorted(odd))}", stacklevel=2)
+        arrays = {name: array for name, array in arrays.items() if name not in odd}
     # ASE reads columns of text as Python objects, which no format without pickle can keep.
-    arrays = {name: array.astype(str) if np.asarray(array).dtype == object else array for name, array in arrays.items()}
+    arrays = {n: np.asarray(a).astype(str) if np.asarray(a).dtype == object else a for n, a in arrays.items()}
     properties, info = split_values(values)
     if atoms.constraints:
         info.setdefault(CONSTRAINTS, ", ".join(sorted({type(item).__name__ for item in atoms.constraints})))
@@ -83,6 +88,14 @@ def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
         arrays=arrays,
         origin=origin,
     )
+
+
+def _fits(array: Any, n: int) -> bool:
+    """Whether an array has a row for each of n particles."""
+    try:
+        return np.shape(array)[:1] == (n,)
+    except ValueError:  # rows of different lengths
+        return False
 
 
 def split_values(values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:

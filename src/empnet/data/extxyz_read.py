@@ -1,33 +1,44 @@
-"""Extended XYZ: frames found and checked line by line, parsed by ASE; and written so that they come back exactly."""
+"""Extended XYZ: frames found and checked line by line."""
 
 from __future__ import annotations
 
-import io
+import codecs
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-from ase.data import atomic_numbers as number_of_symbol
-from ase.io.extxyz import read_xyz
-
-from empnet.data.atoms import from_atoms
+from empnet.data import qm9_xyz
+from empnet.data.atoms import split_values
+from empnet.data.derivatives import CONSTRAINTS
 from empnet.data.errors import EmpnetError
+from empnet.data.extxyz_cell import VECTOR, cell_of_comment, cell_of_vectors, components
+from empnet.data.extxyz_columns import (
+    PLAIN_COLUMNS,
+    Column,
+    Fault,
+    declared_columns,
+    names_of,
+    read_columns,
+    short,
+    species_of_columns,
+)
+from empnet.data.extxyz_comment import parse_comment
 from empnet.data.system import Origin, System
 
 __all__ = ["iread_extxyz"]
 
-PLAIN_COLUMNS = "species:S:1:pos:R:3"  # of a file without Properties
 FEWEST_COLUMNS = 3  # a position; a line with fewer belongs to no particle
-PROPERTIES = re.compile(r"""(?:^|\s)Properties\s*=\s*["'{\[]?([^\s"'}\]]+)""")
 COUNT = re.compile(r"\s*[0-9]+\s*")
-KIND_NAMES = {"R": "a number", "I": "a whole number"}
+MOST_DIGITS = 18  # of a number of particles; Python refuses to convert thousands of digits
+BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+BLOCK = 1 << 16  # bytes that are looked at for binary data
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Frame:
     """The lines of one frame as they stand in the file."""
 
@@ -35,13 +46,39 @@ class _Frame:
     line: int  # number of the frame's first line in the file, from 1
     comment: str
     rows: list[str]
-    vectors: list[str]  # VEC1 to VEC3, an older way to give the cell
+    vectors: list[str] = field(default_factory=list)  # VEC1 to VEC3, an older way to give the cell
+    trailing: list[str] = field(default_factory=list)  # what QM9's files have after the particles
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What the comment says."""
+        if self.vectors:
+            return {"comment": self.comment.strip()}
+        if qm9_xyz.is_comment(self.comment):
+            return {}
+        try:
+            return parse_comment(self.comment)
+        except EmpnetError as error:
+            raise EmpnetError(f"line {self.line + 1}: {error}", where=self.origin) from error
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are declared; those of a plain XYZ file if there are none."""
+        declared = str(self.info.get("Properties", PLAIN_COLUMNS))
+        try:
+            return declared_columns(declared)
+        except EmpnetError as error:
+            raise EmpnetError(f"line {self.line + 1}: {error}", where=self.origin) from error
 
     @property
-    def columns(self) -> str:
-        """The columns' declaration, such as ``species:S:1:pos:R:3``."""
-        match = None if self.vectors else PROPERTIES.search(self.comment)
-        return match[1] if match else PLAIN_COLUMNS
+    def width(self) -> int:
+        """How many columns are declared."""
+        return sum(column.size for column in self.columns)
+
+    @property
+    def plain(self) -> bool:
+        """Whether no columns are declared."""
+        return "Properties" not in self.info
 
     def fault(self, particle: int, found: str, *, wanted: str = "", remedy: str = "") -> EmpnetError:
         """An error in the row of a particle."""
@@ -54,9 +91,11 @@ class _Frame:
 def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the frames of an XYZ file, extended or plain, one at a time.
 
-    Unlike ASE's own loop over frames, this one reads on after a blank line between frames (ASE stops there without
-    a word) and finds a frame that is cut short. A column named ``charge`` keeps its name (ASE makes it ``charges``).
-    In a plain XYZ file columns beyond the position have no names and are left out, with a warning.
+    Keys and columns with a meaning are read in any case, values in every spelling of the format's documents (see
+    :func:`~empnet.data.extxyz_comment.parse_comment`). Unlike ASE's own loop over frames, this one reads on after a
+    blank line between frames (ASE stops there without a word) and finds a frame that is cut short. Columns keep their
+    names (ASE makes ``charges`` of ``charge``). In a plain XYZ file columns beyond the position have no names and are
+    left out, with a warning. The files of QM9 are read with their properties (:mod:`empnet.data.qm9_xyz`).
 
     Arguments:
         path: Path of the plain text file.
@@ -69,19 +108,32 @@ def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     Raises:
         EmpnetError: If a frame cannot be read.
     """
-    try:
-        with path.open(encoding="utf-8-sig") as stream:
-            for frame in _frames(stream, file, path.stat().st_size):
-                if frame.origin.frame is not None and frame.origin.frame >= first:
-                    _check_width(frame)
-                    yield _parse(frame)
-    except UnicodeDecodeError as error:
+    with path.open("rb") as stream:
+        begin = stream.read(BLOCK)
+    wide = begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not wide and BINARY.search(begin):
         raise EmpnetError(
-            f"is not UTF-8 text (byte {error.start} of a block: {error.reason})",
+            "holds binary data",
             where=file,
             wanted="a text file in (extended) XYZ format",
             remedy="a file in another format needs its usual suffix, a compressed one .gz, .bz2 or .xz",
-        ) from error
+        )
+    with path.open(encoding="utf-16" if wide else "utf-8-sig", errors="strict" if wide else LATIN_1) as stream_of_text:
+        for frame in _frames(stream_of_text, file, path.stat().st_size):
+            if frame.origin.frame is not None and frame.origin.frame >= first:
+                yield _parse(frame)
+
+
+def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that are no UTF-8 as Latin-1, the usual encoding of old files, and said aloud."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    warnings.warn("holds text that is not UTF-8; it is read as Latin-1", stacklevel=2)
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+LATIN_1 = "empnet-latin-1"
+codecs.register_error(LATIN_1, _as_latin_1)
 
 
 def _frames(stream: TextIO, file: str, size: int) -> Iterator[_Frame]:
@@ -97,15 +149,19 @@ def _frames(stream: TextIO, file: str, size: int) -> Iterator[_Frame]:
         origin = Origin(file, number)
         count = _count(text, first, origin, size)
         _, comment = next(lines, (0, ""))
-        frame = _Frame(origin, first, comment, [], [])
+        frame = _Frame(origin, first, comment, [])
         for particle in range(count):
             _, row = next(lines, (0, ""))
             _check_row(row, particle, count, frame)
             frame.rows.append(row)
         ahead = next(lines, None)
-        while ahead is not None and ahead[1].lstrip().startswith("VEC"):
+        while ahead is not None and len(frame.vectors) < 3 and VECTOR.match(ahead[1]):
             frame.vectors.append(ahead[1])
             ahead = next(lines, None)
+        if qm9_xyz.is_comment(comment):
+            while ahead is not None and len(frame.trailing) < qm9_xyz.TRAILING and not COUNT.fullmatch(ahead[1]):
+                frame.trailing.append(ahead[1])
+                ahead = next(lines, None)
         if ahead is None:
             _check_end(frame)
         yield frame
@@ -116,19 +172,20 @@ def _count(text: str, line: int, origin: Origin, size: int) -> int:
     if not COUNT.fullmatch(text):
         after = origin.frame and f"or the number of particles of frame {origin.frame - 1} is too small"
         raise EmpnetError(
-            f"line {line} is {_short(text)}",
+            f"line {line} is {short(text)}",
             where=origin,
             wanted="the number of particles that begins a frame",
             remedy=f"this is no XYZ file {after or ''}",
         )
-    count = int(text)
-    if 2 * FEWEST_COLUMNS * count > size + 1:
+    digits = text.strip().lstrip("0") or "0"
+    if len(digits) > MOST_DIGITS or 2 * FEWEST_COLUMNS * int(digits) > size + 1:
+        shown = digits if len(digits) <= MOST_DIGITS else f"a number of {len(digits)} digits of"
         raise EmpnetError(
-            f"line {line} says {count} particles, more than the whole file has room for",
+            f"line {line} says {shown} particles, more than the whole file has room for",
             where=origin,
             remedy="the file is cut short or damaged",
         )
-    return count
+    return int(digits)
 
 
 def _check_row(row: str, particle: int, count: int, frame: _Frame) -> None:
@@ -142,7 +199,7 @@ def _check_row(row: str, particle: int, count: int, frame: _Frame) -> None:
         )
     raise frame.fault(
         particle,
-        f"{_short(row)} is no row of a particle",
+        f"{short(row)} is no row of a particle",
         wanted=f"{count} rows, as line {frame.line} says",
         remedy="mend the number of particles or the row",
     )
@@ -156,13 +213,14 @@ def _check_end(frame: _Frame) -> None:
     numbers or rows vary in length, nobody can know: that is worth a warning.
     """
     row = frame.rows[-1] if frame.rows else "\n"
-    if row.endswith("\n") or frame.vectors:
+    if row.endswith("\n") or frame.vectors or frame.trailing:
         return
-    values, declared = row.split(), _declared(frame.columns) or ()
-    if len(values) == len(declared) and declared[-1][1] == "R":
+    values = row.split()
+    if len(values) == frame.width and frame.columns[-1].kind == "R":
+        kinds = [column.kind for column in frame.columns for _ in range(column.size)]
         rows = [*frame.rows[:-1], " ".join(values[:-1])]
-        cells = [cell for other in rows for cell in zip(declared, other.split(), strict=False)]
-        others = [_decimals(text) for (_, kind), text in cells if kind == "R"]
+        cells = [cell for other in rows for cell in zip(kinds, other.split(), strict=False)]
+        others = [_decimals(text) for kind, text in cells if kind == "R"]
         here = _decimals(values[-1])
         cut = here < min(others, default=0) or re.search(r"[eE][+-]?[0-9]?$", values[-1]) is not None
     else:
@@ -185,72 +243,52 @@ def _decimals(text: str) -> int:
 
 
 def _check_width(frame: _Frame) -> None:
-    """Refuse rows with more columns than Properties declares, which ASE would drop; warn of them in a plain file."""
-    declared = _declared(frame.columns)
-    if declared is None:  # no sensible declaration: left to ASE to refuse
+    """Refuse rows with more columns than Properties declares; warn of them in a plain file."""
+    if frame.trailing or qm9_xyz.is_comment(frame.comment):
         return
+    width = frame.width
     for particle, row in enumerate(frame.rows):
-        if len(row.split()) <= len(declared):
+        found = len(row.split())
+        if found == width:
             continue
-        if frame.columns is PLAIN_COLUMNS:
+        if found < width:
+            raise frame.fault(particle, f"{found} columns", wanted=f"{width}: {names_of(frame.columns)}")
+        if frame.plain:
             warnings.warn("columns beyond the position have no names (Properties=...) and are left out", stacklevel=2)
             return
-        raise frame.fault(
-            particle,
-            f"{len(row.split())} columns",
-            wanted=f"{len(declared)}, as Properties={frame.columns} says",
-            remedy="mend the row or Properties",
-        )
-
-
-@lru_cache(maxsize=64)
-def _declared(columns: str) -> tuple[tuple[str, str], ...] | None:
-    """Name and kind of each column; None if the declaration makes no sense."""
-    parts = columns.split(":")
-    if len(parts) % 3 or not all(size.isascii() and size.isdigit() for size in parts[2::3]):
-        return None
-    triples = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
-    return tuple((name, kind) for name, kind, size in triples for _ in range(int(size)))
+        wanted = f"{width}, as Properties={names_of(frame.columns)} says"
+        raise frame.fault(particle, f"{found} columns", wanted=wanted, remedy="mend the row or Properties")
 
 
 def _parse(frame: _Frame) -> System:
-    text = "".join([f"{len(frame.rows)}\n", frame.comment, *frame.rows, *frame.vectors])
+    """The system that a frame describes."""
+    _check_width(frame)
     try:
-        atoms = next(read_xyz(io.StringIO(text), 0))
-    except Exception as error:  # whatever ASE's parser meets in a damaged frame, the user gets one line
-        raise _reason(frame, error) from error
-    if ":charge:" in f":{frame.columns}:" and "charges" in (atoms.calc.results if atoms.calc else {}):
-        atoms.arrays["charge"] = atoms.calc.results.pop("charges")
-    return from_atoms(atoms, frame.origin)
-
-
-def _reason(frame: _Frame, error: Exception) -> EmpnetError:
-    """Find the row that ASE could not read; failing that, pass on what ASE said."""
-    declared = _declared(frame.columns) or ()
-    for particle, row in enumerate(frame.rows):
-        values = row.split()
-        if len(values) < len(declared):
-            return frame.fault(particle, f"{len(values)} columns", wanted=f"{len(declared)}: {frame.columns}")
-        for (name, kind), value in zip(declared, values, strict=False):
-            if kind in KIND_NAMES and not _is_number(value, kind):
-                return frame.fault(particle, f"{_short(value)} in column '{name}'", wanted=KIND_NAMES[kind])
-            if name == "species" and value.capitalize() not in number_of_symbol:
-                return frame.fault(particle, f"{_short(value)} is not a chemical symbol", remedy="see its first column")
-    return EmpnetError(
-        f"cannot be read ({type(error).__name__}: {_short(str(error))})",
-        where=frame.origin,
-        wanted="a frame in extended XYZ format",
-        remedy="mend or remove the frame",
+        arrays = read_columns(frame.rows, frame.columns)
+        positions, species = arrays.pop("pos"), species_of_columns(arrays)
+    except Fault as fault:
+        raise frame.fault(fault.particle, fault.found, wanted=fault.wanted, remedy=fault.remedy) from fault
+    info = {key: value for key, value in frame.info.items() if key != "Properties"}
+    if frame.vectors:
+        cell, pbc = cell_of_vectors(frame.vectors, frame.origin)
+    else:
+        cell, pbc = cell_of_comment(info, frame.line + 1, frame.origin)
+    if qm9_xyz.is_comment(frame.comment):
+        info, more = qm9_xyz.statements(frame.comment, frame.rows, frame.trailing)
+        arrays |= more
+    if "move_mask" in arrays:
+        held = ~arrays.pop("move_mask").astype(bool)
+        info.setdefault(CONSTRAINTS, "FixCartesian" if held.ndim > 1 else "FixAtoms")
+    properties, info = split_values(
+        {key: components(value) if key == "stress" else value for key, value in info.items()}
     )
-
-
-def _is_number(text: str, kind: str) -> bool:
-    try:
-        return abs(int(text)) < 2**31 if kind == "I" else float(text) is not None  # ASE keeps int32
-    except ValueError:
-        return False
-
-
-def _short(text: str) -> str:
-    text = text.strip()
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return System(
+        positions=positions,
+        species=species,
+        cell=cell,
+        pbc=pbc,
+        properties=properties,
+        info=info,
+        arrays=arrays,
+        origin=frame.origin,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from empnet.data.atoms import atomic_numbers, particle_arrays
 from empnet.data.errors import EmpnetError
+from empnet.data.extxyz_comment import parse_comment
 from empnet.data.system import System
 
 __all__ = ["frame_text"]
@@ -114,7 +115,7 @@ def _number_key(key: str) -> str:
 
 
 def _pair(key: str, value: Any) -> str:
-    """``key=value`` in the first spelling that ASE's parser gives back as it was."""
+    """``key=value`` in the first spelling that ASE's parser and our own give back as it was."""
     if key == "stress" and np.shape(value) in ((6,), (3, 3)):
         return _stress(value)
     for text in _spellings(key, value):
@@ -168,8 +169,12 @@ def _quoted(text: str) -> str:
 
 
 def _comes_back(pair: str, key: str, value: Any) -> bool:
+    return _is_read_by(key_val_str_to_dict, pair, key, value) and _is_read_by(parse_comment, pair, key, value)
+
+
+def _is_read_by(parser: Callable[[str], dict[str, Any]], pair: str, key: str, value: Any) -> bool:
     try:
-        back = key_val_str_to_dict(pair)
+        back = parser(pair)
         if list(back) != [key]:
             return False
         numbers, wanted = _numbers(back[key]), _numbers(value)

@@ -4,67 +4,33 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from ase.outputs import all_outputs
+from ase.data import atomic_numbers
 
-from empnet.data.atoms import PER_PARTICLE, split_values
+from empnet.data.atoms import split_values
 from empnet.data.errors import EmpnetError
+from empnet.data.npz_layout import Array, Layout, check_shapes, layout_of, roles_of
 from empnet.data.system import Origin, System
 from empnet.data.units import Unit, parse_unit
 
-__all__ = ["NAMES", "ROLES", "Layout", "iread_npz"]
+__all__ = ["iread_npz"]
 
-# What arrays mean, by the names that they have in data sets of the field; the first name is the one that is written.
-NAMES = {
-    "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz"),
-    "species": ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers", "species"),
-    "energy": ("E", "energy", "energies"),
-    "forces": ("F", "forces"),
-    "cell": ("cell", "cells", "lattice"),
-    "pbc": ("pbc",),
-    "counts": ("N",),
-    "offsets": ("offsets",),
-}
 READ_AHEAD = 1 << 16  # bytes: a frame's row is small, and each call of the archive costs as much as a kilobyte
-ROLES = {name: role for role, names in NAMES.items() for name in names}
-PER_FRAME_AXES = {"energy": 0, "cell": 2, "pbc": 1}  # axes that one frame's value has; one more counts frames
+CHARGES = "charges"
+"""Atomic numbers in the archives of QM9 for Cormorant, EGNN and EDM; partial charges elsewhere: the values tell."""
+LENGTH_UNITS = ("r_unit", "R_unit", "length_unit", "distance_unit")
+HEAVIEST = 118
+LARGEST_SHARED = 1 << 31  # bytes of an array that all frames share, which is held in memory
 
 
-@dataclass(slots=True)
-class _Array:
-    """An array in an archive, read row by row as it is needed."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    stream: Any  # at the first value
-
-    def take(self, rows: int) -> np.ndarray:
-        """The next rows."""
-        shape = (rows, *self.shape[1:])
-        size = math.prod(shape) * self.dtype.itemsize
-        data = self.stream.read(size)
-        if len(data) < size:
-            raise EmpnetError(f"array '{self.name}' is cut short", remedy="fetch or make the file again")
-        return np.frombuffer(data, dtype=self.dtype).reshape(shape)
-
-    def skip(self, rows: int) -> None:
-        """Pass over the next rows."""
-        self.stream.seek(rows * math.prod(self.shape[1:]) * self.dtype.itemsize, io.SEEK_CUR)
-
-    def whole(self) -> np.ndarray:
-        """All values."""
-        return self.take(self.shape[0]) if self.shape else self.take(1).reshape(())
-
-
-def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack) -> _Array:
+def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack) -> Array:
     """Read the header of an array; what it promises must be what the archive holds. Its stream ends with the others."""
     name = member.filename.removesuffix(".npy")
     if name == member.filename:
@@ -77,122 +43,17 @@ def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack)
     if dtype.hasobject or dtype.names:
         raise EmpnetError(f"array '{name}' holds Python objects or records", wanted="an array of plain numbers or text")
     values = math.prod(shape)
+    if values * dtype.itemsize > LARGEST_SHARED and fortran and len(shape) > 1:
+        raise EmpnetError(
+            f"array '{name}' is in Fortran's order, so that all its {values} values would have to be held in memory",
+            remedy="save it again with numpy.ascontiguousarray",
+        )
     if values * dtype.itemsize != member.file_size - stream.tell():
         raise EmpnetError(f"array '{name}' does not hold the {values} values that its header promises")
     if fortran and len(shape) > 1:  # rows do not follow each other: turn the array in memory
         turned = np.frombuffer(stream.read(), dtype=dtype).reshape(shape, order="F")
         stream = io.BytesIO(turned.tobytes(order="C"))
-    return _Array(name, shape, dtype, stream)
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the arrays of an archive make frames.
-
-    Frames stand side by side, R (frames, width, 3), perhaps padded with species 0 at the end; or, flat, all particles
-    follow each other, R (width, 3), with ``N`` or ``offsets`` to tell the frames apart (without: one frame).
-    """
-
-    frames: int
-    width: int
-    flat: bool
-    counts: np.ndarray | None  # particles of each frame; None: all of them, or as many as the species tell
-
-    def rows_before(self, frame: int, place: str) -> int:
-        """How many rows an array of frames or particles has before a frame's."""
-        return (
-            int(self.counts[:frame].sum()) if self.flat and place == "particle" and self.counts is not None else frame
-        )
-
-    def place(self, name: str, shape: tuple[int, ...], *, numeric: bool) -> str:
-        """What the rows of an array are, by its name if that has a meaning, else by its shape.
-
-        Returns:
-            ``"frame"``: one row a frame; ``"particle"``: rows for the particles of each frame; ``"fixed"``: one row a
-            particle, the same in all frames; ``"file"``: none of these.
-        """
-        role, rows = ROLES.get(name), shape[:1]
-        if role in ("positions", "forces"):
-            return "particle"
-        if role == "species":
-            return "fixed" if len(shape) == 1 and not self.flat else "particle"
-        if role in PER_FRAME_AXES:
-            return "frame" if len(shape) > PER_FRAME_AXES[role] else "file"
-        of_system = name in all_outputs and name not in PER_PARTICLE  # such as dipole, (frames, 3)
-        if self.flat:
-            if rows == (self.width,) and not of_system and not (self.width == self.frames and len(shape) == 1):
-                return "particle"
-            return "frame" if rows == (self.frames,) else "file"
-        if rows == (self.frames,):
-            deep = len(shape) > 2 or (len(shape) == 2 and self.width > 1)
-            return "particle" if deep and shape[1] == self.width and not of_system else "frame"
-        return "fixed" if rows == (self.width,) and numeric and not of_system else "file"
-
-
-def _layout(roles: dict[str, _Array], file: str) -> Layout:
-    positions = roles["positions"]
-    if len(positions.shape) not in (2, 3) or positions.shape[-1] != 3:
-        raise EmpnetError(
-            f"positions {positions.name} have shape {positions.shape}",
-            where=file,
-            wanted="shape (frames, particles, 3)",
-        )
-    if len(positions.shape) == 3:
-        frames, width = positions.shape[:2]
-        given = roles.get("counts")
-        counts = given.whole() if given and given.shape == (frames,) and given.dtype.kind in "iu" else None
-        if counts is not None and ((counts < 0) | (counts > width)).any():
-            raise EmpnetError(f"{given.name} counts more than {width} particles", where=file)  # type: ignore[union-attr]
-        return Layout(frames, width, False, counts)
-    width = positions.shape[0]
-    counts = np.array([width])
-    if "offsets" in roles:
-        offsets = roles["offsets"].whole().astype(np.int64)
-        counts = np.diff(offsets) if offsets[:1].tolist() == [0] else offsets[:0] - 1
-    elif "counts" in roles and roles["counts"].shape:
-        counts = roles["counts"].whole()
-    if counts.ndim != 1 or counts.dtype.kind not in "iu" or (counts < 0).any() or int(counts.sum()) != width:
-        raise EmpnetError(
-            f"N or offsets do not share out the {width} rows of {positions.name}",
-            where=file,
-            wanted="the number of particles of each frame",
-        )
-    return Layout(len(counts), width, True, counts)
-
-
-def _roles(arrays: Mapping[str, _Array], file: str) -> dict[str, _Array]:
-    """The arrays whose names have a meaning."""
-    roles = {}
-    for role, names in NAMES.items():
-        found = [name for name in names if name in arrays]
-        if len(found) > 1:
-            raise EmpnetError(f"arrays {' and '.join(found)} mean the same", where=file, wanted="one of them")
-        if found:
-            roles[role] = arrays[found[0]]
-    if "positions" not in roles:
-        there = ", ".join(f"{array.name} {array.shape}" for array in arrays.values()) or "none"
-        wanted = "an array R of shape (frames, particles, 3)"
-        raise EmpnetError(f"no array of positions; there are: {there}", where=file, wanted=wanted)
-    return roles
-
-
-def _check_shapes(roles: Mapping[str, _Array], layout: Layout, file: str) -> None:
-    """Refuse arrays with a known meaning that do not fit the positions."""
-    n, width = layout.frames, layout.width
-    side_by_side = {
-        "species": ((width,), (n, width)), "energy": ((n,), (n, 1)), "forces": ((n, width, 3),),
-        "cell": ((n, 3, 3), (3, 3)), "pbc": ((n, 3), (3,), ()),
-    }  # fmt: skip
-    wanted = side_by_side | ({"species": ((width,),), "forces": ((width, 3),)} if layout.flat else {})
-    if n == 1:  # a single frame is often written without an axis for it
-        wanted = wanted | {"energy": ((1,), (1, 1), ())}
-    for role, shapes in wanted.items():
-        if role in roles and roles[role].shape not in shapes:
-            raise EmpnetError(
-                f"array '{roles[role].name}' ({role}) has shape {roles[role].shape}",
-                where=file,
-                wanted=f"shape {' or '.join(map(str, shapes))}, as {roles['positions'].name} has {n} frames",
-            )
+    return Array(name, shape, dtype, stream)
 
 
 def iread_npz(path: Path, file: str, first: int = 0, *, length_unit: Unit) -> Iterator[System]:
@@ -200,7 +61,9 @@ def iread_npz(path: Path, file: str, first: int = 0, *, length_unit: Unit) -> It
 
     R, z, E, F and their other names (see ``NAMES``) become positions, species, the property ``energy`` and the array
     ``forces``. Every other array keeps its name: one number a frame is a property, one row a particle an array, and
-    everything else is in ``info``.
+    everything else is in ``info``. Where no array names the species, ``charges`` are atomic numbers if all of them are
+    whole numbers that fit, with zeros at the ends of frames as padding. A cell without ``pbc`` is periodic, as in
+    extended XYZ.
 
     Arguments:
         path: Path of the archive.
@@ -216,25 +79,85 @@ def iread_npz(path: Path, file: str, first: int = 0, *, length_unit: Unit) -> It
     """
     with zipfile.ZipFile(path) as archive, ExitStack() as streams:
         arrays = {array.name: array for array in (_open(archive, member, streams) for member in archive.infolist())}
-        roles = _roles(arrays, file)
-        layout = _layout(roles, file)
-        _check_shapes(roles, layout, file)
+        roles = roles_of(arrays, file)
+        if "species" not in roles and CHARGES in arrays and _are_atomic_numbers(archive, arrays[CHARGES], roles):
+            roles["species"] = arrays[CHARGES]
+            warnings.warn(f"'{CHARGES}' are taken as atomic numbers: whole numbers, zeros as padding", stacklevel=2)
+        layout = layout_of(roles, file)
+        check_shapes(roles, layout, file)
+        _check_columns(roles, arrays, file)
+        _without_odd_masks(roles, layout)
+        _tell_padding(layout, roles)
         used = {roles[role].name for role in ("counts", "offsets") if role in roles and layout.counts is not None}
+        meanings = {array.name: role for role, array in roles.items()}
         places = {
-            name: layout.place(name, array.shape, numeric=array.dtype.kind in "biuf")
+            name: layout.place(name, array.shape, meanings.get(name), numeric=array.dtype.kind in "biuf")
             for name, array in arrays.items()
             if name not in used
         }
-        common = {name: arrays[name].whole() for name, place in places.items() if place in ("fixed", "file")}
-        _check_unit(common.get("r_unit"), length_unit, file)
+        common = {name: _shared(arrays[name], file) for name, place in places.items() if place in ("fixed", "file")}
+        _check_unit(_stated(common, LENGTH_UNITS), length_unit, file)
         for name in places.keys() - common.keys():
             arrays[name].skip(layout.rows_before(first, places[name]))
         for number in range(first, layout.frames):
             rows = {name: _row(arrays[name], places[name], layout, number) for name in places if name not in common}
-            yield _system(common | rows, places, layout, Origin(file, number))
+            yield _system(common | rows, places, meanings, layout, Origin(file, number))
 
 
-def _row(array: _Array, place: str, layout: Layout, number: int) -> np.ndarray:
+def _shared(array: Array, file: str) -> np.ndarray:
+    """An array that all frames share, unless it is too large to be that."""
+    size = math.prod(array.shape) * array.dtype.itemsize
+    if size > LARGEST_SHARED:
+        found = f"array '{array.name}' {array.shape} fits neither frames nor particles, and has {size / 1e9:.0f} GB"
+        raise EmpnetError(found, where=file, remedy="remove it from the archive")
+    return array.whole()
+
+
+def _are_atomic_numbers(archive: zipfile.ZipFile, array: Array, roles: Mapping[str, Array]) -> bool:
+    """Whether each value could be an atomic number, as partial charges could not."""
+    shape = roles["positions"].shape
+    if array.shape not in (shape[:-1], shape[-2:-1]) or array.dtype.kind not in "iuf" or not array.shape:
+        return False
+    with ExitStack() as streams:
+        again = _open(archive, archive.getinfo(f"{array.name}.npy"), streams)
+        block = max(1, READ_AHEAD // max(1, math.prod(array.shape[1:])))
+        largest = 0.0
+        for begin in range(0, array.shape[0], block):
+            values = again.take(min(block, array.shape[0] - begin))
+            if not values.size:
+                continue
+            if not ((values >= 0) & (values <= HEAVIEST) & (values == np.round(values))).all():
+                return False
+            largest = max(largest, float(values.max()))
+        return largest > 0
+
+
+def _tell_padding(layout: Layout, roles: Mapping[str, Array]) -> None:
+    """Say that frames are padded, where an array of counts says so."""
+    if layout.counts is not None and not layout.flat and (padded := int((layout.counts < layout.width).sum())):
+        told = f"'{roles['counts'].name}' says that {padded} of {layout.frames} frames are padded to {layout.width} "
+        warnings.warn(told + "particles; the padding is left out", stacklevel=2)
+
+
+def _without_odd_masks(roles: dict[str, Array], layout: Layout) -> None:
+    """A mask marks padding if it has a value for each place, and nothing else tells the padding."""
+    mask, species = roles.get("mask"), roles.get("species")
+    told = layout.counts is not None or (species is not None and len(species.shape) > 1)
+    if mask is not None and (told or layout.flat or mask.shape != (layout.frames, layout.width)):
+        del roles["mask"]
+
+
+def _check_columns(roles: Mapping[str, Array], arrays: Mapping[str, Array], file: str) -> None:
+    """Refuse the lattice of an sGDML archive, whose vectors are columns, unless the archive names it ``cell``."""
+    if "code_version" in arrays and "cell" in roles and roles["cell"].name == "lattice" and "pbc" not in arrays:
+        raise EmpnetError(
+            "the archive is one of sGDML, where the columns of 'lattice' are the lattice vectors",
+            where=file,
+            remedy="save them as rows under the name 'cell' in place of 'lattice'",
+        )
+
+
+def _row(array: Array, place: str, layout: Layout, number: int) -> np.ndarray:
     """What an array says of one frame."""
     if place == "particle" and layout.flat:
         assert layout.counts is not None  # own invariant of a flat layout
@@ -242,27 +165,38 @@ def _row(array: _Array, place: str, layout: Layout, number: int) -> np.ndarray:
     return array.take(1)[0]
 
 
-def _system(rows: Mapping[str, np.ndarray], places: Mapping[str, str], layout: Layout, origin: Origin) -> System:
+def _system(
+    rows: Mapping[str, np.ndarray],
+    places: Mapping[str, str],
+    meanings: Mapping[str, str],
+    layout: Layout,
+    origin: Origin,
+) -> System:
     """A system from the rows of one frame; padding is cut off."""
     values: dict[str, Any] = {}
     particles: dict[str, Any] = {}
     for name, row in rows.items():
-        role = ROLES.get(name)
+        role = meanings.get(name)
         plain = name if role in (None, "counts", "offsets") else role
         (particles if places[name] in ("particle", "fixed") else values)[plain] = _text(row)
     if layout.counts is not None:
         count = int(layout.counts[origin.frame or 0])
-    elif any(ROLES.get(name) == "species" and place == "particle" for name, place in places.items()):
-        count = _unpadded(particles["species"], origin)
+    elif particles.get("mask") is not None and places.get(_named(meanings, "mask")) == "particle":
+        count = _unpadded(particles["mask"], origin, "is masked out")
+    elif places.get(_named(meanings, "species")) == "particle":
+        count = _unpadded(particles["species"], origin, "has species 0")
     else:
         count = layout.width
-    particles = {name: array[:count] for name, array in particles.items()}
-    cell, pbc = values.pop("cell", None), values.pop("pbc", False)
+    particles = {name: array[:count] for name, array in particles.items() if name != "mask"}
+    cell = values.pop("cell", None)
+    cell = cell if cell is not None and cell.any() else None
+    pbc = values.pop("pbc", cell is not None)
+    species = particles.pop("species", None)
     properties, info = split_values(values)
     return System(
         positions=particles.pop("positions"),
-        species=particles.pop("species", None),
-        cell=cell if cell is not None and cell.any() else None,
+        species=species if species is None or species.dtype.kind != "U" else _numbers(species, origin),
+        cell=cell,
         pbc=pbc,
         properties=properties,
         info=info,
@@ -271,15 +205,35 @@ def _system(rows: Mapping[str, np.ndarray], places: Mapping[str, str], layout: L
     )
 
 
-def _unpadded(species: np.ndarray, origin: Origin) -> int:
+def _named(meanings: Mapping[str, str], role: str) -> str:
+    """The name of the array with a meaning; empty if there is none."""
+    return next((name for name, other in meanings.items() if other == role), "")
+
+
+def _numbers(symbols: np.ndarray, origin: Origin) -> np.ndarray:
+    """Atomic numbers of chemical symbols."""
+    numbers = np.zeros(len(symbols), dtype=np.int64)
+    for particle, symbol in enumerate(map(str, symbols.tolist())):
+        number = atomic_numbers.get(symbol.strip().capitalize())
+        if number is None:
+            raise EmpnetError(
+                f"species of particle {particle} is {symbol[:40]!r}",
+                where=origin,
+                wanted="an atomic number or a symbol",
+            )
+        numbers[particle] = number
+    return numbers
+
+
+def _unpadded(species: np.ndarray, origin: Origin, padding: str) -> int:
     """The number of particles before the padding."""
-    real = species != 0
+    real = species.astype(bool) if species.dtype.kind != "U" else np.char.strip(species) != ""
     count = int(real.sum())
     if not real[:count].all():
         raise EmpnetError(
-            f"particle {int(np.argmin(real))} has species 0, but particles after it do not",
+            f"particle {int(np.argmin(real))} {padding}, but particles after it do not",
             where=origin,
-            wanted="zeros as padding at the end only",
+            wanted="padding at the end only",
         )
     return count
 
@@ -289,9 +243,14 @@ def _text(value: np.ndarray) -> np.ndarray:
     return np.char.decode(value, "utf-8", "replace") if value.dtype.kind == "S" else value
 
 
-def _check_unit(stated: np.ndarray | None, length_unit: Unit, file: str) -> None:
+def _stated(common: Mapping[str, np.ndarray], names: Sequence[str]) -> str | None:
+    """The text of the first of these arrays."""
+    return next((str(_text(common[name])) for name in names if name in common and common[name].size == 1), None)
+
+
+def _check_unit(stated: str | None, length_unit: Unit, file: str) -> None:
     try:
-        unit = parse_unit(str(stated)) if stated is not None else length_unit
+        unit = parse_unit(stated) if stated is not None else length_unit
     except EmpnetError:  # a text of some other meaning
         return
     if not math.isclose(unit.factor, length_unit.factor, rel_tol=1e-6):

@@ -11,7 +11,7 @@ import numpy as np
 
 from empnet.data.atoms import particle_arrays
 from empnet.data.errors import EmpnetError
-from empnet.data.npz_read import ROLES, Layout
+from empnet.data.npz_layout import ROLES, Layout
 from empnet.data.system import System
 
 __all__ = ["write_npz"]
@@ -95,7 +95,7 @@ def _stacked(name: str, values: list[Any], place: str, layout: Layout, first: Sy
     known = {"E": (layout.frames,), "F": (layout.frames, layout.width, 3)}
     if name in known and array.shape != known[name]:
         raise _refused(name, f"its shape is {array.shape[1:]}", first)
-    if layout.place(name, array.shape, numeric=array.dtype.kind in "biuf") != place:
+    if layout.place(name, array.shape, ROLES.get(name), numeric=array.dtype.kind in "biuf") != place:
         raise _refused(name, f"rows of shape {array.shape[1:]} would be read as something else", first)
     return array
 

@@ -23,14 +23,19 @@ from empnet.data.checks import check_geometry
 from empnet.data.compression import plain_file
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_read import iread_extxyz
+from empnet.data.frame_marks import check_counts, iread_gro, tell_further_frames
+from empnet.data.mol2_read import iread_mol2
+from empnet.data.molfile import iread_sdf
 from empnet.data.npz_read import iread_npz
 from empnet.data.pipes import called, is_pipe, received_pipe
 from empnet.data.system import Origin, System
+from empnet.data.ulm_check import check_ulm
 from empnet.data.units import Unit, parse_unit
 
 __all__ = ["iread", "iread_unchecked", "read", "refuse_length_unit"]
 
 Reader = Callable[[Path, str, int], Iterator[System]]
+OWN_READERS: dict[str, Reader] = {".sdf": iread_sdf, ".sd": iread_sdf, ".mol": iread_sdf, ".mol2": iread_mol2}
 
 
 def read(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> list[System]:
@@ -159,6 +164,9 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
         suffix = path.suffix.lower()
         if suffix in (".xyz", ".extxyz"):
             return iread_extxyz
+        if suffix in OWN_READERS:
+            _refuse_other_length(unit, file, f"{suffix[1:].upper()} files are")
+            return OWN_READERS[suffix]
         if suffix == ".npz":
             return partial(iread_npz, length_unit=unit)
         kind = filetype(str(path.resolve()))  # may be a suffix that means nothing
@@ -174,7 +182,7 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
         ) from error
     if kind != "extxyz" and not kind.startswith("lammps"):
         _refuse_other_length(unit, file, f"ASE gives the format {kind}")
-    return {"extxyz": iread_extxyz, "db": _iread_db, "json": _iread_db}.get(kind, partial(_iread_ase, kind=kind))
+    return OWN_KINDS.get(kind, partial(_iread_ase, kind=kind))
 
 
 def _iread_db(path: Path, file: str, first: int) -> Iterator[System]:
@@ -186,8 +194,24 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
     frames = ase.io.iread(
         str(path.resolve()), index=f"{first or ''}:", format=kind, parallel=False, do_not_split_by_at_sign=True
     )
+    if kind == "traj":
+        check_ulm(path, file)
+    else:
+        check_counts(path, kind, file)
+        tell_further_frames(path, kind)
     for number, atoms in enumerate(frames, start=first):
         yield from_atoms(atoms, Origin(file, number))
+
+
+# ASE's names of the formats that it does not read for us.
+OWN_KINDS: dict[str, Reader] = {
+    "extxyz": iread_extxyz,
+    "sdf": iread_sdf,
+    "mol": iread_sdf,
+    "gromacs": iread_gro,
+    "db": _iread_db,
+    "json": _iread_db,
+}
 
 
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
@@ -206,10 +230,12 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
         # the user can do the same about all of it. Interrupts are no Exceptions and pass.
         except Exception as error:
             reason = " ".join(str(error).split())
+            outcar = "; an OUTCAR written with NWRITE=0 lacks what is read: give vasprun.xml in its place"
+            remedy = "the file is damaged, cut short, or not what its name says"
             raise EmpnetError(
                 f"cannot be read ({type(error).__name__}{': ' if reason else ''}{reason[:200]})",
                 where=origin,
-                remedy="the file is damaged, cut short, or not what its name says",
+                remedy=remedy + (outcar if "OUTCAR" in path.name else ""),
             ) from error
         for message in _fresh(caught, told):
             warnings.warn(f"{Origin(file, number)}: {message}", stacklevel=3)

@@ -8,6 +8,8 @@ from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.one_hot import symbol
+from empnet.data.stated import check_stated, stated_unit
+from empnet.data.system import System
 from empnet.data.units import per_particle
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
@@ -15,7 +17,7 @@ from empnet.learn.journal import Journal
 __all__ = ["name_derivatives", "refuse_per_particle", "tell_isolated", "tell_labels"]
 
 
-def name_derivatives(config: TrainConfig, journal: Journal) -> TrainConfig:
+def name_derivatives(config: TrainConfig, journal: Journal, first: System | None = None) -> TrainConfig:
     """The configuration with the units of forces and stress filled in, and said aloud where they are assumed.
 
     Forces are taken to be in the property's unit per length, a stress in the property's unit per volume.
@@ -23,15 +25,25 @@ def name_derivatives(config: TrainConfig, journal: Journal) -> TrainConfig:
     Arguments:
         config: The configuration, with the property and its unit.
         journal: Where assumptions are told.
+        first: The first of the data, for the units that they state.
 
     Raises:
-        EmpnetError: If a unit is unknown or measures something else.
+        EmpnetError: If a unit is unknown, contradicts the one that the data state, or measures something else.
     """
     (unit, *_), length, units = config.unit, config.length_unit, {}
     refuse_per_particle(config)
     usual = {"forces": f"{unit}/{length}", "stress": f"{unit}/{length}^3", "virial": unit}
     for what, assumed in usual.items():
-        if getattr(config, what) is None or getattr(config, f"{what}_unit") is not None:
+        name, given = getattr(config, what), getattr(config, f"{what}_unit")
+        if name is None:
+            continue
+        stated = stated_unit(first, name) or stated_unit(first, what)
+        if given is not None:
+            check_stated(first, name if stated_unit(first, name) else what, given, f"--{what}-unit")
+            continue
+        if stated:
+            units[f"{what}_unit"] = stated
+            journal.say(f"{what}: in {stated}, as the data state")
             continue
         if unit == UNNAMED_UNIT:
             journal.say(f"{what}: taken to be in the unit of {config.property[0]}, which is not known, and angstrom")

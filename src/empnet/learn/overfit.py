@@ -95,7 +95,7 @@ def overfit(
     if config.fine_tune is not None:
         remedy = "leave --from away, and name the sizes that the run has"
         raise EmpnetError("the capacity probe starts from fresh weights, not from a run's", remedy=remedy)
-    config = name_targets(config, journal)
+    config = name_targets(config, journal, source)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     dataset = open_data(source, config, quiet)

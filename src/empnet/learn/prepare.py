@@ -22,6 +22,7 @@ from empnet.data.one_hot import OneHot, symbol
 from empnet.data.pipes import refuse_gone_pipe
 from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
+from empnet.data.stated import check_stated, first_system, stated_unit
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 from empnet.learn.config import TrainConfig
@@ -73,7 +74,9 @@ def configured(
     return TrainConfig.make({key: value for key, value in values.items() if value is not None})
 
 
-def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
+def name_targets(
+    config: TrainConfig, journal: Journal, data: str | Path | Sequence[System] | None = None
+) -> TrainConfig:
     """The configuration with the property and its unit filled in, and said aloud where they are assumed.
 
     Bundled data know their property and units. Else the property is ``energy``, and energies are in eV.
@@ -81,10 +84,11 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
     Arguments:
         config: The configuration as the user gave it.
         journal: Where assumptions are told.
+        data: The data, for the units that they state; None: what the configuration names.
 
     Raises:
-        EmpnetError: If a unit is unknown, properties and baseline keys do not pair up, or the run that training starts
-            from has a unit that cannot be converted.
+        EmpnetError: If a unit is unknown or contradicts the one that the data state, properties and baseline keys do
+            not pair up, or the run that training starts from has a unit that cannot be converted.
     """
     bundled = bundled_card(config.data)
     properties = config.property or ((bundled.property,) if bundled else ("energy",))
@@ -93,10 +97,15 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         if text != UNNAMED_UNIT:
             parse_unit(text)
     units = []
+    first = first_system(config.data if data is None and config.data != IN_MEMORY else data or ())
     for k, name in enumerate(properties):
-        usual = default_unit(name)
+        usual, stated = default_unit(name), stated_unit(first, name)
         if given:
+            check_stated(first, name, given[k])
             units.append(given[k])
+        elif stated:
+            units.append(stated)
+            journal.say(f"{name}: in {stated}, as the data state")
         elif bundled and name in bundled.units:
             units.append(bundled.units[name])
         elif usual:
@@ -116,7 +125,7 @@ def name_targets(config: TrainConfig, journal: Journal) -> TrainConfig:
         journal.say(f"property: {', '.join(properties)} [{', '.join(units)}]")
     config = config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})
     refuse_other_units(config)
-    return name_derivatives(config, journal)
+    return name_derivatives(config, journal, first)
 
 
 def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
@@ -160,6 +169,8 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     names = config.property
     if config.baseline_key:
         names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
+    if tuple(dataset.species) == (0,):
+        journal.say("species: the data name none; all particles are taken to be alike")
     tell_labels(dataset, journal)
     tell_isolated(dataset, config, journal)
     findings = quick_findings(

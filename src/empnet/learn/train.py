@@ -162,7 +162,7 @@ def _begin(
     run.refuse_existing(force)
     refuse_input(run.path, [data, config.fine_tune])
     _set_threads(config.threads, journal)
-    config = name_targets(config, journal)
+    config = name_targets(config, journal, data)
     job, model = _prepare(data, config, journal)
     run.create(lambda folder: _fill(folder, job, model), force)
     return _Begun(job, model, run)

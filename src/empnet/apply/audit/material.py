@@ -36,7 +36,7 @@ def material(predictor: Predictor, data: Data | None, reading: Reading) -> tuple
     Raises:
         EmpnetError: If the run's own data are not there any more.
     """
-    reading.refuse_for_own_data(data)
+    reading = reading.for_data(data, predictor.card)
     if data is None:
         return _own(predictor)
     return reading.systems(data, predictor.card), name_of(data)

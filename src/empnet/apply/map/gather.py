@@ -152,7 +152,7 @@ def _systems(
 ) -> tuple[Iterable[System], str]:
     if not renamed:
         reading = replace(reading, property=None)  # it only chooses: data may lack it
-    reading.refuse_for_own_data(data)
+    reading = reading.for_data(data, predictor.card)
     if data is None:
         run = RunFolder(predictor.run)
         side = measured_side(run)

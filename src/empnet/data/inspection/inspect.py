@@ -24,7 +24,7 @@ from empnet.data.inspection.geometry import LARGEST, Geometry, measure
 from empnet.data.inspection.histograms import histograms
 from empnet.data.inspection.keys import key_findings
 from empnet.data.inspection.lengths import distance_findings
-from empnet.data.inspection.record import UNNAMED_UNIT, Finding, Inspection, PropertyFacts, gravest_first
+from empnet.data.inspection.record import UNNAMED_UNIT, Finding, Inspection, Key, PropertyFacts, gravest_first
 from empnet.data.inspection.reference import reference_findings
 from empnet.data.inspection.stress import stress_findings
 from empnet.data.inspection.targets import is_energy, isolated_findings, property_facts, target_findings
@@ -32,6 +32,8 @@ from empnet.data.inspection.time_order import LARGEST_GROUP, order_findings
 from empnet.data.one_hot import symbol
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
+from empnet.data.stated import check_stated, first_system, stated_unit
+from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit, per_particle
 
 __all__ = ["inspect_data"]
@@ -88,21 +90,29 @@ def inspect_data(
         *isolated_findings(frames, told),
         *_taken_units(facts, named),
         *_property_findings(frames, facts, properties),
-        *_force_findings(frames, facts),
+        *_force_findings(frames, facts, named),
+        *_alike(frames, keys),
     ]
     return _inspection(frames, geometry, gathered, facts, gravest_first(findings), further_frames(near), begun)
 
 
-def _named_units(source: object, properties: Sequence[str], unit: Sequence[str]) -> dict[str, str]:
+def _named_units(
+    source: str | Path | Sequence[System], properties: Sequence[str], unit: Sequence[str]
+) -> dict[str, str]:
     """Units that the user, or the card of bundled data, has named."""
     for text in unit:
         parse_unit(text)
     bundled = card(source) if isinstance(source, str) else None
+    first = first_system(source)
+    stated = {name: stated_unit(first, name) for name in ((*first.properties, *first.arrays) if first else ())}
     names = properties or ((bundled.property,) if bundled else ("energy",))
     given = list(unit) * len(names) if len(unit) == 1 else list(unit)
     if len(given) not in (0, len(names)):
         raise EmpnetError(f"{len(given)} units for {len(names)} properties", wanted="one for each, or one for all")
-    return {**(bundled.units if bundled else {}), **dict(zip(names, given, strict=False))}
+    for name, text in zip(names, given, strict=False):
+        check_stated(first, name, text)
+    known = {name: text for name, text in stated.items() if text}
+    return {**(bundled.units if bundled else {}), **known, **dict(zip(names, given, strict=False))}
 
 
 def _unit(name: str, named: dict[str, str]) -> str:
@@ -135,14 +145,21 @@ def _property_findings(frames: Frames, facts: list[PropertyFacts], properties: S
     return findings
 
 
-def _force_findings(frames: Frames, facts: list[PropertyFacts]) -> list[Finding]:
+def _alike(frames: Frames, keys: Sequence[Key]) -> list[Finding]:
+    """Say that nothing names the species."""
+    if frames.named:
+        return []
+    there = ", ".join(key.name for key in keys) or "none"
+    return [Finding("note", "species", f"the data name none: all particles are taken to be alike; values: {there}")]
+
+
+def _force_findings(frames: Frames, facts: list[PropertyFacts], named: dict[str, str]) -> list[Finding]:
     energies = {fact.name: fact.unit for fact in facts if is_energy(fact.name) and not per_particle(fact.unit)}
     energy = min(energies, key=lambda name: (name != "energy", len(name)), default="")
     findings = []
     forces = force_key(frames)
     if forces:
-        usual = default_unit(forces)
-        findings += force_findings(frames, forces, usual.name if usual else UNNAMED_UNIT)
+        findings += force_findings(frames, forces, _unit(forces, named))
         if energy:
             findings += consistency_findings(frames, energy, forces)
     for name in frames.stresses:

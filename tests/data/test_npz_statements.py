@@ -1,0 +1,196 @@
+"""What numpy archives say of themselves: units, padding, elements, periodicity."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import empnet
+from empnet.data.errors import EmpnetError
+from empnet.data.inspection import inspect_data
+from empnet.data.read import read
+from empnet.learn.config import TrainConfig
+from empnet.learn.journal import Journal
+from empnet.learn.prepare import configured, name_targets
+
+SMALL = {"width": 8, "layers": 1, "moments": 0, "epochs": 1, "batch": 8, "threads": 1, "quiet": True}
+
+
+def springs(n=30):
+    rng = np.random.default_rng(0)
+    d = rng.uniform(0.8, 2.5, n)
+    positions = np.zeros((n, 2, 3))
+    positions[:, 1, 2] = d
+    forces = np.zeros((n, 2, 3))
+    forces[:, 0, 2], forces[:, 1, 2] = 2 * (d - 1), -2 * (d - 1)
+    return {"R": positions, "z": np.array([1, 8]), "E": (d - 1) ** 2, "F": forces}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a.npz"
+
+
+def units(path, **settings) -> TrainConfig:
+    return name_targets(configured(path, None, settings), Journal(quiet=True))
+
+
+@pytest.mark.parametrize("key", ["e_unit", "E_unit", "energy_unit", "energy_units"])
+def test_the_stated_unit_of_energies_holds(path, key):
+    np.savez(path, **springs(), **{key: "kcal/mol"}, r_unit="Ang")
+    config = units(path, forces="forces")
+    assert config.unit == ("kcal/mol",)
+    assert config.forces_unit == "kcal/mol/angstrom"
+    assert config.derivatives.forces_factor == pytest.approx(1.0)
+    assert units(path, unit=["kcal/mol"]).unit == ("kcal/mol",)
+    with pytest.raises(EmpnetError, match=r"states energy in kcal/mol, but --unit says eV; leave --unit out"):
+        units(path, unit=["eV"])
+
+
+@pytest.mark.parametrize("key", ["F_unit", "f_unit", "forces_unit"])
+def test_the_stated_unit_of_forces_holds(path, key):
+    np.savez(path, **springs(), e_unit="eV", **{key: "kcal/mol/Ang"})
+    assert units(path, forces="forces").forces_unit == "kcal/mol/Ang"
+    with pytest.raises(EmpnetError, match=r"states forces in kcal/mol/Ang, but --forces-unit says eV/angstrom"):
+        units(path, forces="forces", forces_unit="eV/angstrom")
+
+
+def test_the_stated_unit_reaches_card_results_and_evaluation(path, tmp_path):
+    np.savez(path, **springs(), e_unit="kcal/mol")
+    result = empnet.train(path, out=tmp_path / "run", **SMALL)
+    predictor = empnet.load(result.run)
+    assert predictor.card.units == ("kcal/mol",)
+    assert "kcal/mol" in (result.run / "results.json").read_text()
+    in_ev = tmp_path / "b.npz"
+    arrays = springs()
+    np.savez(in_ev, **{**arrays, "E": arrays["E"] * 0.0433641153}, e_unit="eV")
+    from empnet.apply.evaluate import evaluate
+
+    (same,), (other,) = evaluate(predictor, path, quiet=True), evaluate(predictor, in_ev, quiet=True)
+    np.testing.assert_allclose(other.targets, same.targets, rtol=1e-6)
+    with pytest.raises(EmpnetError, match="states energy in eV, but --unit says kcal/mol"):
+        evaluate(predictor, in_ev, unit="kcal/mol", quiet=True)
+
+
+def test_inspection_uses_the_stated_unit(path):
+    np.savez(path, **springs(), e_unit="kcal/mol")
+    found = inspect_data(path, quiet=True)
+    assert [fact.unit for fact in found.properties if fact.name == "energy"] == ["kcal/mol"]
+    with pytest.raises(EmpnetError, match="states energy in kcal/mol"):
+        inspect_data(path, properties=["energy"], unit=["eV"], quiet=True)
+
+
+def test_systems_in_memory_state_their_units_too(path, tmp_path):
+    np.savez(path, **springs(), e_unit="kcal/mol")
+    result = empnet.train(read(path), out=tmp_path / "run", **SMALL)
+    assert empnet.load(result.run).card.units == ("kcal/mol",)
+
+
+@pytest.mark.parametrize("name", ["lattice", "cell"])
+def test_a_cell_without_pbc_is_periodic(path, name):
+    np.savez(path, **springs(), **{name: 9 * np.eye(3)})
+    assert read(path)[0].pbc == (True, True, True)
+    np.savez(path, **springs(), **{name: 9 * np.eye(3)}, pbc=False)
+    assert read(path)[0].pbc == (False, False, False)
+    np.savez(path, **springs(), **{name: np.zeros((3, 3))})
+    assert read(path)[0].pbc == (False, False, False)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32])
+@pytest.mark.parametrize("count", ["num_atoms", "n_atoms", "N", None])
+def test_archives_of_qm9_for_cormorant_and_egnn(path, kind, count):
+    positions = np.random.default_rng(0).normal(size=(3, 4, 3))
+    charges = np.array([[6, 1, 1, 0], [8, 1, 0, 0], [1, 0, 0, 0]], dtype=kind)
+    positions[charges == 0] = 0
+    counts = {count: np.array([3, 2, 1])} if count else {}
+    np.savez(path, positions=positions, charges=charges, U0=np.arange(3.0), index=np.arange(3), **counts)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        systems = read(path)
+    texts = [str(warning.message) for warning in told]
+    assert any("'charges' are taken as atomic numbers" in text for text in texts)
+    assert any("3 of 3 frames are padded to 4 particles" in text for text in texts) == (count is not None)
+    assert [system.species.tolist() for system in systems] == [[6, 1, 1], [8, 1], [1]]
+    assert [system.properties["U0"] for system in systems] == [0.0, 1.0, 2.0]
+    np.testing.assert_array_equal(systems[1].positions, positions[1, :2])
+
+
+def test_partial_charges_are_no_atomic_numbers(path):
+    arrays = springs(4)
+    del arrays["z"]
+    np.savez(path, **arrays, charges=np.full((4, 2), 0.5))
+    assert read(path)[0].species is None
+    np.savez(path, **arrays, charges=np.array([[1, -1]] * 4))
+    assert read(path)[0].species is None
+
+
+def test_masks_and_symbols(path):
+    positions = np.random.default_rng(0).normal(size=(2, 3, 3))
+    mask = np.array([[True, True, False], [True, True, True]])
+    np.savez(path, R=positions, symbols=np.array(["O", "H", "H"]), atom_mask=mask)
+    assert [system.species.tolist() for system in read(path)] == [[8, 1], [8, 1, 1]]
+    np.savez(path, R=positions, elements=np.array([["O", "H", ""], ["C", "Cl", "O"]]))
+    assert [system.formula for system in read(path)] == ["HO", "CClO"]
+    np.savez(path, R=positions, symbols=np.array(["O", "H", "Qq"]))
+    with pytest.raises(EmpnetError, match="frame 0: species of particle 2 is 'Qq'"):
+        read(path)
+
+
+def test_that_all_particles_are_alike_is_said(path, tmp_path, capsys):
+    arrays = springs()
+    del arrays["z"]
+    np.savez(path, **arrays, colour=np.arange(30.0))
+    (told,) = [str(finding) for finding in inspect_data(path, quiet=True).findings if finding.topic == "species"]
+    assert "all particles are taken to be alike" in told
+    assert "colour" in told
+    empnet.train(path, out=tmp_path / "run", **{**SMALL, "quiet": False})
+    assert "all particles are taken to be alike" in capsys.readouterr().err + (tmp_path / "run/log.txt").read_text()
+
+
+def test_the_columns_of_sgdml_are_asked_about(path):
+    np.savez(path, **springs(), lattice=9 * np.eye(3), code_version="0.4")
+    with pytest.raises(EmpnetError, match="columns of 'lattice'"):
+        read(path)
+
+
+def test_a_header_that_promises_too_much(path, tmp_path):
+    import io
+    import zipfile
+
+    for shape in ("(1000000000000, 3, 3)", "(1000000000000,)", f"({'9' * 5000},)"):
+        header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode()
+        raw = io.BytesIO(b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header + bytes(72))
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("R.npy", raw.getvalue())
+        with pytest.raises(EmpnetError) as caught:
+            read(path)
+        assert len(str(caught.value)) < 500
+
+
+def test_pickles_are_not_opened(path, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "exploded"), "w"))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.savez(path, R=np.zeros((1, 1, 3)), z=np.array([Bomb()], dtype=object))
+    with pytest.raises(EmpnetError, match="array 'z' holds Python objects"):
+        read(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_units_in_the_metadata_of_a_database_of_schnetpack(tmp_path):
+    from ase.build import molecule
+    from ase.db import connect
+
+    with connect(tmp_path / "a.db") as database:
+        database.metadata = {
+            "_property_unit_dict": {"energy": "Hartree", "forces": "Hartree/Bohr"},
+            "_distance_unit": "Ang",
+        }
+        for k in range(3):
+            database.write(molecule("H2O"), data={"energy": np.array([-76.0 - k]), "forces": np.zeros((3, 3))})
+    config = units(tmp_path / "a.db", forces="forces")
+    assert (config.unit, config.forces_unit) == (("Hartree",), "Hartree/Bohr")
+    assert read(tmp_path / "a.db")[1].properties["energy"] == -77.0

@@ -7,7 +7,9 @@ import hashlib
 import importlib.util
 import inspect
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from numba import config, njit
 from numba.core.codegen import get_host_cpu_features
 
 from empnet.data.cache_folder import cache_folder
+from empnet.data.forking import is_forked
 
 __all__ = ["compiled", "n_threads", "threaded"]
 
@@ -144,7 +147,8 @@ def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Non
             else:
                 asked = torch.get_num_threads()
                 numba.set_num_threads(threads)
-                together(*arguments)
+                with _together():
+                    together(*arguments)
                 if torch.get_num_threads() != asked:  # they share a pool, and Numba's first call sets its size
                     torch.set_num_threads(asked)
 
@@ -154,14 +158,31 @@ def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Non
     return decorate
 
 
+_ONE_AT_A_TIME = threading.RLock()
+
+
+def _together() -> AbstractContextManager[Any]:
+    """Numba's own pool, which is used where there is no OpenMP, ends the process if two threads call it at once."""
+    global _safe
+    if not _safe:
+        try:
+            _safe = numba.threading_layer() != "workqueue"
+        except ValueError:  # nothing has run in parallel yet
+            return _ONE_AT_A_TIME
+    return nullcontext() if _safe else _ONE_AT_A_TIME
+
+
+_safe = False
+
+
 def n_threads() -> int:
-    """How many threads a loop gets: torch's number, as far as Numba has them.
+    """How many threads a loop gets: torch's number, as far as Numba has them; one in a forked process.
 
     Example:
         >>> 1 <= n_threads() <= torch.get_num_threads()
         True
     """
-    return min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    return 1 if is_forked() else min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
 
 @cache

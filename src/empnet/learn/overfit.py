@@ -15,6 +15,7 @@ from torch import Tensor
 
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
+from empnet.data.forking import use_threads
 from empnet.data.system import System
 from empnet.learn.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
 from empnet.learn.config import TrainConfig
@@ -91,7 +92,7 @@ def overfit(
     journal = Journal(quiet)
     config = name_targets(configured(data, property, settings), journal)
     if config.threads is not None:
-        torch.set_num_threads(config.threads)
+        use_threads(config.threads)
     dataset = open_data(data, config, quiet)
     split = split_data(dataset, config)
     if not 1 <= systems <= len(split.train):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import inspect
 import sys
 import threading
@@ -21,8 +20,10 @@ import torch
 from numba import config, njit
 from numba.core.codegen import get_host_cpu_features
 
+from empnet.data.cache_entries import discard
 from empnet.data.cache_folder import cache_folder
 from empnet.data.forking import is_forked
+from empnet.data.loop_files import LoopFiles
 
 __all__ = ["compiled", "n_threads", "threaded"]
 
@@ -71,11 +72,20 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         bare = inspect.unwrap(function)  # the tests' shape checks wrap every function, and Numba wants the bare one
         key = hashlib.sha256(repr([told, VERSIONS, _sources_hash(bare.__module__)]).encode()).hexdigest()[:16]
-        before, config.CACHE_DIR = config.CACHE_DIR, str(_folder() / key)  # type: ignore[attr-defined]
+        folder = _folder() / key
+        for path in (folder.parent, folder):
+            if path.exists() and not path.is_dir():  # a file has taken its place
+                discard(path)
+        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
         try:
-            return njit(**chosen)(bare)
+            made = njit(**chosen)(bare)
         finally:
             config.CACHE_DIR = before  # type: ignore[attr-defined]
+        if chosen["cache"]:
+            kept = made._cache
+            stamp = "" if _file(bare.__module__) else str(kept._impl.locator.get_source_stamp())  # of a notebook's cell
+            kept._cache_file = LoopFiles(Path(kept.cache_path), kept._impl.filename_base, stamp)
+        return made
 
     return decorate
 
@@ -100,19 +110,42 @@ def _package_imports(module: str) -> set[str]:
         if name in found:
             continue
         found.add(name)
+        if name == __name__:  # what this module imports keeps loops, but is no part of them
+            continue
         for node in ast.walk(ast.parse(_source(name))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-                waiting.append(str(node.module))
+            if isinstance(node, ast.ImportFrom):
+                package = _absolute(node, name)
+                waiting += [package, *(f"{package}.{alias.name}" for alias in node.names)]  # a name may be a module
             elif isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names if alias.name.startswith(f"{PACKAGE}.")]
+                waiting += [alias.name for alias in node.names]
+        waiting = [other for other in waiting if other.split(".")[0] == PACKAGE and _file(other) is not None]
     return found
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    """The whole name of the module that names are imported from."""
+    if not node.level:
+        return str(node.module)
+    path = _file(module)
+    parts = module.split(".") + (["self"] if path is not None and path.name == "__init__.py" else [])
+    return ".".join([*parts[: -node.level], *([node.module] if node.module else [])])
 
 
 def _source(module: str) -> bytes:
     """The bytes of a module's source; none for one without a file, such as a notebook."""
-    spec = None if module == "__main__" else importlib.util.find_spec(module)
-    path = None if spec is None else spec.origin
-    return Path(path).read_bytes() if path is not None and path.endswith(".py") else b""
+    path = _file(module)
+    return b"" if path is None else path.read_bytes()
+
+
+def _file(module: str) -> Path | None:
+    """The file of a module of this package, or of one that is loaded; None if there is none."""
+    package, *parts = module.split(".")
+    if package == PACKAGE:
+        path = Path(__file__).parents[1].joinpath(*parts)
+        files = [path.with_name(f"{path.name}.py"), path / "__init__.py"]
+    else:
+        files = [Path(getattr(sys.modules.get(module), "__file__", None) or "")]
+    return next((file for file in files if file.suffix == ".py" and file.is_file()), None)
 
 
 def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., None]]:
@@ -188,7 +221,7 @@ def n_threads() -> int:
 @cache
 def _announce() -> None:
     """Say so before the first compilation on this machine, because it takes its time."""
-    if not any(_folder().rglob("*.nbi")):
+    if not any(_folder().rglob("*.nbc")):
         print("compiling loops for this machine; it takes a minute or two, once", file=sys.stderr, flush=True)
 
 

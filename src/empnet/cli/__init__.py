@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from empnet.cli.cache import cache
 from empnet.cli.commands import app
 from empnet.cli.learn_curve import learn_curve
 from empnet.cli.options import INTERRUPTED, MISTAKE
@@ -16,6 +17,7 @@ __all__ = ["app", "main"]
 
 app.command("learn-curve")(learn_curve)
 app.add_typer(studies, name="study")
+app.add_typer(cache, name="cache")
 
 
 def main() -> None:

@@ -22,7 +22,17 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["ABOUT", "CacheEntry", "cache_entries", "discard", "hold", "keep_within_limit", "move_in", "remove_entries"]
+__all__ = [
+    "ABOUT",
+    "CacheEntry",
+    "cache_entries",
+    "discard",
+    "hold",
+    "keep_within_limit",
+    "move_in",
+    "remove_entries",
+    "size_limit",
+]
 
 ABOUT = "about.json"
 """File of an entry that says what it was made from."""

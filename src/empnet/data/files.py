@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,9 +64,13 @@ def flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+_UMASK = threading.Lock()
+
+
 def _umask() -> int:
-    mask = os.umask(0)  # can only be read by setting it
-    os.umask(mask)
+    with _UMASK:  # of two threads at once, the second would read the first one's 0, and leave it behind
+        mask = os.umask(0)  # can only be read by setting it
+        os.umask(mask)
     return mask
 
 

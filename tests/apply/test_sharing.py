@@ -119,7 +119,8 @@ def train(threads):
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    card = ModelCard(empnet.nn.Architecture(1, ("sum",), width=16, layers=1), (14,), ("energy",), ("eV",), dtype="float64")
+    architecture = empnet.nn.Architecture(1, ("sum",), width=16, layers=1)
+    card = ModelCard(architecture, (14,), ("energy",), ("eV",), dtype="float64")
     CALCULATOR = empnet.EMPNetCalculator(Predictor(card.build(), card))
     for before in (False, True):
         if before:

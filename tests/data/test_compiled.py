@@ -129,7 +129,7 @@ def test_what_is_damaged_is_not_read(tmp_path, damage):
 
 
 def test_two_that_compile_at_once_keep_both(tmp_path):
-    """Numba's own files are numbered: here both processes take number 1, and the index names it for the one it is not."""
+    """Numba's own files are numbered: both processes would take number 1, and the index name it for the wrong one."""
     first, second = LoopFiles(tmp_path, "loop"), LoopFiles(tmp_path, "loop")
     first.save(("F = 32",), "code for 32")
     second.save(("F = 64",), "code for 64")

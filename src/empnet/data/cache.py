@@ -15,7 +15,7 @@ from empnet.data.bundled import resolve
 from empnet.data.cache_entries import LIMIT, hold, keep_within_limit
 from empnet.data.cache_folder import cache_folder
 from empnet.data.checks import check_geometry
-from empnet.data.dataset import Dataset
+from empnet.data.dataset import Dataset, fingerprint
 from empnet.data.hashing import hash_of_system, reader_version
 from empnet.data.ingest import ingest
 from empnet.data.progress import tell
@@ -26,11 +26,13 @@ from empnet.data.system import System
 __all__ = ["Recipe", "data_hash", "open_dataset"]
 
 
-def data_hash(source: str | Path | Sequence[System]) -> str:
+def data_hash(source: str | Path | Sequence[System], before: str = "") -> str:
     """SHA-256 of a file's bytes, or of what systems in memory hold.
 
     Arguments:
         source: A path, the name of bundled data, or systems.
+        before: A hash that data in memory had in an earlier run. It is returned if it is theirs by the rule of
+            version 0.1, which did not look at texts, shapes and types.
 
     Raises:
         EmpnetError: If there is no such file.
@@ -42,9 +44,25 @@ def data_hash(source: str | Path | Sequence[System]) -> str:
     if isinstance(source, str | Path):
         with resolve(source).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    if before and before == _former_hash(source):
+        return before
     digest = hashlib.sha256()
     for system in source:
         digest.update(hash_of_system(system))
+    return digest.hexdigest()
+
+
+def _former_hash(systems: Sequence[System]) -> str:
+    """The hash of data in memory in runs of version 0.1."""
+    digest = hashlib.sha256()
+    for system in systems:
+        digest.update(fingerprint(system))
+        digest.update(json.dumps(sorted(system.properties.items())).encode())
+        for name in sorted(system.arrays):
+            digest.update(name.encode() + np.ascontiguousarray(system.arrays[name]).tobytes())
+        for name in sorted(system.info):
+            if (value := np.asarray(system.info[name])).dtype.kind in "iuf":
+                digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
     return digest.hexdigest()
 
 

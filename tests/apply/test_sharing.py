@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +149,12 @@ def test_forked_and_spawned_processes_compute_the_same(tmp_path):
     assert "2 threads in a forked process" in trained
     assert "spawn" in trained
     assert threads == "[1, 1, 1, 2] [2, 2, 2]"
+
+
+def test_memory_does_not_grow_with_the_number_of_calls():
+    """The script makes 200,000 calls by itself."""
+    script = Path(__file__).parents[2] / "benchmarks" / "calculator_memory.py"
+    result = subprocess.run([sys.executable, str(script), "1000"], capture_output=True, text=True, check=True)
+    peaks = [float(line.split()[2]) for line in result.stdout.splitlines()]
+    assert len(peaks) == 10
+    assert peaks[-1] - peaks[2] < 1.0  # MiB: 1.5 kB kept by each of 700 calls would be more

@@ -137,7 +137,7 @@ def test_different_data_have_different_hashes_and_equal_ones_the_same():
 
 
 def test_the_hash_in_a_run_of_before_is_still_known():
-    """That of version 0.1, as it was computed then."""
+    """As commit 9d9a0a0 computed it."""
     before = "6a1378c0b76b8f41db2ce076a1ca0b59ae753b2226b5d4d170054795ff2c688f"
     assert data_hash(SYSTEMS, before) == before
     assert data_hash(SYSTEMS[:4], before) == data_hash(SYSTEMS[:4]) != before

@@ -32,7 +32,7 @@ def data_hash(source: str | Path | Sequence[System], before: str = "") -> str:
     Arguments:
         source: A path, the name of bundled data, or systems.
         before: A hash that data in memory had in an earlier run. It is returned if it is theirs by the rule of
-            version 0.1, which did not look at texts, shapes and types.
+            old runs, which did not look at texts, shapes and types.
 
     Raises:
         EmpnetError: If there is no such file.
@@ -53,7 +53,7 @@ def data_hash(source: str | Path | Sequence[System], before: str = "") -> str:
 
 
 def _former_hash(systems: Sequence[System]) -> str:
-    """The hash of data in memory in runs of version 0.1."""
+    """The hash of data in memory as old runs have it."""
     digest = hashlib.sha256()
     for system in systems:
         digest.update(fingerprint(system))

@@ -1,12 +1,18 @@
 """Compiled loops are kept on disk: what is read back is what the sources say now."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
+import numpy as np
+import pytest
+
 import empnet
+from empnet.data import compiled
+from empnet.data.loop_files import LoopFiles
 
 HELPER = """
 from empnet.data.compiled import compiled
@@ -18,15 +24,20 @@ def step(x):
 
 LOOP = """
 from empnet.data.compiled import compiled
-from empnet.data.probe_helper import step
+{take}
 
 @compiled()
 def total(values):
     out = 0.0
     for x in values:
-        out += step(x)
+        out += {step}(x)
     return out
 """
+
+TAKES = [("from empnet.data.probe_helper import step", "step")]
+TAKES += [("from empnet.data import probe_helper", "probe_helper.step"), ("from .probe_helper import step", "step")]
+TAKES += [("from . import probe_helper", "probe_helper.step")]
+TAKES += [("import empnet.data.probe_helper as helper", "helper.step")]
 
 RUN = """
 import numpy as np
@@ -41,10 +52,16 @@ def run(folder: Path) -> str:
     return result.stdout.strip()
 
 
-def test_a_loop_is_compiled_anew_when_a_helper_in_another_file_changes(tmp_path):
+@pytest.fixture
+def package(tmp_path) -> Path:
+    """A copy of this one."""
     package = tmp_path / "empnet"
     copytree(Path(empnet.__file__).parent, package, ignore=ignore_patterns("bundled", "studies", "__pycache__"))
-    (package / "data" / "probe.py").write_text(LOOP)
+    return package
+
+
+def test_a_loop_is_compiled_anew_when_a_helper_in_another_file_changes(tmp_path, package):
+    (package / "data" / "probe.py").write_text(LOOP.format(take=TAKES[0][0], step=TAKES[0][1]))
     (package / "data" / "probe_constant.py").write_text("K = 5.0\n")
 
     def helper(factor: str, more: str = "") -> None:
@@ -59,3 +76,61 @@ def test_a_loop_is_compiled_anew_when_a_helper_in_another_file_changes(tmp_path)
     assert run(tmp_path) == "20.0 0"
     (package / "data" / "probe_constant.py").write_text("K = 7.0\n")  # a constant, two files away
     assert run(tmp_path) == "28.0 0"
+
+
+@pytest.mark.parametrize(("take", "step"), TAKES)
+def test_a_helper_is_found_however_it_is_imported(package, take, step, monkeypatch):
+    (package / "data" / "probe.py").write_text(LOOP.format(take=take, step=step))
+    (package / "data" / "probe_helper.py").write_text(HELPER.format(more="", factor="x"))
+    monkeypatch.setattr(compiled, "__file__", str(package / "data" / "compiled.py"))
+    found = compiled._package_imports("empnet.data.probe")
+    assert {"empnet.data.probe", "empnet.data.probe_helper", "empnet.data.compiled"} <= found
+    assert "empnet.data.files" not in found  # it keeps loops, but is no part of them
+
+
+DAMAGES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "flipped": lambda path: path.write_bytes(flipped(path.read_bytes())),
+    "gone": Path.unlink,
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+def flipped(content: bytes) -> bytes:
+    half = len(content) // 2
+    return content[:half] + bytes([content[half] ^ 4]) + content[half + 1 :]
+
+
+def test_a_damaged_loop_is_compiled_anew(tmp_path, package):
+    (package / "data" / "probe.py").write_text(LOOP.format(take=TAKES[0][0], step=TAKES[0][1]))
+    (package / "data" / "probe_helper.py").write_text(HELPER.format(more="", factor="2.0 * x"))
+    assert run(tmp_path) == "8.0 0"
+    (kept,) = (tmp_path / "cache").rglob("*total*.nbc")
+    for name in ("flipped", "a folder"):
+        DAMAGES[name](kept)
+        assert run(tmp_path) == "8.0 0"
+    if kept.is_dir():
+        kept.rmdir()
+    assert run(tmp_path) == "8.0 0"
+    assert run(tmp_path) == "8.0 1"
+    shutil.rmtree(tmp_path / "cache" / "kernels")
+    (tmp_path / "cache" / "kernels").write_text("not a folder")
+    assert run(tmp_path) == "8.0 0"
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_what_is_damaged_is_not_read(tmp_path, damage):
+    files, key = LoopFiles(tmp_path, "loop"), ("float64", ("cpu",), ("a", "b"))
+    files.save(key, np.arange(1000))
+    assert files.load(key).tolist() == list(range(1000))
+    damage(*tmp_path.iterdir())
+    assert files.load(key) is None
+
+
+def test_two_that_compile_at_once_keep_both(tmp_path):
+    """Numba's own files are numbered: both processes would take number 1, and the index name it for the wrong one."""
+    first, second = LoopFiles(tmp_path, "loop"), LoopFiles(tmp_path, "loop")
+    first.save(("F = 32",), "code for 32")
+    second.save(("F = 64",), "code for 64")
+    assert [first.load((f"F = {F}",)) for F in (32, 64)] == ["code for 32", "code for 64"]

@@ -146,6 +146,18 @@ def test_results_are_kept_and_gone_on_with(tmp_path, monkeypatch):
         train_all([tiny(0)], effort)
 
 
+def test_a_damaged_file_in_the_cache_is_measured_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMPNET_CACHE", str(tmp_path))
+    losses = training.Losses((1.0,), (2.0,), (3.0,), (0.5,))
+    monkeypatch.setattr(training, "train_once", lambda setting: losses)
+    monkeypatch.setattr(training, "cache_folder", lambda: tmp_path)
+    file, effort = tmp_path / "regularisation.json", Effort(quiet=True)
+    assert train_all([tiny(0)], effort) == {tiny(0): losses}
+    for damaged in ("[]", file.read_text()[:-9], file.read_text().replace("2.0", "2.5")):
+        file.write_text(damaged)
+        assert train_all([tiny(0)], effort) == {tiny(0): losses}
+
+
 def test_bad_premises():
     with pytest.raises(EmpnetError, match=r"there is no remedy 'prayer'; wanted all, none, or some of geometry"):
         Remedies(remedies="dropout,prayer")

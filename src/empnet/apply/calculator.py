@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -32,6 +33,8 @@ class EMPNetCalculator(Calculator):
     ``energies`` are what each particle adds to the energy, baseline of the composition included. What has been asked
     for once (forces, stress) is computed with the energy from then on, in one go. Neighbours are found anew each time.
     ``results["energy_std"]`` is the energy's standard deviation in eV, if the run tells one.
+    Threads that share a calculator wait for each other; to compute at the same time, give each thread a calculator of
+    the same predictor.
 
     Arguments:
         run: The run folder, or a predictor that was loaded from one.
@@ -62,6 +65,7 @@ class EMPNetCalculator(Calculator):
             raise EmpnetError(f"close '{close}' is not known", wanted="warn or error")
         self.predictor = as_predictor(run)
         self.close = close
+        self._one_at_a_time = threading.RLock()
         self._warned = False
         self._wanted = Wanted(energies=True)
         self._wanted.refuse_impossible(self.predictor.card, self.predictor.run)
@@ -78,6 +82,24 @@ class EMPNetCalculator(Calculator):
             remedy = "name its unit in training, with --unit" if kind.startswith("none") else ""
             raise EmpnetError(f"the unit of '{name}' is {kind} ({unit})", where=run, wanted="an energy", remedy=remedy)
         return convert(1.0, unit, "eV")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock, for pickles and copies."""
+        return {name: value for name, value in self.__dict__.items() if name != "_one_at_a_time"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _one_at_a_time=threading.RLock())
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """What ASE calls for each result; one thread at a time, because the results are kept in the calculator.
+
+        Arguments:
+            name: Which of :attr:`implemented_properties`.
+            atoms: The system.
+            allow_calculation: Whether it is computed if it is not at hand; if not, None is returned.
+        """
+        with self._one_at_a_time:
+            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,

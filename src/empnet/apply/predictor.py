@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +35,8 @@ __all__ = ["Predictor", "as_predictor", "load", "pieces"]
 class Predictor:
     """A trained model with all that prediction needs; at the first prediction it is frozen as it is then.
 
+    Threads may share it. Forked processes may, too; they compute on one thread each.
+
     Arguments:
         model: The model, in evaluation mode.
         card: Its species, properties and units.
@@ -50,10 +50,11 @@ class Predictor:
         self.model, self.card, self.run, self.uncertainty = model, card, run, uncertainty
         self._encoder = card.encoder
 
-    @cached_property
+    @property
     def _frozen(self) -> PropertyModel:
-        """The model with its filters' tables made once."""
-        return self.model.frozen()
+        """The model with its filters' tables made once; threads that come first together all take the same one."""
+        made: PropertyModel | None = self.__dict__.get("_made")
+        return self.__dict__.setdefault("_made", self.model.frozen()) if made is None else made  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         told = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.card.properties, self.card.units, strict=True))
@@ -210,10 +211,10 @@ class Predictor:
         """
         parts, sure = [], self.uncertainty
         for batch in self._batches(dataset):
-            with compiling(), nullcontext() if sure is None else sure.watching(self._frozen) as kept:
-                found = potential(
-                    self._frozen, batch, forces=wanted.forces, stress=wanted.stress, contributions=wanted.energies
-                )
+            kept: list[torch.Tensor] | None = None if sure is None else []
+            asked = {"forces": wanted.forces, "stress": wanted.stress, "contributions": wanted.energies}
+            with compiling():
+                found = potential(self._frozen, batch, **asked, kept=kept)
             ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
             part = Prediction(
                 found.values.numpy(),

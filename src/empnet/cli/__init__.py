@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from empnet.cli.cache import cache
 from empnet.cli.commands import app
 from empnet.cli.faults import one_line, plain_streams, plain_warnings
 from empnet.cli.learn_curve import learn_curve
@@ -12,6 +13,7 @@ __all__ = ["app", "main"]
 
 app.command("learn-curve")(learn_curve)
 app.add_typer(studies, name="study")
+app.add_typer(cache, name="cache")
 
 
 def main() -> None:

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from empnet.data import forking  # noqa: F401 (whoever computes with batches may be forked)
+
 __all__ = ["Batch", "Pairs"]
 
 

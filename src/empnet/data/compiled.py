@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import inspect
+import sys
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,10 @@ from numba import config, njit
 from numba.core.codegen import get_host_cpu_features
 
 from empnet.data import compilation  # noqa: F401 (tells of what is compiled)
+from empnet.data.cache_entries import discard
 from empnet.data.cache_folder import cache_folder
+from empnet.data.forking import is_forked
+from empnet.data.loop_files import LoopFiles
 
 __all__ = ["compiled", "n_threads", "threaded"]
 
@@ -68,11 +73,20 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         bare = inspect.unwrap(function)  # the tests' shape checks wrap every function, and Numba wants the bare one
         key = hashlib.sha256(repr([told, VERSIONS, _sources_hash(bare.__module__)]).encode()).hexdigest()[:16]
-        before, config.CACHE_DIR = config.CACHE_DIR, str(_folder() / key)  # type: ignore[attr-defined]
+        folder = _folder() / key
+        for path in (folder.parent, folder):
+            if path.exists() and not path.is_dir():  # a file has taken its place
+                discard(path)
+        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
         try:
-            return njit(**chosen)(bare)
+            made = njit(**chosen)(bare)
         finally:
             config.CACHE_DIR = before  # type: ignore[attr-defined]
+        if chosen["cache"]:
+            kept = made._cache
+            stamp = "" if _file(bare.__module__) else str(kept._impl.locator.get_source_stamp())  # of a notebook's cell
+            kept._cache_file = LoopFiles(Path(kept.cache_path), kept._impl.filename_base, stamp)
+        return made
 
     return decorate
 
@@ -97,19 +111,42 @@ def _package_imports(module: str) -> set[str]:
         if name in found:
             continue
         found.add(name)
+        if name == __name__:  # what this module imports keeps loops, but is no part of them
+            continue
         for node in ast.walk(ast.parse(_source(name))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-                waiting.append(str(node.module))
+            if isinstance(node, ast.ImportFrom):
+                package = _absolute(node, name)
+                waiting += [package, *(f"{package}.{alias.name}" for alias in node.names)]  # a name may be a module
             elif isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names if alias.name.startswith(f"{PACKAGE}.")]
+                waiting += [alias.name for alias in node.names]
+        waiting = [other for other in waiting if other.split(".")[0] == PACKAGE and _file(other) is not None]
     return found
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    """The whole name of the module that names are imported from."""
+    if not node.level:
+        return str(node.module)
+    path = _file(module)
+    parts = module.split(".") + (["self"] if path is not None and path.name == "__init__.py" else [])
+    return ".".join([*parts[: -node.level], *([node.module] if node.module else [])])
 
 
 def _source(module: str) -> bytes:
     """The bytes of a module's source; none for one without a file, such as a notebook."""
-    spec = None if module == "__main__" else importlib.util.find_spec(module)
-    path = None if spec is None else spec.origin
-    return Path(path).read_bytes() if path is not None and path.endswith(".py") else b""
+    path = _file(module)
+    return b"" if path is None else path.read_bytes()
+
+
+def _file(module: str) -> Path | None:
+    """The file of a module of this package, or of one that is loaded; None if there is none."""
+    package, *parts = module.split(".")
+    if package == PACKAGE:
+        path = Path(__file__).parents[1].joinpath(*parts)
+        files = [path.with_name(f"{path.name}.py"), path / "__init__.py"]
+    else:
+        files = [Path(getattr(sys.modules.get(module), "__file__", None) or "")]
+    return next((file for file in files if file.suffix == ".py" and file.is_file()), None)
 
 
 def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., None]]:
@@ -143,7 +180,8 @@ def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Non
             else:
                 asked = torch.get_num_threads()
                 numba.set_num_threads(threads)
-                together(*arguments)
+                with _together():
+                    together(*arguments)
                 if torch.get_num_threads() != asked:  # they share a pool, and Numba's first call sets its size
                     torch.set_num_threads(asked)
 
@@ -153,14 +191,31 @@ def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Non
     return decorate
 
 
+_ONE_AT_A_TIME = threading.RLock()
+
+
+def _together() -> AbstractContextManager[Any]:
+    """Numba's own pool, which is used where there is no OpenMP, ends the process if two threads call it at once."""
+    global _safe
+    if not _safe:
+        try:
+            _safe = numba.threading_layer() != "workqueue"
+        except ValueError:  # nothing has run in parallel yet
+            return _ONE_AT_A_TIME
+    return nullcontext() if _safe else _ONE_AT_A_TIME
+
+
+_safe = False
+
+
 def n_threads() -> int:
-    """How many threads a loop gets: torch's number, as far as Numba has them.
+    """How many threads a loop gets: torch's number, as far as Numba has them; one in a forked process.
 
     Example:
         >>> 1 <= n_threads() <= torch.get_num_threads()
         True
     """
-    return min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    return 1 if is_forked() else min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
 
 def _folder() -> Path:

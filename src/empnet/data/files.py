@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -128,11 +129,13 @@ def flush_to_disk(path: Path) -> None:
 
 LONGEST_NAME = 255
 """Bytes of a file's name on most file systems."""
+_UMASK = threading.Lock()
 
 
 def _umask() -> int:
-    mask = os.umask(0)  # can only be read by setting it
-    os.umask(mask)
+    with _UMASK:  # of two threads at once, the second would read the first one's 0, and leave it behind
+        mask = os.umask(0)  # can only be read by setting it
+        os.umask(mask)
     return mask
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from empnet.data.alike import number_alike
-from empnet.data.arrays import ArrayWriter, is_whole, map_arrays, replace_array
+from empnet.data.arrays import ArrayWriter, map_arrays, replace_array
+from empnet.data.cache_entries import ABOUT, discard, move_in
+from empnet.data.checked_json import DAMAGED, write_checked
 from empnet.data.checks import target_of, targets_of
 from empnet.data.dataset import NARROW, fingerprint, system_arrays
 from empnet.data.derivatives import LabelReader
@@ -35,47 +36,94 @@ OLD = 7 * 24 * 3600.0
 
 
 def ingest(
-    systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Path, *, name: str, quiet: bool = False
-) -> None:
-    """Build the arrays of a data set in a folder, unless they are there; the folder appears whole or not at all.
+    systems: Callable[[int], Iterable[System]],
+    recipe: Recipe,
+    folder: Path,
+    *,
+    name: str,
+    about: dict[str, Any] | None = None,
+    quiet: bool = False,
+) -> tuple[dict[str, np.ndarray], bool]:
+    """The arrays of a data set, built in a folder unless they are there unharmed; it appears whole or not at all.
 
     What was read before an interruption is kept beside it, so that the next call goes on from there. A process that
-    comes while another one builds the same folder waits for it.
+    comes while another one builds the same folder waits for it. A folder of which a part is missing or differs from
+    what was written is replaced.
 
     Arguments:
         systems: Gives the systems from a frame on.
         recipe: What the data set is made with.
         folder: Where it is to be.
         name: What the data are called.
+        about: What is written about it for people who look at the cache.
         quiet: Tell nothing, show no progress.
+
+    Returns:
+        The arrays, mapped into memory, and whether they were built now.
 
     Raises:
         EmpnetError: If the data cannot be read, or are not what the recipe asks for.
     """
-    if is_whole(folder):
-        return
-    unfinished = folder.parent / "unfinished" / folder.name
-    unfinished.parent.mkdir(exist_ok=True)
+    arrays, _ = _mapped(folder)
+    if arrays is not None:
+        return arrays, False
+    unfinished = _make_folder(folder.parent / "unfinished") / folder.name
     with _alone(unfinished, f"{name}: another process is reading these data; waiting for it", quiet):
-        if is_whole(folder):
-            return
+        arrays, fault = _mapped(folder)
+        if arrays is not None:
+            return arrays, False
+        if fault:
+            tell(f"{name}: the cache is damaged ({fault}); reading the data again", quiet=quiet)
+            discard(folder)
         _remove_old(unfinished, quiet)
-        unfinished.mkdir(exist_ok=True)
-        try:
-            if not is_whole(unfinished):
-                _read(systems, recipe, unfinished, name, quiet)
-        except EmpnetError:  # the data are at fault: mended ones have another hash
-            shutil.rmtree(unfinished)
-            raise
-        if "fingerprints" in (arrays := map_arrays(unfinished)):
+        arrays = _build(systems, recipe, _make_folder(unfinished), name, quiet)
+        if "fingerprints" in arrays:
             replace_array(unfinished, "fingerprints", groups=number_alike(arrays["fingerprints"]))
-        os.replace(unfinished, folder)
+        write_checked(unfinished / ABOUT, about or {})
+        del arrays  # Windows renames no folder of which a file is mapped
+        move_in(unfinished, folder)
+        return map_arrays(folder), True
+
+
+def _mapped(folder: Path) -> tuple[dict[str, np.ndarray] | None, str]:
+    """The arrays if they are there and unharmed; else why not: nothing if there is no such folder."""
+    try:
+        return map_arrays(folder), ""
+    except DAMAGED as error:
+        there = folder.exists() or folder.is_symlink()
+        return None, (error.strerror or str(error) if isinstance(error, OSError) else str(error)) if there else ""
+
+
+def _make_folder(path: Path) -> Path:
+    """A folder, made if need be, also where a file has its name."""
+    if not path.is_dir():
+        discard(path)
+        path.mkdir(exist_ok=True)
+    return path
+
+
+def _build(
+    systems: Callable[[int], Iterable[System]], recipe: Recipe, unfinished: Path, name: str, quiet: bool
+) -> dict[str, np.ndarray]:
+    """The arrays with fingerprints or groups, in a folder whose beginning may be there."""
+    arrays, _ = _mapped(unfinished)
+    if arrays is not None:
+        return arrays
+    try:
+        _read(systems, recipe, unfinished, name, quiet)
+    except EmpnetError:  # the data are at fault: mended ones have another hash
+        shutil.rmtree(unfinished)
+        raise
+    return map_arrays(unfinished)
 
 
 @contextmanager
 def _alone(unfinished: Path, told: str, quiet: bool) -> Iterator[None]:
     """While nobody else works in that folder; the lock goes with the process that holds it, however that ends."""
-    lock = FileLock(f"{unfinished}.lock")
+    path = Path(f"{unfinished}.lock")
+    if path.is_dir():
+        discard(path)
+    lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:

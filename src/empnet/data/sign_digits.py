@@ -8,13 +8,17 @@ import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from jaxtyping import Int64
 
+from empnet.data.cache_entries import move_in
 from empnet.data.cache_folder import cache_folder
 from empnet.data.errors import EmpnetError
 from empnet.data.images import ImageFolder
@@ -27,7 +31,7 @@ ZIP = Path(str(files("empnet.data").joinpath("bundled", "signdigits", "signdigit
 def sign_digits_path() -> Path:
     """The folder of the bundled pictures, unpacked on first use into the cache folder (``EMPNET_CACHE``).
 
-    It appears whole or not at all.
+    It appears whole or not at all; if a picture is missing, damaged or foreign, all are unpacked anew.
 
     Example:
         >>> len(list(sign_digits_path().glob("*/*.jpg")))
@@ -35,20 +39,33 @@ def sign_digits_path() -> Path:
     """
     key = hashlib.sha256(ZIP.read_bytes()).hexdigest()[:16]
     folder = cache_folder() / f"signdigits-{key}"
-    if folder.is_dir():
+    if _is_whole(folder):
+        with suppress(OSError):  # a cache that can only be read
+            os.utime(folder)  # when it was last used
         return folder
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix="unfinished-"))
-    try:
-        with zipfile.ZipFile(ZIP) as archive:
-            archive.extractall(unfinished / "pictures")
-        try:
-            os.replace(unfinished / "pictures", folder)
-        except OSError:  # another process was faster
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if not _is_whole(folder):
+            unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix="unfinished-"))
+            try:
+                with zipfile.ZipFile(ZIP) as archive:
+                    archive.extractall(unfinished / "pictures")
+                move_in(unfinished / "pictures", folder)
+            finally:
+                shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the pictures of the archive are there, each with its checksum, and no others."""
+    with zipfile.ZipFile(ZIP) as archive:
+        wanted = {each.filename: each.CRC for each in archive.infolist() if not each.is_dir()}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    try:
+        return there == wanted.keys() and all(
+            zlib.crc32((folder / name).read_bytes()) == wanted[name] for name in there
+        )
+    except OSError:  # one cannot be read, or has just gone
+        return False
 
 
 def sign_digits() -> ImageFolder:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, distributed
 
 from empnet.data.errors import EmpnetError
+from empnet.data.forking import use_threads
 
 __all__ = ["ProcessLost", "Processes", "SharedMistake", "processes"]
 
@@ -79,7 +80,7 @@ class Processes:
         if wanted is None and not self.alone and os.environ.get("OMP_NUM_THREADS", "1") == "1":
             wanted = max(1, _cores() // self.local_size)
         if wanted is not None:
-            torch.set_num_threads(wanted)
+            use_threads(wanted)
 
     def unused(self, batch: int) -> list[str]:
         """Say which processes or threads will bring nothing, a line for each reason.

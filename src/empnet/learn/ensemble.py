@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -106,13 +105,29 @@ class Ensemble(PropertyModel):
         """A copy for predictions: see :meth:`~empnet.nn.model.PropertyModel.frozen`."""
         return Ensemble([member.frozen() for member in self.each()]).eval()
 
-    def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
-        """The mean of the members' predictions."""
-        return self._mean([member(batch) for member in self.each()])
+    def forward(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "B F_prime"]:
+        """The mean of the members' predictions.
 
-    def contributions(self, batch: Batch) -> Float64[Tensor, "N F_prime"]:
-        """What each particle adds, on average over the members."""
-        return self._mean([member.contributions(batch) for member in self.each()])
+        Arguments:
+            batch: The systems.
+            kept: A list that takes the members' predictions, shape (B, F') each; it belongs to the caller.
+        """
+        values = [member(batch) for member in self.each()]
+        if kept is not None:
+            kept += [each.detach() for each in values]
+        return self._mean(values)
+
+    def contributions(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "N F_prime"]:
+        """What each particle adds, on average over the members.
+
+        Arguments:
+            batch: The systems.
+            kept: See :meth:`forward`.
+        """
+        values = [member.contributions(batch) for member in self.each()]
+        if kept is not None:
+            kept += [self.pooled(each.detach(), batch) for each in values]
+        return self._mean(values)
 
     def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """What the composition alone predicts."""
@@ -163,31 +178,13 @@ class Spread:
     limits: Float64[np.ndarray, " F_prime"]
     calibrations: tuple[Calibration, ...]
 
-    @contextmanager
-    def watching(self, model: PropertyModel) -> Iterator[list[Tensor]]:
-        """A block in which the members' predictions are kept for :meth:`std`.
-
-        Arguments:
-            model: The ensemble, which is to predict one batch within the block.
-        """
-        kept: list[Tensor] = []
-        handles = [
-            member.register_forward_hook(lambda _, __, values: kept.append(values.detach()))
-            for member in members_of(model)
-        ]
-        try:
-            yield kept
-        finally:
-            for handle in handles:
-                handle.remove()
-
     def std(self, model: PropertyModel, batch: Batch, kept: Sequence[Tensor] = ()) -> Float64[np.ndarray, "B F_prime"]:
         """The standard deviation of each prediction, in the properties' units.
 
         Arguments:
             model: The ensemble.
             batch: The systems.
-            kept: What :meth:`watching` has kept; if nothing, it is computed anew.
+            kept: The members' predictions, if the model has kept them; else they are computed anew.
         """
         members = members_of(model)
         if len(kept) != len(members):
@@ -214,8 +211,9 @@ def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard,
     q, predicted = [], []
     for piece in dataset.chunks(split.validation):
         batch = dataset.batch(piece, card.encoder, card.torch_dtype).to(device)
-        with torch.no_grad(), raw.watching(model) as kept:
-            predicted.append(model(batch).cpu().numpy())
+        kept: list[Tensor] = []
+        with torch.no_grad():
+            predicted.append(model(batch, kept).cpu().numpy())
         q.append(raw.std(model, batch, kept))
     spread, errors = np.concatenate(q), np.concatenate(predicted) - dataset.targets[split.validation]
     calibrations = tuple(Calibration.of(errors[:, k], spread[:, k]) for k in range(F_prime))

@@ -15,6 +15,7 @@ from torch import Tensor
 from empnet.data.compilation import compiling
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
+from empnet.data.forking import use_threads
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.learn.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
@@ -97,7 +98,7 @@ def overfit(
         raise EmpnetError("the capacity probe starts from fresh weights, not from a run's", remedy=remedy)
     config = name_targets(config, journal, source)
     if config.threads is not None:
-        torch.set_num_threads(config.threads)
+        use_threads(config.threads)
     dataset = open_data(source, config, quiet)
     split = split_data(dataset, config)
     if not 1 <= systems <= len(split.train):

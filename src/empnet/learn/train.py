@@ -182,7 +182,7 @@ def _begin_again(
             source, run.path, "give them again: empnet train --resume RUN DATA, or resume(run, systems)"
         )
     remedy = "a run resumes only with its own data; start a new one with --from"
-    refuse_changed_data(card, data_hash(source), run.path, remedy)
+    refuse_changed_data(card, data_hash(source, card.data["sha256"]), run.path, remedy)
     _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
     dataset, split = open_data(source, config, journal.quiet), run.read_split()
     model = card.build()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -21,7 +20,7 @@ from empnet.learn.model_file import ModelCard
 from empnet.nn.model import PropertyModel
 from empnet.nn.pairs import mean_per_system, sum_per_system
 
-__all__ = ["INSIDE", "Deviation", "LastLayer", "deviations", "fit_last_layer", "last_inputs"]
+__all__ = ["INSIDE", "Deviation", "LastLayer", "deviations", "fit_last_layer"]
 
 MOST = 20_000
 """Systems of the training side that are looked at: 300 for each feature, and never longer than a short epoch."""
@@ -74,14 +73,6 @@ class LastLayer:
     limits: Float64[np.ndarray, " F_prime"]
     calibrations: tuple[Calibration, ...]
 
-    def watching(self, model: PropertyModel) -> AbstractContextManager[list[Tensor]]:
-        """A block in which what the model sees is kept for :meth:`std`: see :func:`last_inputs`.
-
-        Arguments:
-            model: The model, which is to predict one batch within the block.
-        """
-        return last_inputs(model)
-
     def std(
         self, model: PropertyModel, batch: Batch, kept: Sequence[Float[Tensor, "N F"]] = ()
     ) -> Float64[np.ndarray, "B F_prime"]:
@@ -90,7 +81,7 @@ class LastLayer:
         Arguments:
             model: The model that was fitted, or its frozen copy.
             batch: The systems.
-            kept: What :meth:`watching` has kept; if nothing, it is computed anew.
+            kept: The last layer's input, if the model has kept it; else it is computed anew.
 
         Returns:
             Shape (B, F'), float64, on the CPU.
@@ -102,33 +93,6 @@ class LastLayer:
             for kind, W, calibration in zip(kinds, self.whitening, self.calibrations, strict=True)
         ]
         return np.stack(columns, axis=1)
-
-
-@contextmanager
-def last_inputs(model: PropertyModel) -> Iterator[list[Float[Tensor, "N F"]]]:
-    """What a model's last layer sees of the particles while it predicts within the block: no second pass is needed.
-
-    Arguments:
-        model: The model.
-
-    Example:
-        >>> from empnet.data.dataset import collate
-        >>> from empnet.data.one_hot import OneHot
-        >>> from empnet.data.system import System
-        >>> from empnet.nn.model import Architecture
-        >>> model = PropertyModel(Architecture(n_species=1, pooling=("sum",)))
-        >>> batch = collate([System([[0, 0, 0], [0, 0, 1.0]], species=[1, 1])], 5.0, OneHot([1]))
-        >>> with last_inputs(model) as kept:
-        ...     y = model(batch)
-        >>> torch.allclose(kept[-1].double().sum(0), model.representation(batch, "sum")[0])
-        True
-    """
-    kept: list[Tensor] = []
-    handle = model.readout[-1].register_forward_pre_hook(lambda _, given: kept.append(given[0].detach()))
-    try:
-        yield kept
-    finally:
-        handle.remove()
 
 
 def _rows(
@@ -192,10 +156,10 @@ def _pass(
     predicted, encoder = [], card.encoder
     for piece in dataset.chunks(indices):
         batch = dataset.batch(piece, encoder, card.torch_dtype).to(device)
-        with last_inputs(model) as kept:
-            predicted.append(model(batch).cpu().numpy())
+        kept: list[Tensor] = []
+        predicted.append(model(batch, kept).cpu().numpy())
         for kind, pieces in rows.items():
-            pieces.append(_rows(model, batch, kind, kept[-1] if kept else None))
+            pieces.append(_rows(model, batch, kind, kept[-1]))
     return {kind: np.concatenate(pieces) for kind, pieces in rows.items()}, np.concatenate(predicted)
 
 

@@ -193,10 +193,19 @@ class PropertyModel(torch.nn.Module):
             f, V = interaction(f, V, geometry)
         return f  # type: ignore[no-any-return]
 
-    def contributions(self, batch: Batch) -> Float64[Tensor, "N F_prime"]:
-        """c: what each particle adds to the property, in the property's unit, its species' baseline included."""
+    def contributions(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "N F_prime"]:
+        """c: what each particle adds to the property, in the property's unit, its species' baseline included.
+
+        Arguments:
+            batch: The systems.
+            kept: A list that takes what the standard deviation is computed from: the input of the last layer, shape
+                (N, F). It belongs to the caller, so that threads can share a model.
+        """
         species = batch.features[:, : self.architecture.n_species].double()
-        return species @ self.baseline + self.scale * self.readout(self.features(batch)).double()
+        hidden = self.readout[:-1](self.features(batch))
+        if kept is not None:
+            kept.append(hidden.detach())
+        return species @ self.baseline + self.scale * self.readout[-1](hidden).double()
 
     def representation(self, batch: Batch, pooling: Pooling) -> Float64[Tensor, "B F"]:
         r"""H: what the network has learned of each whole system, just before the readout's last, linear layer.
@@ -221,9 +230,14 @@ class PropertyModel(torch.nn.Module):
         hidden = self.readout[:-1](self.features(batch))
         return _POOL[pooling](hidden, batch.system_of, batch.n_systems)
 
-    def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
-        """The properties of each system in their units."""
-        return self.pooled(self.contributions(batch), batch)
+    def forward(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "B F_prime"]:
+        """The properties of each system in their units.
+
+        Arguments:
+            batch: The systems.
+            kept: See :meth:`contributions`.
+        """
+        return self.pooled(self.contributions(batch, kept), batch)
 
     def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """What the composition alone predicts: the best that can be done without geometry."""

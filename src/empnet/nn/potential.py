@@ -42,6 +42,7 @@ def potential(
     stress: bool = False,
     contributions: bool = False,
     graph: bool = False,
+    kept: list[Tensor] | None = None,
 ) -> Potential:
     r"""The model's energies with their exact derivatives with respect to positions and strain.
 
@@ -68,6 +69,8 @@ def potential(
             batch's own positions and cells, if they want a gradient. In training call
             ``loss.backward(inputs=list(model.parameters()))``: without ``inputs``, a gradient of the positions is
             computed, too, and thrown away. Without a graph, the results are plain numbers.
+        kept: A list that takes what the standard deviation is computed from: see
+            :meth:`~empnet.nn.model.PropertyModel.contributions`.
 
     Raises:
         RuntimeError: If derivatives are wanted in inference mode.
@@ -87,8 +90,8 @@ def potential(
         positions = _variable(batch.positions, graph) if moves else batch.positions
         cells = _variable(batch.cells, graph) if stress and batch.cells is not None else batch.cells
         at = replace(batch, positions=positions, cells=cells) if moves else batch
-        c = model.contributions(at) if contributions else None
-        values = model(at) if c is None else model.pooled(c, at)
+        c = model.contributions(at, kept) if contributions else None
+        values = model(at, kept) if c is None else model.pooled(c, at)
         found_forces = found_stress = None
         if moves:
             asked = [positions] if cells is None or not stress else [positions, cells]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -15,10 +16,11 @@ import torch
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
+from empnet.data.cache_entries import discard
 from empnet.data.cache_folder import cache_folder
 from empnet.data.errors import EmpnetError
 from empnet.data.files import write_text
-from empnet.data.progress import track
+from empnet.data.progress import tell, track
 from empnet.data.sign_digits import number_blocks, sign_digits
 from empnet.learn.augmentation import augmentation
 from empnet.learn.image_classifier import ImageClassifier
@@ -163,7 +165,7 @@ def train_all(settings: Iterable[Setting], effort: Effort) -> Mapping[Setting, L
     """
     todo = list(dict.fromkeys(settings))
     path = None if effort.quick else (effort.folder or cache_folder()) / FILE
-    known = {} if path is None else _read(path)
+    known = {} if path is None else _read(path, ours=effort.folder is None)
     missing = [setting for setting in todo if setting.key not in known]
     done = {setting: known[setting.key] for setting in todo if setting.key in known}
     for setting in track(missing, "regularisation: trainings", total=len(missing), quiet=effort.quiet):
@@ -173,13 +175,20 @@ def train_all(settings: Iterable[Setting], effort: Effort) -> Mapping[Setting, L
     return done
 
 
-def _read(path: Path) -> dict[str, Losses]:
+def _read(path: Path, ours: bool) -> dict[str, Losses]:
+    """What was measured; of a damaged file in our own cache nothing, of one in a user's folder an error."""
     if not path.exists():
         return {}
     try:
-        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
-        return {json.dumps(run.pop("setting")): _losses(**run) for run in runs}
-    except (ValueError, KeyError, TypeError) as error:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record.get("crc32", _checksum(record["runs"])) != _checksum(record["runs"]):
+            raise ValueError("the checksum differs")
+        return {json.dumps(run.pop("setting")): _losses(**run) for run in record["runs"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if ours:
+            tell(f"{path}: is damaged ({error}); its trainings are done again")
+            discard(path)
+            return {}
         raise EmpnetError(
             "is no results of this study", where=path, remedy="move it away, or name another folder"
         ) from error
@@ -194,4 +203,10 @@ def _write(path: Path, known: Mapping[str, Losses]) -> None:
     rows = [json.dumps({"setting": json.loads(key), **dataclasses.asdict(known[key])}) for key in known]
     lines = ",\n".join(rows)
     date = time.strftime("%Y-%m-%d")
-    write_text(path, f'{{"date": "{date}", "machine": {json.dumps(machine())}, "runs": [\n{lines}\n]}}\n')
+    crc32 = _checksum(json.loads(f"[{lines}]"))
+    head = f'"date": "{date}", "machine": {json.dumps(machine())}, "crc32": {crc32}'
+    write_text(path, f'{{{head}, "runs": [\n{lines}\n]}}\n')
+
+
+def _checksum(runs: list) -> int:
+    return zlib.crc32(json.dumps(runs).encode())

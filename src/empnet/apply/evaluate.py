@@ -13,7 +13,6 @@ from jaxtyping import Float64, Int64
 from empnet.apply.derivative_errors import DerivativeErrors, Labels
 from empnet.apply.metrics import Metric, metrics_of
 from empnet.apply.predictor import Predictor, pieces
-from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
@@ -21,7 +20,7 @@ from empnet.data.read import iread
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
-from empnet.learn.prepare import refuse_changed_data, refuse_data_in_memory
+from empnet.learn.own_data import find_data
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "in_model_units", "measured_side", "own_side"]
@@ -29,6 +28,7 @@ __all__ = ["Evaluation", "Side", "Worst", "evaluate", "evaluations_of", "in_mode
 Side = Literal["validation", "test"]
 
 N_WORST = 10
+MOVED = "name a data file; if the run's own have been moved, say where, once: empnet train DATA --resume RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +225,7 @@ def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
     config, indices = run.read_config(), getattr(run.read_split(), side)
     if len(indices) == 0:
         raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
-    refuse_data_in_memory(config.data, run.path, "name a data file")
-    remedy = "the split is of no use for other data; name a data file to evaluate on"
-    refuse_changed_data(predictor.card, data_hash(config.data), run.path, remedy)
+    data = find_data(run, remedy=MOVED)
     wanted = set(indices.tolist())
-    frames = enumerate(iread(config.data, length_unit=config.length_unit))
+    frames = enumerate(iread(data, length_unit=config.length_unit))  # type: ignore[arg-type]
     return (system for index, system in frames if index in wanted)

@@ -8,8 +8,9 @@ import typer
 
 from empnet.cli.commands import app
 from empnet.cli.learn_curve import learn_curve
-from empnet.cli.options import INTERRUPTED, MISTAKE
+from empnet.cli.options import MISTAKE
 from empnet.cli.several import one_voice
+from empnet.cli.signals import until_stopped
 from empnet.cli.study import studies
 
 __all__ = ["app", "main"]
@@ -19,17 +20,14 @@ app.add_typer(studies, name="study")
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line on standard error and exit code 2."""
-    with one_voice():
+    """Run a command; a user's mistake is one line on standard error and exit code 2, a signal one line and 130."""
+    with until_stopped(), one_voice():
         _run()
 
 
 def _run() -> None:
     try:
         app(standalone_mode=True)
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        sys.exit(INTERRUPTED)
     except ValueError as error:
         from empnet.data.errors import EmpnetError
 

@@ -38,6 +38,9 @@ def replacing(path: Path) -> Iterator[Path]:
         flush_to_disk(unfinished)
         os.replace(unfinished, path)
         flush_to_disk(path.parent)
+    except OSError as error:  # a full disk does not say which file it was; nobody knows the unfinished one
+        error.filename, error.filename2 = str(path), None
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

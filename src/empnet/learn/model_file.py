@@ -128,7 +128,7 @@ def save_weights(folder: Path, model: PropertyModel) -> None:
     """
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with replacing(folder / WEIGHTS) as unfinished:
-        safetensors.torch.save_file(state, unfinished)
+        unfinished.write_bytes(safetensors.torch.save(state))  # its own writing hides the reason of a failure
 
 
 def read_card(folder: Path) -> ModelCard:

@@ -271,7 +271,8 @@ def refuse_changed_data(card: ModelCard, now: str, run: Path, remedy: str) -> No
     """
     if now != card.data["sha256"]:
         raise EmpnetError(
-            f"the data have changed: sha256 was {card.data['sha256'][:12]}, is {now[:12]} ({card.data['file']})",
+            f"the data have changed: sha256 was {card.data['sha256'][:12]}, is {now[:12]} "
+            f"(they were at '{card.data['file'] or IN_MEMORY}')",
             where=run,
             remedy=remedy,
         )

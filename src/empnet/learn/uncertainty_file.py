@@ -65,7 +65,7 @@ def save_last_layer(folder: Path, fitted: LastLayer) -> None:
         "calibrations": torch.tensor([astuple(each) for each in fitted.calibrations], dtype=torch.float64),
     }
     with replacing(folder / FILE) as unfinished:
-        safetensors.torch.save_file(tensors, unfinished, metadata={"format_version": str(FORMAT_VERSION)})
+        unfinished.write_bytes(safetensors.torch.save(tensors, metadata={"format_version": str(FORMAT_VERSION)}))
 
 
 def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:

@@ -206,7 +206,14 @@ def _locked(place: Path, named: Path, remedy: str = "choose another --out") -> C
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-    return lock.release  # does nothing where the file system has no locks
+
+    def release() -> None:  # does nothing where the file system has no locks
+        if lock.is_locked:
+            with suppress(OSError):  # Windows removes no open file
+                (place / LOCK).unlink(missing_ok=True)  # who waits for it sees that its name has gone, and tries again
+            lock.release()
+
+    return release
 
 
 def _mark(place: Path) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ import torch
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
 from empnet.data.system import System
-from empnet.learn.checkpoint import Progress, save_checkpoint
+from empnet.learn.checkpoint import PREVIOUS, Progress, save_checkpoint
 from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.distribution import Processes, processes
 from empnet.learn.ensemble import refuse_ensemble
@@ -324,6 +324,7 @@ def _write_results(job: Job, run: RunFolder, results: dict[str, Any]) -> list[st
     with writing(run.path):
         told = keep_last_layer(run.path, job.dataset, job.split)
         run.write_results(results)
+        (run.path / PREVIOUS).unlink(missing_ok=True)  # of no more use
     return told
 
 

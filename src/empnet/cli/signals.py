@@ -52,6 +52,13 @@ class _Heard:
         return getattr(self._stream, name)
 
 
+def _signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The signal that led to an exception: typer turns it into an exit without a word."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error
+
+
 @contextmanager
 def until_stopped() -> Iterator[None]:
     """While the block lasts, a signal ends the command with one line and exit code 130.
@@ -67,7 +74,10 @@ def until_stopped() -> Iterator[None]:
                 yield
         else:
             yield
-    except KeyboardInterrupt as stopped:
+    except (KeyboardInterrupt, SystemExit) as ended:
+        stopped = _signal_behind(ended)
+        if stopped is None:
+            raise
         named = f" ({stopped})" if str(stopped) else ""
         sys.stderr.write(f"stopped{named}\n")
         sys.exit(INTERRUPTED)

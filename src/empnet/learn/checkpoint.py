@@ -210,7 +210,8 @@ def _read(path: Path, model: torch.nn.Module, average: torch.nn.Module, optimize
     except (safetensors.SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
         wanted = "a checkpoint of this run"
         raise EmpnetError(f"is damaged ({error})", where=path, wanted=wanted, remedy=remedy) from None
-    return Restored(progress, _below("best.", tensors))
+    best = {name: value.clone() for name, value in _below("best.", tensors).items()}  # the file is mapped to memory
+    return Restored(progress, best)
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

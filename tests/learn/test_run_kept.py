@@ -227,7 +227,7 @@ def test_data_that_were_moved_alone_are_named_once(data, whole, tmp_path, monkey
     new.parent.mkdir()
     run = stopped(old, tmp_path / "run", 5, monkeypatch)
     old.rename(new)
-    with pytest.raises(EmpnetError, match=r"no longer at '.*old\.extxyz'.*empnet train DATA --resume"):
+    with pytest.raises(EmpnetError, match=r"no such file '.*old\.extxyz'.*no longer there.*empnet train DATA --resume"):
         resume(run, quiet=True)
     write(tmp_path / "other.extxyz", pairs(seed=1))
     with pytest.raises(EmpnetError, match=r"the data have changed: .*old\.extxyz"):

@@ -56,8 +56,10 @@ def find_data(
                 return place
             other = other or found
     if other:
-        refuse_changed_data(card, other, run.path, remedy)
-    raise EmpnetError(f"its data are no longer at '{config.data}'", where=run, remedy=remedy)
+        hashes = f"sha256 was {card.data['sha256'][:12]}, is {other[:12]}"
+        told = f"the data have changed: the file {config.data} has changed since training ({hashes})"
+        raise EmpnetError(told, where=run, remedy=remedy)
+    raise EmpnetError(f"no such file '{config.data}': the data of {run} are no longer there", remedy=remedy)
 
 
 def _places(run: RunFolder, config: TrainConfig, card: ModelCard) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
+import shlex
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,20 +15,27 @@ import torch
 
 from empnet.apply.last_words import verdict_of_run
 from empnet.apply.train import tell_verdict
+from empnet.data.cache import data_hash
 from empnet.data.errors import EmpnetError
 from empnet.data.files import refuse_input, write_text
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
+from empnet.learn.config import TrainConfig
 from empnet.learn.distribution import processes
 from empnet.learn.earlier import limits_with_earlier
 from empnet.learn.ensemble import FILE, fit_spread, load_members, save_ensemble
 from empnet.learn.error_lines import error_lines
 from empnet.learn.journal import Journal
 from empnet.learn.measure import measure
-from empnet.learn.prepare import configured, differences, open_data, refuse_data_in_memory
-from empnet.learn.run_folder import RunFolder, free_name
+from empnet.learn.model_file import read_card, save_card
+from empnet.learn.own_data import find_data, with_place
+from empnet.learn.prepare import configured, differences, open_data, refuse_changed_data
+from empnet.learn.reservation import alone_in, reserved, reserved_name
+from empnet.learn.run_folder import RunFolder
+from empnet.learn.run_marks import is_broken_start, is_run
 from empnet.learn.train import TrainResult, resume, run_name, train
 from empnet.learn.uncertainty import deviations
+from empnet.learn.unwritten import writing
 
 __all__ = ["train_ensemble"]
 
@@ -75,52 +83,73 @@ def train_ensemble(
         raise EmpnetError(f"{members} members", where="--ensemble", wanted="2 or more, such as 5")
     source = as_source(data)
     config = configured(source, property, settings)
-    folder = Path(out) if out is not None else free_name(f"{run_name(config)}-ensemble")
+    if out is not None:
+        refuse_input(Path(out), [source, settings.get("fine_tune")])
     shared = {**settings, "split_seed": config.seed if config.split_seed is None else config.split_seed}
     journal, team = Journal(quiet, mute=not processes().first), processes()
-    refuse_input(folder, [data, settings.get("fine_tune")])
-    team.together(lambda: _make_room(folder, force) if team.first else None)
-    for k in range(members):
-        run, seed = folder / f"member-{k + 1}", config.seed + k
-        journal.say(f"member {k + 1} of {members}, seed {seed}")
-        if not _train(run, source, property, {**shared, "seed": seed}, quiet):
-            journal.say(f"stopped; the same command goes on with {folder}")
-            return TrainResult(folder, False, {})
-    names = [f"member-{k + 1}" for k in range(members)]
-    results = team.together(lambda: _finish(folder, names, source, journal) if team.first else {})
-    return TrainResult(folder, True, team.from_first(results))
+    with ExitStack() as held:
+        folder = team.from_first(team.together(lambda: _own_folder(config, out, force, held) if team.first else Path()))
+        for k in range(members):
+            run, seed = folder / f"member-{k + 1}", config.seed + k
+            journal.say(f"member {k + 1} of {members}, seed {seed}")
+            if not _train(run, source, property, {**shared, "seed": seed}, quiet):
+                journal.say(f"stopped; the same command with --out {shlex.quote(str(folder))} goes on with it")
+                return TrainResult(folder, False, {})
+        names = [f"member-{k + 1}" for k in range(members)]
+        results = team.together(lambda: _finish(folder, names, source, journal) if team.first else {})
+        return TrainResult(folder, True, team.from_first(results))
 
 
-def _make_room(folder: Path, force: bool) -> None:
-    """Raise if the folder is something else; an ensemble that is complete goes, if it is to be replaced."""
-    if not folder.exists():
-        return
-    if not any(folder.glob("member-*")) and (not folder.is_dir() or any(folder.iterdir())):
-        raise EmpnetError("is there already and is no ensemble", where=folder, remedy="choose another --out")
-    if (folder / FILE).exists():
-        if not force:
-            raise EmpnetError("is there already", where=folder, remedy="choose another --out, or --force to replace it")
-        shutil.rmtree(folder)
+def _own_folder(config: TrainConfig, out: str | Path | None, force: bool, held: ExitStack) -> Path:
+    """The ensemble's folder, which no other process works in while it is held.
+
+    An ensemble that is not complete is gone on with; a complete one goes, if it is to be replaced.
+    """
+    if out is None:
+        return held.enter_context(reserved_name(f"{run_name(config)}-ensemble")).path
+    folder = Path(out)
+    if (folder / "member-1").is_dir() and is_run(folder) and not (folder / FILE).exists():
+        held.enter_context(alone_in(folder))
+    else:
+        if folder.is_dir() and not is_broken_start(folder) and not (folder / FILE).exists():
+            raise EmpnetError("is there already and is no ensemble", where=folder, remedy="choose another --out")
+        with writing(folder):
+            held.enter_context(reserved(folder, force)).fill(lambda _: None)
+    return folder
 
 
 def _train(run: Path, data: Any, property_: Any, settings: dict[str, Any], quiet: bool) -> bool:
     """Train a member, go on with it, or leave it if it is finished. Returns whether it is."""
-    if not run.exists():
+    team = processes()
+
+    def stands() -> str:
+        return _stands(run, data, configured(data, property_, settings), settings) if team.first else ""
+
+    now = team.from_first(team.together(stands))
+    if now == "new":
         return train(data, property_, out=run, quiet=quiet, **settings).finished
+    return now == "finished" or resume(run, data, quiet=quiet).finished
+
+
+def _stands(run: Path, data: Any, config: TrainConfig, settings: dict[str, Any]) -> str:
+    """Whether a member is new, begun or finished; other settings or data are an error."""
+    if not run.exists() or is_broken_start(run):
+        return "new"
     saved = RunFolder(run).read_config().model_dump()
-    given = configured(data, property_, settings).model_dump(include=set(settings) - {"property"})
+    given = config.model_dump(include=set(settings) - {"property"})
     changed = differences(saved, given)
     if changed:
         raise EmpnetError(f"has other settings: {'; '.join(changed)}", where=run, remedy="choose another --out")
-    return (run / "results.json").exists() or resume(run, data, quiet=quiet).finished
+    card = read_card(run)
+    refuse_changed_data(card, data_hash(data, str(card.data.get("sha256", ""))), run, "choose another --out")
+    return "finished" if (run / "results.json").exists() else "begun"
 
 
 def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict[str, Any]:
     """What makes the members an ensemble: the calibration of their spread, and errors of their mean."""
     first = RunFolder(folder / names[0])
     config, split = first.read_config(), first.read_split()
-    source = config.data if isinstance(data, str | Path) else data
-    refuse_data_in_memory(source, folder, "give them again")
+    source = find_data(first, remedy="choose another --out", given=data)
     model, card = load_members(folder, names)
     dataset, cpu = open_data(source, config, quiet=True), torch.device("cpu")
     spread = fit_spread(model, dataset, split, card, cpu)
@@ -136,10 +165,12 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
         for side, indices in sides.items()
         if len(indices)
     }
-    for name in ("config.toml", "split.json", "model.json"):
-        shutil.copyfile(first.path / name, folder / name)
-    write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
-    save_ensemble(folder, names, spread)
+    with writing(folder):
+        save_card(folder, with_place(read_card(first.path), source, folder))
+        for name in ("split.json", "config.toml"):
+            write_text(folder / name, (first.path / name).read_text(encoding="utf-8"))
+        write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
+        save_ensemble(folder, names, spread)
     for line in error_lines(results):
         journal.say(f"mean of the members: {line}")
     journal.say(f"ensemble: {folder}")

@@ -16,7 +16,6 @@ from empnet.apply.metrics import Metric, metrics_of
 from empnet.apply.prediction import Prediction
 from empnet.apply.predictor import Predictor, as_predictor, pieces
 from empnet.apply.reading import Reading
-from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.errors import EmpnetError
 from empnet.data.pipes import keeping_pipes
@@ -29,7 +28,7 @@ from empnet.learn.bootstrap import share_of
 from empnet.learn.calibration import Coverage
 from empnet.learn.journal import Journal
 from empnet.learn.model_file import ModelCard
-from empnet.learn.prepare import refuse_changed_data, refuse_data_in_memory
+from empnet.learn.own_data import find_data
 from empnet.learn.run_folder import RunFolder
 
 __all__ = [
@@ -46,6 +45,7 @@ __all__ = [
 Side = Literal["validation", "test"]
 
 N_WORST = 10
+MOVED = "name a data file; if the run's own have been moved, say where, once: empnet train DATA --resume RUN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +288,7 @@ def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
         raise EmpnetError("is damaged (the number of a system is out of range)", where=run.path / "split.json")
     if len(indices) == 0:
         raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
-    refuse_data_in_memory(config.data, run.path, "name a data file")
-    remedy = "the split is of no use for other data; name a data file to evaluate on"
-    refuse_changed_data(predictor.card, data_hash(config.data), run.path, remedy)
+    data = find_data(run, remedy=MOVED)
     wanted = set(indices.tolist())
-    frames = enumerate(iread(config.data, length_unit=config.length_unit))
+    frames = enumerate(iread(data, length_unit=config.length_unit))  # type: ignore[arg-type]
     return (system for index, system in frames if index in wanted)

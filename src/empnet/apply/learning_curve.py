@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from empnet.apply.evaluate import Evaluation, evaluate
 from empnet.apply.metrics import Metric
 from empnet.apply.predictor import load
 from empnet.apply.report import write_report
+from empnet.data.cache import data_hash
 from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, write_text
@@ -26,9 +28,13 @@ from empnet.data.system import System
 from empnet.learn.config import TrainConfig
 from empnet.learn.fine_tune import adopt_architecture
 from empnet.learn.journal import Journal
-from empnet.learn.prepare import configured, differences, name_targets, open_data, split_data
+from empnet.learn.model_file import read_card
+from empnet.learn.prepare import configured, differences, name_targets, open_data, refuse_changed_data, split_data
+from empnet.learn.reservation import NameTaken, alone_in, reserved
 from empnet.learn.run_folder import RunFolder
+from empnet.learn.run_marks import is_broken_start
 from empnet.learn.train import resume, run_name, train
+from empnet.learn.unwritten import writing
 
 __all__ = ["LearningCurve", "Point", "learning_curve"]
 
@@ -173,16 +179,17 @@ def learning_curve(
         raise EmpnetError(f"sizes {list(sizes)}", where="--sizes", wanted="two or more, such as 100,300,1000")
     config = _checked(source, configured(source, property, {**settings, "train_size": ordered[-1]}), settings, quiet)
     folder = Path(out) if out is not None else Path("runs") / f"{run_name(config)}-curve"
-    _refuse_other(folder, config)
-    for size in ordered:
-        journal.say(f"training on {size} systems")
-        with compiling(journal.say, quiet=quiet):
-            finished = _train(folder / f"n-{size}", source, property, size, settings)
-        if not finished:
-            journal.say(f"stopped; the same command goes on with {folder}")
-            return []
-    curves = _measure(folder, ordered, source)
-    _write(folder, curves)
+    with _own_folder(folder, config, source):
+        for size in ordered:
+            journal.say(f"training on {size} systems")
+            with compiling(journal.say, quiet=quiet):
+                finished = _train(folder / f"n-{size}", source, property, size, settings)
+            if not finished:
+                journal.say(f"stopped; the same command goes on with {folder}")
+                return []
+        curves = _measure(folder, ordered, source)
+        with writing(folder):
+            _write(folder, curves)
     for curve in curves:
         journal.say(curve.told())
     journal.say(f"curve: {folder}")
@@ -199,26 +206,48 @@ def _checked(source: str | Sequence[System], config: TrainConfig, settings: dict
     return config
 
 
-def _refuse_other(folder: Path, config: TrainConfig) -> None:
-    """Raise if the folder is something else, or a curve with other settings."""
+@contextmanager
+def _own_folder(folder: Path, config: TrainConfig, source: str | Sequence[System]) -> Iterator[None]:
+    """The curve's folder, new or begun with the same settings, in which no other process works meanwhile."""
     runs = sorted(folder.glob("n-*"))
-    if folder.exists() and not runs and any(folder.iterdir()):
-        raise EmpnetError("is there already and holds no learning curve", where=folder, remedy="choose another --out")
+    if not runs:
+        try:
+            place = reserved(folder)
+            with place as reservation:
+                reservation.fill(lambda _: None)
+                yield
+        except NameTaken as error:
+            if folder.is_dir() and not is_broken_start(folder):
+                told = "is there already and holds no learning curve"
+                raise EmpnetError(told, where=folder, remedy="choose another --out") from error
+            raise
+        return
+    with alone_in(folder):
+        _refuse_other(folder, runs, config, source)
+        yield
+
+
+def _refuse_other(folder: Path, runs: Sequence[Path], config: TrainConfig, source: str | Sequence[System]) -> None:
+    """Raise if runs of the curve have other settings or data."""
+    now, data = config.model_dump(exclude={"train_size", "data"}), data_hash(source)
     for run in runs:
-        saved, now = (each.model_dump(exclude={"train_size"}) for each in (RunFolder(run).read_config(), config))
+        if is_broken_start(run):
+            continue
+        saved = RunFolder(run).read_config().model_dump(exclude={"train_size", "data"})
         changed = differences(saved, now)
         if changed:
             raise EmpnetError(
                 f"holds a curve of other settings: {'; '.join(changed)}", where=folder, remedy="choose another --out"
             )
+        refuse_changed_data(read_card(run), data, run, "choose another --out")
 
 
 def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, settings: dict[str, Any]) -> bool:
     """Train one size, go on with it, or leave it if it is finished. Returns whether it is."""
     if (run / "results.json").exists():
         return True
-    if run.exists():
-        result = resume(run, None if isinstance(data, str) else data, quiet=True)
+    if run.exists() and not is_broken_start(run):
+        result = resume(run, data, quiet=True)
     else:
         result = train(data, property_, out=run, quiet=True, train_size=size, **settings)
     if result.finished:

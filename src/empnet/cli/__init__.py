@@ -7,6 +7,7 @@ from empnet.cli.commands import app
 from empnet.cli.faults import one_line, plain_streams, plain_warnings
 from empnet.cli.learn_curve import learn_curve
 from empnet.cli.several import one_voice
+from empnet.cli.signals import until_stopped
 from empnet.cli.study import studies
 
 __all__ = ["app", "main"]
@@ -19,5 +20,5 @@ app.add_typer(cache, name="cache")
 def main() -> None:
     """Run a command; what the user or the system is at fault for is one line on standard error and exit code 2."""
     plain_streams()
-    with one_voice(), plain_warnings(), one_line():
+    with one_voice(), plain_warnings(), one_line(), until_stopped():
         app(standalone_mode=True)

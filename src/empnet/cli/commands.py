@@ -174,6 +174,9 @@ def train(
     patience: Patience = None,
     config: Config = None,
     resume: Annotated[Path | None, option("--resume", help="Go on with this run, exactly as if never stopped.")] = None,
+    moved: Annotated[
+        str | None, option("--data", help="With --resume: where the run's data are now, if they were moved.")
+    ] = None,
     from_: From = None,
     overfit: Annotated[
         int | None, option("--overfit", help="Capacity probe: learn so many systems by heart, or say why not.")
@@ -189,22 +192,32 @@ def train(
 ) -> None:
     """Learn a property: empnet train molecules.xyz --property energy."""
     settings = settings_of(locals())
-    data = settings.pop("data", None) if data is None else data
     if out is not None and config is not None:
         from empnet.data.files import refuse_input
 
         refuse_input(out, [config])
+    if moved is not None and data is not None:
+        raise typer.BadParameter("the data are named twice", param_hint="--data")
+    data = moved if data is None else data
+    configured = settings.pop("data", None)
     if resume is not None:
         from empnet.apply.train import resume as go_on
 
+        if out is not None:
+            raise typer.BadParameter("a run goes on in its own folder", param_hint="--out")
+
         finished = go_on(resume, data, quiet=quiet, **settings).finished
-    elif overfit is not None:
+        if not finished:
+            raise typer.Exit(INTERRUPTED)
+        return
+    data = configured if data is None else data
+    if overfit is not None:
         refuse_several("train --overfit")
         from empnet.learn.overfit import overfit as probe
 
         found = probe(_named(data), settings.pop("property", None), systems=overfit, quiet=quiet, **settings)
         raise typer.Exit(0 if found.reached else FAILED)
-    elif ensemble is not None:
+    if ensemble is not None:
         from empnet.apply.ensemble import train_ensemble
 
         named, of = _named(data), settings.pop("property", None)

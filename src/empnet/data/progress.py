@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from empnet.data.console import lasting_console
 
 __all__ = ["busy", "tell", "track"]
 
 Item = TypeVar("Item")
 
-_CONSOLE = Console(stderr=True)
+_CONSOLE = lasting_console(error=True)
 _SHOWN: list[Progress] = []
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,9 +18,21 @@ from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing
 from empnet.learn.integrity import hash_of_tensors, refuse_flipped
 
-__all__ = ["Progress", "load_checkpoint", "restore", "save_checkpoint", "state_of"]
+__all__ = [
+    "FILE",
+    "PREVIOUS",
+    "Progress",
+    "Restored",
+    "copied",
+    "load_checkpoint",
+    "restore",
+    "save_checkpoint",
+    "state_of",
+]
 
 FILE = Path("checkpoint") / "state.safetensors"
+PREVIOUS = FILE.with_name("previous.safetensors")
+"""The checkpoint before: training goes on from it, to the same weights, if the last one is damaged."""
 
 
 @dataclass(slots=True)
@@ -68,6 +83,15 @@ def state_of(model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.
     return {name: value.detach().cpu().clone() for name, value in tensors.items()}  # no two share memory
 
 
+def copied(model: torch.nn.Module) -> dict[str, Tensor]:
+    """A model's weights and statistics on the CPU, which do not change with it.
+
+    Arguments:
+        model: The model.
+    """
+    return {name: value.detach().cpu().clone().contiguous() for name, value in model.state_dict().items()}
+
+
 def restore(
     tensors: dict[str, Tensor], model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
@@ -86,12 +110,19 @@ def restore(
         index, key = name.split(".", 1)
         moments.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, kept in optimizer.state.items():  # torch leaves a state called "step" where it was, on the CPU
+        optimizer.state[parameter] = {name: value.to(parameter.device) for name, value in kept.items()}
 
 
 def save_checkpoint(
-    run: Path, model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+    run: Path,
+    model: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    best: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write the state of training, whole or not at all.
+    """Write the state of training, whole or not at all, and keep the one before.
 
     Arguments:
         run: The run folder.
@@ -99,17 +130,46 @@ def save_checkpoint(
         average: The moving average of its weights.
         optimizer: The optimiser with its moments.
         progress: Where the run stands.
+        best: The best weights so far, on the CPU; None if there are none yet.
     """
-    (run / FILE).parent.mkdir(exist_ok=True)
-    with replacing(run / FILE) as unfinished:
-        state, told = state_of(model, average, optimizer), json.dumps(asdict(progress))
-        metadata = {"progress": told, "sha256": hash_of_tensors(state, told)}
-        safetensors.torch.save_file(state, unfinished, metadata=metadata)
+    path = run / FILE
+    path.parent.mkdir(exist_ok=True)
+    tensors = state_of(model, average, optimizer) | {f"best.{name}": value for name, value in (best or {}).items()}
+    told = json.dumps(asdict(progress))
+    metadata = {"progress": told, "sha256": hash_of_tensors(tensors, told)}
+    content = safetensors.torch.save(tensors, metadata=metadata)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)  # safetensors' own writing hides the reason of a failure
+        _keep(path, run / PREVIOUS)
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Give the last checkpoint a second name, under which it stays; a file system that cannot goes without."""
+    with suppress(OSError):
+        beside = previous.with_name(f".{os.getpid()}.unfinished.{previous.name}")
+        beside.unlink(missing_ok=True)
+        os.link(path, beside)
+        os.replace(beside, previous)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was read from a checkpoint.
+
+    Arguments:
+        progress: Where the run stood.
+        best: The best weights at that moment; empty if there were none, or an earlier version wrote the file.
+        told: What was wrong with the last checkpoint, if the one before was read; else empty.
+    """
+
+    progress: Progress
+    best: dict[str, Tensor]
+    told: str = ""
 
 
 def load_checkpoint(
     run: Path, model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> Progress:
+) -> Restored:
     """Put the saved state into model, average and optimiser.
 
     Arguments:
@@ -118,30 +178,44 @@ def load_checkpoint(
         average: The moving average of its weights.
         optimizer: The optimiser.
 
-    Returns:
-        Where the run stood; a fresh start if it was stopped before its first checkpoint.
-
     Raises:
-        EmpnetError: If the file is damaged, down to a single bit.
+        EmpnetError: If the file is missing or damaged, and the one before it, too.
     """
-    path = run / FILE
+    state = model, average, optimizer
+    try:
+        return _read(run / FILE, *state)
+    except EmpnetError as error:
+        mistake = error
+    if (run / PREVIOUS).exists():
+        with suppress(EmpnetError):
+            found = _read(run / PREVIOUS, *state)
+            told = f"{mistake}; going on from the one before, step {found.progress.step}: it leads to the same weights"
+            return Restored(found.progress, found.best, told)
+    raise mistake
+
+
+def _read(path: Path, model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Restored:
+    remedy = f"bring it back from a copy, or train anew from the run's weights with --from {path.parent.parent}"
     if not path.exists():
-        return Progress()
+        raise EmpnetError("the checkpoint is missing: training cannot go on", where=path, remedy=remedy)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            written = file.metadata()
-        state = safetensors.torch.load_file(path)
-        now = hash_of_tensors(state, written["progress"])
+            metadata = file.metadata()
+        tensors = safetensors.torch.load_file(path)
         refuse_flipped(
-            written.get("sha256"), now, where=path, remedy="restore it from a copy, or start from --from RUN"
+            metadata.get("sha256"), hash_of_tensors(tensors, metadata["progress"]), where=path, remedy=remedy
         )
-        progress = Progress(**json.loads(written["progress"]))
-        restore(state, model, average, optimizer)
+        progress = Progress(**json.loads(metadata["progress"]))
+        restore(tensors, model, average, optimizer)
     except EmpnetError:
         raise
+    except OSError as error:
+        raise EmpnetError(f"cannot be read ({error.strerror or error})", where=path) from None
     except (safetensors.SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise EmpnetError(f"is damaged ({error})", where=path, wanted="a checkpoint of this run") from None
-    return progress
+        wanted = "a checkpoint of this run"
+        raise EmpnetError(f"is damaged ({error})", where=path, wanted=wanted, remedy=remedy) from None
+    best = {name: value.clone() for name, value in _below("best.", tensors).items()}  # the file is mapped to memory
+    return Restored(progress, best)
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

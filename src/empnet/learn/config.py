@@ -23,6 +23,7 @@ from pydantic import (
 
 from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError, nearest
+from empnet.data.files import write_text
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.split import SplitKind
 from empnet.learn.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS, WIDEST, with_size
@@ -242,4 +243,4 @@ def write_config(path: Path, config: TrainConfig) -> None:
         path: Path of the TOML file.
         config: The configuration.
     """
-    path.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)), encoding="utf-8")
+    write_text(path, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))

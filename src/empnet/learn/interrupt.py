@@ -1,19 +1,31 @@
-"""Ctrl-C and a scheduler's SIGTERM end a run after the step that is under way."""
+"""Signals that ask a process to end: Ctrl-C, a scheduler's SIGTERM, the SIGHUP of a closed terminal.
+
+All lead to exit code 130. In training the first one ends the run after the step under way, with a checkpoint. Before
+training (reading data, compiling) and in all other work, it ends the work at once as KeyboardInterrupt, so that what is
+unfinished is cleaned up. A signal that the process was started to ignore, as by nohup, stays ignored.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["Interrupt"]
+__all__ = ["SIGNALS", "Interrupt", "ended_by_signals"]
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Windows has no SIGHUP."""
 
 
 class Interrupt:
-    """While entered, the first signal sets :attr:`asked`; the second one breaks off at once.
+    """While entered, the first signal sets :attr:`asked`; a second Ctrl-C breaks off at once.
+
+    Only Ctrl-C insists: when a terminal closes, both the system and the shell send SIGHUP.
 
     Arguments:
-        insistent: Whether a second signal does so. A launcher passes on what its processes have got already, and kills
+        insistent: Whether a second Ctrl-C does so. A launcher passes on what its processes have got already, and kills
             those that do not end: under one, it does not.
 
     Example:
@@ -22,22 +34,53 @@ class Interrupt:
         False
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
     def __init__(self, insistent: bool = True) -> None:
         self.asked, self._insistent = False, insistent
         self._before: dict[int, object] = {}
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked and self._insistent:
+        if self.asked and self._insistent and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked = True
 
     def __enter__(self) -> Interrupt:
-        if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
-            self._before = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+        self._before = _install(self._handle)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        _restore(self._before)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """While the block lasts, each of the signals raises KeyboardInterrupt with the signal's name.
+
+    Example:
+        >>> with ended_by_signals():
+        ...     signal.raise_signal(signal.SIGTERM)
+        Traceback (most recent call last):
+        ...
+        KeyboardInterrupt: SIGTERM
+    """
+    before = _install(_end)
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _install(handler: Callable[[int, FrameType | None], None]) -> dict[int, object]:
+    """Set a handler for all signals that are not ignored; returns those there were."""
+    if threading.current_thread() is not threading.main_thread():  # elsewhere Python allows no handlers
+        return {}
+    wanted = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    return {number: signal.signal(number, handler) for number in wanted}
+
+
+def _restore(handlers: dict[int, object]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)  # type: ignore[arg-type]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from empnet.data.console import lasting_console
 
 __all__ = ["Journal"]
 
 
 class Journal:
     """Prints lines and keeps them; shows a live line on a terminal.
+
+    Training goes on where lines cannot be printed or kept: a closed terminal or pipe is left alone, and lines that a
+    full disk does not take are kept in memory and written with a later one.
 
     Arguments:
         quiet: Print nothing (the log is kept all the same).
@@ -25,11 +30,11 @@ class Journal:
 
     def __init__(self, quiet: bool = False, mute: bool = False) -> None:
         self.quiet, self._mute = quiet or mute, mute
-        self._console = Console(highlight=False, markup=False, soft_wrap=True)
+        self._console = lasting_console(highlight=False, markup=False, soft_wrap=True)
         self._file: Path | None = None
         self._told = ""
         self._kept: list[str] = []
-        terminal = Console(stderr=True)
+        terminal = lasting_console(error=True)
         what, told = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[told]}"))
         columns = (what, BarColumn(bar_width=20), told)
         self._live = Progress(*columns, TimeRemainingColumn(), console=terminal, transient=True)
@@ -43,18 +48,20 @@ class Journal:
             file: Path of the log, appended to.
         """
         self._file = file
-        for line in self._kept:
-            self._write(line)
-        self._kept.clear()
+        self._write_kept()
 
     def _write(self, line: str) -> None:
-        if self._mute:
-            return
-        if self._file is None:
+        if not self._mute:
             self._kept.append(line)
+            self._write_kept()
+
+    def _write_kept(self) -> None:
+        if self._file is None or not self._kept:
             return
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with suppress(OSError), self._file.open("a", encoding="utf-8") as file:
+            file.write("".join(line + "\n" for line in self._kept))
+            file.flush()
+            self._kept.clear()
 
     def say(self, line: str) -> None:
         """Print and keep a line."""
@@ -70,7 +77,7 @@ class Journal:
         """
         self.note(f"warning: {line}")
         if not self.quiet:
-            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"warning: {line}")
+            lasting_console(error=True, highlight=False, markup=False, soft_wrap=True).print(f"warning: {line}")
 
     def note(self, line: str) -> None:
         """Keep a line without printing it."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import cached_property
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -15,9 +16,10 @@ from torch import Tensor
 from empnet.data.compilation import compiling
 from empnet.data.deal import deal, work_of
 from empnet.data.errors import EmpnetError
+from empnet.data.files import flush_to_disk
 from empnet.learn.average import MovingAverage
 from empnet.learn.budget import PaceMaker, StepBudget, steps_from_epochs
-from empnet.learn.checkpoint import Progress, load_checkpoint, restore, save_checkpoint, state_of
+from empnet.learn.checkpoint import Progress, copied, load_checkpoint, restore, save_checkpoint, state_of
 from empnet.learn.clipping import clip_gradients
 from empnet.learn.descent import epoch_batches, take_step
 from empnet.learn.device import fabric_for
@@ -33,6 +35,7 @@ from empnet.learn.muon import new_optimizer
 from empnet.learn.objective import Objective
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.schedule import WARM_UP, Schedule
+from empnet.learn.unwritten import unwritten, writing
 from empnet.learn.warm_up import warm_up
 from empnet.nn.model import PropertyModel
 
@@ -84,20 +87,21 @@ class Trainer:
         optimizer = new_optimizer(model, job.config.lr)
         _, self.optimizer = self.fabric.setup(model, optimizer)
         self.average.model.to(self.fabric.device)
+        self._rows: list[dict[str, Any]] = []
+        self._best: dict[str, Tensor] = {}
         self.progress = self._load()
         self._exploded = Explosion(len(job.split.train), job.batch)
         self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.fabric.device)
         self._start_clock()
         self._budget: StepBudget | None = None
         self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
+        self._failure: OSError | None = None
 
     def _load(self) -> Progress:
         """Go on where the checkpoint stands: the first process reads it, the others are told."""
         state = self.model, self.average.model, self.optimizer.optimizer
         first = self.processes.first
-        progress = self.processes.together(lambda: load_checkpoint(self.run.path, *state) if first else Progress())
-        if first:
-            self.run.drop_metrics_from(progress.epoch)
+        progress = self.processes.together(lambda: self._read_checkpoint(*state) if first else Progress())
         if not self.processes.alone:
             restore(self.processes.tensors_from_first(state_of(*state) if first else {}), *state)
         return self.processes.from_first(progress)
@@ -113,6 +117,29 @@ class Trainer:
         average, device = self.average.model, self.fabric.device
         with compiling():
             self.processes.in_turn(lambda: warm_up(self.objective, self.model, average, self.job, device))
+
+    def _read_checkpoint(self, *state: Any) -> Progress:
+        """The last good checkpoint; what was written to the folder after it is taken back, for it will come again."""
+        restored = load_checkpoint(self.run.path, *state)
+        progress = restored.progress
+        with writing(self.run.path):
+            for told in (restored.told, self.run.drop_metrics_from(progress.epoch)):
+                if told:
+                    self.journal.say(told)
+            if progress.best is not None:
+                self._best = restored.best or copied(load_model(self.run.path)[0])  # in files of earlier versions
+                self._put_back_best()
+        return progress
+
+    def _put_back_best(self) -> None:
+        """Write the checkpoint's best weights to ``model.safetensors`` if the file holds others or is damaged."""
+        with suppress(EmpnetError):
+            now = load_model(self.run.path)[0].state_dict()
+            if now.keys() == self._best.keys() and all(torch.equal(now[name], self._best[name]) for name in now):
+                return
+        model = self.job.card.build()
+        model.load_state_dict(self._best)
+        save_weights(self.run.path, model)
 
     @cached_property
     def steps_an_epoch(self) -> int:
@@ -149,18 +176,34 @@ class Trainer:
                 self._epoch()
                 if progress.done or self._stopping or time.perf_counter() - self._saved > EPOCH_SECONDS:
                     self._checkpoint()
+            self.processes.together(self._raise_failure)
         return progress.done
 
     def best_weights(self) -> dict[str, Tensor]:
-        """The best weights so far, which the first process reads from the run folder and tells the others."""
-        first = self.processes.first
-        best = self.processes.together(lambda: dict(load_model(self.run.path)[0].state_dict()) if first else {})
-        return self.processes.tensors_from_first(best)
+        """The best weights so far, which the first process keeps and tells the others."""
+        return self.processes.tensors_from_first(self._best)
 
     @property
     def _stopping(self) -> bool:
-        """Whether somebody has asked to stop; of several processes, whether all know."""
-        return self._interrupt.asked if self.processes.alone else self._asked
+        """Whether training is to stop: on request, or after a failed write; of several processes, whether all know."""
+        return self._wants_to_stop if self.processes.alone else self._asked
+
+    @property
+    def _wants_to_stop(self) -> bool:
+        return self._interrupt.asked or self._failure is not None
+
+    def _write(self, work: Callable[[], None]) -> None:
+        """Write a file that the run needs, in the first process; if it fails, all stop at the next step."""
+        if not self.processes.first:
+            return
+        try:
+            work()
+        except OSError as error:
+            self._failure = error
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise unwritten(self._failure, self.run.path)
 
     def _epoch(self) -> None:
         """From where the epoch stands to its end, to the last step, or to an interruption."""
@@ -222,7 +265,7 @@ class Trainer:
             nonlocal value
             if len(mine):
                 self.fabric.backward(loss, inputs=inputs)
-            value, asked = self.processes.sum_gradients(self._parameters, [value, float(self._interrupt.asked)])
+            value, asked = self.processes.sum_gradients(self._parameters, [value, float(self._wants_to_stop)])
             self._asked = asked > 0
             self._refuse_explosion(value)
 
@@ -257,9 +300,7 @@ class Trainer:
     def _stop(self, told: str, rate: float) -> NoReturn:
         """End a run that has gone wrong; the best weights are in its folder."""
         remedy = f"the last good weights are kept; mend the data, or try: --from {self.run} --lr {rate / 4:.1g}"
-        error = EmpnetError(told, where=self.run, remedy=remedy)
-        self.journal.note(str(error))
-        raise error
+        raise EmpnetError(told, where=self.run, remedy=remedy)
 
     def _fix_total(self) -> None:
         """Under a time budget: once enough steps are measured, fix how many there will be."""
@@ -319,8 +360,8 @@ class Trainer:
             self._start_from_best(f"the validation error is {score}", self.job.split.validation[:256])
         elif progress.best is None or score < progress.best:
             progress.best, progress.best_epoch = score, progress.epoch
-            if self.processes.first:
-                save_weights(self.run.path, self.average.model)
+            self._best = copied(self.average.model)
+            self._write(lambda: save_weights(self.run.path, self.average.model))
 
     def _record(self, measured: Measured) -> None:
         """Write the epoch's row and tell it."""
@@ -334,13 +375,27 @@ class Trainer:
             "train_loss": train_loss,
             "validation_loss": self.objective.measured_loss(measured),
         }
-        self.run.append_metrics(row | columns(measured, self.job.card))
+        self._rows.append(row | columns(measured, self.job.card))
+        self._write_rows()
         told = f"loss {train_loss:.4f}, {in_words(measured, self.job.card)}"
         self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {told}")
         self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=told)
 
+    def _write_rows(self) -> None:
+        """Add the rows to ``metrics.csv``; those that a full disk does not take wait for the next time."""
+        with suppress(OSError):
+            while self._rows:
+                self.run.append_metrics(self._rows[0])
+                del self._rows[0]
+
     def _checkpoint(self) -> None:
         self.progress.elapsed = time.perf_counter() - self._started
-        if self.processes.first:
-            save_checkpoint(self.run.path, self.model, self.average.model, self.optimizer.optimizer, self.progress)
+        self._write(self._save)
         self._saved = time.perf_counter()
+
+    def _save(self) -> None:
+        self._write_rows()
+        if self.run.metrics_file.exists():
+            flush_to_disk(self.run.metrics_file)  # after a crash of the machine, rows that no epoch writes again
+        state = self.model, self.average.model, self.optimizer.optimizer
+        save_checkpoint(self.run.path, *state, self.progress, self._best)

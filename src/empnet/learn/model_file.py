@@ -139,7 +139,8 @@ def save_weights(folder: Path, model: PropertyModel) -> None:
     if (folder / CARD).exists():
         metadata["card_sha256"] = hash_of_card(_record(folder))
     with replacing(folder / WEIGHTS) as unfinished:
-        safetensors.torch.save_file(state, unfinished, metadata=metadata)
+        # its own writing hides the reason of a failure
+        unfinished.write_bytes(safetensors.torch.save(state, metadata=metadata))
 
 
 def _record(folder: Path) -> dict[str, Any]:

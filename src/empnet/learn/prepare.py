@@ -305,7 +305,8 @@ def refuse_changed_data(card: ModelCard, now: str, run: Path, remedy: str) -> No
     """
     if now != (before := str(card.data.get("sha256", "not recorded"))):
         raise EmpnetError(
-            f"the data have changed: sha256 was {before[:12]}, is {now[:12]} ({card.data.get('file', '')})",
+            f"the data have changed: sha256 was {before[:12]}, is {now[:12]} "
+            f"(they were at '{card.data.get('file') or IN_MEMORY}')",
             where=run,
             remedy=remedy,
         )

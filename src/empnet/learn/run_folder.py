@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, made whole or not at all, never overwritten unasked."""
+"""The folder of a run: what lies where, and how it is read and written."""
 
 from __future__ import annotations
 
@@ -6,31 +6,19 @@ import csv
 import io
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from empnet.data.errors import EmpnetError
-from empnet.data.files import write_text
+from empnet.data.files import replacing, write_text
 from empnet.data.split import Split
+from empnet.learn.checkpoint import FILE as CHECKPOINT
+from empnet.learn.checkpoint import PREVIOUS
 from empnet.learn.config import TrainConfig, read_config
+from empnet.learn.run_marks import is_broken_start
 
-__all__ = ["RunFolder", "free_name"]
-
-
-def free_name(stem: str) -> Path:
-    """The first of runs/STEM, runs/STEM-2, ... that is not there yet.
-
-    Arguments:
-        stem: Wanted name of the run.
-    """
-    path, number = Path("runs") / stem, 1
-    while path.exists():
-        number += 1
-        path = Path("runs") / f"{stem}-{number}"
-    return path
+__all__ = ["RunFolder"]
 
 
 class RunFolder:
@@ -44,7 +32,9 @@ class RunFolder:
     metrics.csv              one row an epoch
     uncertainty.safetensors  what tells standard deviations, once training has ended
     results.json             errors on validation and test side, once training has ended
-    checkpoint/              what resuming needs
+    metrics.csv.damaged      metrics.csv as it was before rows that could not be read were left out
+    checkpoint/              state.safetensors and the one before it: what resuming needs
+    .lock                    locked while a process trains the run
     log.txt                  what was printed
     =======================  ==========================================================
 
@@ -66,54 +56,37 @@ class RunFolder:
         return self.path / "config.toml"
 
     @property
+    def metrics_file(self) -> Path:
+        """Path of the table of epochs."""
+        return self.path / "metrics.csv"
+
+    @property
     def log_file(self) -> Path:
         """Path of the log."""
         return self.path / "log.txt"
 
-    def refuse_existing(self, force: bool) -> None:
-        """Raise if the folder exists, unless it is a run that may be replaced.
-
-        Arguments:
-            force: A run of this path may be replaced.
+    def refuse_incomplete(self) -> None:
+        """Raise if files are missing without which training cannot go on.
 
         Raises:
-            EmpnetError: If it is there.
+            EmpnetError: If this is no run folder, or one of them is missing.
         """
-        if not self.path.exists():
+        if is_broken_start(self.path):
+            remedy = "start it again with its first command"
+            raise EmpnetError("its start was broken off before there was a run", where=self.path, remedy=remedy)
+        self.read_config()
+        if any((self.path / file).exists() for file in (CHECKPOINT, PREVIOUS)):
             return
-        if not force:
-            raise EmpnetError(
-                "is there already", where=self.path, remedy="choose another --out, or --force to replace it"
-            )
-        if not self.config_file.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise EmpnetError("is no run folder and is not replaced", where=self.path, remedy="choose another --out")
-
-    def create(self, fill: Callable[[Path], None], force: bool = False) -> None:
-        """Make the folder with its first files in one move.
-
-        Arguments:
-            fill: Writes the files into the folder that it is given.
-            force: Replace a run that is there.
-
-        Raises:
-            EmpnetError: If it is there, or cannot be made.
-        """
-        self.refuse_existing(force)
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=f".{self.path.name}-"))
-        except OSError as error:
-            raise EmpnetError(
-                f"cannot be made ({error.strerror})", where=self.path, remedy="choose another --out"
-            ) from None
-        try:
-            fill(unfinished)
-            unfinished.chmod(0o755)  # mkdtemp's folders are the owner's alone
-            if self.path.exists():
-                shutil.rmtree(self.path)
-            os.replace(unfinished, self.path)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        done = (self.path / "results.json").exists()
+        raise EmpnetError(
+            f"{CHECKPOINT} is missing" + (", but the run has finished" if done else ": training cannot go on"),
+            where=self.path,
+            remedy=(
+                f"its model is complete; to learn more, start from it: --from {self.path}"
+                if done
+                else f"bring that file back from a copy, or start from the best weights: --from {self.path}"
+            ),
+        )
 
     def read_config(self) -> TrainConfig:
         """The configuration that the run was made with.
@@ -150,35 +123,77 @@ class RunFolder:
         write_text(self.path / "results.json", json.dumps(results, indent=1) + "\n")
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        """Add an epoch to ``metrics.csv``.
+        """Add an epoch to ``metrics.csv``, whole or not at all.
 
         Arguments:
             row: Values by column; the first row makes the header.
         """
-        path = self.path / "metrics.csv"
-        fresh = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            if fresh:
-                writer.writeheader()
-            writer.writerow(row)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, fieldnames=list(row))
+        path = self.metrics_file
+        size = path.stat().st_size if path.exists() else 0
+        if size == 0:
+            writer.writeheader()
+        writer.writerow(row)
+        try:
+            with path.open("a", newline="", encoding="utf-8") as file:
+                file.write(text.getvalue())
+        except OSError:
+            with suppress(OSError):
+                os.truncate(path, size)
+            raise
 
-    def drop_metrics_from(self, epoch: int) -> None:
-        """Remove the rows of an epoch and later ones, which resuming will write again.
+    def drop_metrics_from(self, epoch: int) -> str:
+        """Remove the rows of an epoch and later ones, which resuming will write again, and rows that are damaged.
+
+        A damaged file is kept as ``metrics.csv.damaged``.
 
         Arguments:
             epoch: The first epoch to be removed, counted from 0.
+
+        Returns:
+            What was found damaged, in words; empty if nothing was.
         """
-        path = self.path / "metrics.csv"
-        if not path.exists():
-            return
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            columns = list(reader.fieldnames or [])
-            rows = [row for row in reader if None not in row.values() and int(row["epoch"]) < epoch]
+        if not self.metrics_file.exists():
+            return f"{self.metrics_file}: is missing; it begins at epoch {epoch + 1}" if epoch else ""
+        before = self.metrics_file.read_bytes()
+        columns, rows, damaged = _rows(before)
+        kept = [row for row in rows if int(row["epoch"]) < epoch]
+        missing = sorted(set(range(epoch)) - {int(row["epoch"]) for row in kept})
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, fieldnames=columns)
         if columns:
+            writer = csv.DictWriter(text, fieldnames=columns)
             writer.writeheader()
-        writer.writerows(rows)
-        write_text(path, text.getvalue())
+            writer.writerows(kept)
+        if text.getvalue().encode() != before:
+            write_text(self.metrics_file, text.getvalue())
+        if not (damaged and missing):  # the row that was being written when the run was killed will come again
+            return ""
+        kept_as = self.path / "metrics.csv.damaged"
+        with replacing(kept_as) as unfinished:
+            unfinished.write_bytes(before)
+        epochs = ", ".join(str(each + 1) for each in missing[:5]) + (", ..." if len(missing) > 5 else "")
+        return f"{self.metrics_file}: is damaged; rows of epoch {epochs} cannot be read; it is kept as {kept_as.name}"
+
+
+def _rows(content: bytes) -> tuple[list[str], list[dict[str, str]], bool]:
+    """Columns and whole rows of ``metrics.csv``, and whether there are others."""
+    text = content.decode("utf-8", errors="replace").replace("\0", "\ufffd")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        columns, found = list(reader.fieldnames or []), list(reader)
+    except csv.Error:
+        return [], [], True
+    if not {"epoch", "step"} <= set(columns):
+        return [], [], bool(content)
+    rows = [row for row in found if _is_whole(row)]
+    return columns, rows, len(rows) < len(found)
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    if None in row or None in row.values():
+        return False
+    try:
+        return int(row["epoch"]) >= 0 and all(float(value or "nan") is not None for value in row.values())
+    except ValueError:
+        return False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,6 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from empnet.data.cache import data_hash
 from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, refuse_input, write_text
@@ -21,34 +22,35 @@ from empnet.data.source import Data, as_source
 from empnet.data.split import Split
 from empnet.data.system import System
 from empnet.learn.agreement import refuse_disagreement
-from empnet.learn.checkpoint import Progress, save_checkpoint
+from empnet.learn.checkpoint import PREVIOUS, Progress, save_checkpoint
 from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.distribution import Processes, processes
 from empnet.learn.ensemble import refuse_ensemble
 from empnet.learn.error_lines import error_lines
 from empnet.learn.fine_tune import adopt_architecture, start_from
+from empnet.learn.interrupt import ended_by_signals
 from empnet.learn.job import Job
 from empnet.learn.journal import Journal
 from empnet.learn.loop import Trainer
 from empnet.learn.measure import Measured, measure_together
 from empnet.learn.model_file import load_model, read_card, save_card
 from empnet.learn.muon import new_optimizer
+from empnet.learn.own_data import find_data, keep_place, with_place
 from empnet.learn.prepare import (
-    IN_MEMORY,
     configured,
     differences,
     look_at,
     make_card,
     name_targets,
     open_data,
-    refuse_changed_data,
-    refuse_data_in_memory,
     split_data,
 )
-from empnet.learn.run_folder import RunFolder, free_name
+from empnet.learn.reservation import alone_in, reserved, reserved_name
+from empnet.learn.run_folder import RunFolder
 from empnet.learn.statistics import fit_statistics
 from empnet.learn.uncertainty import deviations
 from empnet.learn.uncertainty_file import keep_last_layer, load_last_layer
+from empnet.learn.unwritten import go_on_with, writing
 from empnet.nn.model import PropertyModel
 from empnet.nn.summary import summary
 
@@ -103,11 +105,11 @@ def train(
     team = processes()
     journal = Journal(quiet, mute=not team.first)
     source = as_source(data)
+    with _held(team) as held, compiling(journal.say, quiet=journal.quiet):
 
-    def begin() -> _Begun | None:
-        return _begin(source, property, out, force, settings, journal) if team.first else None
+        def begin() -> _Begun | None:
+            return _begin(source, property, out, force, settings, journal, held) if team.first else None
 
-    with compiling(journal.say, quiet=journal.quiet):
         begun = _share(team, team.together(begin), source)
         return _fit(begun, journal, team)
 
@@ -118,24 +120,33 @@ def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **
 
     Arguments:
         run: The run folder.
-        data: The data again; needed only if they were systems in memory, or ase.Atoms.
+        data: The data again; needed only if they have been moved alone, came through a pipe or were in memory.
         quiet: Print nothing.
         **settings: Settings that must be as they were.
 
     Raises:
-        EmpnetError: If a setting or the data have changed.
+        EmpnetError: If a setting or the data have changed, a file of the run is missing or damaged, or another process
+            is training it.
     """
     team = processes()
     journal = Journal(quiet, mute=not team.first)
     source = None if data is None else as_source(data)
-    given = {"data": None if source is None else _name(source), **settings}
+    with _held(team) as held, compiling(journal.say, quiet=journal.quiet):
 
-    def begin() -> _Begun | None:
-        return _begin_again(RunFolder(run), source, given, journal) if team.first else None
+        def begin() -> _Begun | None:
+            return _begin_again(RunFolder(run), source, settings, journal, held) if team.first else None
 
-    with compiling(journal.say, quiet=journal.quiet):
         begun = _share(team, team.together(begin), source)
         return _fit(begun, journal, team)
+
+
+@contextmanager
+def _held(team: Processes) -> Iterator[ExitStack]:
+    """Holds what belongs to this process alone while it trains; signals end the block cleanly."""
+    with ExitStack() as held:
+        if team.first:  # the others end with the first one
+            held.enter_context(ended_by_signals())
+        yield held
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,8 @@ class _Begun:
     job: Job
     model: PropertyModel
     run: RunFolder
+    source: str | None
+    """Where the data were found; None for systems in memory."""
 
 
 def _begin(
@@ -154,62 +167,74 @@ def _begin(
     force: bool,
     settings: dict[str, Any],
     journal: Journal,
+    held: ExitStack,
 ) -> _Begun:
-    """A new run with its folder."""
+    """A new run with its folder, whose name is taken before the work."""
     config = configured(data, property_, settings)
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
-    run = RunFolder(out or free_name(run_name(config)))
-    run.refuse_existing(force)
-    refuse_input(run.path, [data, config.fine_tune])
+    if out is not None:
+        refuse_input(Path(out), [data, config.fine_tune])
+    place = reserved_name(run_name(config)) if out is None else reserved(Path(out), force)
+    reservation = held.enter_context(place)
+    run = RunFolder(reservation.path)
     _set_threads(config.threads, journal)
     config = name_targets(config, journal, data)
     job, model = _prepare(data, config, journal)
-    run.create(lambda folder: _fill(folder, job, model), force)
-    return _Begun(job, model, run)
+    job = replace(job, card=with_place(job.card, data, run.path))
+    with writing(run.path):
+        reservation.fill(lambda folder: _fill(folder, job, model))
+    return _Begun(job, model, run, str(data) if isinstance(data, str | Path) else None)
 
 
 def _begin_again(
-    run: RunFolder, data: str | Path | Sequence[System] | None, given: dict[str, Any], journal: Journal
+    run: RunFolder,
+    data: str | Path | Sequence[System] | None,
+    settings: dict[str, Any],
+    journal: Journal,
+    held: ExitStack,
 ) -> _Begun:
     """A run that was stopped."""
     refuse_ensemble(run.path, "the command that began it goes on with it")
-    config, card = run.read_config(), read_card(run.path)
-    _refuse_changed(config, given, run)
-    source = config.data if data is None or isinstance(data, str | Path) else data
-    refuse_disagreement(config, card, run)
-    if data is None:
-        refuse_data_in_memory(
-            source, run.path, "give them again: empnet train --resume RUN DATA, or resume(run, systems)"
-        )
-    remedy = "a run resumes only with its own data; start a new one with --from"
-    refuse_changed_data(card, data_hash(source, card.data["sha256"]), run.path, remedy)
+    run.refuse_incomplete()
+    held.enter_context(alone_in(run.path))
+    _refuse_changed(run.read_config(), settings, run)
+    refuse_disagreement(run.read_config(), read_card(run.path), run)
+    remedy = f"if they have been moved, say where: empnet train DATA --resume {shlex.quote(str(run))}"
+    source = find_data(run, remedy=remedy, given=data)
+    if data is not None:
+        with writing(run.path):
+            keep_place(run, source)
+    config, card, split = run.read_config(), read_card(run.path), run.read_split()
+    if source != config.data and isinstance(source, str):
+        journal.say(f"data: found at {source}")
     _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
-    dataset, split = open_data(source, config, journal.quiet), run.read_split()
+    dataset = open_data(source, config, journal.quiet)
     model = card.build()
     scales = fit_statistics(model, dataset, split.train, card.encoder)
-    return _Begun(Job(config, card, dataset, split, scales), model, run)
+    return _Begun(Job(config, card, dataset, split, scales), model, run, source if isinstance(source, str) else None)
 
 
 def _share(team: Processes, begun: _Begun | None, data: str | Path | Sequence[System] | None) -> _Begun:
     """The same run in all processes: each opens the data itself, of which the first one has made flat files."""
     if team.alone and begun is not None:
         return begun
-    told = None if begun is None else (begun.job.config, begun.job.card, begun.job.split, begun.job.scales, begun.run)
-    config, card, split, scales, run = team.from_first(told)  # type: ignore[misc]
-    source = config.data if data is None or isinstance(data, str | Path) else data
+    told = (
+        None
+        if begun is None
+        else (begun.job.config, begun.job.card, begun.job.split, begun.job.scales, begun.run, begun.source)
+    )
+    config, card, split, scales, run, found = team.from_first(told)  # type: ignore[misc]
 
     def follow() -> _Begun:
         if begun is not None:
             return begun
         team.choose_threads(card.threads)
+        source = found or data
+        assert source is not None  # systems in memory are given in every process
         dataset = open_data(source, config, quiet=True)
-        return _Begun(Job(config, card, dataset, split, scales), card.build(), run)
+        return _Begun(Job(config, card, dataset, split, scales), card.build(), run, found)
 
     return team.in_turn(follow)
-
-
-def _name(data: str | Path | Sequence[System]) -> str:
-    return str(data) if isinstance(data, str | Path) else IN_MEMORY
 
 
 def run_name(config: TrainConfig) -> str:
@@ -275,34 +300,51 @@ def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: 
 
 
 def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
-    """The first files of a run folder: enough to resume from the first moment."""
-    write_config(folder / "config.toml", job.config)
+    """The first files of a run folder: enough to resume from the first moment. config.toml makes it a run: the last."""
     write_text(folder / "split.json", json.dumps(job.split.to_json()) + "\n")
     save_card(folder, job.card)
     save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress())
+    write_config(folder / "config.toml", job.config)
 
 
 def _fit(begun: _Begun, journal: Journal, team: Processes) -> TrainResult:
     job, run = begun.job, begun.run
     journal.write_to(run.log_file)
-    for line in team.unused(job.batch):
-        journal.say(line)
-    trainer = Trainer(job, begun.model, run, journal, team)
-    if trainer.progress.step:
-        journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
-    finished = trainer.fit()
-    if not finished:
-        journal.say(f"stopped at step {trainer.progress.step}; go on with: empnet train --resume {run}")
-        return TrainResult(run.path, False, {})
-    measured = _measure_sides(job, trainer)
-    told = team.together(lambda: keep_last_layer(run.path, job.dataset, job.split) if team.first else [])
-    results = team.from_first(team.together(lambda: _results(job, run, measured) if team.first else {}))
+    try:
+        for line in team.unused(job.batch):
+            journal.say(line)
+        trainer = Trainer(job, begun.model, run, journal, team)
+        if trainer.progress.step:
+            journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
+        finished = trainer.fit()
+        if not finished:
+            journal.say(f"stopped at step {trainer.progress.step}; go on with: {go_on_with(run.path)}")
+            return TrainResult(run.path, False, {})
+        measured = _measure_sides(job, trainer)
+        told, results = team.from_first(
+            team.together(lambda: _write_results(job, run, measured) if team.first else ([], {}))
+        )
+    except KeyboardInterrupt:  # before the first step, after the last one, or insisted upon
+        journal.say(f"stopped; go on with: {go_on_with(run.path)}")
+        raise
+    except EmpnetError as error:
+        journal.note(str(error))
+        raise
     if team.first:
-        run.write_results(results)
         for line in [*told, *error_lines(results)]:
             journal.say(line)
         journal.say(f"run: {run}")
     return TrainResult(run.path, True, results)
+
+
+def _write_results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> tuple[list[str], dict[str, Any]]:
+    """What stands at the end of a run: what is told of its standard deviations, and the errors."""
+    with writing(run.path):
+        told = keep_last_layer(run.path, job.dataset, job.split)
+        results = _results(job, run, measured)
+        run.write_results(results)
+        (run.path / PREVIOUS).unlink(missing_ok=True)  # of no more use
+    return told, results
 
 
 def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Measured]:

@@ -76,7 +76,7 @@ def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None
     if model is not None:
         metadata["weights_sha256"] = hash_of_tensors(model.state_dict())
     with replacing(folder / FILE) as unfinished:
-        safetensors.torch.save_file(tensors, unfinished, metadata=metadata)
+        unfinished.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
 
 
 def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:

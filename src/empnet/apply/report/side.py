@@ -12,13 +12,10 @@ from empnet.apply.derivative_errors import Labels
 from empnet.apply.evaluate import Evaluation, Side, evaluations_of, measured_side, own_side
 from empnet.apply.prediction import Prediction
 from empnet.apply.predictor import Predictor, pieces
-from empnet.data.cache import data_hash
 from empnet.data.checks import target_of
 from empnet.data.dataset import species_of
-from empnet.data.errors import EmpnetError
 from empnet.data.progress import track
 from empnet.data.system import System
-from empnet.learn.prepare import refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 from empnet.nn.pairs import pair_distances
 
@@ -92,7 +89,6 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
         EmpnetError: If the data are no longer there or no longer the same.
     """
     run = RunFolder(predictor.run)
-    _refuse_other_data(predictor, run)
     side = measured_side(run)
     watch = _Watch(predictor)
     systems = watch.each(track(own_side(predictor, side), f"predicting the {side} side", quiet=quiet))
@@ -124,14 +120,6 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
     return MeasuredSide(
         side, tuple(evaluations), sizes, counts, systems_of, sample, _distances(predictor, watch.sample)
     )
-
-
-def _refuse_other_data(predictor: Predictor, run: RunFolder) -> None:
-    """Raise if the run's data cannot be measured again: the split counts the systems of one certain file."""
-    data = run.read_config().data
-    refuse_data_in_memory(data, run.path, "no run keeps them")
-    if data_hash(data) != predictor.card.data.get("sha256"):
-        raise EmpnetError(f"the data file {data} has changed since training")
 
 
 def _distances(predictor: Predictor, systems: list[System]) -> Float64[np.ndarray, " P"]:

@@ -97,7 +97,7 @@ def inspect_data(
 
 
 def _named_units(
-    source: str | Path | Sequence[System], properties: Sequence[str], unit: Sequence[str]
+    source: str | Sequence[System], properties: Sequence[str], unit: Sequence[str]
 ) -> dict[str, str]:
     """Units that the user, or the card of bundled data, has named."""
     for text in unit:

@@ -56,11 +56,12 @@ def ended_by_signals() -> Iterator[None]:
     """While the block lasts, each of the signals raises KeyboardInterrupt with the signal's name.
 
     Example:
-        >>> with ended_by_signals():
-        ...     signal.raise_signal(signal.SIGTERM)
-        Traceback (most recent call last):
-        ...
-        KeyboardInterrupt: SIGTERM
+        >>> try:
+        ...     with ended_by_signals():
+        ...         signal.raise_signal(signal.SIGTERM)
+        ... except KeyboardInterrupt as stopped:
+        ...     print(stopped)
+        SIGTERM
     """
     before = _install(_end)
     try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 __all__ = ["system_fault"]
 
-CODE = re.compile(r"\bcode: (\d+)")
+CODE = re.compile(r"\b(?:code: |os error )(\d+)")
 """How Rust's libraries (safetensors) tell an errno."""
 
 SQLITE = {

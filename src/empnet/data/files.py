@@ -178,9 +178,14 @@ def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs:
         raise EmpnetError("is there already", where=path, remedy=f"choose another {option}, or --force to replace it")
     if not path.parent.is_dir():
         raise EmpnetError("its folder does not exist", where=path, remedy="make the folder first")
-    if not (stream or os.access(path.resolve().parent, os.W_OK | os.X_OK)):
+    if not (stream or _may_write(path.resolve().parent)):
         denied = OSError(errno.EACCES, os.strerror(errno.EACCES))
         raise FileError(path, denied, remedy=f"choose another place with {option}")
+
+
+def _may_write(folder: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
 
 
 def refuse_input(path: Path, inputs: Iterable[object], option: str = "--out") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,8 +35,9 @@ def tick_texts(values: Sequence[float] | np.ndarray) -> list[str]:
     if largest == 0 or step <= 0:
         return [f"{value:g}" for value in ticks]
     if largest >= LARGE or largest < SMALL:
-        digits = max(1, math.ceil(math.log10(largest / step) - 1e-9) + 1)
-        return [f"{value:.{digits}g}" if value else "0" for value in np.where(np.abs(ticks) < step / 1e6, 0.0, ticks)]
+        ticks = np.where(np.abs(ticks) < step / 1e6, 0.0, ticks)  # what is zero but for rounding
+        spellings = ([f"{value:.{digits}g}" for value in ticks] for digits in range(1, 18))
+        return next(s for s in spellings if np.allclose(np.array(s, dtype=float), ticks, rtol=0, atol=step / 100))
     decimals = next((d for d in range(13) if np.allclose(ticks, np.round(ticks, d), rtol=0, atol=step / 100)), 12)
     texts = [f"{value:.{decimals}f}" for value in ticks]
     return ["0" if float(text) == 0 else text for text in texts]

@@ -186,7 +186,8 @@ def _headline(accuracy: Accuracy) -> Sentence:
     told += f" ({_interval_in_words(share.low, share.high)})" if known else ""
     if share.value >= 1:
         worse = "no better than" if share.value == 1 else "worse than"
-        return Sentence(f"{name}: {worse} the {base}: do not use it. On {on} {told}.", "bad")
+        chance = "; this may be chance, but nothing speaks for the model" if known and share.low < 1 else ""
+        return Sentence(f"{name}: {worse} the {base}: do not use it. On {on} {told}{chance}.", "bad")
     if known and share.high >= 1:
         return Sentence(f"{name}: not clearly better than the {base}: {told} on {on}.", "warn")
     if share.value > HALF:

@@ -18,7 +18,7 @@ def audit_told(audit: Audit) -> tuple[str, str]:
         return f"Audit: {len(failed)} of {len(audit.lines)} tests failed ({', '.join(failed)}); see below.", "bad"
     skips = sum(line.verdict == "skip" for line in audit.lines)
     rest = f"; {skips} could not be made" if skips else ""
-    return f"Audit: {len(audit.lines) - skips} tests of symmetry, smoothness and coverage passed{rest}.", "good"
+    return f"Audit: {len(audit.lines) - skips} tests of errors, symmetry, smoothness and coverage passed{rest}.", "good"
 
 
 def audit_section(audit: Audit | None) -> Section | None:

@@ -26,6 +26,10 @@ N_BINS = 8
 """Groups of systems of like standard deviation: at most."""
 
 
+WIDE = 20.0
+"""Largest over smallest number from which the groups are drawn on logarithmic scales."""
+
+
 def uncertainty_section(side: MeasuredSide) -> Section | None:
     """Expected against observed coverage, and errors against standard deviations; None if the run predicts none.
 
@@ -76,7 +80,7 @@ def coverages(ratio: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "levels 3
 
     Example:
         >>> coverages(np.abs(np.random.default_rng(0).normal(size=1000)))[9].round(2)  # expected: 0.5
-        array([0.51, 0.48, 0.55])
+        array([0.51, 0.48, 0.54])
     """
     inside = [int((ratio <= norm.ppf(0.5 + level / 2)).sum()) for level in LEVELS]
     return np.array([[k / len(ratio), *binomial_interval(k, len(ratio))] for k in inside])
@@ -118,10 +122,14 @@ def _bins_figure(name: str, unit: str, bins: list[tuple[float, float, int]]) -> 
     std, size, _ = map(np.array, zip(*bins, strict=True))
     with new_figure(WIDTH, 4.3) as drawing:
         axes = drawing.subplots()
-        end = 1.05 * float(max(std.max(), size.max()))
-        axes.plot([0, end], [0, end], color="0.6", linewidth=1.0, label="calibrated")
+        low, end = float(min(std.min(), size.min())) / 1.2, 1.2 * float(max(std.max(), size.max()))
+        logarithmic = low > 0 and end > WIDE * low
+        start = low if logarithmic else 0.0
+        axes.plot([start, end], [start, end], color="0.6", linewidth=1.0, label="calibrated")
         axes.plot(std, size, "o", color=ORANGE, label="groups of systems")
-        axes.set(xlabel=f"mean standard deviation of {plain(name)} [{unit}]", xlim=(0, end), ylim=(0, end))
+        axes.set(xlabel=f"mean standard deviation of {plain(name)} [{unit}]", xlim=(start, end), ylim=(start, end))
+        if logarithmic:
+            axes.set(xscale="log", yscale="log")
         axes.set(ylabel=f"68 % of errors are within [{unit}]")
         axes.legend(loc="upper left")
         return svg(drawing, f"Errors of {name} over their standard deviations")

@@ -8,12 +8,14 @@ import typer
 
 from empnet.cli.commands import app
 from empnet.cli.learn_curve import learn_curve
+from empnet.cli.map_command import map_
 from empnet.cli.options import INTERRUPTED, MISTAKE
 from empnet.cli.several import one_voice
 from empnet.cli.study import studies
 
 __all__ = ["app", "main"]
 
+app.command("map")(map_)
 app.command("learn-curve")(learn_curve)
 app.add_typer(studies, name="study")
 

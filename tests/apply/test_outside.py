@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+from empnet.apply.audit import audit
 from empnet.apply.outside import told_outside, why_outside
+from empnet.apply.predictor import load
 from empnet.data.dataset import Dataset
 from empnet.data.seen import Seen
 from empnet.data.system import System
+from empnet.data.write import write
 from empnet.learn.model_file import ModelCard
+from empnet.learn.train import train
 from empnet.nn.model import Architecture
 
 WATER = [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]
@@ -71,3 +75,45 @@ def test_many_systems_are_as_each_alone(seen):
 def test_the_summary(outside, told):
     assert told_outside(9, outside).startswith(told)
     assert bool(told_outside(9, outside)) == bool(outside)
+
+
+def bonds(low: float, high: float, seed: int, n: int = 120) -> list[System]:
+    """Pairs at distances that are spread evenly between two bounds."""
+    distances = np.random.default_rng(seed).uniform(low, high, n)
+    return [System([[0, 0, 0], [0, 0, d]], [1, 8], properties={"energy": (1 - np.exp(1 - d)) ** 2}) for d in distances]
+
+
+@pytest.mark.parametrize("data", ["in memory", "a file", "a file that has moved"])
+def test_fine_tuning_remembers_what_the_old_run_has_seen(tmp_path, data):
+    """Short bonds, then long, then very long ones: short ones are nothing new to the last run, shorter ones are."""
+    settings = {"epochs": 4, "threads": 1, "quiet": True}
+    first, path = bonds(0.8, 1.2, seed=0), tmp_path / "first.extxyz"
+    write(path, first)
+    size = {"width": 8, "layers": 1, "moments": 0}
+    old = train(first if data == "in memory" else path, "energy", out=tmp_path / "old", **size, **settings).run
+    if data == "a file that has moved":
+        path.rename(tmp_path / "elsewhere.extxyz")
+    tuned = train(bonds(1.8, 2.4, seed=1), "energy", out=tmp_path / "tuned", fine_tune=str(old), **settings).run
+    last = train(bonds(3.0, 3.4, seed=2), "energy", out=tmp_path / "last", fine_tune=str(tuned), **settings).run
+    for run in (tuned, last):
+        predictor = load(run)
+        alike = predictor.predict(bonds(0.82, 1.18, seed=3, n=40)).outside
+        assert sum(map(bool, alike)) <= 2  # 0.5 % of the old ones are beyond a limit of 99.5 %
+        assert all(predictor.predict(bonds(0.4, 0.6, seed=3, n=40)).outside)
+        lines = {line.name: line for line in audit(predictor, bonds(0.82, 1.18, seed=3, n=40), quiet=True).lines}
+        names = ("particles", "shortest distance", "distances")
+        assert [(lines[name].verdict, lines[name].deviation) for name in names] == [("pass", 0.0)] * 3
+    seen = load(last).card.seen
+    assert seen.species == (1, 8)
+    assert seen.shortest < 0.85
+    assert max(high for _, high in seen.ranges[1, 8]) > 3.3
+
+
+def test_an_old_run_whose_data_are_gone_is_told(tmp_path, monkeypatch, capsys):
+    settings = {"epochs": 1, "threads": 1}
+    first = bonds(0.8, 1.2, seed=0)
+    size = {"width": 8, "layers": 1, "moments": 0, "quiet": True}
+    old = train(first, "energy", out=tmp_path / "old", **size, **settings).run
+    monkeypatch.setenv("EMPNET_CACHE", str(tmp_path / "another cache"))
+    train(bonds(1.8, 2.4, seed=1), "energy", out=tmp_path / "tuned", fine_tune=str(old), **settings)
+    assert f"systems like those of {old} may be called unlike the training data" in capsys.readouterr().out

@@ -15,7 +15,7 @@ from empnet.apply.evaluate import evaluate
 from empnet.apply.map import map_run
 from empnet.apply.predict import predict_file
 from empnet.apply.predictor import load
-from empnet.cli.commands import app
+from empnet.cli import app
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection import inspect_data
 from empnet.data.read import read

@@ -102,3 +102,15 @@ def test_unseen_names_the_receiver():
 def test_round_trip(systems):
     seen = Seen.of(Dataset.from_systems(systems, CUTOFF))
     assert Seen.from_json(json.loads(json.dumps(seen.to_json(), allow_nan=False))) == seen
+
+
+def test_two_data_sets_joined_are_both_seen():
+    """The join of two records is the record of both data sets together, however ranges lie."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        some, more = (
+            [System([[0, 0, 0], [0, 0, d]], rng.integers(1, 4, 2)) for d in rng.uniform(0.5, 3.0, 12)] for _ in "ab"
+        )
+        one, other, both = (Seen.of(Dataset.from_systems(each, 5.0)) for each in (some, more, some + more))
+        assert one.joined(other) == other.joined(one) == both
+        assert one.joined(one) == one

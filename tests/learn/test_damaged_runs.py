@@ -18,7 +18,7 @@ from empnet.apply.ensemble import train_ensemble
 from empnet.apply.evaluate import own_side
 from empnet.apply.predictor import Predictor, load
 from empnet.apply.report.material import gather
-from empnet.cli.commands import app
+from empnet.cli import app
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 from empnet.data.write import write

@@ -6,12 +6,14 @@ from empnet.cli.cache import cache
 from empnet.cli.commands import app
 from empnet.cli.faults import one_line, plain_streams, plain_warnings
 from empnet.cli.learn_curve import learn_curve
+from empnet.cli.map_command import map_
 from empnet.cli.several import one_voice
 from empnet.cli.signals import until_stopped
 from empnet.cli.study import studies
 
 __all__ = ["app", "main"]
 
+app.command("map")(map_)
 app.command("learn-curve")(learn_curve)
 app.add_typer(studies, name="study")
 app.add_typer(cache, name="cache")

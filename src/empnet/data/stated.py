@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,9 @@ def first_system(source: str | os.PathLike[str] | System | Iterable[Any]) -> Sys
     if card(source) is not None:
         return None
     try:
-        return next(iread_unchecked(source), None)
+        with warnings.catch_warnings():  # told when all of the data are read
+            warnings.simplefilter("ignore")
+            return next(iread_unchecked(source), None)
     except EmpnetError:  # whoever reads the data tells it
         return None
 

@@ -170,7 +170,10 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     if config.baseline_key:
         names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
     if tuple(dataset.species) == (0,):
-        journal.say("species: the data name none; all particles are taken to be alike")
+        first = first_system(config.data if config.data != IN_MEMORY else ())
+        values = ", ".join([*first.properties, *first.arrays, *first.info]) if first else ""
+        there = f"; the data have: {values}" if values else ""
+        journal.say(f"species: the data name none; all particles are taken to be alike{there}")
     tell_labels(dataset, journal)
     tell_isolated(dataset, config, journal)
     findings = quick_findings(

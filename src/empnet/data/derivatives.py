@@ -13,10 +13,14 @@ from empnet.data.errors import EmpnetError, nearest
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 
-__all__ = ["ASYMMETRIC", "CONSTRAINTS", "VOIGT_ORDER", "Derivatives", "LabelReader", "asymmetry"]
+__all__ = ["ASYMMETRIC", "CONSTRAINTS", "RIVALS", "VOIGT_ORDER", "Derivatives", "LabelReader", "asymmetry"]
 
 CONSTRAINTS = "constraints"
 """Key of ``info`` under which readers keep the names of the constraints that a file puts on its particles."""
+
+RIVALS = {"energy": "free_energy", "free_energy": "energy"}
+"""Energies that ASE keeps side by side: for sigma to zero and, where levels are smeared, that of which forces are the
+slope."""
 
 VOIGT_ORDER = "xx yy zz yz xz xy"
 """ASE's order of the components of a stress."""
@@ -331,5 +335,5 @@ class LabelReader:
                 f"stress '{self.wanted.stress}': no frame with one repeats along all three axes",
                 where=self.file,
                 wanted="crystals with a cell and pbc T T T: an open system has no volume, and so no stress",
-                remedy="train without stress",
+                remedy="of slabs and wires with vacuum in the cell: set pbc T T T; else train without stress",
             )

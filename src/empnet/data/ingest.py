@@ -18,7 +18,7 @@ from empnet.data.alike import number_alike
 from empnet.data.arrays import ArrayWriter, is_whole, map_arrays, replace_array
 from empnet.data.checks import target_of, targets_of
 from empnet.data.dataset import NARROW, fingerprint, system_arrays
-from empnet.data.derivatives import LabelReader
+from empnet.data.derivatives import RIVALS, LabelReader
 from empnet.data.errors import EmpnetError
 from empnet.data.neighbours import neighbour_list
 from empnet.data.progress import tell, track
@@ -114,6 +114,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
         labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
         if targets.count:
             tell(f"{name}: going on at frame {targets.count}", quiet=quiet)
+        rival = RIVALS.get(recipe.properties[0])
         saved = time.monotonic()
         for system in track(systems(targets.count), f"reading {name}", quiet=quiet):
             target = targets.of(system)
@@ -123,6 +124,8 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
             rows = system_arrays(system, neighbour_list(system, recipe.cutoff))
             targets.check_width(rows["features"].shape[1], system)
             key = np.frombuffer(fingerprint(system), dtype=np.int64)
+            if rival and recipe.derivatives:
+                rows["rival"] = np.array([system.properties.get(rival, np.nan)])
             writer.append(**rows, **labels.of(system), targets=target[None], fingerprints=key[None])
             if time.monotonic() - saved > SAVE_SECONDS:
                 writer.save(targets=targets.state(), labels=labels.state())

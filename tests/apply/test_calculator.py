@@ -198,7 +198,7 @@ def test_a_slab_with_vacuum_has_the_in_plane_stress_that_the_remedy_promises():
     slab = fcc111("Cu", (2, 2, 2), vacuum=6.0)
     slab.rattle(0.1, seed=1)
     slab.calc = EMPNetCalculator(predictor)
-    with pytest.raises(EmpnetError, match="pbc T T F.*set pbc T T T with vacuum in the cell"):
+    with pytest.raises(EmpnetError, match=r"pbc T T F.*set pbc T T T with vacuum in the cell"):
         slab.get_stress()
     full = slab.copy()
     full.pbc = True

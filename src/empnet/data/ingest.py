@@ -114,7 +114,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
         labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
         if targets.count:
             tell(f"{name}: going on at frame {targets.count}", quiet=quiet)
-        rival = RIVALS.get(recipe.properties[0])
+        rival = RIVALS.get(next(iter(recipe.properties), ""))
         saved = time.monotonic()
         for system in track(systems(targets.count), f"reading {name}", quiet=quiet):
             target = targets.of(system)

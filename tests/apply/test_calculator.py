@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms, units
-from ase.build import bulk, molecule
+from ase.build import bulk, fcc111, molecule
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 from ase.md.verlet import VelocityVerlet
 from ase.units import kcal, mol
 
 import empnet
+from empnet.apply.calculator import EMPNetCalculator
 from empnet.apply.predictor import Predictor
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
@@ -188,3 +189,32 @@ def test_pairs_that_training_never_had():
 def test_models_that_are_no_potential(settings, told):
     with pytest.raises(EmpnetError, match=told):
         empnet.EMPNetCalculator(predictor_of(**settings))
+
+
+def test_a_slab_with_vacuum_has_the_in_plane_stress_that_the_remedy_promises():
+    """The message names pbc T T T with vacuum: same energy and forces, and stress as finite strains have it."""
+    card = ModelCard(Architecture(n_species=1, pooling=("sum",), layers=1, width=8), (29,), ("energy",), ("eV",))
+    predictor = Predictor(card.build().double(), replace(card, dtype="float64"))
+    slab = fcc111("Cu", (2, 2, 2), vacuum=6.0)
+    slab.rattle(0.1, seed=1)
+    slab.calc = EMPNetCalculator(predictor)
+    with pytest.raises(EmpnetError, match=r"pbc T T F.*set pbc T T T with vacuum in the cell"):
+        slab.get_stress()
+    full = slab.copy()
+    full.pbc = True
+    full.calc = EMPNetCalculator(predictor)
+    assert full.get_potential_energy() == pytest.approx(slab.get_potential_energy(), rel=1e-12)
+    np.testing.assert_allclose(full.get_forces(), slab.get_forces(), atol=1e-10)
+    stress, h = full.get_stress(), 1e-5
+    for k, (a, b) in enumerate([(0, 0), (1, 1), (0, 1)]):
+        energies = []
+        for sign in (1, -1):
+            strain = np.eye(3)
+            strain[a, b] += sign * h / 2
+            strain[b, a] += sign * h / 2
+            strained = slab.copy()  # the open slab itself, strained in its plane
+            strained.set_cell(slab.cell.array @ strain, scale_atoms=True)
+            strained.calc = EMPNetCalculator(predictor)
+            energies.append(strained.get_potential_energy())
+        measured = (energies[0] - energies[1]) / (2 * h) / full.get_volume()
+        assert stress[[0, 1, 5][k]] == pytest.approx(measured, rel=1e-5, abs=1e-9)

@@ -16,6 +16,7 @@ from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError
 from empnet.data.one_hot import OneHot
 from empnet.data.read import iread
+from empnet.data.system import Origin
 
 CELL = np.array([[4.0, 0.1, 0.2], [0.0, 5.0, 0.3], [0.0, 0.0, 6.0]])
 VOLUME = 120.0  # 4 x 5 x 6: the cell is triangular
@@ -257,3 +258,27 @@ def test_the_frame_is_named(tmp_path):
 def test_mistakes_in_units(given, told):
     with pytest.raises(EmpnetError, match=told):
         Derivatives(**given)
+
+
+def full_stress(xy: float, yx: float, scale: float = 1.0, **derivatives) -> np.ndarray:
+    tensor = scale * np.array([[0.01, xy, 0.0], [yx, 0.02, 0.0], [0.0, 0.0, 0.03]])
+    cube = System([[0, 0, 0]], cell=4 * np.eye(3), pbc=(True,) * 3, info={"s": tensor}, origin=Origin("a.xyz", 7))
+    return Derivatives(stress="s", energy_unit="eV", **derivatives).stress_of(cube)
+
+
+def test_rounding_is_no_asymmetry():
+    assert full_stress(0.0101, 0.0100)[5] == pytest.approx(0.01005)
+
+
+@pytest.mark.parametrize(
+    ("scale", "derivatives"),
+    [(1.0, {}), (1602.0, {"stress_unit": "-kB"}), (64.0, {"virial": True}), (160.2, {"stress_unit": "GPa"})],
+)
+def test_a_tensor_that_is_not_symmetric_is_named_with_frame_and_sizes(scale, derivatives):
+    with pytest.raises(EmpnetError, match=r"a.xyz, frame 7: .* is not symmetric: xy is [\d.]+ and yx [\d.]+ in the"):
+        full_stress(0.01, 0.02, scale, **derivatives)
+
+
+def test_noise_in_relaxed_cells_is_no_asymmetry():
+    """A stress near zero has no digits to be symmetric in."""
+    assert full_stress(0.01, 0.02, 1e-3)[5] == pytest.approx(1.5e-5)

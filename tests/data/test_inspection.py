@@ -13,6 +13,7 @@ from empnet import EmpnetError, System
 from empnet.data.atoms import from_atoms
 from empnet.data.cache import Recipe, open_dataset
 from empnet.data.inspection import inspect_data, quick_findings
+from empnet.data.read import read
 from empnet.data.system import Origin
 
 
@@ -302,3 +303,63 @@ def test_the_record_is_json(frames):
     record = inspect_data(frames, quiet=True).to_json()
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert record["systems"] == 121
+
+
+def test_bare_words_in_comment_lines_are_one_finding():
+    rng = np.random.default_rng(0)
+    words = [f"word{k}" for k in range(600)]
+    systems = [
+        System([[0, 0, 0], [0, 0, 0.8 + 0.01 * k]], [1, 1], info={str(word): True for word in rng.choice(words, 3)})
+        for k in range(200)
+    ]
+    found = inspect_data(systems, quiet=True)
+    about_words = [finding for finding in found.findings if "word" in finding.told]
+    assert len(about_words) == 1
+    assert "bare words stand in comment lines" in about_words[0].told
+    assert len(found.findings) < 10
+
+
+def test_many_keys_that_are_missing_are_one_finding_and_errors_stay_by_themselves():
+    systems = [
+        System([[0, 0, 0], [0, 0, 0.8 + 0.01 * k]], [1, 1], properties={f"key{k}": 0.5} | ({"E": 0.1 * k} if k else {}))
+        for k in range(100)
+    ]
+    found = inspect_data(systems, properties=["E"], quiet=True)
+    errors = [finding for finding in found.findings if finding.level == "error"]
+    assert [(finding.topic, finding.told) for finding in errors] == [("E", "missing in 1 of 100 frames")]
+    assert found.findings[0] in errors
+    (grouped,) = [finding for finding in found.findings if finding.topic == "keys"]
+    assert "100 keys are missing in some frames: key0 (missing in 99 of 100 frames)" in grouped.told
+
+
+def test_asymmetric_stress_is_told():
+    tensors = [np.diag([0.01, 0.02, 0.03]) for _ in range(6)]
+    tensors[4][0, 1] = 0.02
+    systems = [
+        System([[0, 0, 0]], [29], cell=3 * np.eye(3), pbc=(True,) * 3, info={"stress": s}, properties={"energy": k})
+        for k, s in enumerate(tensors)
+    ]
+    told = [str(finding) for finding in inspect_data(systems, quiet=True).findings if finding.topic == "stress"]
+    assert any("not symmetric in 1 of 6 frames" in text and "0.02 and 0" in text for text in told)
+
+
+@pytest.mark.parametrize("open_", [True, False])
+def test_free_atoms_are_facts_and_no_failed_calculations(open_):
+    rng = np.random.default_rng(0)
+    chains = [
+        System([[0, 0, 0], [0, 0, 2.4 + 0.02 * d]], [29, 29], properties={"energy": -7.0 + 0.01 * d})
+        for d in rng.normal(size=40)
+    ]
+    box = {} if open_ else {"cell": 20 * np.eye(3), "pbc": (True,) * 3}
+    atom = System([[0, 0, 0]], [29], properties={"energy": -0.25}, **box)
+    found = inspect_data([*chains[:20], atom, *chains[20:]], quiet=True)
+    assert not any("robust standard deviations" in finding.told for finding in found.findings)
+    (told,) = [finding for finding in found.findings if finding.topic == "free atoms"]
+    assert "1 of 41 frames are free atoms (energy: Cu -0.25 eV)" in told.told
+
+
+def test_one_failed_frame_of_ten_says_nothing_of_the_unit():
+    molecules = read("qm7")[:10]
+    bad = [replace(s, properties={"energy": s.properties["energy"] + 3e4 * (k == 2)}) for k, s in enumerate(molecules)]
+    found = inspect_data(bad, properties=["energy"], unit=["kcal/mol"], quiet=True)
+    assert not any("suspected" in finding.told for finding in found.findings if finding.topic == "energy")

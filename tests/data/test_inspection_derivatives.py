@@ -280,3 +280,27 @@ def test_failed_frames_are_named_and_decide_nothing(vibrating, share, force_time
         ((level, text),) = about("energy", findings)
         assert level == "warning"
         assert f"frame {min(bad)}" in text
+
+
+@pytest.mark.parametrize("used", ["energy", "free_energy"])
+def test_of_two_energies_the_one_that_the_forces_belong_to_is_named(vibrating, used):
+    """As VASP has them: the energy for sigma to zero differs from the one whose slope the forces are."""
+    rng = np.random.default_rng(0)
+    entropy = 0.1 + 0.02 * rng.normal(size=len(vibrating))
+    systems = [
+        System(
+            atoms.positions, atoms.numbers, cell=atoms.cell.array, pbc=atoms.pbc, arrays={"f": forces},
+            properties={"energy": e + s, "free_energy": e},
+        )
+        for (atoms, e, forces, _), s in zip(vibrating, entropy, strict=True)
+    ]  # fmt: skip
+    derivatives = Derivatives(**ASE)
+    dataset = open_dataset(systems, Recipe((used,), 3.0, derivatives=derivatives), quiet=True)
+    findings = quick_findings(dataset, [used], ["eV"], derivatives=derivatives)
+    told = [(finding.level, str(finding)) for finding in findings if "is there, too" in finding.told]
+    ((level, text),) = told
+    if used == "energy":
+        assert (level, "the forces belong to 'free_energy'" in text) == ("warning", True)
+        assert "--property free_energy" in text
+    else:
+        assert (level, "the forces belong to it" in text) == ("note", True)

@@ -68,3 +68,16 @@ def test_json_round_trip():
     split = split_systems(np.arange(20), validation=2, test=3)
     again = Split.from_json(split.to_json())
     assert all(np.array_equal(a, b) for a, b in zip(sides(split), sides(again), strict=True))
+
+
+def test_free_atoms_stay_in_training():
+    groups, keep = np.arange(50), np.array([0, 17, 49])
+    for kind in ("random", "blocks"):
+        for seed in range(5):
+            split = split_systems(groups, validation=0.2, test=0.2, kind=kind, seed=seed, keep=keep)
+            assert np.isin(keep, split.train).all()
+            assert sorted([*split.train, *split.validation, *split.test]) == list(range(50))
+            few, more = (split.with_train_size(n, seed, keep=keep) for n in (5, 12))
+            assert np.isin(keep, few.train).all()
+            assert (len(few.train), len(more.train)) == (5, 12)
+            assert np.isin(few.train, more.train).all()

@@ -13,8 +13,9 @@ from empnet.data.split import split_systems
 from empnet.data.system import System
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
-from empnet.learn.model_file import read_card
+from empnet.learn.model_file import load_model, read_card
 from empnet.learn.prepare import configured, look_at, make_card, name_targets, open_data
+from empnet.learn.run_folder import RunFolder
 from empnet.learn.train import train
 
 
@@ -121,3 +122,20 @@ def test_energies_per_atom_are_averaged_and_never_mixed_with_forces(tmp_path):
         train(systems, out=tmp_path / "forces", forces="f", **small)
     with pytest.raises(EmpnetError, match="it does not add up; wanted --pooling mean"):
         train(systems, out=tmp_path / "sum", pooling="sum", **small)
+
+
+def test_free_atoms_are_kept_in_training_and_do_not_bend_the_baseline(tmp_path, capsys):
+    """Of a fit to both, the baseline of copper was -3.34 for -0.25 eV, and the free atom a test system."""
+    rng = np.random.default_rng(0)
+    dimers = [
+        System([[0, 0, 0], [0, 0, 2.4 + 0.1 * d]], [29, 29], properties={"energy": -7.0 + 0.1 * d})
+        for d in rng.normal(size=30)
+    ]
+    small = {"width": 8, "layers": 1, "moments": 0, "epochs": 1}
+    for seed in range(3):
+        data = [*dimers[:11], System([[5.0, 0, 0]], [29], properties={"energy": -0.25}), *dimers[11:]]
+        run = train(data, out=tmp_path / str(seed), seed=seed, test=0.3, val=0.3, **small).run
+        assert 11 in RunFolder(run).read_split().train
+        model, _ = load_model(run)
+        assert model.baseline.item() == pytest.approx(-3.5, abs=0.05)
+        assert "free atoms: 1 systems" in capsys.readouterr().out

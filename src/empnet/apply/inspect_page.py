@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from empnet.apply.inspect_table import KEY_COLUMNS, PROPERTY_COLUMNS, facts, key_row, property_row
+from empnet.apply.inspect_table import KEY_COLUMNS, PROPERTY_COLUMNS, facts, key_rows, property_row
 from empnet.apply.page import Section, figure, page, paragraph, table
 from empnet.apply.parity import plain
 from empnet.apply.svg import COLOURS, new_figure, svg
@@ -51,7 +51,7 @@ def _sections(inspection: Inspection) -> Iterator[Section]:
         why = "".join(paragraph(fact.why, kind="faint") for fact in inspection.properties)
         yield Section("Properties", rows + paragraph(HARDNESS, kind="faint") + why)
     if inspection.keys:
-        yield Section("Keys", table(KEY_COLUMNS, map(key_row, inspection.keys), numbers=(3, 4, 5)))
+        yield Section("Keys", table(KEY_COLUMNS, key_rows(inspection.keys), numbers=(3, 4, 5)))
     if inspection.histograms:
         drawn = "\n".join(map(_histogram, inspection.histograms))
         yield Section("Histograms", f'<div class="grid">{drawn}</div>')

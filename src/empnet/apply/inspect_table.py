@@ -11,11 +11,14 @@ from rich.text import Text
 
 from empnet.data.inspection.record import Finding, Inspection, Key, Level, PropertyFacts
 
-__all__ = ["facts", "key_row", "print_inspection", "property_row"]
+__all__ = ["facts", "key_row", "key_rows", "print_inspection", "property_row"]
 
 COLOURS: dict[Level, str] = {"error": "bold red", "warning": "bold yellow", "advice": "bold cyan", "note": "dim"}
 MANY_TEXTS = 4
 """More texts than this are counted, not listed."""
+
+MOST_KEYS, MOST_FINDINGS = 40, 40
+"""So many are shown; more would hide what matters."""
 
 KEY_COLUMNS = ("key", "place", "kind", "frames", "smallest", "largest", "values")
 PROPERTY_COLUMNS = ("property", "unit", "mean", "standard deviation", "left by composition", "particles")
@@ -30,12 +33,14 @@ def print_inspection(inspection: Inspection) -> None:
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_grid(facts(inspection)))
     if inspection.keys:
-        console.print(_table("what the data hold", KEY_COLUMNS, [key_row(key) for key in inspection.keys]))
+        console.print(_table("what the data hold", KEY_COLUMNS, key_rows(inspection.keys)))
     if inspection.properties:
         rows = [property_row(fact) for fact in inspection.properties]
         console.print(_table("properties of the whole system", PROPERTY_COLUMNS, rows))
-    for finding in inspection.findings:
+    for finding in inspection.findings[:MOST_FINDINGS]:
         console.print(_line(finding))
+    if len(inspection.findings) > MOST_FINDINGS:
+        console.print(f"and {len(inspection.findings) - MOST_FINDINGS} more findings, none graver: see --json")
     if not inspection.findings:
         console.print("nothing odd was found")
 
@@ -66,6 +71,19 @@ def _periodic(inspection: Inspection) -> str:
     if inspection.periodic in (0, inspection.systems):
         return "all periodic" if inspection.periodic else "all open"
     return f"{inspection.periodic:,} periodic"
+
+
+def key_rows(keys: Sequence[Key]) -> list[tuple[str, ...]]:
+    """Rows for a table of :data:`KEY_COLUMNS`; of very many keys, those that are in the most frames.
+
+    Arguments:
+        keys: The keys.
+    """
+    if len(keys) <= MOST_KEYS:
+        return [key_row(key) for key in keys]
+    most = sorted(keys, key=lambda key: -key.frames)[:MOST_KEYS]
+    rest = f"and {len(keys) - MOST_KEYS} more"
+    return [*(key_row(key) for key in most), (rest, *[""] * (len(KEY_COLUMNS) - 1))]
 
 
 def key_row(key: Key) -> tuple[str, ...]:

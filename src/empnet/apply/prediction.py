@@ -85,11 +85,15 @@ class Wanted:
         if self.stress and not all(system.pbc):
             pbc = " ".join("T" if axis else "F" for axis in system.pbc)
             how = "repeats along some axes only" if any(system.pbc) else "does not repeat"
+            vacuum = (
+                "of a slab or wire: set pbc T T T with vacuum in the cell, wider than the cutoff (energy and forces "
+                "stay the same, and stress is over the volume of that cell); or "
+            )
             raise EmpnetError(
                 f"there is no stress: the system {how} (pbc {pbc})",
                 where=system.origin,
                 wanted="a crystal, with a cell and pbc T T T: without a volume there is no stress",
-                remedy="ask for energy and forces only",
+                remedy=f"{vacuum if any(system.pbc) else ''}ask for energy and forces only",
             )
 
 

@@ -13,14 +13,26 @@ from empnet.data.errors import EmpnetError, nearest
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 
-__all__ = ["CONSTRAINTS", "VOIGT_ORDER", "Derivatives", "LabelReader"]
+__all__ = ["ASYMMETRIC", "CONSTRAINTS", "RIVALS", "VOIGT_ORDER", "Derivatives", "LabelReader", "asymmetry"]
 
 CONSTRAINTS = "constraints"
 """Key of ``info`` under which readers keep the names of the constraints that a file puts on its particles."""
 
+RIVALS = {"energy": "free_energy", "free_energy": "energy"}
+"""Energies that ASE keeps side by side: for sigma to zero and, where levels are smeared, that of which forces are the
+slope."""
+
 VOIGT_ORDER = "xx yy zz yz xz xy"
 """ASE's order of the components of a stress."""
 
+ASYMMETRIC = 0.05
+"""Difference of two mirrored components, over the largest component, from which a tensor is refused: printing with two
+digits and calculations that are not converged make less."""
+
+NEGLIGIBLE = 5e-4
+"""eV/angstrom^3, or 0.8 kB: what a converged calculation leaves; a smaller asymmetry is noise even in relaxed cells."""
+
+AXES = "xyz"
 VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # their rows and columns
 
 
@@ -158,6 +170,7 @@ class Derivatives:
             )
         if values.size == 9:
             full = values.reshape(3, 3)
+            self._refuse_asymmetric(full, what, system)
             values = ((full + full.T) / 2)[VOIGT]
         else:
             values = values.reshape(6)[list(self.stress_places)]
@@ -167,10 +180,43 @@ class Derivatives:
             return absent
         return -values / abs(float(np.linalg.det(system.cell))) if self.virial else values
 
+    def _refuse_asymmetric(self, full: np.ndarray, what: str, system: System) -> None:
+        """Raise if a tensor is not symmetric by more than rounding and noise, for its half would be lost in silence."""
+        size, row, column = asymmetry(full)
+        if not size > ASYMMETRIC * float(np.abs(full).max()):
+            return
+        volume = abs(float(np.linalg.det(system.cell))) if self.virial and system.cell is not None else 1.0
+        energy = parse_unit(self.energy_unit).factor if self.energy_unit else 1.0
+        if volume and size * abs(self.stress_factor) * energy / volume <= NEGLIGIBLE:
+            return
+        one, two = AXES[row] + AXES[column], AXES[column] + AXES[row]
+        raise EmpnetError(
+            f"{what} is not symmetric: {one} is {full[row, column]:.6g} and {two} {full[column, row]:.6g} in the data, "
+            f"of components up to {np.abs(full).max():.3g}",
+            where=system.origin,
+            wanted="a symmetric 3 x 3 tensor (a system without torque has no other), row after row",
+            remedy="see if the nine numbers mean something else; else mend or remove the frame",
+        )
+
     def _stress_in(self, system: System) -> Any:
         """What a system holds under the stress's name, wherever it is; None if nothing."""
         found = (held[self.stress] for held in (system.info, system.properties, system.arrays) if self.stress in held)
         return next(found, None)
+
+
+def asymmetry(full: Float64[np.ndarray, "3 3"]) -> tuple[float, int, int]:
+    """The largest difference of two mirrored components of a tensor, and where it is.
+
+    Arguments:
+        full: The tensor.
+
+    Example:
+        >>> asymmetry(np.array([[1.0, 0.5, 0.0], [0.25, 1.0, 0.0], [0.0, 0.0, 1.0]]))
+        (0.25, 0, 1)
+    """
+    apart = np.abs(np.asarray(full, dtype=np.float64) - np.transpose(full))
+    row, column = divmod(int(np.argmax(apart)), 3)
+    return float(apart[row, column]), row, column
 
 
 @lru_cache(maxsize=64)  # it is asked for in every frame
@@ -289,5 +335,5 @@ class LabelReader:
                 f"stress '{self.wanted.stress}': no frame with one repeats along all three axes",
                 where=self.file,
                 wanted="crystals with a cell and pbc T T T: an open system has no volume, and so no stress",
-                remedy="train without stress",
+                remedy="of slabs and wires with vacuum in the cell: set pbc T T T; else train without stress",
             )

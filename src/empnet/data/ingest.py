@@ -19,7 +19,7 @@ from empnet.data.cache_entries import ABOUT, discard, move_in
 from empnet.data.checked_json import DAMAGED, write_checked
 from empnet.data.checks import target_of, targets_of
 from empnet.data.dataset import NARROW, fingerprint, system_arrays
-from empnet.data.derivatives import LabelReader
+from empnet.data.derivatives import RIVALS, LabelReader
 from empnet.data.errors import EmpnetError
 from empnet.data.neighbours import neighbour_list
 from empnet.data.progress import tell, track
@@ -162,6 +162,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
         labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
         if targets.count:
             tell(f"{name}: going on at frame {targets.count}", quiet=quiet)
+        rival = RIVALS.get(next(iter(recipe.properties), ""))
         saved = time.monotonic()
         for system in track(systems(targets.count), f"reading {name}", quiet=quiet):
             target = targets.of(system)
@@ -171,6 +172,8 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
             rows = system_arrays(system, neighbour_list(system, recipe.cutoff))
             targets.check_width(rows["features"].shape[1], system)
             key = np.frombuffer(fingerprint(system), dtype=np.int64)
+            if rival and recipe.derivatives:
+                rows["rival"] = np.array([system.properties.get(rival, np.nan)])
             writer.append(**rows, **labels.of(system), targets=target[None], fingerprints=key[None])
             if time.monotonic() - saved > SAVE_SECONDS:
                 writer.save(targets=targets.state(), labels=labels.state())

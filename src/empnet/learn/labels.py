@@ -73,15 +73,10 @@ def tell_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> No
     energies = [
         f"{symbol(int(kind))} {np.mean(dataset.targets[alone[kinds == kind], 0]):.6g}" for kind in np.unique(kinds)
     ]
-    absent = [symbol(kind) for kind in dataset.species if kind not in kinds]
-    used = (
-        f"the baseline is fitted to the other systems, for there are no free atoms of {', '.join(absent)}"
-        if absent
-        else "of a sum over particles they are the composition baseline"
-    )
     journal.say(
         f"free atoms: {len(alone)} systems are one particle without neighbours "
-        f"({config.property[0]}: {', '.join(energies)} {config.unit[0]}); they stay in training, and {used}"
+        f"({config.property[0]}: {', '.join(energies)} {config.unit[0]}); they stay in training, and the composition "
+        "baseline is fitted to the other systems, which are bound"
     )
 
 

@@ -39,7 +39,8 @@ def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarr
     spread = np.empty(targets.shape[1])
     for k, pooling in enumerate(model.architecture.pooling):
         b = composition_baseline(counts, targets[:, k], pooling, alone)
-        left = float(np.std((targets[:, k] - design(counts, pooling) @ b)[~alone] / roots[~alone, 0]))
+        # free atoms included: the bound on an exploding loss counts on a spread of all systems
+        left = float(np.std((targets[:, k] - design(counts, pooling) @ b) / roots[:, 0]))
         spread[k] = left if left > 1e-12 * float(np.abs(targets[:, k]).max()) else 1.0  # composition tells all
         model.baseline[:, k] = torch.from_numpy(b)
         model.scale[k] = spread[k] / ((sizes / roots**2).mean() ** 0.5 if pooling == "sum" else 1.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = [
     "Slope",
     "consistency_findings",
     "force_energy_slope",
+    "rival_findings",
     "slope_of",
     "verdict",
 ]
@@ -54,6 +55,9 @@ CLOSE = 0.15
 BLURRED, FAR, SURE = 0.5, 4.0, 3.3
 """A comparison whose median deviation is above SHARP but below the first still tells a reversed sign, and a factor
 beyond the second, if its signs are as unanimous as chance makes them once in a thousand times (3.3 deviations)."""
+
+SAME = 1e-9  # relative difference of two energies up to which they are one
+BETTER = 0.7  # of the other's misfit, from which forces belong to an energy
 
 HEAVIEST = 10.0
 """Weight of a pair, over the median weight, at most: frames that stand apart are left out before."""
@@ -119,6 +123,52 @@ def slope_of(difference: np.ndarray, work: np.ndarray) -> Slope:
     value = _weighted_median(ratio, weight)
     spread = _weighted_median(np.abs(ratio / value - 1), weight)
     return Slope(len(ratio), value, spread, float(np.sum(weight * np.sign(ratio)) / weight.sum()))
+
+
+def rival_findings(frames: Frames, energy: str, rival: str, forces: str) -> list[Finding]:
+    """Which of two energies the forces belong to, where data hold both.
+
+    VASP's energy for sigma to zero and its free energy differ by the electrons' entropy; forces are the slope of the
+    free energy.
+
+    Arguments:
+        frames: The data.
+        energy: Key of the energies that are used.
+        rival: Key of the others.
+        forces: Key of the forces.
+    """
+    y, z = frames.properties[energy], frames.properties[rival]
+    both = np.isfinite(y) & np.isfinite(z)
+    apart = np.abs(z - y)[both]
+    if not both.any() or not apart.max() > SAME * np.abs(y[both]).max():
+        return []
+    used, other = _misfit(frames, energy, forces, both), _misfit(frames, rival, forces, both)
+    told = f"'{rival}' is there, too, and differs by up to {apart.max():.3g} (in the data's unit); '{energy}' is used"
+    choice = f"to choose the other one: --property {rival}"
+    if used is None or other is None:
+        told += "; too few near frames to tell which of them the forces are the slope of"
+        return [Finding("note", energy, told, f"with VASP it is free_energy; {choice}")]
+    told += f"; energy differences miss the work of the forces by {used:.2%} with it, by {other:.2%} with '{rival}'"
+    if other < BETTER * used:
+        return [Finding("warning", energy, f"{told}: the forces belong to '{rival}'", choice)]
+    if used < BETTER * other:
+        return [Finding("note", energy, f"{told}: the forces belong to it")]
+    return [Finding("note", energy, f"{told}: both fit as well", choice)]
+
+
+def _misfit(frames: Frames, energy: str, forces: str, there: np.ndarray) -> float | None:
+    """Weighted median of |dE / W - 1| between near frames; None if there are fewer than eight pairs."""
+    only = replace(frames, properties={energy: np.where(there, frames.properties[energy], np.nan)})
+    parts = [_work(only, energy, forces, pairs) for pairs in _near_pairs(only, energy, forces)]
+    if not parts:
+        return None
+    work, difference, far = (np.concatenate(values) for values in zip(*parts, strict=True))
+    use = np.flatnonzero(work != 0)
+    use = use[np.argsort(far[use])[:N_PAIRS]]
+    if len(use) < LEAST:
+        return None
+    weight = np.abs(work[use])
+    return _weighted_median(np.abs(difference[use] / work[use] - 1), np.minimum(weight, HEAVIEST * np.median(weight)))
 
 
 def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from empnet.data.derivatives import Derivatives
+from empnet.data.derivatives import RIVALS, Derivatives
 from empnet.data.inspection.consistency import (
     CLOSE,
     ENERGIES,
@@ -15,6 +15,7 @@ from empnet.data.inspection.consistency import (
     SHARP,
     Slope,
     force_energy_slope,
+    rival_findings,
     verdict,
 )
 from empnet.data.inspection.forces import force_findings, largest_forces
@@ -54,6 +55,9 @@ def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives) -
     if derivatives.forces:
         odd = [found for found in force_findings(frames, "forces", f"{unit}/angstrom") if found.level != "note"]
         findings += [*_forces(frames, energy, derivatives), *odd]
+        rival = RIVALS.get(energy, "")
+        if rival in frames.properties:
+            findings += rival_findings(frames, energy, rival, "forces")
     if derivatives.stress:
         sizes = np.abs(frames.stresses["stress"]).max(axis=(1, 2))
         topic = "virial" if derivatives.virial else "stress"

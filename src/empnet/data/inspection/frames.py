@@ -12,6 +12,7 @@ import numpy as np
 from empnet.data.alike import number_alike
 from empnet.data.composition import count_kinds
 from empnet.data.dataset import Dataset
+from empnet.data.derivatives import RIVALS
 from empnet.data.joining import ranges
 from empnet.data.system import Origin
 
@@ -186,7 +187,8 @@ def from_dataset(dataset: Dataset, properties: tuple[str, ...]) -> Frames:
         cells=dataset.cells(slice(None)),
         periodic=periodic,
         groups=arrays["groups"],
-        properties={name: dataset.targets[:, k] for k, name in enumerate(properties)},
+        properties={name: dataset.targets[:, k] for k, name in enumerate(properties)}
+        | ({RIVALS[properties[0]]: arrays["rival"]} if "rival" in arrays and properties[0] in RIVALS else {}),
         vectors={"forces": arrays["forces"]} if dataset.has_forces else {},
         stresses={"stress": arrays["stress"][:, TENSOR].reshape(-1, 3, 3)} if dataset.has_stress else {},
     )

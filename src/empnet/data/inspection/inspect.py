@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from empnet.data.bundled import card
+from empnet.data.derivatives import RIVALS
 from empnet.data.errors import EmpnetError
-from empnet.data.inspection.consistency import N_FRAMES, consistency_findings
+from empnet.data.inspection.consistency import N_FRAMES, consistency_findings, rival_findings
 from empnet.data.inspection.duplicates import (
     exact_duplicates,
     exact_findings,
@@ -162,6 +163,9 @@ def _force_findings(frames: Frames, facts: list[PropertyFacts], named: dict[str,
         findings += force_findings(frames, forces, _unit(forces, named))
         if energy:
             findings += consistency_findings(frames, energy, forces)
+            rival = RIVALS.get(energy, "")
+            if rival in frames.properties:
+                findings += rival_findings(frames, energy, rival, forces)
     for name in frames.stresses:
         findings += stress_findings(frames, name, energy, energies.get(energy, UNNAMED_UNIT), forces)
     return findings

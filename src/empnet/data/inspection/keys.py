@@ -16,6 +16,9 @@ __all__ = ["Tally", "key_findings"]
 FEW = 20
 """At most so many different values are labels; more are numbers or texts."""
 
+ONE_BY_ONE = 3
+"""Keys with the same trouble that are named one by one; of more, the first."""
+
 NUMBERS = ("number", "whole number", "label or count")
 """Kinds of keys that are a number for each frame."""
 
@@ -136,7 +139,7 @@ def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list
         n: Number of frames.
         properties: Names that are to be learned: for them both are errors.
     """
-    findings = []
+    findings, missing = [], []
     for key in keys:
         level: Level = "error" if key.name in properties and key.place == "per frame" else "warning"
         if key.not_finite:
@@ -145,8 +148,40 @@ def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list
         if key.frames < n:
             told = f"missing in {n - key.frames} of {n} frames"
             grave: Level = level if level == "error" or key.low is not None else "note"
-            findings.append(Finding(grave, key.name, told, "remove those frames or add the value"))
+            missing.append((key, Finding(grave, key.name, told, "remove those frames or add the value")))
+    findings += _grouped([pair for pair in missing if not _is_word(pair[0])])
+    findings += _words([key for key, _ in missing if _is_word(key)], n)
     return findings + [finding for name in properties for finding in _no_number(name, keys)]
+
+
+def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
+    """Missing keys one by one while they are few, else one finding a level with the first of them."""
+    findings = [finding for _, finding in missing if finding.level == "error"]
+    levels: tuple[Level, ...] = ("warning", "note")
+    for level in levels:
+        alike = [finding for _, finding in missing if finding.level == level]
+        if len(alike) <= ONE_BY_ONE:
+            findings += alike
+            continue
+        first = ", ".join(f"{finding.topic} ({finding.told})" for finding in alike[:ONE_BY_ONE])
+        told = f"{len(alike)} keys are missing in some frames: {first} and {len(alike) - ONE_BY_ONE} more"
+        findings.append(Finding(level, "keys", told, "where they matter, remove those frames or add the values"))
+    return findings
+
+
+def _is_word(key: Key) -> bool:
+    """Whether a key is a bare word of a comment line, which readers take for a truth value."""
+    return key.place == "per frame" and key.kind == "truth value" and set(key.values) <= {"True"}
+
+
+def _words(keys: list[Key], n: int) -> list[Finding]:
+    """Bare words, all in one line: comments in plain language."""
+    if not keys:
+        return []
+    more = f" and {len(keys) - ONE_BY_ONE} more" if len(keys) > ONE_BY_ONE else ""
+    first = ", ".join(key.name for key in keys[:ONE_BY_ONE])
+    told = f"{len(keys)} bare words stand in comment lines of some of the {n} frames: {first}{more}"
+    return [Finding("note", "comments", told, "they hold no values; values are written as key=value")]
 
 
 def _no_number(name: str, keys: Sequence[Key]) -> list[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from empnet.data.derivatives import ASYMMETRIC, asymmetry
 from empnet.data.inspection.consistency import MATCH, SHARP, Slope
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.outlying import outlying_finding
@@ -17,6 +18,9 @@ __all__ = ["STRESSES", "STRONGEST", "VIRIALS", "stress_findings", "symmetric"]
 
 STRONGEST = 1.0
 """eV/angstrom^3, or 160 GPa: stress beyond it is rare; the bulk modulus of diamond is 2.8."""
+
+UNEVEN = ASYMMETRIC / 5
+"""Difference of two mirrored components, over the largest, from which it is told: printing three digits makes less."""
 
 STRESSES = ("eV/angstrom^3", "GPa", "kB", "bar", "Hartree/bohr^3")
 VIRIALS = ("eV", "Hartree", "kcal/mol")
@@ -54,13 +58,33 @@ def stress_findings(frames: Frames, name: str, energy: str, unit: str, forces: s
     size = np.abs(stress[there]).max(axis=(1, 2), initial=0.0)
     if not there.any() or not size.any():
         return []
+    odd = _asymmetric(frames, name, there, float(np.median(size)))
+    frames = replace(frames, stresses={**frames.stresses, name: (stress + stress.transpose(0, 2, 1)) / 2})
     sizes = np.where(there, np.abs(stress).max(axis=(1, 2)), np.nan)
-    odd = outlying_finding(frames, name, sizes, "(in the data's unit)", "largest component")
+    odd += outlying_finding(frames, name, sizes, "(in the data's unit)", "largest component")
     slopes = strain_slopes(frames, energy, forces, name) if energy else None
     found = _kind(slopes, unit) if slopes else None
     if found is None:
         return [*odd, *_by_size(name, frames.cells[there], size)]
     return [*odd, _by_strain(name, *found), *_by_shear(frames, name, energy, unit, forces, *found)]
+
+
+def _asymmetric(frames: Frames, name: str, there: np.ndarray, usual: float) -> list[Finding]:
+    """Tensors that are not symmetric, by more than rounding."""
+    stress = frames.stresses[name]
+    apart = np.abs(stress - stress.transpose(0, 2, 1)).max(axis=(1, 2))
+    with np.errstate(invalid="ignore"):
+        wrong = there & (apart > UNEVEN * np.maximum(np.abs(stress).max(axis=(1, 2)), usual))
+    if not wrong.any():
+        return []
+    worst = int(np.nanargmax(np.where(wrong, apart, np.nan)))
+    _, row, column = asymmetry(stress[worst])
+    told = (
+        f"not symmetric in {int(wrong.sum())} of {int(there.sum())} frames, most of all where two mirrored components "
+        f"are {stress[worst, row, column]:.4g} and {stress[worst, column, row]:.4g}"
+    )
+    remedy = "see if the nine numbers mean something else: training refuses such a frame"
+    return [Finding("warning", name, told, remedy, frames.where(worst))]
 
 
 def _kind(slopes: tuple[Slope, Slope], unit: str) -> tuple[str, str, Slope] | None:

@@ -188,7 +188,7 @@ def isolated_findings(frames: Frames, units: Mapping[str, str]) -> list[Finding]
             each = [f"{symbol(int(z))} {np.nanmean(y[kinds == z]):.6g}" for z in np.unique(kinds[np.isfinite(y)])]
             energies += [f"{name}: {', '.join(each)} {unit}"] if each else []
     told = f"{len(alone)} of {len(frames)} frames are free atoms ({'; '.join(energies) or 'without an energy'})"
-    remedy = "training keeps them, and takes their energies for the baseline if each species has one"
+    remedy = "training keeps them on its side, and fits its baseline to the other frames"
     return [Finding("note", "free atoms", told, remedy, frames.where(int(alone[0])))]
 
 

@@ -129,9 +129,9 @@ def server(tmp_path_factory) -> Iterator[Server]:
     source = (scratch / "small.extxyz").read_bytes()
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(Path(__file__).with_name("server.py"))]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with (scratch / "server.txt").open("w+") as said:
-        process = subprocess.Popen(command, env=environment, text=True, **{**pipes, "stderr": said})
+        process = subprocess.Popen(command, env=environment, text=True, **pipes, stderr=said)
         words = [
             [*TRAIN, "--out", "warm", "--quiet"],
             ["evaluate", "warm", "--quiet"],
@@ -148,8 +148,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
             said.seek(0)
             raise RuntimeError(said.read())
         yield Server(process, scratch, source)
-        process.stdin.close()
-        process.wait(20)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture(scope="session")

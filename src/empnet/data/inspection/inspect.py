@@ -97,9 +97,7 @@ def inspect_data(
     return _inspection(frames, geometry, gathered, facts, gravest_first(findings), further_frames(near), begun)
 
 
-def _named_units(
-    source: str | Sequence[System], properties: Sequence[str], unit: Sequence[str]
-) -> dict[str, str]:
+def _named_units(source: str | Sequence[System], properties: Sequence[str], unit: Sequence[str]) -> dict[str, str]:
     """Units that the user, or the card of bundled data, has named."""
     for text in unit:
         parse_unit(text)

@@ -10,13 +10,14 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from empnet.data.batch import Batch
-from empnet.data.cache import cached_dataset, data_hash
+from empnet.data.cache import cached_dataset
 from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.read import iread
 from empnet.learn.config import TrainConfig
 from empnet.learn.model_file import ModelCard, read_card
-from empnet.learn.prepare import recipe_of, refuse_changed_data, refuse_data_in_memory
+from empnet.learn.own_data import find_data
+from empnet.learn.prepare import recipe_of
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.uncertainty import INSIDE
 
@@ -84,9 +85,9 @@ def _training_side(run: str) -> tuple[Dataset, Int64[np.ndarray, " n"]]:
     kept = cached_dataset(str(card.data.get("sha256")), recipe_of(config))
     if kept is not None:
         return kept, chosen
-    refuse_data_in_memory(config.data, folder.path, "they are not kept")
-    refuse_changed_data(card, data_hash(config.data), folder.path, "they are needed as they were")
-    frames = enumerate(islice(iread(config.data, length_unit=config.length_unit), int(chosen[-1]) + 1))
+    data = find_data(folder, remedy="they are needed as they were")
+    assert isinstance(data, str)  # only systems that are given are no path
+    frames = enumerate(islice(iread(data, length_unit=config.length_unit), int(chosen[-1]) + 1))
     wanted = set(chosen.tolist())
     systems = [system.join_features(card.features) for index, system in frames if index in wanted]
     return Dataset.from_systems(systems, card.architecture.cutoff), np.arange(len(systems))

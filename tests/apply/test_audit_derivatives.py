@@ -66,25 +66,25 @@ def test_what_is_no_energy_has_no_forces(pooling, unit):
 class Pinned(PropertyModel):
     """A field that pushes particles along x."""
 
-    def contributions(self, batch):
-        return super().contributions(batch) + 1e-5 * batch.positions[:, :1]
+    def contributions(self, batch, kept=None):
+        return super().contributions(batch, kept) + 1e-5 * batch.positions[:, :1]
 
 
 class Turning(PropertyModel):
     """A field that turns molecules, but does not push them: pairs like to lie along x."""
 
-    def contributions(self, batch):
+    def contributions(self, batch, kept=None):
         n = torch.bincount(batch.system_of)[:, None].double()
         middle = torch.zeros(len(n), 3, dtype=torch.float64).index_add(0, batch.system_of, batch.positions) / n
         away = batch.positions - middle[batch.system_of]
-        return super().contributions(batch) + 1e-5 * away[:, :1] ** 2
+        return super().contributions(batch, kept) + 1e-5 * away[:, :1] ** 2
 
 
 class Detached(PropertyModel):
     """A part of the energy of which no gradient is taken."""
 
-    def contributions(self, batch):
-        return super().contributions(batch) + 0.01 * super().contributions(batch).detach()
+    def contributions(self, batch, kept=None):
+        return super().contributions(batch, kept) + 0.01 * super().contributions(batch).detach()
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_the_energy_does_not_drift():
 class Halved(PropertyModel):
     """Forces that belong to half of the energy."""
 
-    def contributions(self, batch):
-        c = super().contributions(batch)
+    def contributions(self, batch, kept=None):
+        c = super().contributions(batch, kept)
         return c + c.detach()
 
 

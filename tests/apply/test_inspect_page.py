@@ -65,7 +65,7 @@ def test_the_tables(capsys, inspection):
 
 
 def test_nothing_odd_is_said_aloud(tmp_path, capsys):
-    one = inspect_data([System([[0, 0, 0]])], quiet=True)
+    one = inspect_data([System([[0, 0, 0]], species=[1])], quiet=True)
     print_inspection(one)
     assert "nothing odd was found" in capsys.readouterr().out
     write_inspection_page(one, tmp_path / "one.html")

@@ -36,7 +36,8 @@ SETTINGS = {
 }
 DOUBLE = {**SETTINGS, "dtype": "float64", "epochs": 5}  # 11 steps an epoch
 STOP_AT = 20
-FORCES = {**DOUBLE, "unit": "eV", "cutoff": 2.5, "moments": 2, "forces": "forces", "stress": "stress", "batch": 10}
+FORCES = {**DOUBLE, "unit": "eV", "cutoff": 2.5, "moments": 2, "forces": "forces", "batch": 10}
+FORCES |= {"stress": "stress", "stress_unit": "eV/angstrom^3"}
 """Some frames lack forces or stress, so that processes have unequal shares of them."""
 
 SCRIPT = """

@@ -63,7 +63,16 @@ def test_stress_is_learned_and_a_run_goes_on(labelled, mixed, tmp_path):
     import empnet.learn.loop as loop
 
     systems = [*mixed, *labelled.crystals(24, first=50), *labelled.clusters(8, first=50)]
-    given = {**SMALL, "forces": "forces", "stress": "stress", "epochs": 24, "batch": 8, "dtype": "float64"}
+    unit = "eV/angstrom^3"  # named, since these cells are under more pressure than is believed without a word
+    given = {
+        **SMALL,
+        "forces": "forces",
+        "stress": "stress",
+        "stress_unit": unit,
+        "epochs": 24,
+        "batch": 8,
+        "dtype": "float64",
+    }
     whole = train(systems, "energy", out=tmp_path / "whole", **given)
     step = loop.Trainer._step
 

@@ -39,7 +39,10 @@ def test_points_come_as_vector_or_as_column_in_any_order(shape):
     order = np.random.default_rng(1).permutation(len(X))
     x = X[order].reshape(shape)
     model = UniversalApproximator(30).fit(x, Y[order])
-    np.testing.assert_array_equal(model.predict(x), UniversalApproximator(30).fit(X, Y).predict(X)[order])
+    wanted = UniversalApproximator(30).fit(X, Y)
+    # a processor rounds the sigmoids of the last few points, which fill no vector, in another way
+    rounding = 4 * np.finfo(float).eps * float(np.abs(wanted.network_.weights.a).sum())
+    np.testing.assert_allclose(model.predict(x), wanted.predict(X)[order], rtol=0, atol=rounding)
 
 
 def test_the_outer_weights_are_those_of_least_squares():

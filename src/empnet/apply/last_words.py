@@ -32,7 +32,7 @@ class _Errors(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     mae: float
-    rmse: float
+    rmse: float | None = None
     baseline_mae: float
     unit: str
     baseline: str = ""

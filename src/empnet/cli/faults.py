@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 import typer
@@ -115,7 +116,7 @@ def _is_of_printing(fault: OSError) -> bool:
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     module = "" if place is None else str(place.tb_frame.f_globals.get("__name__"))
-    return module.split(".")[0] in ("click", "rich", "typer") or module == __name__
+    return module.split(".")[0] in ("click", "rich", "typer") or module in (__name__, "empnet.cli.signals")
 
 
 def _lacks_memory(error: Exception) -> bool:
@@ -166,6 +167,8 @@ def plain_streams() -> None:
         except OSError as error:
             if error.errno == errno.EBADF:
                 os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

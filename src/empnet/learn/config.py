@@ -18,6 +18,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     ValidationError,
 )
 
@@ -155,6 +156,26 @@ class TrainConfig(BaseModel):
             )
         config._refuse_contradictions(where)
         return config
+
+    _assumed: tuple[str, ...] = PrivateAttr(())
+
+    def assuming(self, units: Mapping[str, str]) -> TrainConfig:
+        """The same with units that nobody has named.
+
+        Arguments:
+            units: By setting, such as ``{"forces_unit": "eV/angstrom"}``.
+
+        Raises:
+            EmpnetError: If one of them is unknown.
+        """
+        config = TrainConfig.make({**self.model_dump(), **units})
+        config._assumed = (*self._assumed, *units)
+        return config
+
+    @builtins.property
+    def assumes_stress(self) -> bool:
+        """Whether the unit of the stress or virial is assumed, and not named by the user or the data."""
+        return not {"stress_unit", "virial_unit"}.isdisjoint(self._assumed)
 
     @builtins.property  # "property" is a setting here
     def derivatives(self) -> Derivatives:

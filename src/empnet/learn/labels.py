@@ -30,7 +30,9 @@ def name_derivatives(config: TrainConfig, journal: Journal, first: System | None
     Raises:
         EmpnetError: If a unit is unknown, contradicts the one that the data state, or measures something else.
     """
-    (unit, *_), length, units = config.unit, config.length_unit, {}
+    (unit, *_), length = config.unit, config.length_unit
+    units: dict[str, str] = {}
+    stated_units: dict[str, str] = {}
     refuse_per_particle(config)
     usual = {"forces": f"{unit}/{length}", "stress": f"{unit}/{length}^3", "virial": unit}
     for what, assumed in usual.items():
@@ -42,7 +44,7 @@ def name_derivatives(config: TrainConfig, journal: Journal, first: System | None
             check_stated(first, name if stated_unit(first, name) else what, given, f"--{what}-unit")
             continue
         if stated:
-            units[f"{what}_unit"] = stated
+            stated_units[f"{what}_unit"] = stated
             journal.say(f"{what}: in {stated}, as the data state")
             continue
         if unit == UNNAMED_UNIT:
@@ -53,7 +55,7 @@ def name_derivatives(config: TrainConfig, journal: Journal, first: System | None
     if unit == UNNAMED_UNIT and any(getattr(config, what) is not None for what in usual):
         told = f"the unit of '{config.property[0]}' is not known, so ASE can run no dynamics with this potential"
         journal.say(f"warning: {told}; if it is a known unit, stop and say --unit")
-    config = TrainConfig.make({**config.model_dump(), **units})
+    config = TrainConfig.make({**config.model_dump(), **stated_units}).assuming(units)
     _ = config.derivatives  # raises where a unit does not fit
     return config
 

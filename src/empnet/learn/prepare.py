@@ -177,7 +177,12 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     tell_labels(dataset, journal)
     tell_isolated(dataset, config, journal)
     findings = quick_findings(
-        dataset, names, config.unit, differences=bool(config.baseline_key), derivatives=config.derivatives
+        dataset,
+        names,
+        config.unit,
+        differences=bool(config.baseline_key),
+        derivatives=config.derivatives,
+        named=not config.assumes_stress,
     )
     for finding in findings:
         if finding.level == "error":

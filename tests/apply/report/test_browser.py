@@ -109,9 +109,10 @@ def test_every_picture_comes_alive_nothing_is_said_and_nobody_asked(opened):
 def test_all_figures_are_seen(opened_flat):
     page, _ = opened_flat(**CALM)
     figures = page.locator("figure svg[aria-label]")
-    # for each of two properties: parity, residuals, distribution, size, species, learning curve and 6 systems; for
-    # both: loss, learning rate, filters of 2 interactions, and those of the second for tensors
-    assert figures.count() == 2 * (6 + 6) + 2 + 3
+    # for each of two properties: parity, residuals, distribution, size, species, learning curve, coverage of the
+    # standard deviations and 6 systems; for both: loss, learning rate, filters of 2 interactions, and those of the
+    # second for tensors
+    assert figures.count() == 2 * (7 + 6) + 2 + 3
     for figure in figures.all():
         box = figure.bounding_box()
         assert box["width"] > 200

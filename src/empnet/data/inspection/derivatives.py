@@ -42,13 +42,14 @@ STRONGEST_NAMED = 10.0
 BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 times its usual bias
 
 
-def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:
+def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives, named: bool = False) -> list[Finding]:
     """Whether forces and stress are the slopes of the energies, in sign and unit; errors name the option that mends it.
 
     Arguments:
         frames: The data, with "forces" and "stress" as they were converted.
         energy: Name of the energies.
         derivatives: What was converted, from which units.
+        named: Whether somebody named the unit of the stress; else it is assumed.
     """
     frames = frames.sample(MOST)
     findings, unit = [], derivatives.energy_unit or "units of energy"
@@ -62,7 +63,7 @@ def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives) -
         sizes = np.abs(frames.stresses["stress"]).max(axis=(1, 2))
         topic = "virial" if derivatives.virial else "stress"
         findings += outlying_finding(frames, topic, sizes, f"{unit}/angstrom^3", "largest component")
-        findings += _stress(frames, energy, derivatives)
+        findings += _stress(frames, energy, derivatives, named)
     return findings
 
 
@@ -142,7 +143,7 @@ def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float
     return list(dict.fromkeys(option for *_, option in sorted(found)))[:2]
 
 
-def _stress(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:
+def _stress(frames: Frames, energy: str, derivatives: Derivatives, named: bool) -> list[Finding]:
     """What strain does to the energy, held against the numbers as they stand in the data."""
     volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
     stress = frames.stresses["stress"]
@@ -151,7 +152,7 @@ def _stress(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
     forces = "forces" if derivatives.forces else ""
     slopes = strain_slopes(replace(frames, stresses={"stress": raw}), energy, forces, "stress")
     if slopes is None or min(slope.spread for slope in slopes) > SHARP:
-        return _large(stress, derivatives, topic)
+        return _large(stress, derivatives, topic, named)
     given = slopes[1 if derivatives.virial else 0]
     off = given.value / derivatives.stress_factor * (-1 if derivatives.virial else 1)
     if given.spread < SHARP and off > 0 and abs(np.log(off)) < CLOSE:
@@ -164,7 +165,7 @@ def _stress(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
         return [Finding("error", topic, told, f"say {' or '.join(units)}")]
     if given.spread < SHARP:
         return [Finding("warning", topic, f"no unit explains this: {measured}", "mend the stress or the energies")]
-    return _large(stress, derivatives, topic)
+    return _large(stress, derivatives, topic, named)
 
 
 def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: Derivatives, topic: str) -> list[Finding]:
@@ -201,7 +202,7 @@ def _stress_units(slopes: tuple[Slope, Slope], derivatives: Derivatives) -> list
     return list(dict.fromkeys(option for *_, option in sorted(found)))[:2]
 
 
-def _large(stress: np.ndarray, derivatives: Derivatives, topic: str) -> list[Finding]:
+def _large(stress: np.ndarray, derivatives: Derivatives, topic: str, named: bool) -> list[Finding]:
     """Energies cannot tell: its size can, where its unit is known."""
     size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
     usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
@@ -209,9 +210,7 @@ def _large(stress: np.ndarray, derivatives: Derivatives, topic: str) -> list[Fin
         told = "no near frames in different cells to hold it against the energies"
         return [Finding("note", topic, told, "sign and unit are taken as given")]
     told = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
-    assumed = derivatives.energy_unit + ("" if derivatives.virial else "/angstrom^3")
-    named = derivatives.stress_unit.removeprefix("-") not in ("", assumed)
-    if named and usual <= STRONGEST_NAMED:  # stars are so: who has named another unit knows
+    if named and usual <= STRONGEST_NAMED:  # stars are so: who has named the unit knows
         remedy = f"is --{topic}-unit right? 1 eV/angstrom^3 = 160 GPa = 1602 kB"
         return [Finding("warning", topic, told, remedy)]
     remedy = "1 eV/angstrom^3 = 160 GPa = 1602 kB"

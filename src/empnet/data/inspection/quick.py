@@ -24,6 +24,7 @@ def quick_findings(
     *,
     differences: bool = False,
     derivatives: Derivatives | None = None,
+    named: bool = False,
 ) -> list[Finding]:
     """What training should say before it starts; errors are targets that cannot be meant.
 
@@ -33,6 +34,7 @@ def quick_findings(
         units: Unit of each target.
         differences: Whether targets are differences (delta learning), whose size says nothing of their unit.
         derivatives: Forces and stress that are learned with the first property.
+        named: Whether somebody named the unit of the stress; else it is assumed.
 
     Returns:
         Findings that call for something, the gravest first; notes are left out, but for those on forces and stress.
@@ -55,5 +57,5 @@ def quick_findings(
             findings += reference_findings(frames, facts)
     findings = [finding for finding in findings if finding.level != "note"]
     if derivatives:
-        findings += derivative_findings(frames, properties[0], derivatives)
+        findings += derivative_findings(frames, properties[0], derivatives, named)
     return list(gravest_first(findings))

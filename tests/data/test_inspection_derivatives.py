@@ -47,7 +47,7 @@ def vibrating():
     return found
 
 
-def found_in(frames, given, *, energy=1.0, forces=1.0, stress=lambda s, volume: s, unit="eV"):
+def found_in(frames, given, *, energy=1.0, forces=1.0, stress=lambda s, volume: s, unit="eV", named=False):
     systems = [
         System(
             atoms.positions, atoms.numbers, cell=atoms.cell.array, pbc=atoms.pbc, properties={"energy": energy * e},
@@ -57,7 +57,7 @@ def found_in(frames, given, *, energy=1.0, forces=1.0, stress=lambda s, volume: 
     ]  # fmt: skip
     derivatives = Derivatives(**given)
     dataset = open_dataset(systems, Recipe(("energy",), 3.0, derivatives=derivatives), quiet=True)
-    return quick_findings(dataset, ["energy"], [unit], derivatives=derivatives)
+    return quick_findings(dataset, ["energy"], [unit], derivatives=derivatives, named=named)
 
 
 def about(topic, findings):
@@ -245,9 +245,11 @@ def test_a_virial_of_impossible_size_is_an_error_that_names_units(vibrating):
 def test_a_named_unit_of_very_high_pressure_is_believed(vibrating):
     """Two megabar and more are real in planets: whoever has named the unit knows."""
     given = {**STRESSED, "stress_unit": "GPa"}
-    high = found_in(vibrating, given, stress=lambda s, v: s / units.GPa * 300)
+    high = found_in(vibrating, given, stress=lambda s, v: s / units.GPa * 300, named=True)
     assert [level for level, _ in about("stress", high)] == ["warning"]
-    absurd = found_in(vibrating, given, stress=lambda s, v: s / units.GPa * 1e5)
+    ours = found_in(vibrating, STRESSED, stress=lambda s, v: s * 300, named=True)
+    assert [level for level, _ in about("stress", ours)] == ["warning"]  # named all the same
+    absurd = found_in(vibrating, given, stress=lambda s, v: s / units.GPa * 1e5, named=True)
     assert [level for level, _ in about("stress", absurd)] == ["error"]
 
 

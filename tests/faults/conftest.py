@@ -73,7 +73,7 @@ class Place:
         }
 
     def hashes(self, run: str = "run") -> dict[str, str]:
-        """What must be equal in two runs that did the same: weights, split, errors, all of the metrics but the times."""
+        """What must be equal in two runs that did the same: weights, split, errors, and metrics without times."""
         folder = self.folder / run
         found = {name: (folder / name).read_bytes() for name in ("model.safetensors", "split.json", "results.json")}
         rows = [line.split(",") for line in (folder / "metrics.csv").read_text().splitlines()]

@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
 from empnet.data.dataset import collate
 from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
+from empnet.learn.integrity import file_of_tensors
 from empnet.learn.model_file import FORMAT_VERSION, load_model, read_card, save_card, save_weights
 
 FIRST_VERSION, SECOND_VERSION = (Path(__file__).parent / name for name in ("model_v1", "model_v2"))
@@ -91,3 +93,12 @@ def test_no_weights_yet(copied):
 def test_no_run(tmp_path):
     with pytest.raises(EmpnetError, match="no such folder"):
         load_model(tmp_path / "nowhere")
+
+
+def test_equal_weights_make_equal_files():
+    """safetensors writes metadata in another order each time: with six names, 720 orders."""
+    metadata = {name: name for name in "fbdeac"}
+    tensors = {"w": torch.arange(6.0).reshape(2, 3), "b": torch.zeros(0), "n": torch.tensor(3)}
+    assert len({file_of_tensors(tensors, metadata) for _ in range(20)}) == 1
+    found = safetensors.torch.load(file_of_tensors(tensors, metadata))
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)

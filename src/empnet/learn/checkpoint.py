@@ -16,7 +16,7 @@ from torch import Tensor
 
 from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing
-from empnet.learn.integrity import hash_of_tensors, refuse_flipped
+from empnet.learn.integrity import file_of_tensors, hash_of_tensors, refuse_flipped
 
 __all__ = [
     "FILE",
@@ -137,7 +137,7 @@ def save_checkpoint(
     tensors = state_of(model, average, optimizer) | {f"best.{name}": value for name, value in (best or {}).items()}
     told = json.dumps(asdict(progress))
     metadata = {"progress": told, "sha256": hash_of_tensors(tensors, told)}
-    content = safetensors.torch.save(tensors, metadata=metadata)
+    content = file_of_tensors(tensors, metadata)
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)  # safetensors' own writing hides the reason of a failure
         _keep(path, run / PREVIOUS)

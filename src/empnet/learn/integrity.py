@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor
 
 from empnet.data.errors import EmpnetError
 
-__all__ = ["hash_of_card", "hash_of_tensors", "refuse_flipped"]
+__all__ = ["file_of_tensors", "hash_of_card", "hash_of_tensors", "refuse_flipped"]
 
 BOOKKEEPING = ("data", "versions", "threads", "processes")
 """What model.json says about how the model was made; nothing is computed from it."""
@@ -35,6 +36,28 @@ def hash_of_tensors(tensors: Mapping[str, Tensor], text: str = "") -> str:
         digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
         digest.update(value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def file_of_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file whose bytes follow from what it holds.
+
+    safetensors itself writes metadata in another order each time, so that equal runs would have unequal files.
+
+    Arguments:
+        tensors: Tensors on the CPU by name.
+        metadata: Texts by name.
+
+    Example:
+        >>> safetensors.torch.load(file_of_tensors({"a": torch.ones(2)}, {"y": "1", "x": "2"}))["a"]
+        tensor([1., 1.])
+    """
+    content = safetensors.torch.save(dict(tensors), dict(metadata))
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text + content[start:]
 
 
 def hash_of_card(record: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from empnet.data.files import replacing, write_text
 from empnet.data.one_hot import OneHot
 from empnet.data.seen import Seen
 from empnet.learn.card_record import checked_record
-from empnet.learn.integrity import hash_of_card, hash_of_tensors, refuse_flipped
+from empnet.learn.integrity import file_of_tensors, hash_of_card, hash_of_tensors, refuse_flipped
 from empnet.learn.versions import refuse_later_version
 from empnet.nn.model import Architecture, PropertyModel
 
@@ -140,7 +140,7 @@ def save_weights(folder: Path, model: PropertyModel) -> None:
         metadata["card_sha256"] = hash_of_card(_record(folder))
     with replacing(folder / WEIGHTS) as unfinished:
         # its own writing hides the reason of a failure
-        unfinished.write_bytes(safetensors.torch.save(state, metadata=metadata))
+        unfinished.write_bytes(file_of_tensors(state, metadata))
 
 
 def _record(folder: Path) -> dict[str, Any]:

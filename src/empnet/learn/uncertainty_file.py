@@ -16,7 +16,7 @@ from empnet.data.files import replacing
 from empnet.data.split import Split
 from empnet.learn.calibration import Calibration
 from empnet.learn.earlier import limits_with_earlier
-from empnet.learn.integrity import hash_of_tensors, refuse_flipped
+from empnet.learn.integrity import file_of_tensors, hash_of_tensors, refuse_flipped
 from empnet.learn.model_file import load_model
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.uncertainty import LastLayer, fit_last_layer
@@ -76,7 +76,7 @@ def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None
     if model is not None:
         metadata["weights_sha256"] = hash_of_tensors(model.state_dict())
     with replacing(folder / FILE) as unfinished:
-        unfinished.write_bytes(safetensors.torch.save(tensors, metadata=metadata))
+        unfinished.write_bytes(file_of_tensors(tensors, metadata))
 
 
 def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:

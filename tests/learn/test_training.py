@@ -209,7 +209,7 @@ def test_a_time_budget_is_kept_when_steps_become_slower(tmp_path, monkeypatch):
         now += 0.01 if self.progress.step < 100 else 0.02
         return taken(self, indices)
 
-    for module in ("train", "loop", "budget"):
+    for module in ("loop", "budget"):
         monkeypatch.setattr(f"empnet.learn.{module}.time", SimpleNamespace(perf_counter=lambda: now))
     monkeypatch.setattr(Trainer, "_step", step)
     run = train(morse_pairs(), "energy", out=tmp_path / "run", time="5s", **SMALL).run

@@ -7,12 +7,15 @@ from empnet.cli.commands import app
 from empnet.cli.faults import one_line, plain_streams, plain_warnings
 from empnet.cli.learn_curve import learn_curve
 from empnet.cli.map_command import map_
+from empnet.cli.run_commands import check, evaluate, report
 from empnet.cli.several import one_voice
 from empnet.cli.signals import until_stopped
 from empnet.cli.study import studies
 
 __all__ = ["app", "main"]
 
+for command in (evaluate, check, report):
+    app.command()(command)
 app.command("map")(map_)
 app.command("learn-curve")(learn_curve)
 app.add_typer(studies, name="study")

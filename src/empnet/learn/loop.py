@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -16,10 +15,8 @@ from torch import Tensor
 from empnet.data.compilation import compiling
 from empnet.data.deal import deal, work_of
 from empnet.data.errors import EmpnetError
-from empnet.data.files import flush_to_disk
 from empnet.learn.average import MovingAverage
 from empnet.learn.budget import PaceMaker, StepBudget, steps_from_epochs
-from empnet.learn.checkpoint import Progress, copied, load_checkpoint, restore, save_checkpoint, state_of
 from empnet.learn.clipping import clip_gradients
 from empnet.learn.descent import epoch_batches, take_step
 from empnet.learn.device import fabric_for
@@ -29,13 +26,12 @@ from empnet.learn.epoch_row import columns, in_words
 from empnet.learn.interrupt import Interrupt
 from empnet.learn.job import Job
 from empnet.learn.journal import Journal
+from empnet.learn.keeper import Keeper, Trained
 from empnet.learn.measure import Measured, measure_together
-from empnet.learn.model_file import load_model, save_weights
 from empnet.learn.muon import new_optimizer
 from empnet.learn.objective import Objective
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.schedule import WARM_UP, Schedule
-from empnet.learn.unwritten import unwritten, writing
 from empnet.learn.warm_up import warm_up
 from empnet.nn.model import PropertyModel
 
@@ -87,24 +83,14 @@ class Trainer:
         optimizer = new_optimizer(model, job.config.lr)
         _, self.optimizer = self.fabric.setup(model, optimizer)
         self.average.model.to(self.fabric.device)
-        self._rows: list[dict[str, Any]] = []
-        self._best: dict[str, Tensor] = {}
-        self.progress = self._load()
+        trained = Trained(model, self.average.model, self.optimizer.optimizer)
+        self._keeper = Keeper(run, job.card, trained, journal, self.processes)
+        self.progress = self._keeper.take_up()
         self._exploded = Explosion(len(job.split.train), job.batch)
         self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.fabric.device)
         self._start_clock()
         self._budget: StepBudget | None = None
         self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
-        self._failure: OSError | None = None
-
-    def _load(self) -> Progress:
-        """Go on where the checkpoint stands: the first process reads it, the others are told."""
-        state = self.model, self.average.model, self.optimizer.optimizer
-        first = self.processes.first
-        progress = self.processes.together(lambda: self._read_checkpoint(*state) if first else Progress())
-        if not self.processes.alone:
-            restore(self.processes.tensors_from_first(state_of(*state) if first else {}), *state)
-        return self.processes.from_first(progress)
 
     def _start_clock(self) -> None:
         """From now on a time budget is spent; what was spent of it before the run was stopped stays spent."""
@@ -117,29 +103,6 @@ class Trainer:
         average, device = self.average.model, self.fabric.device
         with compiling():
             self.processes.in_turn(lambda: warm_up(self.objective, self.model, average, self.job, device))
-
-    def _read_checkpoint(self, *state: Any) -> Progress:
-        """The last good checkpoint; what was written to the folder after it is taken back, for it will come again."""
-        restored = load_checkpoint(self.run.path, *state)
-        progress = restored.progress
-        with writing(self.run.path):
-            for told in (restored.told, self.run.drop_metrics_from(progress.epoch)):
-                if told:
-                    self.journal.say(told)
-            if progress.best is not None:
-                self._best = restored.best or copied(load_model(self.run.path)[0])  # in files of earlier versions
-                self._put_back_best()
-        return progress
-
-    def _put_back_best(self) -> None:
-        """Write the checkpoint's best weights to ``model.safetensors`` if the file holds others or is damaged."""
-        with suppress(EmpnetError):
-            now = load_model(self.run.path)[0].state_dict()
-            if now.keys() == self._best.keys() and all(torch.equal(now[name], self._best[name]) for name in now):
-                return
-        model = self.job.card.build()
-        model.load_state_dict(self._best)
-        save_weights(self.run.path, model)
 
     @cached_property
     def steps_an_epoch(self) -> int:
@@ -176,12 +139,12 @@ class Trainer:
                 self._epoch()
                 if progress.done or self._stopping or time.perf_counter() - self._saved > EPOCH_SECONDS:
                     self._checkpoint()
-            self.processes.together(self._raise_failure)
+            self.processes.together(self._keeper.raise_failure)
         return progress.done
 
     def best_weights(self) -> dict[str, Tensor]:
         """The best weights so far, which the first process keeps and tells the others."""
-        return self.processes.tensors_from_first(self._best)
+        return self._keeper.best_weights()
 
     @property
     def _stopping(self) -> bool:
@@ -190,20 +153,7 @@ class Trainer:
 
     @property
     def _wants_to_stop(self) -> bool:
-        return self._interrupt.asked or self._failure is not None
-
-    def _write(self, work: Callable[[], None]) -> None:
-        """Write a file that the run needs, in the first process; if it fails, all stop at the next step."""
-        if not self.processes.first:
-            return
-        try:
-            work()
-        except OSError as error:
-            self._failure = error
-
-    def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise unwritten(self._failure, self.run.path)
+        return self._interrupt.asked or self._keeper.failed
 
     def _epoch(self) -> None:
         """From where the epoch stands to its end, to the last step, or to an interruption."""
@@ -360,8 +310,7 @@ class Trainer:
             self._start_from_best(f"the validation error is {score}", self.job.split.validation[:256])
         elif progress.best is None or score < progress.best:
             progress.best, progress.best_epoch = score, progress.epoch
-            self._best = copied(self.average.model)
-            self._write(lambda: save_weights(self.run.path, self.average.model))
+            self._keeper.keep_best()
 
     def _record(self, measured: Measured) -> None:
         """Write the epoch's row and tell it."""
@@ -375,27 +324,12 @@ class Trainer:
             "train_loss": train_loss,
             "validation_loss": self.objective.measured_loss(measured),
         }
-        self._rows.append(row | columns(measured, self.job.card))
-        self._write_rows()
+        self._keeper.keep_row(row | columns(measured, self.job.card))
         told = f"loss {train_loss:.4f}, {in_words(measured, self.job.card)}"
         self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {told}")
         self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=told)
 
-    def _write_rows(self) -> None:
-        """Add the rows to ``metrics.csv``; those that a full disk does not take wait for the next time."""
-        with suppress(OSError):
-            while self._rows:
-                self.run.append_metrics(self._rows[0])
-                del self._rows[0]
-
     def _checkpoint(self) -> None:
         self.progress.elapsed = time.perf_counter() - self._started
-        self._write(self._save)
+        self._keeper.keep_checkpoint(self.progress)
         self._saved = time.perf_counter()
-
-    def _save(self) -> None:
-        self._write_rows()
-        if self.run.metrics_file.exists():
-            flush_to_disk(self.run.metrics_file)  # after a crash of the machine, rows that no epoch writes again
-        state = self.model, self.average.model, self.optimizer.optimizer
-        save_checkpoint(self.run.path, *state, self.progress, self._best)

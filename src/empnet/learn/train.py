@@ -10,30 +10,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Int64
 
 from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
 from empnet.data.files import plain_name, refuse_input, write_text
 from empnet.data.pipes import is_pipe, keeping_pipes
 from empnet.data.source import Data, as_source
-from empnet.data.split import Split
 from empnet.data.system import System
 from empnet.learn.agreement import refuse_disagreement
-from empnet.learn.checkpoint import PREVIOUS, Progress, save_checkpoint
+from empnet.learn.checkpoint import Progress, save_checkpoint
 from empnet.learn.config import TrainConfig, write_config
 from empnet.learn.distribution import Processes, processes
 from empnet.learn.ensemble import refuse_ensemble
-from empnet.learn.error_lines import error_lines
 from empnet.learn.fine_tune import adopt_architecture, start_from
 from empnet.learn.interrupt import ended_by_signals
 from empnet.learn.job import Job
 from empnet.learn.journal import Journal
-from empnet.learn.loop import Trainer
-from empnet.learn.measure import Measured, measure_together
-from empnet.learn.model_file import load_model, read_card, save_card
+from empnet.learn.model_file import read_card, save_card
 from empnet.learn.muon import new_optimizer
 from empnet.learn.own_data import find_data, keep_place, with_place
 from empnet.learn.prepare import (
@@ -48,28 +42,12 @@ from empnet.learn.prepare import (
 from empnet.learn.reservation import alone_in, reserved, reserved_name
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.statistics import fit_statistics
-from empnet.learn.uncertainty import deviations
-from empnet.learn.uncertainty_file import keep_last_layer, load_last_layer
-from empnet.learn.unwritten import go_on_with, writing
+from empnet.learn.train_run import TrainResult, train_run
+from empnet.learn.unwritten import writing
 from empnet.nn.model import PropertyModel
 from empnet.nn.summary import summary
 
 __all__ = ["TrainResult", "resume", "run_name", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """What came of a training run.
-
-    Arguments:
-        run: Path of the run folder.
-        finished: Whether training came to its end; False if it was stopped and can be resumed.
-        results: Errors by side ("validation", "test") and property; empty if it was stopped.
-    """
-
-    run: Path
-    finished: bool
-    results: dict[str, Any]
 
 
 @keeping_pipes
@@ -111,7 +89,7 @@ def train(
             return _begin(source, property, out, force, settings, journal, held) if team.first else None
 
         begun = _share(team, team.together(begin), source)
-        return _fit(begun, journal, team)
+        return train_run(begun.job, begun.model, begun.run, journal, team)
 
 
 @keeping_pipes
@@ -137,7 +115,7 @@ def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **
             return _begin_again(RunFolder(run), source, settings, journal, held) if team.first else None
 
         begun = _share(team, team.together(begin), source)
-        return _fit(begun, journal, team)
+        return train_run(begun.job, begun.model, begun.run, journal, team)
 
 
 @contextmanager
@@ -305,72 +283,3 @@ def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
     save_card(folder, job.card)
     save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress())
     write_config(folder / "config.toml", job.config)
-
-
-def _fit(begun: _Begun, journal: Journal, team: Processes) -> TrainResult:
-    job, run = begun.job, begun.run
-    journal.write_to(run.log_file)
-    try:
-        for line in team.unused(job.batch):
-            journal.say(line)
-        trainer = Trainer(job, begun.model, run, journal, team)
-        if trainer.progress.step:
-            journal.say(f"going on from step {trainer.progress.step}, epoch {trainer.progress.epoch + 1}")
-        finished = trainer.fit()
-        if not finished:
-            journal.say(f"stopped at step {trainer.progress.step}; go on with: {go_on_with(run.path)}")
-            return TrainResult(run.path, False, {})
-        measured = _measure_sides(job, trainer)
-        told, results = team.from_first(
-            team.together(lambda: _write_results(job, run, measured) if team.first else ([], {}))
-        )
-    except KeyboardInterrupt:  # before the first step, after the last one, or insisted upon
-        journal.say(f"stopped; go on with: {go_on_with(run.path)}")
-        raise
-    except EmpnetError as error:
-        journal.note(str(error))
-        raise
-    if team.first:
-        for line in [*told, *error_lines(results)]:
-            journal.say(line)
-        journal.say(f"run: {run}")
-    return TrainResult(run.path, True, results)
-
-
-def _write_results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> tuple[list[str], dict[str, Any]]:
-    """What stands at the end of a run: what is told of its standard deviations, and the errors."""
-    with writing(run.path):
-        told = keep_last_layer(run.path, job.dataset, job.split)
-        results = _results(job, run, measured)
-        run.write_results(results)
-        (run.path / PREVIOUS).unlink(missing_ok=True)  # of no more use
-    return told, results
-
-
-def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Measured]:
-    """Predictions of the best weights for validation and test side."""
-    team, device = trainer.processes, trainer.fabric.device
-    best = job.card.build().eval()
-    best.load_state_dict(trainer.best_weights())
-    best.to(device)
-    return {
-        side: measure_together(team, best, job.dataset, indices, job.card, device)
-        for side, indices in _sides(job.split).items()
-    }
-
-
-def _sides(split: Split) -> dict[str, Int64[np.ndarray, " n"]]:
-    sides = {"validation": split.validation, "test": split.test}
-    return {side: indices for side, indices in sides.items() if len(indices)}
-
-
-def _results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> dict[str, Any]:
-    """What ``results.json`` says: errors by side and property, and how many lie within their standard deviation."""
-    model, card = load_model(run.path)
-    sure = load_last_layer(run.path, model)
-    return {
-        side: measured[side].summary(
-            card, None if sure is None else deviations(sure, model, job.dataset, indices, card)
-        )
-        for side, indices in _sides(job.split).items()
-    }

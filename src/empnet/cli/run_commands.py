@@ -1,0 +1,121 @@
+"""The commands that tell what a trained run is worth: parse and call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from empnet.cli.faults import accessory
+from empnet.cli.options import (
+    DATA,
+    FAILED,
+    AsJson,
+    ForcesInData,
+    ForcesUnitInData,
+    InData,
+    KeyInData,
+    LengthInData,
+    Quiet,
+    Run,
+    StressInData,
+    StressOrder,
+    StressUnitInData,
+    UnitInData,
+    VirialInData,
+    VirialUnit,
+    option,
+    reading_of,
+)
+
+__all__ = ["check", "evaluate", "report"]
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
+    property_: InData = None,
+    unit: UnitInData = None,
+    baseline_key: KeyInData = None,
+    length_unit: LengthInData = None,
+    forces: ForcesInData = None,
+    forces_unit: ForcesUnitInData = None,
+    stress: StressInData = None,
+    stress_unit: StressUnitInData = None,
+    stress_order: StressOrder = None,
+    virial: VirialInData = None,
+    virial_unit: VirialUnit = None,
+    plot: Annotated[Path | None, option("--plot", help="Where the parity plot goes [RUN/parity-PROPERTY.png].")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure errors against data that have the property: empnet evaluate RUN molecules.xyz."""
+    from empnet.apply.evaluate import evaluate as measure
+    from empnet.apply.last_words import verdict_of_evaluations
+    from empnet.apply.parity import parity_plot
+    from empnet.apply.predictor import load
+    from empnet.apply.tables import print_evaluation, print_verdict
+    from empnet.data.files import plain_name, refuse_to_replace
+
+    how, predictor = reading_of(locals()), load(run)
+    names = predictor.card.properties
+    folder = run if plot is None else plot.parent
+    paths = [plot if plot and len(names) == 1 else folder / f"parity-{plain_name(name)}.png" for name in names]
+    for path in [] if plot is None else paths:
+        refuse_to_replace(path, True, "--plot", inputs=[run, data])
+    evaluations = measure(predictor, data, quiet=quiet or as_json, **how)
+    words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
+    if as_json:
+        told = {"verdict": words.to_json()}
+        typer.echo(json.dumps([evaluation.to_json() | told for evaluation in evaluations], indent=1))
+    for evaluation in [] if quiet or as_json else evaluations:
+        print_evaluation(evaluation)
+    if not (quiet or as_json):
+        typer.echo(f"run: {run}")
+        print_verdict(words)
+    for line in words.warnings:
+        typer.echo(f"warning: {line}", err=True)
+    for evaluation, path in zip(evaluations, paths, strict=True):  # the numbers are out: a plot may fail
+        with accessory("parity plot", path, "--plot"):
+            parity_plot(evaluation, path)
+        if not (quiet or as_json):
+            typer.echo(f"parity plot: {path}")
+
+
+def check(
+    run: Run,
+    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
+    property_: InData = None,
+    unit: UnitInData = None,
+    baseline_key: KeyInData = None,
+    length_unit: LengthInData = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Audit a model: errors, symmetries, smoothness, what training never had. Exit code 1 if a check fails."""
+    from empnet.apply.audit import audit
+    from empnet.apply.audit_table import print_audit
+    from empnet.apply.predictor import load
+
+    how = reading_of(locals())
+    found = audit(load(run), data, quiet=quiet or as_json, **how)
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), indent=1))
+    elif not quiet:
+        print_audit(found)
+    raise typer.Exit(0 if found.passed else FAILED)
+
+
+def report(
+    run: Run,
+    out: Annotated[Path | None, option("--out", help="Page, replaced if it is there [RUN/report.html].")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a run's report.html again, from what lies in the run folder and its data."""
+    from empnet.apply.report import write_report
+
+    path = write_report(run, out=out, quiet=quiet)
+    if not quiet:
+        typer.echo(f"report: {path}")

@@ -29,7 +29,9 @@ def test_nobody_reads_what_training_prints_and_it_goes_on(server, undisturbed, c
     count("SIGPIPE in training; it went on")
 
 
-@pytest.mark.parametrize("words", [("evaluate", "run"), ("check", "run"), ("inspect", "small.extxyz"), ("report", "run")])
+@pytest.mark.parametrize(
+    "words", [("evaluate", "run"), ("check", "run"), ("inspect", "small.extxyz"), ("report", "run")]
+)
 def test_nobody_reads_what_a_command_prints_and_it_ends_quietly(server, undisturbed, count, words):
     result = server.together([{**undisturbed.request(*words), "out": None}])[0]
     assert "Traceback" not in result.err

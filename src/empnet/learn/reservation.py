@@ -42,6 +42,8 @@ class Reservation:
     """
 
     def __init__(self, path: Path, force: bool = False) -> None:
+        if str(path) == "-":
+            raise EmpnetError("--out -: a folder cannot go to standard output", remedy="name a folder")
         self.path, self.place = path, Path(os.path.realpath(path))
         self._made: list[Path] = []
         for _ in range(TRIES):

@@ -64,4 +64,6 @@ def read_curves(run: RunFolder, card: ModelCard) -> tuple[Curves | None, str]:
     def column(name: str) -> np.ndarray:
         return np.array([float(row[name] or "nan") for row in rows])
 
-    return Curves(*map(column, COLUMNS), np.stack([column(name) for name in names], axis=1)), damage
+    steps, seconds, rate, training, validation = map(column, COLUMNS)
+    mae = np.stack([column(name) for name in names], axis=1)
+    return Curves(steps, seconds, rate, training, validation, mae), damage

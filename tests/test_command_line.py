@@ -110,6 +110,18 @@ MISTAKES = {
     "inspection of nothing": (["inspect", "nothing.xyz"], "nothing.xyz"),
     "overfit more than there are": (["train", "springs.xyz", "--overfit", "99"], "the training side"),
     "baseline key absent": (["train", "springs.xyz", "--baseline-key", "gab"], "did you mean 'gap'"),
+    "overfit into a folder": (["train", "springs.xyz", "--overfit", "4", "--out", "x"], "--out"),
+    "overfit of an ensemble": (["train", "springs.xyz", "--overfit", "4", "--ensemble", "2"], "--ensemble"),
+    "overfit by force": (["train", "springs.xyz", "--overfit", "4", "--force"], "--force"),
+    "resume as a probe": (["train", "--resume", "nowhere", "--overfit", "4"], "--overfit"),
+    "resume as an ensemble": (["train", "--resume", "nowhere", "--ensemble", "2"], "--ensemble"),
+    "resume by force": (["train", "--resume", "nowhere", "--force"], "--force"),
+    "run to standard output": (["train", "springs.xyz", "--out", "-"], "standard output"),
+    "ensemble to standard output": (["train", "springs.xyz", "--ensemble", "2", "--out", "-"], "standard output"),
+    "curve to standard output": (["learn-curve", "springs.xyz", "--sizes", "9,20", "--out", "-"], "standard output"),
+    "study to standard output": (["study", "encoding", "--quick", "--out", "-"], "standard output"),
+    "study into a file": (["study", "encoding", "--quick", "--out", "springs.xyz"], "is a file"),
+    "study among other files": (["study", "encoding", "--quick", "--out", ".", "--force"], "other files"),
     "both epochs and time": (["train", "springs.xyz", "--epochs", "1", "--time", "1m"], "both epochs and time"),
 }
 

@@ -332,3 +332,19 @@ def test_changed_weights_are_not_the_folders(run):
     with torch.no_grad():
         predictor.model.readout[-1].bias += 1e-3
     assert failed(audit(predictor, MOLECULES[:2], quiet=True)) == {"determinism"}
+
+
+def test_a_fine_tuned_and_an_unfinished_run_are_judged_by_themselves(tmp_path, capsys):
+    pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(0.8, 2.8, 0.04)]
+    write(tmp_path / "pairs.xyz", pairs)
+    small = {"width": 8, "layers": 1, "moments": 0, "quiet": True}
+    first = train(tmp_path / "pairs.xyz", "energy", out=tmp_path / "first", epochs=2, **small).run
+    tuned = train(
+        tmp_path / "pairs.xyz", "energy", out=tmp_path / "tuned", epochs=1, seed=1, fine_tune=str(first), quiet=True
+    ).run
+    found = audit(load(tuned), quiet=True)
+    assert found.words.sentences
+    assert str(first) not in " ".join(found.words.lines)
+    (tuned / "results.json").unlink()  # as it is before the end of training
+    unfinished = audit(load(tuned), quiet=True)
+    assert "Training has not ended" in " ".join(unfinished.words.lines)

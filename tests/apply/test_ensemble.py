@@ -136,3 +136,27 @@ def test_a_later_version_is_refused(tmp_path):
     (tmp_path / "ensemble.json").write_text(json.dumps({"format_version": 2}))
     with pytest.raises(EmpnetError, match="update empnet"):
         load_ensemble(tmp_path)
+
+
+def test_an_ensemble_ends_with_its_report_and_its_verdict_last(data, tmp_path, capsys):
+    settings = SETTINGS | {"quiet": False, "epochs": 1}
+    folder = train_ensemble(data, "energy", members=2, out=tmp_path / "run", **settings).run
+    assert (folder / "report.html").exists()
+    told = capsys.readouterr().out.splitlines()
+    assert f"report: {folder / 'report.html'}" in told
+    assert told[-1].startswith("Next: ")
+    assert "Each of its 2 members learned from 70 of 120 systems" in (folder / "report.html").read_text(
+        encoding="utf-8"
+    )
+    assert told[-1] in (folder / "log.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_an_ensemble_whose_report_fails_is_whole(data, tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise EmpnetError("no report today")
+
+    monkeypatch.setattr("empnet.apply.train.write_report", fail)
+    settings = SETTINGS | {"quiet": False, "epochs": 1}
+    result = train_ensemble(data, "energy", members=2, out=tmp_path / "run", **settings)
+    assert result.finished
+    assert "no report could be written (no report today)" in capsys.readouterr().out

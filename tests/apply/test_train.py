@@ -1,5 +1,8 @@
 """Training from Python ends with a report, and a report that fails does not take the run with it."""
 
+import importlib
+import warnings
+
 import numpy as np
 import pytest
 
@@ -33,3 +36,29 @@ def test_a_report_that_fails_is_told(systems, tmp_path, capsys, monkeypatch):
     assert result.finished
     told = capsys.readouterr().out
     assert "no report could be written (the disk is full); again with: empnet report" in told
+
+
+def test_a_warning_of_python_is_in_the_log_once(tmp_path, monkeypatch):
+    learning = importlib.import_module("empnet.learn.train")
+    original = learning.look_at
+
+    def warn(*arguments):
+        for _ in range(2):
+            warnings.warn("the moon\nis full", stacklevel=1)
+        return original(*arguments)
+
+    monkeypatch.setattr(learning, "look_at", warn)
+    pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        run = learning.train(
+            pairs, "energy", out=tmp_path / "run", epochs=1, width=8, layers=1, moments=0, quiet=True
+        ).run
+    assert len([each for each in caught if "moon" in str(each.message)]) == 2  # Python's own way is as it was
+    assert (run / "log.txt").read_text(encoding="utf-8").splitlines().count("warning: the moon is full") == 1
+
+
+def test_the_report_counts_all_systems_of_the_data_where_some_are_on_no_side(systems, tmp_path):
+    sides = {"train_size": 10, "val": 4, "test": 6}
+    run = empnet.train(systems, "energy", out=tmp_path / "run", quiet=True, **SMALL, **sides).run
+    assert "It learned from 10 of 40 systems" in (run / "report.html").read_text(encoding="utf-8")

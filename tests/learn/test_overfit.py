@@ -96,3 +96,9 @@ def test_not_reached(monkeypatch):
 def test_more_than_there_are(systems):
     with pytest.raises(EmpnetError, match="between 1 and 19, the training side"):
         overfit(springs(), "energy", systems=systems, **SMALL)
+
+
+def test_settings_that_the_probe_does_not_use_are_named(capsys):
+    data = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+    overfit(data, "energy", systems=2, width=8, layers=1, moments=0, epochs=3, patience=2)
+    assert "does not use: --epochs, --patience" in capsys.readouterr().out

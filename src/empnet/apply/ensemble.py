@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 
-from empnet.apply.last_words import verdict_of_run
-from empnet.apply.train import tell_verdict
+from empnet.apply.train import reported
 from empnet.data.cache import data_hash
 from empnet.data.errors import EmpnetError
 from empnet.data.files import refuse_input, write_text
@@ -51,7 +50,7 @@ def train_ensemble(
     quiet: bool = False,
     **settings: Any,
 ) -> TrainResult:
-    """Train several runs that differ in their seed, and calibrate the spread of their predictions.
+    """Train several runs that differ in their seed, calibrate the spread of their predictions, and write a report.
 
     The members are runs of their own in ``member-1``, ``member-2``, ...; a time budget is that of each. If training
     is stopped, the same call goes on with it.
@@ -97,7 +96,7 @@ def train_ensemble(
                 return TrainResult(folder, False, {})
         names = [f"member-{k + 1}" for k in range(members)]
         results = team.together(lambda: _finish(folder, names, source, journal) if team.first else {})
-        return TrainResult(folder, True, team.from_first(results))
+        return reported(TrainResult(folder, True, team.from_first(results)), quiet)
 
 
 def _own_folder(config: TrainConfig, out: str | Path | None, force: bool, held: ExitStack) -> Path:
@@ -174,5 +173,4 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
     for line in error_lines(results):
         journal.say(f"mean of the members: {line}")
     journal.say(f"ensemble: {folder}")
-    tell_verdict(verdict_of_run(folder), journal)
     return results

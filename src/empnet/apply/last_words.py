@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,7 +106,7 @@ def course_facts(run: str | Path) -> CourseFacts:
     """
     folder = Path(run)
     ensemble = (folder / ENSEMBLE).exists()
-    row = _last_row(folder / "member-1" / "metrics.csv" if ensemble else folder / "metrics.csv")
+    row = _last_row(RunFolder(folder / "member-1" if ensemble else folder))
     steps, training, validation = (row.get(key) for key in ("step", "train_loss", "validation_loss"))
     learned = training is not None and 0 < training < LEARNED
     return CourseFacts(
@@ -119,18 +118,8 @@ def course_facts(run: str | Path) -> CourseFacts:
     )
 
 
-def _last_row(path: Path) -> dict[str, float]:
-    """The finite numbers of a table's last row; none if there is no such row."""
-    if not path.exists():
-        return {}
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        rows = list(csv.DictReader(file))
-    found: dict[str, float] = {}
-    for key, text in (rows[-1] if rows else {}).items():
-        try:
-            value = float(text)
-        except (TypeError, ValueError):
-            continue
-        if math.isfinite(value):
-            found[key] = value
-    return found
+def _last_row(run: RunFolder) -> dict[str, float]:
+    """The finite numbers of the last epoch that can be read; none if there is no such epoch."""
+    rows, _ = run.read_metrics()
+    numbers = {key: float(text or "nan") for key, text in rows[-1].items()} if rows else {}
+    return {key: value for key, value in numbers.items() if math.isfinite(value)}

@@ -21,7 +21,7 @@ from empnet.apply.report import write_report
 from empnet.data.cache import data_hash
 from empnet.data.compilation import compiling
 from empnet.data.errors import EmpnetError
-from empnet.data.files import plain_name, write_text
+from empnet.data.files import plain_name, refuse_standard_output, write_text
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.data.system import System
@@ -179,6 +179,7 @@ def learning_curve(
         raise EmpnetError(f"sizes {list(sizes)}", where="--sizes", wanted="two or more, such as 100,300,1000")
     config = _checked(source, configured(source, property, {**settings, "train_size": ordered[-1]}), settings, quiet)
     folder = Path(out) if out is not None else Path("runs") / f"{run_name(config)}-curve"
+    refuse_standard_output(folder, "a folder")
     with _own_folder(folder, config, source):
         for size in ordered:
             journal.say(f"training on {size} systems")

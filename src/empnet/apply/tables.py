@@ -61,7 +61,8 @@ def _errors(evaluation: Evaluation) -> Table:
         table.add_row(label, *map(escape, told))
     for name, metric in (evaluation.per_particle or {}).items():
         if name in ("mae", "rmse"):
-            table.add_row(f"{LABELS[name]} per particle", escape(_told(name, metric, evaluation.unit)), "")
+            each = _told(name, metric, f"{evaluation.unit}/particle")
+            table.add_row(f"{LABELS[name]} per particle", escape(each), "")
     return table
 
 

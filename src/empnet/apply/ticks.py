@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 
-__all__ = ["FullNumbers", "number_ticks", "tick_texts"]
+__all__ = ["FullNumbers", "number_log_axis", "number_ticks", "tick_texts"]
 
 LARGE, SMALL = 1e7, 1e-4
 """Sizes from which numbers are written with a power of ten, each with its own."""
@@ -41,6 +42,31 @@ def tick_texts(values: Sequence[float] | np.ndarray) -> list[str]:
     decimals = next((d for d in range(13) if np.allclose(ticks, np.round(ticks, d), rtol=0, atol=step / 100)), 12)
     texts = [f"{value:.{decimals}f}" for value in ticks]
     return ["0" if float(text) == 0 else text for text in texts]
+
+
+STEPS: dict[float, Sequence[float]] = {5: range(1, 10), 20: (1, 2, 3, 5, 7), 200: (1, 2, 5), np.inf: (1,)}
+"""What multiples of powers of ten are named on a scale of less than this ratio from end to end."""
+
+
+def number_log_axis(axis: Axis, low: float, high: float) -> None:
+    """Write as many plain numbers on a logarithmic axis as its range needs.
+
+    Arguments:
+        axis: The axis.
+        low: The smallest value that is drawn, above zero.
+        high: The largest one.
+
+    Example:
+        >>> axes = Figure().subplots()
+        >>> _ = axes.loglog([0.01, 0.1], [1, 3])
+        >>> number_log_axis(axes.xaxis, 0.01, 0.1)
+        >>> axes.xaxis.get_major_formatter()(0.05)
+        '0.05'
+    """
+    steps = next((steps for reach, steps in STEPS.items() if high < reach * low), (1.0,))
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 class FullNumbers(ScalarFormatter):

@@ -20,7 +20,7 @@ from empnet.learn.train import TrainResult
 from empnet.learn.train import resume as resume_only
 from empnet.learn.train import train as train_only
 
-__all__ = ["resume", "tell_verdict", "train"]
+__all__ = ["reported", "resume", "train"]
 
 
 @keeping_pipes
@@ -53,7 +53,7 @@ def train(
         >>> sorted(result.results), (result.run / "report.html").exists()
         (['test', 'validation'], True)
     """
-    return _reported(train_only(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
+    return reported(train_only(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
 
 
 @keeping_pipes
@@ -69,11 +69,18 @@ def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **
     Raises:
         EmpnetError: If a setting or the data have changed.
     """
-    return _reported(resume_only(run, data, quiet=quiet, **settings), quiet)
+    return reported(resume_only(run, data, quiet=quiet, **settings), quiet)
 
 
-def _reported(result: TrainResult, quiet: bool) -> TrainResult:
-    """The same result, once the report is written; a run that was stopped gets its report when it is finished."""
+def reported(result: TrainResult, quiet: bool) -> TrainResult:
+    """The same result, once the report is written and the verdict told.
+
+    A run that was stopped gets its report when it is finished. A report that cannot be written is a line.
+
+    Arguments:
+        result: What came of training: of a run, or of an ensemble.
+        quiet: Print nothing.
+    """
     if not (result.finished and processes().first):
         return result
     journal = Journal(quiet)
@@ -84,11 +91,11 @@ def _reported(result: TrainResult, quiet: bool) -> TrainResult:
         journal.say(f"report: {report}")
     except (EmpnetError, OSError) as error:  # the run itself is whole: hours of training do not end in a failure
         journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
-    tell_verdict(verdict_of_run(result.run), journal)
+    _tell_verdict(verdict_of_run(result.run), journal)
     return result
 
 
-def tell_verdict(words: Verdict, journal: Journal) -> None:
+def _tell_verdict(words: Verdict, journal: Journal) -> None:
     """Print and keep a verdict; where the model is worse than its baseline, a warning on standard error too.
 
     Arguments:

@@ -197,7 +197,7 @@ def train(
 
         if out is not None:
             raise typer.BadParameter("a run goes on in its own folder", param_hint="--out")
-
+        _refuse_idle("--resume goes on with a run as it was begun", overfit=overfit, ensemble=ensemble, force=force)
         finished = go_on(resume, data, quiet=quiet, **settings).finished
         if not finished:
             raise typer.Exit(INTERRUPTED)
@@ -205,6 +205,7 @@ def train(
     data = configured if data is None else data
     if overfit is not None:
         refuse_several("train --overfit")
+        _refuse_idle("--overfit writes nothing and trains one network", out=out, ensemble=ensemble, force=force)
         from empnet.learn.overfit import overfit as probe
 
         found = probe(_named(data), settings.pop("property", None), systems=overfit, quiet=quiet, **settings)
@@ -222,6 +223,13 @@ def train(
         finished = learn(named, settings.pop("property", None), out=out, force=force, quiet=quiet, **settings).finished
     if not finished:
         raise typer.Exit(INTERRUPTED)
+
+
+def _refuse_idle(why: str, **given: object) -> None:
+    """Raise if an option was given that would do nothing."""
+    for name, value in given.items():
+        if value is not None and value is not False:
+            raise typer.BadParameter(f"does nothing here: {why}", param_hint=f"--{name}")
 
 
 def _named(data: str | None) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -111,18 +112,16 @@ def _run(
     force: bool,
     quiet: bool,
 ) -> None:
-    from empnet.data.files import refuse_to_replace
     from empnet.studies.claim import Effort
-    from empnet.studies.report import REPORT, write_studies
+    from empnet.studies.report import REPORT, own_folder, write_studies
 
-    if out is not None and out.exists():
-        refuse_to_replace(out / REPORT, force)
     effort = Effort(quick=quick, quiet=quiet or as_json, folder=out)
     outcomes: list[Outcome] = []
-    for each in chosen:
-        outcomes.append(_one(each, premises, effort, silent=quiet or as_json))
-        if out is not None:  # after each, so that what took long is not lost
-            write_studies(outcomes, out)
+    with nullcontext() if out is None else own_folder(out, force):
+        for each in chosen:
+            outcomes.append(_one(each, premises, effort, silent=quiet or as_json))
+            if out is not None:  # after each, so that what took long is not lost
+                write_studies(outcomes, out)
     if as_json:
         typer.echo(json.dumps([record for outcome in outcomes for record in outcome.to_json()], indent=1))
     elif out is not None and not quiet:

@@ -16,7 +16,16 @@ from pathlib import Path
 from empnet.data.errors import EmpnetError, FileError
 from empnet.data.faults import system_fault
 
-__all__ = ["flush_to_disk", "is_stream", "plain_name", "refuse_input", "refuse_to_replace", "replacing", "write_text"]
+__all__ = [
+    "flush_to_disk",
+    "is_stream",
+    "plain_name",
+    "refuse_input",
+    "refuse_standard_output",
+    "refuse_to_replace",
+    "replacing",
+    "write_text",
+]
 
 
 @contextmanager
@@ -165,8 +174,7 @@ def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs:
         EmpnetError: If it is there, is a folder or an input, or there is no such folder.
         FileError: If nothing may be written there.
     """
-    if str(path) == "-":
-        raise EmpnetError(f"{option} -: this cannot go to standard output", remedy="name a file")
+    refuse_standard_output(path, "a file", option)
     try:
         there, folder, stream = path.exists(), path.is_dir(), is_stream(path)
     except OSError as error:  # a name that is too long
@@ -181,6 +189,21 @@ def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs:
     if not (stream or _may_write(path.resolve().parent)):
         denied = OSError(errno.EACCES, os.strerror(errno.EACCES))
         raise FileError(path, denied, remedy=f"choose another place with {option}")
+
+
+def refuse_standard_output(path: Path, wanted: str, option: str = "--out") -> None:
+    """Raise if standard output is named where something is written that cannot go there.
+
+    Arguments:
+        path: What the option names.
+        wanted: What it should name: ``"a file"`` or ``"a folder"``.
+        option: The option, for the message.
+
+    Raises:
+        EmpnetError: If it is ``-``.
+    """
+    if str(path) == "-":
+        raise EmpnetError(f"{option} -: this cannot go to standard output", remedy=f"name {wanted}")
 
 
 def _may_write(folder: Path) -> bool:

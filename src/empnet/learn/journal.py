@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -82,6 +85,24 @@ class Journal:
     def note(self, line: str) -> None:
         """Keep a line without printing it."""
         self._write(line)
+
+    @contextmanager
+    def keeping_warnings(self) -> Iterator[None]:
+        """Keep each warning of Python's once, besides what is done with it anyway."""
+        before, kept = warnings.showwarning, set[str]()
+
+        def show(message: Warning | str, *where: Any, **more: Any) -> None:
+            before(message, *where, **more)
+            line = " ".join(str(message).split())
+            if line not in kept:
+                kept.add(line)
+                self.note(f"warning: {line}")
+
+        warnings.showwarning = show
+        try:
+            yield
+        finally:
+            warnings.showwarning = before
 
     def __enter__(self) -> Journal:
         self._live.start()

@@ -30,6 +30,9 @@ from empnet.nn.pairs import pair_distances
 
 __all__ = ["NIL", "Attempt", "Probe", "overfit"]
 
+UNUSED = ("epochs", "time", "patience", "batch", "loss")
+"""Settings of training that the probe has its own for: it goes on until the squared loss of one batch is nil."""
+
 DIGITS = 5
 """Distances are compared to so many digits of an angstrom."""
 
@@ -96,6 +99,8 @@ def overfit(
     if config.fine_tune is not None:
         remedy = "leave --from away, and name the sizes that the run has"
         raise EmpnetError("the capacity probe starts from fresh weights, not from a run's", remedy=remedy)
+    if unused := _unused(settings):
+        journal.say(f"the capacity probe does not use: {', '.join(unused)}")
     config = name_targets(config, journal, source)
     if config.threads is not None:
         use_threads(config.threads)
@@ -109,6 +114,14 @@ def overfit(
     card = make_card(dataset, split, config, journal)
     with compiling(journal.say, quiet=quiet):
         return _Prober(dataset, split.train, indices, card, config, journal).run()
+
+
+def _unused(settings: dict[str, Any]) -> list[str]:
+    """Options among these settings that the probe does not follow; it computes on the CPU."""
+    unused = [name for name in UNUSED if settings.get(name) is not None]
+    if str(settings.get("device") or "auto") not in ("auto", "cpu"):
+        unused.append("device")
+    return [f"--{name}" for name in unused]
 
 
 class _Prober:

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from empnet.data.errors import EmpnetError
+from empnet.data.files import refuse_standard_output
 from empnet.learn.run_marks import LOCK, clear, is_broken_start, refuse_foreign
 
 __all__ = ["NameTaken", "Reservation", "alone_in", "reserved", "reserved_name"]
@@ -42,6 +43,7 @@ class Reservation:
     """
 
     def __init__(self, path: Path, force: bool = False) -> None:
+        refuse_standard_output(path, "a folder")
         self.path, self.place = path, Path(os.path.realpath(path))
         self._made: list[Path] = []
         for _ in range(TRIES):

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import os
+from collections.abc import Iterable
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,16 @@ class RunFolder:
                 os.truncate(path, size)
             raise
 
+    def read_metrics(self) -> tuple[list[dict[str, str]], str]:
+        """The rows of ``metrics.csv`` that can be read, and what was found damaged, in words; empty if nothing was."""
+        try:
+            _, rows, damaged = _rows(self.metrics_file.read_bytes())
+        except FileNotFoundError:
+            return [], ""
+        except OSError as error:
+            return [], f"{self.metrics_file}: cannot be read ({error.strerror})"
+        return rows, f"{self.metrics_file}: is damaged; rows that cannot be read are left out" if damaged else ""
+
     def drop_metrics_from(self, epoch: int) -> str:
         """Remove the rows of an epoch and later ones, which resuming will write again, and rows that are damaged.
 
@@ -194,6 +206,11 @@ def _is_whole(row: dict[str, str]) -> bool:
     if None in row or None in row.values():
         return False
     try:
-        return int(row["epoch"]) >= 0 and all(float(value or "nan") is not None for value in row.values())
+        counts = min(int(row["epoch"]), int(row["step"]))
+        return counts >= 0 and isfinite(float(row.get("seconds") or 0)) and _are_numbers(row.values())
     except ValueError:
         return False
+
+
+def _are_numbers(texts: Iterable[str]) -> bool:
+    return all(isinstance(float(text or "nan"), float) for text in texts)

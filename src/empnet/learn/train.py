@@ -83,7 +83,7 @@ def train(
     team = processes()
     journal = Journal(quiet, mute=not team.first)
     source = as_source(data)
-    with _held(team) as held, compiling(journal.say, quiet=journal.quiet):
+    with _held(team) as held, journal.keeping_warnings(), compiling(journal.say, quiet=journal.quiet):
 
         def begin() -> _Begun | None:
             return _begin(source, property, out, force, settings, journal, held) if team.first else None
@@ -109,7 +109,7 @@ def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **
     team = processes()
     journal = Journal(quiet, mute=not team.first)
     source = None if data is None else as_source(data)
-    with _held(team) as held, compiling(journal.say, quiet=journal.quiet):
+    with _held(team) as held, journal.keeping_warnings(), compiling(journal.say, quiet=journal.quiet):
 
         def begin() -> _Begun | None:
             return _begin_again(RunFolder(run), source, settings, journal, held) if team.first else None

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from html import escape
 from pathlib import Path
 
 from empnet.apply.page import Section, figure, page, paragraph, table
 from empnet.apply.svg import new_figure, svg
-from empnet.data.files import write_text
+from empnet.data.errors import EmpnetError
+from empnet.data.files import refuse_standard_output, refuse_to_replace, write_text
+from empnet.learn.reservation import alone_in
+from empnet.learn.run_marks import LOCK, is_run
 from empnet.studies.claim import Number, option_of
 from empnet.studies.run import Finding, Outcome, machine
 from empnet.studies.table import number, remarks
 
-__all__ = ["CLAIMS", "REPORT", "write_studies"]
+__all__ = ["CLAIMS", "REPORT", "own_folder", "write_studies"]
 
 REPORT, CLAIMS = "report.html", "claims.json"
+KEPT = ("regularisation.json",)
+"""What a study that takes long keeps in the folder, and goes on from."""
+
+OTHERS = (LOCK, ".DS_Store")
+"""Files that hold nothing of anybody's."""
+
 KINDS = {"true": "good", "false": "bad", "undecided": "warn"}
 LEAD = (
     "Each claim is decided by a rule that was written down before anything was measured, from numbers that were "
@@ -24,6 +34,52 @@ LEAD = (
     "functions, true means: supported by this evidence; the reason names the theorem. The counter-case changes one "
     "premise, and the verdict must flip."
 )
+
+
+@contextmanager
+def own_folder(folder: Path, force: bool = False) -> Iterator[None]:
+    """The folder of studies, made before the work; no other process writes there while the block lasts.
+
+    Arguments:
+        folder: Path of the folder; if nothing was written to it, it goes, if it was made here.
+        force: A report of studies that is there may be replaced.
+
+    Raises:
+        EmpnetError: If it cannot be made or written to, holds what no study wrote, or another process works there.
+
+    Example:
+        >>> import tempfile
+        >>> wanted = Path(tempfile.mkdtemp()) / "studies"
+        >>> with own_folder(wanted):
+        ...     wanted.is_dir()
+        True
+        >>> wanted.exists()
+        False
+    """
+    refuse_standard_output(folder, "a folder")
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = "is a file; wanted a folder" if folder.is_file() else f"cannot be made ({error.strerror})"
+        raise EmpnetError(told, where=folder, remedy="choose another --out") from None
+    try:
+        _refuse_foreign(folder)
+        for name in (REPORT, CLAIMS):
+            refuse_to_replace(folder / name, force)
+        with alone_in(folder):
+            yield
+    finally:
+        with suppress(OSError):  # not empty: something was written
+            for each in missing:
+                each.rmdir()
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise if a folder holds files, and none that a study writes beside its report; a run has a report, too."""
+    names = {path.name for path in folder.iterdir()} - set(OTHERS)
+    if names and (is_run(folder) or not names & {CLAIMS, *KEPT}):
+        raise EmpnetError("holds other files than a study's", where=folder, remedy="choose another --out")
 
 
 def write_studies(outcomes: Sequence[Outcome], folder: str | Path) -> Path:

@@ -12,6 +12,7 @@ from empnet.apply.evaluate import evaluate
 from empnet.apply.last_words import verdict_of_evaluations, verdict_of_run
 from empnet.apply.predictor import load
 from empnet.apply.report import words, write_report
+from empnet.apply.report.uncertainty_section import _bins_figure
 from empnet.data.errors import EmpnetError
 from empnet.learn.train import train
 
@@ -201,3 +202,38 @@ def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(EmpnetError, match="run folder of empnet"):
         write_report(tmp_path, quiet=True)
     assert not list(Path(tmp_path).iterdir())
+
+
+GARBAGE = {
+    "bytes": lambda table: b"\xff\x00garbage,\n\x80\n",
+    "a cut row": lambda table: table[: table.rindex(b",")],
+    "words among numbers": lambda table: table + b"2,x,y,z\n",
+    "no step": lambda table: table.replace(b"step", b"stop"),
+    "a step that is none": lambda table: table.replace(b"\n1,", b"\n1,nan,", 1),
+    "no column of a property": lambda table: table.replace(b"validation_mae_gap", b"gap"),
+    "a quote": lambda table: table + b'2,"',
+    "an endless time": lambda table: re.sub(rb"(?m)^1,(\d+),[^,]+", rb"1,\1,inf", table),
+}
+
+
+@pytest.mark.parametrize("kind", GARBAGE)
+def test_a_damaged_table_of_epochs_is_named_and_the_page_is_written(run, kind):
+    table = (run / "metrics.csv").read_bytes()
+    damaged = GARBAGE[kind](table)
+    assert damaged != table
+    (run / "metrics.csv").write_bytes(damaged)
+    text = Page(write_report(run, audited=False, quiet=True)).text
+    assert "metrics.csv: is damaged" in text
+    assert not re.search(r"\b(nan|inf)\b", text)
+
+
+def test_errors_per_particle_say_so_in_their_unit(page):
+    found = re.search(r"mean absolute error, per particle (\S+) (\S+)", page.text)
+    assert found is not None
+    assert found[2] == "eV/particle"
+
+
+def test_a_logarithmic_axis_has_plain_numbers():
+    drawn = _bins_figure("energy", "eV", [(0.01, 0.02, 20), (0.1, 0.09, 20), (0.5, 0.4, 20)])
+    assert "10^" not in drawn
+    assert {"0.01", "0.1"} <= set(re.findall(r">\s*([\d.]+)\s*<", drawn)) | set(re.findall(r"<!-- ([\d.]+) -->", drawn))

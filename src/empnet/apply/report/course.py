@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from empnet.apply.parity import plain
 from empnet.apply.report.curves import Curves
 from empnet.apply.report.figures import BLUE, ORANGE, WIDTH
 from empnet.apply.svg import new_figure, svg
+from empnet.apply.ticks import number_log_axis
 
 __all__ = ["draw_learning_rate", "draw_losses", "draw_validation_error"]
 
 HEIGHT = 3.2
-
-STEPS: dict[float, Sequence[float]] = {5: range(1, 10), 20: (1, 2, 3, 5, 7), 200: (1, 2, 5), np.inf: (1,)}
-"""What multiples of powers of ten are named on a scale of less than this ratio from end to end."""
 
 
 def _over_epochs(axes: Axes, curves: Curves, values: np.ndarray, colour: str, label: str) -> None:
@@ -37,10 +33,7 @@ def _logarithmic(axes: Axes) -> None:
     if low <= 0 or high < 2 * low:
         return
     axes.set_yscale("log")
-    steps = next(steps for reach, steps in STEPS.items() if high < reach * low)
-    axes.yaxis.set_major_locator(LogLocator(subs=steps))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    number_log_axis(axes.yaxis, low, high)
 
 
 def draw_losses(curves: Curves, loss: str) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
 
-from empnet.data.errors import EmpnetError
 from empnet.learn.model_file import ModelCard
+from empnet.learn.run_folder import RunFolder
 
 __all__ = ["Curves", "read_curves"]
+
+COLUMNS = ("step", "seconds", "lr", "train_loss", "validation_loss")
+"""Of metrics.csv, in the order of the curves; the errors of each property stand beside them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,34 +46,24 @@ class Curves:
         return int(np.argmin(shares.mean(axis=1)))
 
 
-def read_curves(folder: Path, card: ModelCard) -> Curves | None:
-    """The curves of a run folder; None if no epoch was finished.
+def read_curves(run: RunFolder, card: ModelCard) -> tuple[Curves | None, str]:
+    """The curves of a run, and what of them is missing, in words; no curves if no epoch was finished.
 
     Arguments:
-        folder: The run folder.
+        run: The run folder.
         card: Names and units of the properties.
-
-    Raises:
-        EmpnetError: If the file is damaged.
     """
-    path = folder / "metrics.csv"
-    if not path.exists():
-        return None
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return _curves(rows, card)
-    except (ValueError, csv.Error) as error:
-        raise EmpnetError(f"is damaged ({error})", where=path, wanted="a table of epochs") from None
-
-
-def _curves(rows: list[dict[str, str]], card: ModelCard) -> Curves | None:
+    rows, damage = run.read_metrics()
+    names = [f"validation_mae_{name} [{unit}]" for name, unit in zip(card.properties, card.units, strict=True)]
+    missing = [name for name in (*COLUMNS, *names) if rows and name not in rows[0]]
+    if missing:
+        return None, f"{run.metrics_file}: is damaged; there is no column '{missing[0]}'"
     if not rows:
-        return None
+        return None, damage
 
     def column(name: str) -> np.ndarray:
-        return np.array([float(row.get(name) or "nan") for row in rows])
+        return np.array([float(row[name] or "nan") for row in rows])
 
-    names = zip(card.properties, card.units, strict=True)
-    mae = np.stack([column(f"validation_mae_{name} [{unit}]") for name, unit in names], axis=1)
-    return Curves(column("step"), column("seconds"), column("lr"), column("train_loss"), column("validation_loss"), mae)
+    steps, seconds, rate, training, validation = map(column, COLUMNS)
+    mae = np.stack([column(name) for name in names], axis=1)
+    return Curves(steps, seconds, rate, training, validation, mae), damage

@@ -64,7 +64,7 @@ def _metrics(evaluation: Evaluation) -> str:
     rows = [[label, *cells(name)] for name, label in labels.items()]
     for name, metric in (evaluation.per_particle or {}).items():
         if name in ("mae", "rmse"):
-            each = f"{amount(metric.value, unit)} ({amount(metric.low)} to {amount(metric.high)})"
+            each = f"{amount(metric.value, f'{unit}/particle')} ({amount(metric.low)} to {amount(metric.high)})"
             rows.append([f"{labels[name]}, per particle", each, ""])
     return table(["with 95 % interval", "model", evaluation.baseline_name], rows)
 

@@ -84,11 +84,13 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
             left_out.append(f"Errors system by system, the worst systems and their pictures are left out: {error}.")
     else:
         left_out.append("Errors and filters are left out: there are no trained weights yet.")
-    curves, results = read_curves(folder.path, card), read_results(folder)
+    (curves, missing), results = read_curves(folder, card), read_results(folder)
     if ensemble:
         left_out.append("Learning curves and filters are each member's own: empnet report RUN/member-1, and so on.")
     elif curves is None:
-        left_out.append("Learning curves are left out: no epoch is finished.")
+        left_out.append(f"Learning curves are left out: {missing or 'no epoch is finished'}.")
+    elif missing:
+        left_out.append(f"Learning curves are not complete: {missing}.")
     if not results:
         left_out.append("Training has not come to its end: what is shown here is of the best weights so far.")
     split, log = folder.read_split(), _log(folder)

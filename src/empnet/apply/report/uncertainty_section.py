@@ -15,6 +15,7 @@ from empnet.apply.report.figures import BLUE, ORANGE, WIDTH
 from empnet.apply.report.side import MeasuredSide
 from empnet.apply.report.words import amount
 from empnet.apply.svg import new_figure, svg
+from empnet.apply.ticks import number_log_axis
 from empnet.learn.calibration import FEW, ONE_SIGMA, TWO_SIGMA, binomial_interval
 
 __all__ = ["bins_of", "coverages", "uncertainty_section"]
@@ -130,6 +131,8 @@ def _bins_figure(name: str, unit: str, bins: list[tuple[float, float, int]]) -> 
         axes.set(xlabel=f"mean standard deviation of {plain(name)} [{unit}]", xlim=(start, end), ylim=(start, end))
         if logarithmic:
             axes.set(xscale="log", yscale="log")
+            for axis in (axes.xaxis, axes.yaxis):
+                number_log_axis(axis, low, end)
         axes.set(ylabel=f"68 % of errors are within [{unit}]")
         axes.legend(loc="upper left")
         return svg(drawing, f"Errors of {name} over their standard deviations")

@@ -7,6 +7,7 @@ import numpy as np
 from empnet.apply.last_words import LEARNED
 from empnet.apply.report.curves import Curves
 from empnet.apply.report.material import Material
+from empnet.learn.ensemble import members_of
 from empnet.nn.model import PropertyModel
 
 __all__ = ["amount", "duration", "notes", "pooling_told", "size", "training_told"]
@@ -70,8 +71,11 @@ def size(n_bytes: int) -> str:
 def training_told(material: Material, model: PropertyModel | None) -> str:
     """How long it took to learn from what."""
     config, split, curves = material.config, material.split, material.curves
-    total = sum(map(len, (split.train, split.validation, split.test)))
-    told = f"It learned from {len(split.train):,} of {total:,} systems in {config.data}"
+    sides = sum(map(len, (split.train, split.validation, split.test)))
+    total = material.card.data.get("systems", sides)  # a part of the data may be on no side
+    members = 1 if model is None else len(members_of(model))
+    who = "It" if members == 1 else f"Each of its {members} members"
+    told = f"{who} learned from {len(split.train):,} of {total:,} systems in {config.data}"
     if curves is not None:
         steps, seconds = int(curves.steps[-1]), float(curves.seconds[-1])
         done = f"{_counted(steps, 'step')} of up to {config.batch} systems, {_counted(len(curves), 'epoch')}"

@@ -203,7 +203,7 @@ def test_the_stated_unit_of_lengths_holds(path, tmp_path, suffix):
     if suffix == "npz":
         np.savez(path, **arrays, r_unit="bohr")
     elif suffix == "xyz":
-        frames = ("2\nlength_unit=bohr energy=1\nH 0 0 0\nO 0 0 %r\n" % float(row[1, 2]) for row in arrays["R"])
+        frames = (f"2\nlength_unit=bohr energy=1\nH 0 0 0\nO 0 0 {row[1, 2]:.12f}\n" for row in arrays["R"])
         path = tmp_path / "a.xyz"
         path.write_text("".join(frames))
     else:

@@ -23,7 +23,7 @@ from empnet.data.compression import plain_file
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_read import iread_extxyz
 from empnet.data.frame_marks import check_counts, iread_gro, tell_further_frames
-from empnet.data.lengths import in_angstrom, stated_length_unit
+from empnet.data.lengths import in_angstrom, lammps_lengths, stated_length_unit
 from empnet.data.mol2_read import iread_mol2
 from empnet.data.molfile import iread_sdf
 from empnet.data.npz_read import iread_npz
@@ -212,17 +212,14 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
         check_ulm(path, file)
     else:
         if kind.startswith("lammps"):
-            warnings.warn(LAMMPS, stacklevel=2)
+            warnings.warn(lammps_lengths(path), stacklevel=2)
         check_counts(path, kind, file)
         tell_further_frames(path, kind)
     for number, atoms in enumerate(frames, start=first):
+        if kind == "proteindatabank" and not len(atoms) and number:
+            continue  # ASE makes an empty frame of the END that follows the last ENDMDL
         yield from_atoms(atoms, Origin(file, number))
 
-
-LAMMPS = (
-    "LAMMPS has its units from a setting that this file does not hold: lengths are taken to be in angstrom (units "
-    "metal or real) unless a unit of length is named; say what unit energies and forces are in, too"
-)
 
 # ASE's names of the formats that it does not read for us.
 OWN_KINDS: dict[str, Reader] = {

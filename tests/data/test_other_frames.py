@@ -159,9 +159,10 @@ def test_the_end_of_a_pdb_file_with_models_is_no_frame(tmp_path):
 
 @pytest.mark.parametrize(
     ("style", "told"),
-    [("", "not in the file: lengths are taken to be in angstrom"), ("real", "units real, as the file states: lengths")]
-    + [
-        ("electron", "its lengths are in bohr; .* say --length-unit bohr"),
+    [
+        ("", "not in the file: lengths are taken to be in angstrom"),
+        ("real", "units real, as the file states: lengths are in angstrom"),
+        ("electron", "lengths are in bohr; .* say --length-unit bohr"),
         ("lj", "units lj.* taken to be in angstrom"),
     ],
 )

@@ -13,7 +13,8 @@ STEP = f"""<calculation><scstep>{ENERGIES}</scstep><structure>{CRYSTAL}</structu
 <varray name="stress"><v> 10 0 0 </v><v> 0 10 0 </v><v> 0 0 10 </v></varray>
 {ENERGIES}</calculation>"""
 FILE = f"""<?xml version="1.0" encoding="ISO-8859-1"?><modeling>
-<generator><i name="program" type="string">vasp </i><i name="version" type="string">6.3.0 </i></generator><incar></incar>
+<generator><i name="program" type="string">vasp </i><i name="version" type="string">6.3.0 </i></generator>
+<incar></incar>
 <kpoints><varray name="kpointlist"><v> 0 0 0 </v></varray><varray name="weights"><v> 1.0 </v></varray></kpoints>
 <parameters></parameters><atominfo><atoms> 2 </atoms><types> 1 </types><array name="atoms"><set>
 <rc><c>Cu</c><c> 1</c></rc><rc><c>Cu</c><c> 1</c></rc></set></array></atominfo>

@@ -186,7 +186,7 @@ class Derivatives:
         return -values / abs(float(np.linalg.det(system.cell))) if self.virial else values
 
     def unevenness_of(self, system: System) -> float:
-        """The largest difference of two mirrored components of a 3 x 3 stress, over the largest component; else 0.
+        """The largest difference of two mirrored components of a 3 x 3 stress, over the largest component; noise is 0.
 
         Arguments:
             system: The system.
@@ -201,16 +201,21 @@ class Derivatives:
             return 0.0
         full = np.asarray(values, dtype=np.float64).reshape(3, 3)
         size, largest = asymmetry(full)[0], float(np.abs(full).max())
-        return size / largest if largest > 0 and np.isfinite(size) else 0.0
+        uneven = largest > 0 and np.isfinite(size) and not self._is_noise(size, system)
+        return size / largest if uneven else 0.0
+
+    def _is_noise(self, size: float, system: System) -> bool:
+        """Whether a difference of components is so small that it is noise even in relaxed cells."""
+        volume = abs(float(np.linalg.det(system.cell))) if self.virial and system.cell is not None else 1.0
+        energy = parse_unit(self.energy_unit).factor if self.energy_unit else 1.0
+        return bool(volume) and size * abs(self.stress_factor) * energy / volume <= NEGLIGIBLE
 
     def _refuse_asymmetric(self, full: np.ndarray, what: str, system: System) -> None:
         """Raise if a tensor is not symmetric by more than rounding and noise, for its half would be lost in silence."""
         size, row, column = asymmetry(full)
         if not size > ASYMMETRIC * float(np.abs(full).max()):
             return
-        volume = abs(float(np.linalg.det(system.cell))) if self.virial and system.cell is not None else 1.0
-        energy = parse_unit(self.energy_unit).factor if self.energy_unit else 1.0
-        if volume and size * abs(self.stress_factor) * energy / volume <= NEGLIGIBLE:
+        if self._is_noise(size, system):
             return
         one, two = AXES[row] + AXES[column], AXES[column] + AXES[row]
         raise EmpnetError(

@@ -42,12 +42,8 @@ def lammps_lengths(path: Path) -> str:
         return f"units {style}, as the file states: lengths are in angstrom, and other values as LAMMPS has them there"
     if style in LAMMPS_LENGTHS:
         name = LAMMPS_LENGTHS[style]
-        return (
-            f"units {style}, as the file states: its lengths are in {name}; unless you have, say --length-unit {name}"
-        )
-    has = (
-        f"units {style}, as the file states" if style else "LAMMPS has its units from a setting that is not in the file"
-    )
+        return f"units {style}, as the file states: lengths are in {name}; unless you have, say --length-unit {name}"
+    has = f"units {style}, as the file states" if style else "LAMMPS has units from a setting that is not in the file"
     return (
         f"{has}: lengths are taken to be in angstrom, as in units metal or real, unless a unit of length is named; see "
         "that energies and forces are in what you say, too"

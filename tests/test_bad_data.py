@@ -152,7 +152,7 @@ TEXT_CASES = {
         ["a.xyz", "2 systems", "--val"],
     ),
     "constant target": (constant, (), ["a.xyz", "'energy' is 1.5 in all 30 frames"]),
-    "unknown unit": (lambda t: t, ("--unit", "kcal/mole"), ["unit 'kcal/mole'", "did you mean 'kcal/mol'"]),
+    "unknown unit": (lambda t: t, ("--unit", "kcall/mol"), ["unit 'kcall/mol'", "did you mean 'kcal/mol'"]),
     "a feature that is absent": (lambda t: t, ("--features", "charge"), ["frame 0", "no per-particle array 'charge'"]),
     "a length that is an energy": (lambda t: t, ("--length-unit", "eV"), ["'eV' is an energy", "a length"]),
 }

@@ -117,3 +117,16 @@ def test_an_old_run_whose_data_are_gone_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("EMPNET_CACHE", str(tmp_path / "another cache"))
     train(bonds(1.8, 2.4, seed=1), "energy", out=tmp_path / "tuned", fine_tune=str(old), **settings)
     assert f"systems like those of {old} may be called unlike the training data" in capsys.readouterr().out
+
+
+def test_the_data_of_an_old_run_are_found_where_its_project_has_moved(tmp_path, monkeypatch, capsys):
+    settings = {"epochs": 1, "threads": 1}
+    (tmp_path / "project" / "runs").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
+    write("first.extxyz", bonds(0.8, 1.2, seed=0))
+    train("first.extxyz", "energy", out="runs/old", width=8, layers=1, moments=0, quiet=True, **settings)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "project").rename(tmp_path / "moved")
+    monkeypatch.setenv("EMPNET_CACHE", str(tmp_path / "another cache"))
+    train(bonds(1.8, 2.4, seed=1), "energy", out="tuned", fine_tune="moved/runs/old", **settings)
+    assert "may be called unlike" not in capsys.readouterr().out

@@ -180,3 +180,9 @@ def test_files_of_qm9(one):
     path = Path(system.origin.file)
     path.write_text(molecule * 3)
     assert [len(system) for system in read(path)] == [2, 2, 2]
+
+
+def test_an_isotope_with_its_mass_number_has_a_hint(tmp_path):
+    (tmp_path / "a.xyz").write_text("1\nProperties=species:S:1:pos:R:3\n13C 0 0 0\n")
+    with pytest.raises(EmpnetError, match=r"'13C' is not a chemical symbol; did you mean 'C'\?"):
+        read(tmp_path / "a.xyz")

@@ -271,7 +271,7 @@ def test_units_are_named_or_said_to_be_taken(frames):
     assert not any("energy: taken to be" in str(f) for f in inspection.findings if f.topic == "energy")
     assert inspection.properties[0].unit == "kcal/mol"
     with pytest.raises(EmpnetError, match="unknown unit"):
-        inspect_data(frames, unit=["kcal/mole"], quiet=True)
+        inspect_data(frames, unit=["kcall/mol"], quiet=True)
 
 
 def test_the_quick_part_says_the_same_of_a_data_set_that_is_built(trajectory):

@@ -194,3 +194,38 @@ def test_units_in_the_metadata_of_a_database_of_schnetpack(tmp_path):
     config = units(tmp_path / "a.db", forces="forces")
     assert (config.unit, config.forces_unit) == (("Hartree",), "Hartree/Bohr")
     assert read(tmp_path / "a.db")[1].properties["energy"] == -77.0
+
+
+@pytest.mark.filterwarnings("ignore:.*lengths are in bohr:UserWarning")
+@pytest.mark.parametrize("suffix", ["npz", "xyz", "db"])
+def test_the_stated_unit_of_lengths_holds(path, tmp_path, suffix):
+    arrays = springs(4)
+    if suffix == "npz":
+        np.savez(path, **arrays, r_unit="bohr")
+    elif suffix == "xyz":
+        frames = (f"2\nlength_unit=bohr energy=1\nH 0 0 0\nO 0 0 {row[1, 2]:.12f}\n" for row in arrays["R"])
+        path = tmp_path / "a.xyz"
+        path.write_text("".join(frames))
+    else:
+        from ase import Atoms
+        from ase.db import connect
+
+        path = tmp_path / "a.db"
+        with connect(path) as database:
+            for row in arrays["R"]:
+                database.write(Atoms("HO", row))
+            database.metadata = {"_distance_unit": "bohr"}
+    np.testing.assert_allclose(read(path)[2].positions, arrays["R"][2] * 0.529177, rtol=1e-6)
+    config = units(path)
+    assert config.length_unit == "bohr"
+    if suffix != "db":
+        with pytest.raises(EmpnetError, match="bohr, but lengths are to be read in nm"):
+            read(path, length_unit="nm")
+    empnet.write(tmp_path / "again.extxyz", read(path))  # is in angstrom, and says so
+    np.testing.assert_allclose(read(tmp_path / "again.extxyz")[2].positions, arrays["R"][2] * 0.529177, rtol=1e-6)
+
+
+def test_forces_are_per_the_stated_length(path):
+    np.savez(path, **springs(), r_unit="bohr")
+    assert units(path, forces="forces").forces_unit == "eV/bohr"
+    assert units(path, forces="forces", length_unit="bohr").forces_unit == "eV/bohr"

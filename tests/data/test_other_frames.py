@@ -148,3 +148,28 @@ def test_an_outcar_that_cannot_be_read_names_vasprun(tmp_path):
     (tmp_path / "OUTCAR").write_text(" vasp.6.3.0\n NWRITE = 0\n")
     with pytest.raises(EmpnetError, match=r"NWRITE=0 .* vasprun\.xml"):
         read(tmp_path / "OUTCAR")
+
+
+def test_the_end_of_a_pdb_file_with_models_is_no_frame(tmp_path):
+    atom = "ATOM      1  O   HOH A   1       0.000   0.000   0.000  1.00  0.00           O\n"
+    path = tmp_path / "a.pdb"
+    path.write_text("".join(f"MODEL {k}\n{atom}ENDMDL\n" for k in (1, 2)) + "END\n")
+    assert [len(system) for system in read(path)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("style", "told"),
+    [
+        ("", "not in the file: lengths are taken to be in angstrom"),
+        ("real", "units real, as the file states: lengths are in angstrom"),
+        ("electron", "lengths are in bohr; .* say --length-unit bohr"),
+        ("lj", "units lj.* taken to be in angstrom"),
+    ],
+)
+def test_the_units_of_a_lammps_dump_are_told(tmp_path, style, told):
+    path = tmp_path / "a.lammpstrj"
+    head = f"ITEM: UNITS\n{style}\n" if style else ""
+    box = "ITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\n"
+    path.write_text(f"{head}ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\n{box}ITEM: ATOMS id type x y z\n1 1 0 0 1\n")
+    with pytest.warns(UserWarning, match=told):
+        assert read(path)[0].positions[0, 2] == 1

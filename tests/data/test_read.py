@@ -391,9 +391,14 @@ class TestNumpyArchives:
         np.savez(path, **self.arrays(), r_unit="Ang")
         assert len(read(path)) == 4
         np.savez(path, **self.arrays(), r_unit="bohr")
-        with pytest.raises(EmpnetError, match=r"r_unit bohr, but .* angstrom; give bohr as unit of length"):
-            read(path)
-        assert len(read(path, length_unit="bohr")) == 4
+        with pytest.raises(EmpnetError, match=r"r_unit bohr, but .* angstrom; leave the unit of length out or give bo"):
+            read(path, length_unit="angstrom")
+        by_hand = read(path, length_unit="bohr")
+        with pytest.warns(UserWarning, match=r"a.npz: lengths are in bohr, as the file states \(r_unit\)"):
+            stated = read(path)
+        np.testing.assert_allclose(stated[0].positions, self.arrays()["R"][0] * 0.529177, rtol=1e-6)
+        np.testing.assert_array_equal(stated[0].positions, by_hand[0].positions)
+        assert stated[0].info["r_unit"] == "angstrom"  # so that no later reader converts again
 
     def test_memory_does_not_grow_with_the_file(self, tmp_path):
         path = tmp_path / "a.npz"

@@ -99,8 +99,13 @@ def test_there_and_back(first, second, value):
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("kcal/mole", "did you mean 'kcal/mol'?"), ("electronvolt", ""), ("MeV", "did you mean 'meV'?"), ("mpa", "'MPa'")]
-    + [(text, "") for text in ("", "eV/", "/eV", "eV//A", "eV A", "(eV", "eV)", "eV^", "eV^x", "eV^99", "2 eV", "eV+A")]
+    [
+        ("kcall/mol", "did you mean 'kcal/mol'?"),
+        ("electrovoltage", ""),
+        ("MeV", "did you mean 'meV'?"),
+        ("mpa", "'MPa'"),
+    ]
+    + [(text, "") for text in ("", "eV/", "/eV", "eV//A", "(eV", "eV)", "eV^", "eV^x", "eV^99", "2 eV", "eV+A")]
     + [(text, "") for text in ("k", "j", "E", "()", "^2", "eV^2^", "eV\n", "°", "eV^1.5")],
 )
 def test_unknown_units_are_refused_with_examples(text, hint):
@@ -191,3 +196,32 @@ def test_no_other_quantity_is_suggested(text, never):
 def test_atomic_units_are_to_be_named():
     with pytest.raises(EmpnetError, match="Hartree "):
         parse_unit("a.u.")
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("kJ mol-1", "kJ/mol"),
+        ("kcal mol^-1 Å^-1", "kcal/mol/angstrom"),
+        ("kcal/mol A-1", "kcal/mol/angstrom"),
+        ("kcal/(mol A)", "kcal/mol/angstrom"),
+        ("eV Å⁻¹", "eV/angstrom"),
+        ("eV A^{-1}", "eV/angstrom"),
+        ("eV Å−3", "eV/angstrom^3"),
+        ("cal mol-1 K-1", "cal/mol/K"),
+        ("e Å", "e*angstrom"),
+        ("eV per atom", "eV/atom"),
+        ("kilocalorie per mole", "kcal/mol"),
+        ("Hartree/Bohr", "Ha/bohr"),
+        ("1/cm", "cm-1"),
+        ("μeV", "µeV"),
+    ],
+)
+def test_usual_spellings(text, same):
+    assert convert(1.0, text, same) == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["kcal/mol A", "eV/A atom", "eV 2", "eV)", "eV // A", "eV A^", "per atom"])
+def test_what_can_mean_two_things_or_nothing_is_refused(text):
+    with pytest.raises(EmpnetError, match=r"can mean two things|unknown unit"):
+        parse_unit(text)

@@ -8,14 +8,17 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.io import write as ase_write
 
+from empnet.data.dataset import Dataset
 from empnet.data.errors import EmpnetError
 from empnet.data.split import split_systems
 from empnet.data.system import System
+from empnet.data.write import write
 from empnet.learn.config import TrainConfig
 from empnet.learn.journal import Journal
 from empnet.learn.model_file import load_model, read_card
 from empnet.learn.prepare import configured, look_at, make_card, name_targets, open_data
 from empnet.learn.run_folder import RunFolder
+from empnet.learn.statistics import _stress_scale
 from empnet.learn.train import train
 
 
@@ -139,3 +142,32 @@ def test_free_atoms_are_kept_in_training_and_do_not_bend_the_baseline(tmp_path, 
         model, _ = load_model(run)
         assert model.baseline.item() == pytest.approx(-3.5, abs=0.05)
         assert "free atoms: 1 systems" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("size", "told"), [(1.0, True), (1e-3, False)])
+def test_stress_tensors_that_are_a_little_uneven_are_told(tmp_path, capsys, size, told):
+    rng = np.random.default_rng(0)
+    frames = []
+    for k in range(30):
+        skew = size * np.diag([0.1, 0.1, 0.1 + 0.01 * rng.normal()])
+        skew[0, 1], skew[1, 0] = size * 0.05, size * (0.05 + (0.003 if k == 7 else 0.002 if k > 20 else 0.0))
+        cell, energy = 4.0 * np.eye(3), float(rng.normal())
+        positions = [[0, 0, 0], [2, 2, 2 + 0.1 * rng.normal()]]
+        frames.append(
+            System(positions, [29, 29], cell=cell, pbc=(True,) * 3, properties={"energy": energy}, info={"s": skew})
+        )
+    path = tmp_path / "a.db"
+    write(path, frames)
+    *_, text = prepared(path, capsys, stress="s")
+    line = "stress: the 3 x 3 tensors of 10 of 30 systems are not symmetric, by up to "
+    assert (line in text) == told
+    assert ("a.db, frame 7); the mean of mirrored components is learned" in text) == told
+
+
+def test_a_stress_that_is_the_same_in_all_frames_has_its_size_as_scale():
+    rows = {"stress": np.tile([0.01, 0.010000000000000002, 0.01, 0, 0, 0.005], (9, 1))}
+    rows["stress"][3] += 1e-18  # rounding
+    dataset = Dataset(
+        {"n_particles": np.ones(9, int), "n_pairs": np.zeros(9, int), "periodic": np.ones(9, bool), **rows}
+    )
+    assert 1e-3 < _stress_scale(dataset, np.arange(9)) < 1e-1

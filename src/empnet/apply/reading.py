@@ -13,7 +13,7 @@ from empnet.data.errors import EmpnetError, nearest
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.read import refuse_length_unit
 from empnet.data.source import Data, iter_systems
-from empnet.data.stated import check_stated, first_system, stated_unit
+from empnet.data.stated import check_stated, first_system, stated_length, stated_unit
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
@@ -29,7 +29,7 @@ class Reading:
     """How data are to be read that are not the run's own; what is None is as it was in the run's data.
 
     Arguments:
-        length_unit: Unit of positions and cells in the file; None: angstrom.
+        length_unit: Unit of positions and cells in the file; None: what it states, else angstrom.
         unit: Unit of the properties and of the baseline keys.
         property: What the data call the properties.
         baseline_key: What the data call the scalars that the model adds to (delta learning).
@@ -122,7 +122,8 @@ class Reading:
             "forces_unit": (labels.forces or "forces", self.forces_unit),
             f"{what}_unit": (labels.stress or what, self.virial_unit if labels.virial else self.stress_unit),
         }
-        stated: dict[str, str] = {}
+        length = stated_length(data) if self.length_unit is None and data is not None else ""
+        stated: dict[str, str] = {"length_unit": length} if length else {}
         for argument, (key, given) in said.items():
             if given is not None:
                 check_stated(first, key, given, "--" + argument.replace("_", "-"))
@@ -151,10 +152,9 @@ class Reading:
             data: Where they are.
             tell: Whether to warn of calculators' results that belong to other atoms.
         """
-        length_unit = self.length_unit or "angstrom"
         if not isinstance(data, str | os.PathLike):
-            refuse_length_unit(length_unit)
-        return iter_systems(data, length_unit, tell=tell)
+            refuse_length_unit(self.length_unit)
+        return iter_systems(data, self.length_unit, tell=tell)
 
     def in_model_terms(self, system: System, card: ModelCard) -> System:
         """A system with properties and baseline keys by the model's names, in the model's units.

@@ -114,7 +114,7 @@ def inspect(
         data,
         properties=tuple(property_ or ()),
         unit=tuple(unit or ()),
-        length_unit=length_unit or "angstrom",
+        length_unit=length_unit,
         quiet=quiet or as_json,
     )
     if as_json:

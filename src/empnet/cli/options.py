@@ -72,7 +72,7 @@ BaselineKey = Annotated[
     list[str] | None, option("--baseline-key", help="Scalar in the data; the difference to it is learned.")
 ]
 Features = Annotated[list[str] | None, option("--features", help="Per-particle array to join; may be repeated.")]
-LengthUnit = Annotated[str | None, option("--length-unit", help="Of positions in the data [angstrom].")]
+LengthUnit = Annotated[str | None, option("--length-unit", help="Of positions in the data [as stated, else angstrom].")]
 InData = Annotated[
     list[str] | None, option("--property", help="What DATA call the property: REF_energy, or energy=REF_energy.")
 ]
@@ -80,9 +80,7 @@ UnitInData = Annotated[str | None, option("--unit", help="Unit of the property i
 KeyInData = Annotated[
     list[str] | None, option("--baseline-key", help="What DATA call the run's baseline key (delta learning).")
 ]
-LengthInData = Annotated[
-    str | None, option("--length-unit", help="Of positions in DATA, if the file states none [angstrom].")
-]
+LengthInData = Annotated[str | None, option("--length-unit", help="Of positions in DATA [as stated, else angstrom].")]
 ForcesInData = Annotated[str | None, option("--forces", help="What DATA call forces [as in training].")]
 ForcesUnitInData = Annotated[str | None, option("--forces-unit", help="Their unit in DATA [as in training].")]
 StressInData = Annotated[str | None, option("--stress", help="What DATA call the stress [as in training].")]

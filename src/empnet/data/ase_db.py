@@ -17,12 +17,13 @@ from ase.db.row import AtomsRow
 
 from empnet.data.atoms import NESTED_ARRAYS, PER_PARTICLE, from_atoms, with_results
 from empnet.data.errors import EmpnetError
+from empnet.data.faults import system_fault
 from empnet.data.system import Origin, System
 
 __all__ = ["iread_db", "write_db"]
 
 ARRAY = re.compile(rb'"__ndarray__"\s*:\s*\[\s*\[([0-9,\s]*)\]')
-UNITS = "_property_unit_dict"
+UNITS, LENGTH_UNIT = "_property_unit_dict", "_distance_unit"
 PAGE = 1000  # rows; ASE fetches all rows of a query at once
 
 
@@ -57,8 +58,11 @@ def _stated(path: Path) -> dict[str, Any]:
         metadata = _connect(path).metadata
     except Exception:  # a damaged database is told where its rows are read
         return {}
-    units = metadata.get(UNITS) if isinstance(metadata, dict) else None
-    return {UNITS: units} if isinstance(units, dict) else {}
+    if not isinstance(metadata, dict):
+        return {}
+    units, length = metadata.get(UNITS), metadata.get(LENGTH_UNIT)
+    stated: dict[str, Any] = {UNITS: units} if isinstance(units, dict) else {}
+    return stated | ({LENGTH_UNIT: length} if isinstance(length, str) else {})
 
 
 def _connect(path: Path, **options: Any) -> Database:
@@ -128,7 +132,9 @@ def write_db(path: Path, systems: Iterable[System]) -> None:
             data = {name: value for name, value in atoms.info.items() if name not in pairs}
             try:
                 database.write(atoms, key_value_pairs=pairs, data=data)
-            except (TypeError, ValueError) as error:
+            except Exception as error:  # ASE's encoders raise anything at what they do not know
+                if system_fault(error):
+                    raise
                 raise EmpnetError(f"cannot be kept in a database ({error})", where=system.origin) from error
 
 

@@ -18,6 +18,7 @@ from ase.spacegroup import Spacegroup
 from empnet.data.derivatives import CONSTRAINTS
 from empnet.data.errors import EmpnetError
 from empnet.data.system import Origin, System
+from empnet.data.values import array_of
 
 __all__ = [
     "NESTED_ARRAYS",
@@ -189,7 +190,8 @@ def with_results(system: System, *, nested: bool = False) -> Atoms:
     results: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     for name, value in {**system.properties, **system.info}.items():
-        is_result = name in all_properties and name not in PER_PARTICLE and np.asarray(value).dtype.kind in "iuf"
+        array = array_of(value) if name in all_properties and name not in PER_PARTICLE else None
+        is_result = array is not None and array.dtype.kind in "iuf"
         (results if is_result else atoms.info)[name] = value
     for name, array in particle_arrays(system).items():
         is_result = name in all_properties and name in PER_PARTICLE and array.dtype.kind in "iuf"

@@ -25,6 +25,7 @@ from empnet.data.progress import tell
 from empnet.data.read import iread, refuse_length_unit
 from empnet.data.recipe import Recipe
 from empnet.data.system import System
+from empnet.data.values import array_of
 
 __all__ = ["Recipe", "cached_dataset", "data_hash", "open_dataset"]
 
@@ -64,7 +65,8 @@ def _former_hash(systems: Sequence[System]) -> str:
         for name in sorted(system.arrays):
             digest.update(name.encode() + np.ascontiguousarray(system.arrays[name]).tobytes())
         for name in sorted(system.info):
-            if (value := np.asarray(system.info[name])).dtype.kind in "iuf":
+            value = array_of(system.info[name])
+            if value is not None and value.dtype.kind in "iuf":
                 digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
     return digest.hexdigest()
 

@@ -14,6 +14,7 @@ from jaxtyping import Int64
 from empnet.data.arrays import drop_pages, narrowest
 from empnet.data.batch import Batch, Pairs
 from empnet.data.composition import count_kinds
+from empnet.data.free_atoms import freed
 from empnet.data.joining import chosen, ranges
 from empnet.data.neighbours import NeighbourList, neighbour_list
 from empnet.data.one_hot import OneHot
@@ -130,7 +131,7 @@ class Dataset:
             systems: One system or more.
             cutoff: Range of the neighbour lists in angstrom.
         """
-        rows = [system_arrays(system, neighbour_list(system, cutoff)) for system in systems]
+        rows = [system_arrays(system, neighbour_list(system, cutoff)) for system in map(freed, systems)]
         arrays = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         return cls(arrays | {name: arrays[name].astype(narrowest(arrays[name])) for name in NARROW})
 

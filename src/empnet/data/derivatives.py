@@ -12,8 +12,9 @@ from jaxtyping import Float64
 from empnet.data.errors import EmpnetError, nearest
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
+from empnet.data.values import array_of
 
-__all__ = ["ASYMMETRIC", "CONSTRAINTS", "RIVALS", "VOIGT_ORDER", "Derivatives", "LabelReader", "asymmetry"]
+__all__ = ["ASYMMETRIC", "CONSTRAINTS", "RIVALS", "UNEVEN", "VOIGT_ORDER", "Derivatives", "LabelReader", "asymmetry"]
 
 CONSTRAINTS = "constraints"
 """Key of ``info`` under which readers keep the names of the constraints that a file puts on its particles."""
@@ -31,6 +32,9 @@ digits and calculations that are not converged make less."""
 
 NEGLIGIBLE = 5e-4
 """eV/angstrom^3, or 0.8 kB: what a converged calculation leaves; a smaller asymmetry is noise even in relaxed cells."""
+
+UNEVEN = ASYMMETRIC / 5
+"""The same, from which it is told: printing three digits makes less."""
 
 AXES = "xyz"
 VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # their rows and columns
@@ -160,11 +164,12 @@ class Derivatives:
         value = self._stress_in(system)
         if value is None:
             return absent
-        values = np.asarray(value)
+        values = array_of(value)
         what = f"{'virial' if self.virial else 'stress'} '{self.stress}'"
-        if values.dtype.kind not in "iuf" or values.size not in (6, 9):
+        if values is None or values.dtype.kind not in "iuf" or values.size not in (6, 9):
+            found = type(value).__name__ if values is None else f"of shape {values.shape} of {values.dtype}"
             raise EmpnetError(
-                f"{what} has shape {values.shape} of {values.dtype}",
+                f"{what} is {found}",
                 where=system.origin,
                 wanted="6 numbers xx yy zz yz xz xy, or 3 x 3",
             )
@@ -180,14 +185,37 @@ class Derivatives:
             return absent
         return -values / abs(float(np.linalg.det(system.cell))) if self.virial else values
 
+    def unevenness_of(self, system: System) -> float:
+        """The largest difference of two mirrored components of a 3 x 3 stress, over the largest component; noise is 0.
+
+        Arguments:
+            system: The system.
+
+        Example:
+            >>> skew = np.array([[1.0, 0.5, 0.0], [0.52, 1.0, 0.0], [0.0, 0.0, 1.0]])
+            >>> round(Derivatives(stress="s").unevenness_of(System([[0, 0, 0]], info={"s": skew})), 6)
+            0.02
+        """
+        values = array_of(self._stress_in(system))
+        if values is None or values.dtype.kind not in "iuf" or values.size != 9:
+            return 0.0
+        full = np.asarray(values, dtype=np.float64).reshape(3, 3)
+        size, largest = asymmetry(full)[0], float(np.abs(full).max())
+        uneven = largest > 0 and np.isfinite(size) and not self._is_noise(size, system)
+        return size / largest if uneven else 0.0
+
+    def _is_noise(self, size: float, system: System) -> bool:
+        """Whether a difference of components is so small that it is noise even in relaxed cells."""
+        volume = abs(float(np.linalg.det(system.cell))) if self.virial and system.cell is not None else 1.0
+        energy = parse_unit(self.energy_unit).factor if self.energy_unit else 1.0
+        return bool(volume) and size * abs(self.stress_factor) * energy / volume <= NEGLIGIBLE
+
     def _refuse_asymmetric(self, full: np.ndarray, what: str, system: System) -> None:
         """Raise if a tensor is not symmetric by more than rounding and noise, for its half would be lost in silence."""
         size, row, column = asymmetry(full)
         if not size > ASYMMETRIC * float(np.abs(full).max()):
             return
-        volume = abs(float(np.linalg.det(system.cell))) if self.virial and system.cell is not None else 1.0
-        energy = parse_unit(self.energy_unit).factor if self.energy_unit else 1.0
-        if volume and size * abs(self.stress_factor) * energy / volume <= NEGLIGIBLE:
+        if self._is_noise(size, system):
             return
         one, two = AXES[row] + AXES[column], AXES[column] + AXES[row]
         raise EmpnetError(
@@ -307,6 +335,7 @@ class LabelReader:
             self.with_forces += not np.isnan(rows["forces"][0, 0])
         if self.wanted.stress:
             rows["stress"] = self.wanted.stress_of(system)[None]
+            rows["uneven"] = np.array([self.wanted.unevenness_of(system)])
             self.with_stress += not np.isnan(rows["stress"][0, 0])
             self.named_stress += self.wanted._stress_in(system) is not None
         if (self.wanted.forces and not self.with_forces) or (self.wanted.stress and not self.named_stress):

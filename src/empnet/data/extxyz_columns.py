@@ -198,7 +198,7 @@ def _no_symbol(particle: int, symbol: str) -> Fault:
     try:
         number(symbol)
     except ValueError:
-        element = symbol.rstrip("0123456789+-").capitalize()
+        element = symbol.strip("0123456789+-").capitalize()
         known = f"did you mean '{element}'?" if element in atomic_numbers else nearest(symbol, chemical_symbols)
         return Fault(particle, found, remedy=known or "see its first column")
     return Fault(particle, found, remedy="a number stands where Properties wants the symbol: see its first column")

@@ -18,6 +18,7 @@ from empnet.data.atoms import atomic_numbers, particle_arrays
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_comment import parse_comment
 from empnet.data.system import System
+from empnet.data.values import array_of
 
 __all__ = ["frame_text"]
 
@@ -116,7 +117,8 @@ def _number_key(key: str) -> str:
 
 def _pair(key: str, value: Any) -> str:
     """``key=value`` in the first spelling that ASE's parser and our own give back as it was."""
-    if key == "stress" and np.shape(value) in ((6,), (3, 3)):
+    numbers = _numbers(value)
+    if key == "stress" and numbers is not None and numbers.shape in ((6,), (3, 3)):
         return _stress(value)
     for text in _spellings(key, value):
         pair = f"{_quoted(key)}={_quoted(text)}"
@@ -154,11 +156,8 @@ def _stress(value: Any) -> str:
 
 def _numbers(value: Any) -> np.ndarray | None:
     """The value as an array of numbers, if it is one or a list of them."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        return None
-    return array if array.dtype.kind in "iuf" else None
+    array = array_of(value)
+    return array if array is not None and array.dtype.kind in "iuf" else None
 
 
 def _quoted(text: str) -> str:

@@ -21,6 +21,7 @@ from empnet.data.checks import target_of, targets_of
 from empnet.data.dataset import NARROW, fingerprint, system_arrays
 from empnet.data.derivatives import RIVALS, LabelReader
 from empnet.data.errors import EmpnetError
+from empnet.data.free_atoms import freed
 from empnet.data.neighbours import neighbour_list
 from empnet.data.progress import tell, track
 from empnet.data.recipe import Recipe
@@ -168,7 +169,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
             target = targets.of(system)
             if targets.missing:
                 continue  # the error is certain; read on only to say how many frames lack what
-            system = system.join_features(recipe.features)
+            system = freed(system.join_features(recipe.features))
             rows = system_arrays(system, neighbour_list(system, recipe.cutoff))
             targets.check_width(rows["features"].shape[1], system)
             key = np.frombuffer(fingerprint(system), dtype=np.int64)

@@ -6,7 +6,7 @@ import io
 import math
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,14 +18,12 @@ from empnet.data.atoms import split_values
 from empnet.data.errors import EmpnetError
 from empnet.data.npz_layout import Array, Layout, check_shapes, layout_of, roles_of
 from empnet.data.system import Origin, System
-from empnet.data.units import Unit, parse_unit
 
 __all__ = ["iread_npz"]
 
 READ_AHEAD = 1 << 16  # bytes: a frame's row is small, and each call of the archive costs as much as a kilobyte
 CHARGES = "charges"
 """Atomic numbers in the archives of QM9 for Cormorant, EGNN and EDM; partial charges elsewhere: the values tell."""
-LENGTH_UNITS = ("r_unit", "R_unit", "length_unit", "distance_unit")
 HEAVIEST = 118
 LARGEST_SHARED = 1 << 31  # bytes of an array that all frames share, which is held in memory
 
@@ -56,7 +54,7 @@ def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack)
     return Array(name, shape, dtype, stream)
 
 
-def iread_npz(path: Path, file: str, first: int = 0, *, length_unit: Unit) -> Iterator[System]:
+def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the frames of a numpy archive one at a time.
 
     R, z, E, F and their other names (see ``NAMES``) become positions, species, the property ``energy`` and the array
@@ -69,7 +67,6 @@ def iread_npz(path: Path, file: str, first: int = 0, *, length_unit: Unit) -> It
         path: Path of the archive.
         file: The path as the user wrote it, for messages.
         first: Frames before this one are passed over.
-        length_unit: Unit of the positions; if the archive states another (``r_unit``), that is an error.
 
     Returns:
         An iterator over systems; memory is bounded by a frame and what is common to all frames.
@@ -96,7 +93,6 @@ def iread_npz(path: Path, file: str, first: int = 0, *, length_unit: Unit) -> It
             if name not in used
         }
         common = {name: _shared(arrays[name], file) for name, place in places.items() if place in ("fixed", "file")}
-        _check_unit(_stated(common, LENGTH_UNITS), length_unit, file)
         for name in places.keys() - common.keys():
             arrays[name].skip(layout.rows_before(first, places[name]))
         for number in range(first, layout.frames):
@@ -241,21 +237,3 @@ def _unpadded(species: np.ndarray, origin: Origin, padding: str) -> int:
 def _text(value: np.ndarray) -> np.ndarray:
     """Bytes as text."""
     return np.char.decode(value, "utf-8", "replace") if value.dtype.kind == "S" else value
-
-
-def _stated(common: Mapping[str, np.ndarray], names: Sequence[str]) -> str | None:
-    """The text of the first of these arrays."""
-    return next((str(_text(common[name])) for name in names if name in common and common[name].size == 1), None)
-
-
-def _check_unit(stated: str | None, length_unit: Unit, file: str) -> None:
-    try:
-        unit = parse_unit(stated) if stated is not None else length_unit
-    except EmpnetError:  # a text of some other meaning
-        return
-    if not math.isclose(unit.factor, length_unit.factor, rel_tol=1e-6):
-        raise EmpnetError(
-            f"the file states r_unit {unit}, but lengths are to be read in {length_unit}",
-            where=file,
-            remedy=f"give {unit} as unit of length",
-        )

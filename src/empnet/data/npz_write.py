@@ -13,6 +13,7 @@ from empnet.data.atoms import particle_arrays
 from empnet.data.errors import EmpnetError
 from empnet.data.npz_layout import ROLES, Layout
 from empnet.data.system import System
+from empnet.data.values import array_of
 
 __all__ = ["write_npz"]
 
@@ -86,8 +87,11 @@ def _check_species(system: System, first: System, number: int) -> None:
 
 def _stacked(name: str, values: list[Any], place: str, layout: Layout, first: System) -> np.ndarray:
     """One array of the values of all frames, once it is sure that it is read back as what it is."""
+    each = [array for value in values if (array := array_of(value)) is not None]
+    if len(each) < len(values):
+        raise _refused(name, "it holds something else than numbers and texts", first)
     try:
-        array = np.stack([np.asarray(value) for value in values])
+        array = np.stack(each)
     except ValueError:
         raise _refused(name, "its shape differs from frame to frame", first) from None
     if array.dtype.kind not in "biufcU":

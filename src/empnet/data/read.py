@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,26 +23,27 @@ from empnet.data.compression import plain_file
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_read import iread_extxyz
 from empnet.data.frame_marks import check_counts, iread_gro, tell_further_frames
+from empnet.data.lengths import in_angstrom, lammps_lengths, stated_length_unit
 from empnet.data.mol2_read import iread_mol2
 from empnet.data.molfile import iread_sdf
 from empnet.data.npz_read import iread_npz
 from empnet.data.pipes import called, is_pipe, received_pipe
 from empnet.data.system import Origin, System
 from empnet.data.ulm_check import check_ulm
-from empnet.data.units import Unit, parse_unit
+from empnet.data.units import LENGTH, Unit, parse_unit
 
-__all__ = ["iread", "iread_unchecked", "read", "refuse_length_unit"]
+__all__ = ["as_stated", "iread", "iread_unchecked", "read", "refuse_length_unit"]
 
 Reader = Callable[[Path, str, int], Iterator[System]]
 OWN_READERS: dict[str, Reader] = {".sdf": iread_sdf, ".sd": iread_sdf, ".mol": iread_sdf, ".mol2": iread_mol2}
 
 
-def read(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> list[System]:
+def read(path: str | os.PathLike[str], *, length_unit: str | None = None) -> list[System]:
     """Read all systems of a file; see :func:`iread`.
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file, if it states none; see :func:`iread`.
+        length_unit: Unit of positions and cell in the file; None: what it states, else angstrom. See :func:`iread`.
 
     Returns:
         The systems in the order of the file.
@@ -59,7 +59,7 @@ def read(path: str | os.PathLike[str], *, length_unit: str = "angstrom") -> list
     return list(iread(path, length_unit=length_unit))
 
 
-def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom", first: int = 0) -> Iterator[System]:
+def iread(path: str | os.PathLike[str], *, length_unit: str | None = None, first: int = 0) -> Iterator[System]:
     """Read the systems of a file one at a time, in memory that does not grow with the file.
 
     Reads every format that ASE reads, by suffix or content (extended XYZ, ASE's db and traj, cif, vasp, ...), numpy
@@ -71,17 +71,18 @@ def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom", first:
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file, if not angstrom; values are taken to angstrom. Only a file
-            that states no unit can have another one: XYZ, npz, LAMMPS. All other formats ASE gives in angstrom.
+        length_unit: Unit of positions and cell in the file; values are taken to angstrom. None: what the file states
+            (``r_unit`` and the like in npz and XYZ, ``_distance_unit`` in db), else angstrom. Only XYZ, npz and LAMMPS
+            can have another one without stating it. All other formats ASE gives in angstrom.
         first: Frames before this one are passed over, faster than they are read.
 
     Returns:
         An iterator over systems, each with its file and frame number in ``origin``.
 
     Raises:
-        EmpnetError: If there is no such file or the unit is unknown: at once. If the format has a unit of length of
-            its own and another one is named, or a frame cannot be read, or has no particles, positions that are not
-            finite or a periodic cell without volume: when it is reached.
+        EmpnetError: If there is no such file or the unit is unknown: at once. If the format or the file has a unit of
+            length of its own and another one is named, or a frame cannot be read, or has no particles, positions that
+            are not finite or a periodic cell without volume: when it is reached.
 
     Example:
         >>> next(iread("qm7")).origin
@@ -90,44 +91,64 @@ def iread(path: str | os.PathLike[str], *, length_unit: str = "angstrom", first:
     return (check_geometry(system) for system in iread_unchecked(path, length_unit=length_unit, first=first))
 
 
-def iread_unchecked(path: str | os.PathLike[str], *, length_unit: str = "angstrom", first: int = 0) -> Iterator[System]:
+def iread_unchecked(
+    path: str | os.PathLike[str], *, length_unit: str | None = None, first: int = 0
+) -> Iterator[System]:
     """Read systems as :func:`iread` does, those without usable geometry too: for looking at what is wrong.
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file, if not angstrom.
+        length_unit: Unit of positions and cell in the file; None: what it states, else angstrom.
         first: Frames before this one are passed over.
 
     Raises:
         EmpnetError: As for :func:`iread`, except that positions and cells are not checked.
     """
-    unit = parse_unit(length_unit)
-    if unit.dimension != parse_unit("angstrom").dimension:
+    unit = None if length_unit is None else parse_unit(length_unit)
+    if unit is not None and unit.dimension != LENGTH:
         raise EmpnetError(f"length unit '{unit}' is {unit.kind}", wanted="a length, such as angstrom or bohr")
     file = path_text(path)
-    if bundled_card(path) is not None:
+    if bundled_card(path) is not None and unit is not None:
         _refuse_other_length(unit, file, "bundled data are")
     source = received_pipe(file) if is_pipe(file) else nullcontext(resolve(path))
     return _iread(source, called(file), unit, first)
 
 
-def _iread(source: AbstractContextManager[Path], file: str, unit: Unit, first: int) -> Iterator[System]:
+def as_stated(path: str | os.PathLike[str]) -> str:
+    """The unit of length that the first frame of a file states, if it is not angstrom; else empty.
+
+    Arguments:
+        path: Path of a file.
+
+    Raises:
+        EmpnetError: If it cannot be read.
+    """
+    file = path_text(path)
+    source = received_pipe(file) if is_pipe(file) else nullcontext(resolve(path))
+    with source as found, plain_file(found, file) as plain:
+        reader = _reader(plain, file, None)
+        system = next(_guarded(reader, plain, file, 0), None) if reader in STATE_LENGTHS else None
+    unit = None if system is None else stated_length_unit(system)[1]
+    return "" if unit is None or math.isclose(unit.factor, 1.0, rel_tol=1e-12) else str(unit)
+
+
+def _iread(source: AbstractContextManager[Path], file: str, unit: Unit | None, first: int) -> Iterator[System]:
     with source as path, plain_file(path, file) as plain:
-        number = first
-        for system in _guarded(_reader(plain, file, unit), plain, file, first):
-            yield _scaled(system, unit.factor)
+        reader, number = _reader(plain, file, unit), first
+        for system in _guarded(reader, plain, file, first):
+            yield in_angstrom(system, unit, states=reader in STATE_LENGTHS)
             number += 1
         if not number:
             raise EmpnetError("there are no systems in the file", where=file, wanted="at least one frame")
 
 
-def refuse_length_unit(length_unit: str) -> None:
+def refuse_length_unit(length_unit: str | None) -> None:
     """Raise if a unit of length other than angstrom is named for systems in memory.
 
     A System is in angstrom by definition: :func:`read` has converted it, and converting again would be wrong.
 
     Arguments:
-        length_unit: What was named.
+        length_unit: What was named; None: nothing.
 
     Raises:
         EmpnetError: If so.
@@ -135,28 +156,21 @@ def refuse_length_unit(length_unit: str) -> None:
     Example:
         >>> refuse_length_unit("angstrom")
     """
-    if not math.isclose(parse_unit(length_unit).factor, 1.0, rel_tol=1e-12):
+    if length_unit is not None and not math.isclose(parse_unit(length_unit).factor, 1.0, rel_tol=1e-12):
         raise EmpnetError(
             f"length unit {length_unit} is given, but systems in memory are in angstrom",
             remedy=f'convert them first: empnet.read(path, length_unit="{length_unit}") does so for a file',
         )
 
 
-def _refuse_other_length(unit: Unit, file: str, known: str) -> None:
-    if not math.isclose(unit.factor, 1.0, rel_tol=1e-12):
+def _refuse_other_length(unit: Unit | None, file: str, known: str) -> None:
+    if unit is not None and not math.isclose(unit.factor, 1.0, rel_tol=1e-12):
         raise EmpnetError(
             f"length unit {unit} is given, but {known} in angstrom", where=file, remedy="leave the length unit away"
         )
 
 
-def _scaled(system: System, factor: float) -> System:
-    if factor == 1.0:
-        return system
-    cell = None if system.cell is None else system.cell * factor
-    return replace(system, positions=system.positions * factor, cell=cell)
-
-
-def _reader(path: Path, file: str, unit: Unit) -> Reader:
+def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
     """The reader for a file's format, told by its suffix or else by ASE."""
     try:
         if not path.stat().st_size:
@@ -168,7 +182,7 @@ def _reader(path: Path, file: str, unit: Unit) -> Reader:
             _refuse_other_length(unit, file, f"{suffix[1:].upper()} files are")
             return OWN_READERS[suffix]
         if suffix == ".npz":
-            return partial(iread_npz, length_unit=unit)
+            return iread_npz
         kind = filetype(str(path.resolve()))  # may be a suffix that means nothing
         if kind not in ioformats or not ioformats[kind].can_read:
             raise UnknownFileTypeError(kind)
@@ -197,9 +211,13 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
     if kind == "traj":
         check_ulm(path, file)
     else:
+        if kind.startswith("lammps"):
+            warnings.warn(lammps_lengths(path), stacklevel=2)
         check_counts(path, kind, file)
         tell_further_frames(path, kind)
     for number, atoms in enumerate(frames, start=first):
+        if kind == "proteindatabank" and not len(atoms) and number:
+            continue  # ASE makes an empty frame of the END that follows the last ENDMDL
         yield from_atoms(atoms, Origin(file, number))
 
 
@@ -212,6 +230,8 @@ OWN_KINDS: dict[str, Reader] = {
     "db": _iread_db,
     "json": _iread_db,
 }
+STATE_LENGTHS: tuple[Reader, ...] = (iread_extxyz, iread_npz, _iread_db)
+"""Readers of formats in which a file may state the unit of its lengths."""
 
 
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:

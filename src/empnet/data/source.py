@@ -55,12 +55,12 @@ def as_source(data: Data) -> str | list[System]:
     return systems
 
 
-def iter_systems(data: Data, length_unit: str = "angstrom", *, tell: bool = True) -> Iterator[System]:
+def iter_systems(data: Data, length_unit: str | None = None, *, tell: bool = True) -> Iterator[System]:
     """Data as a stream of systems whose geometry is usable, one at a time.
 
     Arguments:
         data: As for :func:`as_source`.
-        length_unit: Unit of lengths in files that state none; systems in memory are in angstrom.
+        length_unit: Unit of lengths in a file; None: what it states, else angstrom. Systems in memory are in angstrom.
         tell: Whether to warn of calculators' results that belong to other atoms.
 
     Raises:

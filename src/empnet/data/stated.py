@@ -12,11 +12,11 @@ import numpy as np
 
 from empnet.data.bundled import card
 from empnet.data.errors import EmpnetError
-from empnet.data.read import iread_unchecked
+from empnet.data.read import as_stated, iread_unchecked
 from empnet.data.system import System
 from empnet.data.units import parse_unit
 
-__all__ = ["check_stated", "first_system", "stated_unit"]
+__all__ = ["check_stated", "first_system", "stated_length", "stated_unit"]
 
 USUAL_NAMES = {
     "energy": ("e_unit", "E_unit", "energy_units", "energies_unit", "unit_energy"),
@@ -46,6 +46,21 @@ def first_system(source: str | os.PathLike[str] | System | Iterable[Any]) -> Sys
             return next(iread_unchecked(source), None)
     except EmpnetError:  # whoever reads the data tells it
         return None
+
+
+def stated_length(source: object) -> str:
+    """The unit of length that a file states, if that is another one than angstrom; else empty.
+
+    Arguments:
+        source: A path; of anything else, systems in memory among it, the lengths are in angstrom.
+    """
+    if not isinstance(source, str | os.PathLike) or card(source) is not None:
+        return ""
+    try:
+        with warnings.catch_warnings(record=True):
+            return as_stated(source)
+    except EmpnetError:  # whoever reads the data tells it
+        return ""
 
 
 def stated_unit(system: System | None, name: str) -> str:

@@ -67,6 +67,12 @@ NAMES: dict[str, tuple[float, Dimension]] = {
     "kbar": (1e3 * units.bar, PRESSURE), "bar": (units.bar, PRESSURE), "atm": (101325 * units.Pascal, PRESSURE),
     "TPa": (1e3 * units.GPa, PRESSURE), "kPa": (1e3 * units.Pascal, PRESSURE), "Mbar": (1e6 * units.bar, PRESSURE),
     "mbar": (1e-3 * units.bar, PRESSURE),
+    "electronvolt": (units.eV, ENERGY), "electronvolts": (units.eV, ENERGY), "hartrees": (units.Hartree, ENERGY),
+    "joule": (units.J, ENERGY), "kilojoule": (units.kJ, ENERGY), "kilocalorie": (units.kcal, ENERGY),
+    "mole": (units.mol, NUMBER), "wavenumber": (units.invcm, ENERGY), "wavenumbers": (units.invcm, ENERGY),
+    "angstroms": (units.Angstrom, LENGTH), "ångström": (units.Angstrom, LENGTH), "ångstrom": (units.Angstrom, LENGTH),
+    "bohrs": (units.Bohr, LENGTH), "bohr_radius": (units.Bohr, LENGTH), "nanometer": (units.nm, LENGTH),
+    "nanometers": (units.nm, LENGTH), "kilobar": (1e3 * units.bar, PRESSURE),
     "amu": (1.0, MASS), "u": (1.0, MASS), "g": (1e-3 * units.kg, MASS), "Da": (1.0, MASS), "kg": (units.kg, MASS),
     "fs": (units.fs, TIME), "ps": (1e3 * units.fs, TIME), "ns": (1e6 * units.fs, TIME), "s": (units.second, TIME),
     "Hz": (1 / units.second, FREQUENCY), "MHz": (1e6 / units.second, FREQUENCY),
@@ -81,7 +87,11 @@ EXAMPLES = "eV, kcal/mol, Hartree, eV/angstrom, debye, bohr^3, cal/mol/K"
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 RAISED = re.compile(f"[{''.join(map(chr, SUPERSCRIPTS))}]+")
 # Leading: elsewhere cm^-1 is a reciprocal length.
-WAVENUMBER = re.compile(r"^\s*(?:cm\^?-1|1/cm)(?=\s*(?:$|[*/]))")
+WAVENUMBER = re.compile(r"^\s*(?:cm\s*\^?\s*-1|1\s*/\s*cm)(?=\s*(?:$|[*/]))")
+SIGNS = str.maketrans({"·": "*", "⋅": "*", "∙": "*", "×": "*", "−": "-", "–": "-", "μ": "µ"})
+"""Signs that look alike in print."""
+PER = re.compile(r"(?<=[\w)])\s+per\s+(?=\w)", re.IGNORECASE)
+BRACED_POWER = re.compile(r"\^\s*[({]\s*([+-]?[0-9])\s*[)}]")
 ATOMIC = re.compile(r"a\.?\s?u\.?|atomic units?", re.IGNORECASE)
 ATOMIC_UNITS = "the one that is meant: Hartree (energy), bohr (length), Hartree/bohr (force), e*bohr (dipole), bohr^3"
 TOKEN = re.compile(r"\s*(cm-1(?!\d)|[()*/^]|[+-]?\d+|%|[^\W\d_]\w*)\s*")
@@ -124,10 +134,12 @@ class Unit:
 
 
 def parse_unit(text: str) -> Unit:
-    """Parse a unit: names, joined by ``*`` and ``/`` from left to right, with whole powers.
+    """Parse a unit: names, joined by ``*``, a blank and ``/`` from left to right, with whole powers.
 
     Arguments:
-        text: Such as ``"kcal/mol"``, ``"eV/angstrom^3"``, ``"e*angstrom"`` or ``"cal/(mol*K)"``. ``kB`` is the kilobar.
+        text: Such as ``"kcal/mol"``, ``"eV/angstrom^3"``, ``"e*angstrom"``, ``"cal/(mol*K)"``, ``"kJ mol-1"`` or
+            ``"eV per atom"``. After a ``/`` a blank joins only what has a power of its own: ``kcal/mol A`` would mean
+            two things. ``kB`` is the kilobar.
             ``cm-1`` at the front, also written ``cm^-1`` and ``1/cm``, is a wavenumber: an energy. ``atom`` and
             ``particle`` are the same: ``eV/atom`` is an energy per particle, which is no energy of a whole system.
             Small and capital letters are forgiven where only one unit can be meant (not ``MeV`` for ``meV``).
@@ -142,9 +154,10 @@ def parse_unit(text: str) -> Unit:
         >>> parse_unit("hartree").factor == parse_unit("Ha").factor
         True
     """
-    plain = unicodedata.normalize("NFC", text).replace("**", "^").replace("·", "*")
+    plain = unicodedata.normalize("NFC", text).replace("**", "^").translate(SIGNS)
+    plain = PER.sub("/", plain)
     plain = RAISED.sub(lambda raised: "^" + raised[0].translate(SUPERSCRIPTS), plain)
-    plain = WAVENUMBER.sub("cm-1", plain)
+    plain = WAVENUMBER.sub("cm-1", BRACED_POWER.sub(r"^\1", plain))
     if ATOMIC.fullmatch(plain.strip()):
         raise EmpnetError(f"'{text}' is a system of units, not a unit", wanted=ATOMIC_UNITS)
     tokens = TOKEN.findall(plain)
@@ -159,8 +172,13 @@ def parse_unit(text: str) -> Unit:
 def _product(tokens: list[str], text: str) -> tuple[float, np.ndarray]:
     """Take ``a * b / c ...`` from the front of the tokens: its factor and its dimension."""
     factor, dimension = _power(tokens, text)
-    while tokens and tokens[0] in "*/":
-        sign = 1 if tokens.pop(0) == "*" else -1
+    divided = False
+    while tokens and tokens[0] not in (")", "^"):
+        joined = tokens.pop(0) if tokens[0] in ("*", "/") else ""
+        divided |= joined == "/"
+        sign = -1 if joined == "/" else 1
+        if divided and not joined and "-" not in "".join(tokens[1:3]):
+            raise _unclear(text)
         value, powers = _power(tokens, text)
         factor, dimension = factor * value**sign, dimension + sign * powers
     return factor, dimension
@@ -196,6 +214,11 @@ def _named(token: str, text: str) -> tuple[float, np.ndarray, int]:
             value, powers = NAMES[exact]
             return value, np.array(powers), int(power)
     raise _unknown(text, token)
+
+
+def _unclear(text: str) -> EmpnetError:
+    found = f"unit '{text}' can mean two things: what follows the blank may belong to both sides of the /"
+    return EmpnetError(found, wanted="brackets or signs, such as kcal/(mol*angstrom) or kcal/mol/angstrom")
 
 
 def _unknown(text: str, token: str = "") -> EmpnetError:

@@ -118,7 +118,9 @@ def _write_traj(path: Path, systems: Iterable[System]) -> None:
                 warnings.simplefilter("error")  # ASE warns of what it leaves out
                 try:
                     trajectory.write(with_results(system, nested=True))
-                except (TypeError, ValueError, UserWarning) as error:
+                except Exception as error:  # ASE's encoders raise anything at what they do not know
+                    if system_fault(error):
+                        raise
                     raise EmpnetError(f"cannot be kept in a trajectory ({error})", where=system.origin) from error
 
 

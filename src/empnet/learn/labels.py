@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from empnet.data.dataset import Dataset
+from empnet.data.derivatives import UNEVEN
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.one_hot import symbol
@@ -76,9 +77,11 @@ def tell_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> No
         f"{symbol(int(kind))} {np.mean(dataset.targets[alone[kinds == kind], 0]):.6g}" for kind in np.unique(kinds)
     ]
     journal.say(
-        f"free atoms: {len(alone)} systems are one particle without neighbours "
+        f"free atoms: {len(alone)} systems are one particle, without neighbours or labelled as an isolated atom and so "
+        "read without periodic images "
         f"({config.property[0]}: {', '.join(energies)} {config.unit[0]}); they stay in training, and the composition "
-        "baseline is fitted to the other systems, which are bound"
+        "baseline is fitted to the other systems, which are bound; dissociation limits are not learned: do not trust "
+        "energies of atoms far apart"
     )
 
 
@@ -116,6 +119,14 @@ def tell_labels(dataset: Dataset, journal: Journal) -> None:
         if there is not None and not there.all():
             told = f"{what}: {int(there.sum())} of {len(dataset)} systems have them; the others train what they have"
             journal.say(told)
+    uneven = np.asarray(dataset.arrays.get("uneven", np.zeros(1)))
+    if count := int((uneven > UNEVEN).sum()):
+        worst = int(np.argmax(uneven))
+        journal.say(
+            f"warning: stress: the 3 x 3 tensors of {count} of {len(dataset)} systems are not symmetric, by up to "
+            f"{uneven[worst]:.1%} of their largest component ({dataset.origin(worst)}); the mean of mirrored "
+            "components is learned"
+        )
     held = int(dataset.arrays["constrained"].sum()) if dataset.has_forces else 0
     if held:
         journal.say(f"forces: constraints hold particles in {held} systems; forces are read raw, as they stand")

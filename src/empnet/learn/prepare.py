@@ -22,7 +22,7 @@ from empnet.data.one_hot import OneHot, symbol
 from empnet.data.pipes import refuse_gone_pipe
 from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
-from empnet.data.stated import check_stated, first_system, stated_unit
+from empnet.data.stated import check_stated, first_system, stated_length, stated_unit
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 from empnet.learn.config import TrainConfig
@@ -97,7 +97,11 @@ def name_targets(
         if text != UNNAMED_UNIT:
             parse_unit(text)
     units = []
-    first = first_system(config.data if data is None and config.data != IN_MEMORY else data or ())
+    source = config.data if data is None and config.data != IN_MEMORY else data or ()
+    first = first_system(source)
+    if "length_unit" not in config.model_fields_set and (length := stated_length(source)):
+        config = config.model_copy(update={"length_unit": length})
+        journal.say(f"lengths: in {length}, as the data state")
     for k, name in enumerate(properties):
         usual, stated = default_unit(name), stated_unit(first, name)
         if given:

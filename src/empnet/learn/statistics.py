@@ -76,5 +76,5 @@ def _stress_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | N
     stress = stress[~np.isnan(stress[:, 0])]
     if not len(stress):
         return None
-    deviation = float(np.sqrt(stress.var(axis=0).mean()))
-    return deviation or float(np.sqrt(np.square(stress).mean())) or None  # a single crystal has no deviation
+    deviation, size = float(np.sqrt(stress.var(axis=0).mean())), float(np.sqrt(np.square(stress).mean()))
+    return (deviation if deviation > 1e-9 * size else size) or None  # a single crystal's deviation is none but rounding

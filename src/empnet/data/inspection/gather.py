@@ -12,6 +12,7 @@ import numpy as np
 from empnet.data.checks import check_geometry
 from empnet.data.dataset import fingerprint, species_of
 from empnet.data.errors import EmpnetError
+from empnet.data.free_atoms import freed
 from empnet.data.inspection.frames import Frames, numbered
 from empnet.data.inspection.keys import Tally
 from empnet.data.inspection.record import Finding
@@ -81,12 +82,12 @@ class Gathered:
         )
 
 
-def gather(source: str | Path | Sequence[System], length_unit: str, quiet: bool) -> Gathered:
+def gather(source: str | Path | Sequence[System], length_unit: str | None, quiet: bool) -> Gathered:
     """Read the data once.
 
     Arguments:
         source: A path, the name of bundled data, or systems.
-        length_unit: Unit of lengths in the data.
+        length_unit: Unit of lengths in the data; None: what they state, else angstrom.
         quiet: No progress bar.
 
     Raises:
@@ -101,7 +102,7 @@ def gather(source: str | Path | Sequence[System], length_unit: str, quiet: bool)
     shown = source if isinstance(source, str | Path) else "systems"
     for number, system in enumerate(_until_broken(track(systems, f"inspecting {shown}", quiet=quiet), gathered)):
         try:
-            system = check_geometry(system)
+            system = freed(check_geometry(system))
         except EmpnetError as error:
             gathered.refused.append(str(error))
             continue

@@ -46,7 +46,7 @@ def inspect_data(
     *,
     properties: Sequence[str] = (),
     unit: Sequence[str] = (),
-    length_unit: str = "angstrom",
+    length_unit: str | None = None,
     quiet: bool = False,
 ) -> Inspection:
     """Look at data before anything is trained: facts, and what is suspected to be wrong with them.
@@ -58,7 +58,7 @@ def inspect_data(
         properties: Names of the scalars that are to be learned; what is wrong with them is an error. Default: all
             scalars are looked at, and none is wanted.
         unit: Unit of each property, or one for all; default: of bundled data their own, of ``energy`` eV.
-        length_unit: Unit of lengths in files that state none.
+        length_unit: Unit of lengths in a file; None: what it states, else angstrom.
         quiet: No progress bar.
 
     Raises:

@@ -10,6 +10,7 @@ import numpy as np
 from empnet.data.errors import nearest
 from empnet.data.inspection.record import Finding, Key, Level
 from empnet.data.system import System
+from empnet.data.values import array_of
 
 __all__ = ["Tally", "key_findings"]
 
@@ -59,9 +60,8 @@ class _Values:
 
     def add_array(self, value: Any, rows: int = 0) -> None:
         """Count an array; of one with a row a particle, the first ``rows`` axes say nothing of its kind."""
-        try:
-            array = np.asarray(value)
-        except ValueError:  # rows of different lengths
+        array = array_of(value)
+        if array is None:
             self.kinds[type(value).__name__] = None
             return
         numeric = array.dtype.kind in "iuf"

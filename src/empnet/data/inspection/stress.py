@@ -6,21 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from empnet.data.derivatives import ASYMMETRIC, asymmetry
+from empnet.data.derivatives import UNEVEN, asymmetry
 from empnet.data.inspection.consistency import MATCH, SHARP, Slope
 from empnet.data.inspection.frames import Frames
 from empnet.data.inspection.outlying import outlying_finding
 from empnet.data.inspection.record import UNNAMED_UNIT, Finding
 from empnet.data.inspection.strain import order_in_words, shear_order, strain_slopes
 from empnet.data.units import parse_unit
+from empnet.data.values import array_of
 
 __all__ = ["STRESSES", "STRONGEST", "VIRIALS", "stress_findings", "symmetric"]
 
 STRONGEST = 1.0
 """eV/angstrom^3, or 160 GPa: stress beyond it is rare; the bulk modulus of diamond is 2.8."""
-
-UNEVEN = ASYMMETRIC / 5
-"""Difference of two mirrored components, over the largest, from which it is told: printing three digits makes less."""
 
 STRESSES = ("eV/angstrom^3", "GPa", "kB", "bar", "Hartree/bohr^3")
 VIRIALS = ("eV", "Hartree", "kcal/mol")
@@ -36,8 +34,8 @@ def symmetric(value: object) -> np.ndarray | None:
         >>> symmetric([1, 2, 3, 0, 0, 4]).tolist()
         [[1.0, 4.0, 0.0], [4.0, 2.0, 0.0], [0.0, 0.0, 3.0]]
     """
-    array = np.asarray(value)
-    if array.dtype.kind not in "iuf" or array.size not in (6, 9):
+    array = array_of(value)
+    if array is None or array.dtype.kind not in "iuf" or array.size not in (6, 9):
         return None
     flat = array.reshape(-1).astype(np.float64)
     return flat[[0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(3, 3) if array.size == 6 else flat.reshape(3, 3)

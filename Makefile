@@ -25,7 +25,7 @@ test: $(STAMP)
 
 # Faults injected at length: killed runs, damaged files, full disks.
 faults: $(STAMP)
-	EMPNET_FAULTS=long $(BIN)/python -m pytest tests/faults
+	EMPNET_FAULTS=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

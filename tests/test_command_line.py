@@ -31,7 +31,7 @@ def folder(tmp_path_factory) -> Path:
 
 def test_help_names_defaults_and_version():
     told = empnet("train", "--help").stdout
-    for default in ("[angstrom]", "[64]", "[auto]", "[mse]", "[runs/DATA-PROPERTY]", "[all]"):
+    for default in ("[64]", "[auto]", "[mse]", "[runs/DATA-PROPERTY]", "[all]"):
         assert default in told
     assert empnet("--version").stdout == f"empnet {__version__}\n"
 

@@ -187,7 +187,7 @@ def test_every_number_of_the_tables_has_its_unit(predictor, data, capsys):
     for label in ("MAE", "RMSE", "largest error "):
         line, *per_particle = (line for line in told.splitlines() if f"│ {label}" in line)
         assert line.count(" eV (") == 2
-        assert all(line.count(" eV (") == 1 for line in per_particle)  # the baseline has none of these
+        assert all(line.count(" eV/particle (") == 1 for line in per_particle)  # the baseline has none of these
 
 
 def test_parity_plot_is_a_picture(predictor, data, tmp_path):

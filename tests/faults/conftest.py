@@ -183,6 +183,11 @@ def how_many():
     return lambda short, long: long if LONG else short
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    for what, number in sorted(FIGURES.items()):
+        terminalreporter.write_line(f"{number:>7} {what}")
+
+
 def pytest_sessionfinish(session) -> None:
     if (path := os.environ.get("EMPNET_FAULTS_FIGURES")) and FIGURES:
         file = Path(path)

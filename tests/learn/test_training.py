@@ -259,3 +259,20 @@ def test_fine_tuning_with_a_new_species_and_another_zero(finished, tmp_path, cap
 def test_fine_tuning_refuses_another_size(finished, tmp_path):
     with pytest.raises(EmpnetError, match="width 32 is given"):
         train(morse_pairs(), "energy", out=tmp_path / "run", fine_tune=str(finished), **{**SMALL, "width": 32})
+
+
+def test_a_run_stopped_after_the_last_step_of_an_epoch_records_its_rate(tmp_path, monkeypatch):
+    """The checkpoint is written before the epoch's row: no step is left to tell the learning rate."""
+    whole = train(morse_pairs(), "energy", out=tmp_path / "whole", epochs=3, **SMALL).run
+
+    def killed(self):
+        self._checkpoint()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_end_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(morse_pairs(), "energy", out=tmp_path / "run", epochs=3, **SMALL)
+    run = resume(tmp_path / "run", morse_pairs(), quiet=True).run
+    rates = [np.genfromtxt(each / "metrics.csv", delimiter=",", names=True)["lr"].tolist() for each in (whole, run)]
+    assert rates[0] == rates[1]

@@ -13,8 +13,9 @@ from empnet.apply.metrics import Metric, metrics_of_components
 from empnet.apply.prediction import Prediction, Wanted
 from empnet.apply.predictor import Predictor
 from empnet.data.dataset import species_of
-from empnet.data.derivatives import Derivatives, LabelReader
+from empnet.data.derivatives import Derivatives
 from empnet.data.errors import EmpnetError
+from empnet.data.label_reader import LabelReader
 from empnet.data.one_hot import symbol
 from empnet.data.system import System
 from empnet.learn.model_file import ModelCard

@@ -19,9 +19,10 @@ from empnet.data.cache_entries import ABOUT, discard, move_in
 from empnet.data.checked_json import DAMAGED, write_checked
 from empnet.data.checks import target_of, targets_of
 from empnet.data.dataset import NARROW, fingerprint, system_arrays
-from empnet.data.derivatives import RIVALS, LabelReader
+from empnet.data.derivatives import RIVALS
 from empnet.data.errors import EmpnetError
 from empnet.data.free_atoms import freed
+from empnet.data.label_reader import LabelReader
 from empnet.data.neighbours import neighbour_list
 from empnet.data.progress import tell, track
 from empnet.data.recipe import Recipe

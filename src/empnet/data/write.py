@@ -112,7 +112,7 @@ def _write_extxyz(path: Path, systems: Iterable[System]) -> None:
 
 
 def _write_traj(path: Path, systems: Iterable[System]) -> None:
-    with Trajectory(path, "w") as trajectory:
+    with path.open("wb") as file, Trajectory(file, "w") as trajectory:  # ours, so that a full disk leaves none open
         for system in systems:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # ASE warns of what it leaves out

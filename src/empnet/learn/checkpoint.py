@@ -47,6 +47,7 @@ class Progress:
         total: Steps in all, once it is fixed; the learning rate anneals towards it.
         anneal_from: The step from which it anneals.
         explosions: How often the loss has exploded; the learning rate was halved each time.
+        rate: Learning rate of the last step: a run that is resumed at the end of an epoch has taken no step to tell it.
         usual_gradient: Running mean of the gradients' lengths.
         elapsed: Seconds spent in training so far.
         best: Lowest validation score so far.
@@ -61,6 +62,7 @@ class Progress:
     total: int | None = None
     anneal_from: int = 0
     explosions: int = 0
+    rate: float = 0.0
     usual_gradient: float | None = None
     elapsed: float = 0.0
     best: float | None = None

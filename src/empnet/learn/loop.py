@@ -184,9 +184,9 @@ class Trainer:
     def _step(self, indices: np.ndarray) -> float:
         """One step of the optimiser; returns the loss, or its mean so far if the step was not taken."""
         progress = self.progress
-        rate = self._schedule(progress.step)
+        progress.rate = self._schedule(progress.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = progress.rate
         try:
             value, length = self._alone(indices) if self.processes.alone else self._together(indices)
             if not math.isfinite(length):
@@ -232,7 +232,7 @@ class Trainer:
 
     def _start_from_best(self, found: str, indices: np.ndarray) -> None:
         """Go on from the best weights with half the learning rate, unless they fail on the same batch, too."""
-        progress, rate = self.progress, self.optimizer.param_groups[0]["lr"]
+        progress, rate = self.progress, self.progress.rate
         cause = cause_of(self.model, self.job.dataset, indices, self.job.card, self.job.scales, rate)
         told = f"{found} at step {progress.step}: {cause}"
         if progress.best is None or progress.explosions == CHANCES:
@@ -320,7 +320,7 @@ class Trainer:
             "epoch": progress.epoch,
             "step": progress.step,
             "seconds": round(time.perf_counter() - self._started, 3),
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": progress.rate,
             "train_loss": train_loss,
             "validation_loss": self.objective.measured_loss(measured),
         }

@@ -52,6 +52,9 @@ def child(command: dict) -> None:
     """Run one command line as a process of its own would; never returns."""
     code = 99
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to it
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     os.chdir(command["folder"])
     os.environ.update(command.get("environment", {}))
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -71,6 +71,7 @@ def train_ensemble(
         EmpnetError: If the data or a setting cannot be meant, or the folder holds something else.
 
     Example:
+        >>> from empnet import System
         >>> import tempfile, numpy as np
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
         >>> out = tempfile.mkdtemp() + "/run"

@@ -47,6 +47,7 @@ def train(
         EmpnetError: If the data or a setting cannot be meant; then nothing is written.
 
     Example:
+        >>> from empnet import System
         >>> import tempfile, numpy as np
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
         >>> result = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True)

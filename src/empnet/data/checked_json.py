@@ -28,7 +28,7 @@ def write_checked(path: Path, value: Any) -> None:
         >>> write_checked(file, {"a": [1, 2]})
         >>> read_checked(file)
         {'a': [1, 2]}
-        >>> _ = file.write_text(file.read_text().replace("2", "3"))
+        >>> _ = file.write_text(file.read_text().replace("1, 2", "1, 3"))
         >>> read_checked(file)
         Traceback (most recent call last):
         ValueError: the checksum of a.json differs

@@ -44,7 +44,7 @@ BLOCK = 1 << 24  # bytes
 COUNTS = {
     "vasp": rb"\A(?:[^\n]*\n){5,6}\s*([0-9][0-9 \t]*)$",
     "gen": rb"\A\s*([0-9]+)",
-    "cube": rb"\A(?:[^\n]*\n){2,5}\s*-?([0-9]+)",
+    "cube": rb"\A(?:[^\n]*\n){2}\s*-?([0-9]+)[^\n]*\n\s*-?([0-9]+)[^\n]*\n\s*-?([0-9]+)[^\n]*\n\s*-?([0-9]+)",
     "cfg": rb"^Number of particles\s*=\s*([0-9]+)",
     "lammps-dump-text": rb"^ITEM: NUMBER OF ATOMS\s*\n\s*([0-9]+)",
     "lammps-data": rb"^\s*([0-9]+)\s+atoms\b",
@@ -72,7 +72,7 @@ def check_counts(path: Path, kind: str, file: str) -> None:
     with path.open("rb") as stream:
         head = stream.read(HEAD)
     for match in re.finditer(COUNTS[kind], head, re.MULTILINE):
-        for text in match[1].split():
+        for text in b" ".join(match.groups()).split():
             if len(text) > 18 or int(text) > size:
                 shown = text.decode() if len(text) <= 18 else f"a number of {len(text)} digits of"
                 raise EmpnetError(

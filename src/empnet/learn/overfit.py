@@ -90,6 +90,7 @@ def overfit(
         EmpnetError: If the data or a setting cannot be meant, or the training side has fewer systems.
 
     Example:
+        >>> from empnet import System
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
         >>> overfit(pairs, "energy", systems=4, width=16, layers=1, quiet=True).verdict
         'reached'

@@ -91,6 +91,7 @@ def map_run(
         FileError: If page or picture cannot be written.
 
     Example:
+        >>> from empnet import System
         >>> import tempfile
         >>> places = [[[0, 0, 0], [0, 0, 1 + 0.05 * i]] for i in range(20)]
         >>> pairs = [System(r, [1, 1], properties={"energy": r[1][2]}) for r in places]

@@ -13,7 +13,7 @@ from empnet.data.errors import EmpnetError, nearest
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.read import refuse_length_unit
 from empnet.data.source import Data, iter_systems
-from empnet.data.stated import check_stated, first_system, stated_length, stated_unit
+from empnet.data.stated import First, check_stated, first_of, stated_unit
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
@@ -110,7 +110,8 @@ class Reading:
             EmpnetError: If something is said about data but none are named, or it contradicts what they state.
         """
         self.refuse_for_own_data(data)
-        first = None if data is None else first_system(data)
+        beginning = First() if data is None else first_of(data)
+        first = beginning.system
         if first is None:
             return self
         own = card.properties[0]
@@ -122,8 +123,9 @@ class Reading:
             "forces_unit": (labels.forces or "forces", self.forces_unit),
             f"{what}_unit": (labels.stress or what, self.virial_unit if labels.virial else self.stress_unit),
         }
-        length = stated_length(data) if self.length_unit is None and data is not None else ""
-        stated: dict[str, str] = {"length_unit": length} if length else {}
+        stated: dict[str, str] = {}
+        if self.length_unit is None and beginning.length:
+            stated["length_unit"] = beginning.length
         for argument, (key, given) in said.items():
             if given is not None:
                 check_stated(first, key, given, "--" + argument.replace("_", "-"))

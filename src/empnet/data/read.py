@@ -32,7 +32,7 @@ from empnet.data.system import Origin, System
 from empnet.data.ulm_check import check_ulm
 from empnet.data.units import LENGTH, Unit, parse_unit
 
-__all__ = ["as_stated", "iread", "iread_unchecked", "read", "refuse_length_unit"]
+__all__ = ["first_frame", "iread", "iread_unchecked", "read", "refuse_length_unit"]
 
 Reader = Callable[[Path, str, int], Iterator[System]]
 OWN_READERS: dict[str, Reader] = {".sdf": iread_sdf, ".sd": iread_sdf, ".mol": iread_sdf, ".mol2": iread_mol2}
@@ -110,26 +110,32 @@ def iread_unchecked(
     file = path_text(path)
     if bundled_card(path) is not None and unit is not None:
         _refuse_other_length(unit, file, "bundled data are")
-    source = received_pipe(file) if is_pipe(file) else nullcontext(resolve(path))
-    return _iread(source, called(file), unit, first)
+    return _iread(_opened(file), called(file), unit, first)
 
 
-def as_stated(path: str | os.PathLike[str]) -> str:
-    """The unit of length that the first frame of a file states, if it is not angstrom; else empty.
+def first_frame(path: str | os.PathLike[str]) -> tuple[System | None, str]:
+    """The first frame of a file as it stands there, and the unit of its lengths if the file states one.
 
     Arguments:
         path: Path of a file.
+
+    Returns:
+        The frame, None if there is none; and the unit, empty if it is angstrom or the file states none.
 
     Raises:
         EmpnetError: If it cannot be read.
     """
     file = path_text(path)
-    source = received_pipe(file) if is_pipe(file) else nullcontext(resolve(path))
-    with source as found, plain_file(found, file) as plain:
+    with _opened(file) as found, plain_file(found, file) as plain:
         reader = _reader(plain, file, None)
-        system = next(_guarded(reader, plain, file, 0), None) if reader in STATE_LENGTHS else None
-    unit = None if system is None else stated_length_unit(system)[1]
-    return "" if unit is None or math.isclose(unit.factor, 1.0, rel_tol=1e-12) else str(unit)
+        system = next(_guarded(reader, plain, file, 0), None)
+    unit = stated_length_unit(system)[1] if system is not None and reader in STATE_LENGTHS else None
+    return system, "" if unit is None or math.isclose(unit.factor, 1.0, rel_tol=1e-12) else str(unit)
+
+
+def _opened(file: str) -> AbstractContextManager[Path]:
+    """The file behind a name, be it a path, bundled data or a pipe."""
+    return received_pipe(file) if is_pipe(file) else nullcontext(resolve(file))
 
 
 def _iread(source: AbstractContextManager[Path], file: str, unit: Unit | None, first: int) -> Iterator[System]:

@@ -6,17 +6,18 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from empnet.data.bundled import card
 from empnet.data.errors import EmpnetError
-from empnet.data.read import as_stated, iread_unchecked
+from empnet.data.read import first_frame
 from empnet.data.system import System
 from empnet.data.units import parse_unit
 
-__all__ = ["check_stated", "first_system", "stated_length", "stated_unit"]
+__all__ = ["First", "check_stated", "first_of", "stated_unit"]
 
 USUAL_NAMES = {
     "energy": ("e_unit", "E_unit", "energy_units", "energies_unit", "unit_energy"),
@@ -28,39 +29,41 @@ USUAL_NAMES = {
 UNIT_TABLES = ("_property_unit_dict", "property_unit_dict", "units")
 
 
-def first_system(source: str | os.PathLike[str] | System | Iterable[Any]) -> System | None:
-    """The first system of data, for what it says of all of them; None if there is none that can be read.
+@dataclass(frozen=True, slots=True)
+class First:
+    """The beginning of data, for what it says of all of them.
 
-    Bundled data have a card for that.
+    Arguments:
+        system: The first system, as the file has it; None if there is none that can be read.
+        length: The unit of length that the file states, if that is another one than angstrom; else empty. Systems in
+            memory are in angstrom.
+    """
+
+    system: System | None = None
+    length: str = ""
+
+
+def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
+    """What the beginning of data says of all of them; nothing of bundled data, which have a card for that.
 
     Arguments:
         source: A path, the name of bundled data, or systems.
+
+    Example:
+        >>> first_of([System([[0, 0, 0]])]).system.formula
+        'X'
     """
     if not isinstance(source, str | os.PathLike):
-        return source[0] if isinstance(source, Sequence) and len(source) and isinstance(source[0], System) else None
+        several = source if isinstance(source, Sequence) else ()
+        return First(several[0]) if len(several) and isinstance(several[0], System) else First()
     if card(source) is not None:
-        return None
+        return First()
     try:
         with warnings.catch_warnings():  # told when all of the data are read
             warnings.simplefilter("ignore")
-            return next(iread_unchecked(source), None)
+            return First(*first_frame(source))
     except EmpnetError:  # whoever reads the data tells it
-        return None
-
-
-def stated_length(source: object) -> str:
-    """The unit of length that a file states, if that is another one than angstrom; else empty.
-
-    Arguments:
-        source: A path; of anything else, systems in memory among it, the lengths are in angstrom.
-    """
-    if not isinstance(source, str | os.PathLike) or card(source) is not None:
-        return ""
-    try:
-        with warnings.catch_warnings(record=True):
-            return as_stated(source)
-    except EmpnetError:  # whoever reads the data tells it
-        return ""
+        return First()
 
 
 def stated_unit(system: System | None, name: str) -> str:

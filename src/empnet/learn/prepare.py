@@ -22,7 +22,7 @@ from empnet.data.one_hot import OneHot, symbol
 from empnet.data.pipes import refuse_gone_pipe
 from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
-from empnet.data.stated import check_stated, first_system, stated_length, stated_unit
+from empnet.data.stated import check_stated, first_of, stated_unit
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 from empnet.learn.config import TrainConfig
@@ -98,10 +98,11 @@ def name_targets(
             parse_unit(text)
     units = []
     source = config.data if data is None and config.data != IN_MEMORY else data or ()
-    first = first_system(source)
-    if "length_unit" not in config.model_fields_set and (length := stated_length(source)):
-        config = config.model_copy(update={"length_unit": length})
-        journal.say(f"lengths: in {length}, as the data state")
+    beginning = first_of(source)
+    first = beginning.system
+    if "length_unit" not in config.model_fields_set and beginning.length:
+        config = config.model_copy(update={"length_unit": beginning.length})
+        journal.say(f"lengths: in {beginning.length}, as the data state")
     for k, name in enumerate(properties):
         usual, stated = default_unit(name), stated_unit(first, name)
         if given:
@@ -174,7 +175,7 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     if config.baseline_key:
         names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
     if tuple(dataset.species) == (0,):
-        first = first_system(config.data if config.data != IN_MEMORY else ())
+        first = first_of(config.data if config.data != IN_MEMORY else ()).system
         values = ", ".join([*first.properties, *first.arrays, *first.info]) if first else ""
         there = f"; the data have: {values}" if values else ""
         journal.say(f"species: the data name none; all particles are taken to be alike{there}")

@@ -33,7 +33,7 @@ from empnet.data.inspection.time_order import LARGEST_GROUP, order_findings
 from empnet.data.one_hot import symbol
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
-from empnet.data.stated import check_stated, first_system, stated_unit
+from empnet.data.stated import check_stated, first_of, stated_unit
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit, per_particle
 
@@ -102,7 +102,7 @@ def _named_units(source: str | Sequence[System], properties: Sequence[str], unit
     for text in unit:
         parse_unit(text)
     bundled = card(source) if isinstance(source, str) else None
-    first = first_system(source)
+    first = first_of(source).system
     stated = {name: stated_unit(first, name) for name in ((*first.properties, *first.arrays) if first else ())}
     names = properties or ((bundled.property,) if bundled else ("energy",))
     given = list(unit) * len(names) if len(unit) == 1 else list(unit)

@@ -93,15 +93,23 @@ def with_place(card: ModelCard, data: str | Path | Sequence[System], run: Path) 
     return card
 
 
-def keep_place(run: RunFolder, data: str | Sequence[System]) -> None:
+def keep_place(
+    run: RunFolder, data: str | Sequence[System], config: TrainConfig, card: ModelCard
+) -> tuple[TrainConfig, ModelCard]:
     """Remember a new place of the data, whose hash has been compared.
 
     Arguments:
         run: The run folder.
         data: What the user gave; systems in memory have no place.
+        config: The run's configuration.
+        card: Its card.
+
+    Returns:
+        Configuration and card as they are in the folder now.
     """
-    config = run.read_config()
     if not isinstance(data, str) or data == config.data:
-        return
-    save_card(run.path, with_place(read_card(run.path), data, run.path))
-    write_config(run.config_file, config.model_copy(update={"data": data}))
+        return config, card
+    config, card = config.model_copy(update={"data": data}), with_place(card, data, run.path)
+    save_card(run.path, card)
+    write_config(run.config_file, config)
+    return config, card

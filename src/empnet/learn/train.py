@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,8 @@ def train(
         >>> sorted(result.results)
         ['test', 'validation']
     """
-    team = processes()
-    journal = Journal(quiet, mute=not team.first)
     source = as_source(data)
-    with _held(team) as held, journal.keeping_warnings(), compiling(journal.say, quiet=journal.quiet):
-
-        def begin() -> _Begun | None:
-            return _begin(source, property, out, force, settings, journal, held) if team.first else None
-
-        begun = _share(team, team.together(begin), source)
-        return train_run(begun.job, begun.model, begun.run, journal, team)
+    return _trained(lambda *held: _begin(source, property, out, force, settings, *held), source, quiet)
 
 
 @keeping_pipes
@@ -106,25 +98,27 @@ def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **
         EmpnetError: If a setting or the data have changed, a file of the run is missing or damaged, or another process
             is training it.
     """
+    source = None if data is None else as_source(data)
+    return _trained(lambda *held: _begin_again(RunFolder(run), source, settings, *held), source, quiet)
+
+
+def _trained(
+    begin: Callable[[Journal, ExitStack], _Begun], source: str | Sequence[System] | None, quiet: bool
+) -> TrainResult:
+    """Begin a run in the first process, share it with the others, and train it.
+
+    Arguments:
+        begin: Makes the run ready; what it enters on the stack belongs to this process alone until the run has ended.
+        source: The data as the user gave them.
+        quiet: Print nothing.
+    """
     team = processes()
     journal = Journal(quiet, mute=not team.first)
-    source = None if data is None else as_source(data)
-    with _held(team) as held, journal.keeping_warnings(), compiling(journal.say, quiet=journal.quiet):
-
-        def begin() -> _Begun | None:
-            return _begin_again(RunFolder(run), source, settings, journal, held) if team.first else None
-
-        begun = _share(team, team.together(begin), source)
-        return train_run(begun.job, begun.model, begun.run, journal, team)
-
-
-@contextmanager
-def _held(team: Processes) -> Iterator[ExitStack]:
-    """Holds what belongs to this process alone while it trains; signals end the block cleanly."""
-    with ExitStack() as held:
-        if team.first:  # the others end with the first one
+    with ExitStack() as held, journal.keeping_warnings(), compiling(journal.say, quiet=journal.quiet):
+        if team.first:  # a signal ends the first process cleanly; the others end with it
             held.enter_context(ended_by_signals())
-        yield held
+        begun = _share(team, team.together(lambda: begin(journal, held) if team.first else None), source)
+        return train_run(begun.job, begun.model, begun.run, journal, team)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +169,15 @@ def _begin_again(
     refuse_ensemble(run.path, "the command that began it goes on with it")
     run.refuse_incomplete()
     held.enter_context(alone_in(run.path))
-    _refuse_changed(run.read_config(), settings, run)
-    refuse_disagreement(run.read_config(), read_card(run.path), run)
+    config, card = run.read_config(), read_card(run.path)
+    _refuse_changed(config, settings, run)
+    refuse_disagreement(config, card, run)
     remedy = f"if they have been moved, say where: empnet train DATA --resume {shlex.quote(str(run))}"
     source = find_data(run, remedy=remedy, given=data)
     if data is not None:
         with writing(run.path):
-            keep_place(run, source)
-    config, card, split = run.read_config(), read_card(run.path), run.read_split()
+            config, card = keep_place(run, source, config, card)
+    split = run.read_split()
     if source != config.data and isinstance(source, str):
         journal.say(f"data: found at {source}")
     _set_threads(card.threads if card.processes == processes().size else config.threads, journal)

@@ -45,7 +45,7 @@ def tick_texts(values: Sequence[float] | np.ndarray) -> list[str]:
 
 
 STEPS: dict[float, Sequence[float]] = {5: range(1, 10), 20: (1, 2, 3, 5, 7), 200: (1, 2, 5), np.inf: (1,)}
-"""What multiples of powers of ten are named on a scale of less than this ratio from end to end."""
+"""Multiples of powers of ten that label a scale of less than this ratio from end to end."""
 
 
 def number_log_axis(axis: Axis, low: float, high: float) -> None:

@@ -7,20 +7,17 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from empnet.cli.options import AsJson, Quiet, option
-
-if TYPE_CHECKING:
-    from empnet.data.cache_entries import CacheEntry
+from empnet.data.cache_entries import KINDS, CacheEntry
 
 __all__ = ["cache"]
 
 cache = typer.Typer(invoke_without_command=True, help="What is kept to save time: data sets, compiled loops, pictures.")
 
-KINDS = ("data", "loops", "pictures", "study", "unfinished")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 

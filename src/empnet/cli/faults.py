@@ -16,7 +16,7 @@ import typer
 
 from empnet.cli.options import INTERRUPTED, MISTAKE
 
-__all__ = ["accessory", "one_line", "plain_streams", "plain_warnings"]
+__all__ = ["accessory", "lead_nowhere", "one_line", "plain_streams", "plain_warnings"]
 
 NOBODY_READS = 128 + 13
 """Exit code where nobody reads the output any more (``empnet ... | head -1``), as the shell tells SIGPIPE."""
@@ -147,8 +147,16 @@ def _is_sound(stream: TextIO) -> bool:
 
 def _abandon(stream: TextIO) -> None:
     """Give up a stream that cannot be written to, so that nothing is said of it once more at the interpreter's end."""
-    if stream is None or _is_sound(stream):
-        return
+    if stream is not None and not _is_sound(stream):
+        lead_nowhere(stream)
+
+
+def lead_nowhere(stream: TextIO) -> None:
+    """Let the file behind a stream be the null device, so that what is buffered still goes somewhere.
+
+    Arguments:
+        stream: A stream that cannot be written to; one without a file stays as it is.
+    """
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

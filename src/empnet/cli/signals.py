@@ -6,9 +6,10 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
+from empnet.cli.faults import lead_nowhere
 from empnet.cli.options import INTERRUPTED
 
 __all__ = ["until_stopped"]
@@ -39,14 +40,7 @@ class _Heard:
         except OSError as error:
             if error.errno not in GONE:
                 raise
-            self._drop()
-
-    def _drop(self) -> None:
-        """Let the file behind the stream be the null device, so that what is buffered still goes somewhere."""
-        with suppress(OSError, ValueError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self._stream.fileno())
-            os.close(null)
+            lead_nowhere(self._stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -24,6 +24,7 @@ except ImportError:  # Windows
 
 __all__ = [
     "ABOUT",
+    "KINDS",
     "CacheEntry",
     "cache_entries",
     "discard",
@@ -40,6 +41,9 @@ ABOUT = "about.json"
 INDEX = "arrays.json"
 """File of a data set that a process locks while it uses the data set."""
 
+KINDS = ("data", "loops", "pictures", "study", "unfinished")
+"""Kinds of entries."""
+
 LIMIT = "EMPNET_CACHE_LIMIT"
 """Environment variable: the size that the cache may have, such as ``20GB``, or ``none``."""
 
@@ -55,7 +59,7 @@ class CacheEntry:
     """One entry of the cache.
 
     Arguments:
-        kind: ``"data"``, ``"loops"``, ``"pictures"``, ``"study"`` or ``"unfinished"``.
+        kind: One of :data:`KINDS`.
         path: Its file or folder.
         source: What it was made from, as far as it is known.
         size: Bytes.

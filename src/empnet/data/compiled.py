@@ -111,16 +111,22 @@ def _package_imports(module: str) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        if name == __name__:  # what this module imports keeps loops, but is no part of them
-            continue
-        for node in ast.walk(ast.parse(_source(name))):
-            if isinstance(node, ast.ImportFrom):
-                package = _absolute(node, name)
-                waiting += [package, *(f"{package}.{alias.name}" for alias in node.names)]  # a name may be a module
-            elif isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-        waiting = [other for other in waiting if other.split(".")[0] == PACKAGE and _file(other) is not None]
+        if name != __name__:  # what this module imports keeps loops, but is no part of them
+            waiting += _direct_imports(name)
     return found
+
+
+@cache
+def _direct_imports(module: str) -> tuple[str, ...]:
+    """Names of the modules of this package that a module imports itself; each source is parsed once."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.ImportFrom):
+            package = _absolute(node, module)
+            names += [package, *(f"{package}.{alias.name}" for alias in node.names)]  # a name may be a module
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return tuple(name for name in names if name.split(".")[0] == PACKAGE and _file(name) is not None)
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:

@@ -205,7 +205,7 @@ class Derivatives:
         return size / largest if uneven else 0.0
 
     def _is_noise(self, size: float, system: System) -> bool:
-        """Whether a difference of components is so small that it is noise even in relaxed cells."""
+        """True if a difference of components is noise: even relaxed cells have as much."""
         volume = abs(float(np.linalg.det(system.cell))) if self.virial and system.cell is not None else 1.0
         energy = parse_unit(self.energy_unit).factor if self.energy_unit else 1.0
         return bool(volume) and size * abs(self.stress_factor) * energy / volume <= NEGLIGIBLE

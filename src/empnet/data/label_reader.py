@@ -37,7 +37,7 @@ class LabelReader:
     file: str = ""
 
     def state(self) -> dict[str, Any]:
-        """What another one needs to go on."""
+        """State from which another reader continues."""
         names = ("frames", "with_forces", "with_stress", "named_stress", "names", "file")
         return {name: getattr(self, name) for name in names}
 

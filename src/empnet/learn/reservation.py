@@ -147,11 +147,8 @@ def reserved(path: Path, force: bool = False) -> Iterator[Reservation]:
         >>> wanted.parent.exists()
         False
     """
-    reservation = Reservation(path, force)
-    try:
+    with _left_in_the_end(Reservation(path, force)) as reservation:
         yield reservation
-    finally:
-        reservation.leave()
 
 
 @contextmanager
@@ -169,6 +166,12 @@ def reserved_name(stem: str) -> Iterator[Reservation]:
             continue
         with suppress(NameTaken):
             reservation = Reservation(path)
+    with _left_in_the_end(reservation):
+        yield reservation
+
+
+@contextmanager
+def _left_in_the_end(reservation: Reservation) -> Iterator[Reservation]:
     try:
         yield reservation
     finally:

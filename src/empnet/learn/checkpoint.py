@@ -47,7 +47,7 @@ class Progress:
         total: Steps in all, once it is fixed; the learning rate anneals towards it.
         anneal_from: The step from which it anneals.
         explosions: How often the loss has exploded; the learning rate was halved each time.
-        rate: Learning rate of the last step. A run resumed at the end of an epoch has no step of its own to read it from.
+        rate: Learning rate of the last step, for a run that is resumed at the end of an epoch: it has taken no step.
         usual_gradient: Running mean of the gradients' lengths.
         elapsed: Seconds spent in training so far.
         best: Lowest validation score so far.

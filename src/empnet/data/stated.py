@@ -50,8 +50,8 @@ def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
         source: A path, the name of bundled data, or systems.
 
     Example:
-        >>> first_of([System([[0, 0, 0]])]).system.formula
-        'X'
+        >>> first_of([System([[0, 0, 0]], [8])]).system.formula
+        'O'
     """
     if not isinstance(source, str | os.PathLike):
         several = source if isinstance(source, Sequence) else ()

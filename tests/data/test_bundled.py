@@ -1,6 +1,7 @@
 """Bundled data sets: found by name, and what their cards say is true."""
 
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,3 +77,24 @@ def test_unknown_files_are_told_with_what_is_near(tmp_path, monkeypatch):
         assert hint in str(caught.value)
     with pytest.raises(EmpnetError, match="is a folder"):
         resolve(tmp_path)
+
+
+def test_a_file_is_found_in_a_folder_that_may_not_be_listed(tmp_path, monkeypatch):
+    (tmp_path / "water.xyz").write_text("1\n\nH 0 0 0\n")
+
+    def denied(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    assert resolve(tmp_path / "water.xyz") == tmp_path / "water.xyz"
+    with pytest.raises(EmpnetError, match=r"no such file .*wate\.xyz"):
+        resolve(tmp_path / "wate.xyz")
+
+
+def test_an_empty_device_is_said_to_be_empty_and_a_folder_is_never_suggested(tmp_path):
+    with pytest.raises(EmpnetError, match=r"^/dev/null: the file is empty"):
+        resolve("/dev/null")
+    (tmp_path / "copper").mkdir()
+    with pytest.raises(EmpnetError) as told:
+        resolve(tmp_path / "copper.xyz")
+    assert "did you mean" not in str(told.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -116,22 +117,25 @@ def resolve(name: str | os.PathLike[str]) -> Path:
         return kept_pipe(text)
     path = Path(text)
     try:
-        there, folder = path.exists(), path.is_dir()
-        if path.is_char_device() and path.samefile(os.devnull):
-            raise EmpnetError("the file is empty", where=text, wanted="at least one frame")
-        if there and not (folder or path.is_file()):
-            raise EmpnetError("is a socket or a device", where=text, wanted="a file")
-        neighbours = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        there, folder, file = path.exists(), path.is_dir(), path.is_file()
+        empty = path.is_char_device() and path.samefile(os.devnull)
     except (OSError, ValueError) as error:  # a name that is too long or holds a null, a folder that may not be read
         raise EmpnetError(f"no such file '{text[:200]}' ({getattr(error, 'strerror', error)})") from error
-    if text and there and not folder:
+    if text and file:
         return path
+    if empty:
+        raise EmpnetError("the file is empty", where=text, wanted="at least one frame")
+    if there and not folder:
+        raise EmpnetError("is a socket or a device", where=text, wanted="a file")
     known = card(text)
     if known is not None:
         return FOLDER / text / known.file
     if text and folder:
         raise EmpnetError("is a folder", where=text, wanted="a file")
     bundled = names() if path.parent == Path() else ()
+    neighbours: list[str] = []
+    with suppress(OSError):  # a folder that may not be listed, or is not there
+        neighbours = [other.name for other in path.parent.iterdir() if other.is_file()]
     suggestion = nearest(path.name, [*neighbours, *bundled])
     raise EmpnetError(
         f"no such file '{text}'", remedy=suggestion or f"data that come with empnet: {', '.join(names())}"

@@ -47,6 +47,16 @@ def test_without_a_block_standard_error_is_told(capsys):
     assert "compiled 1 loop in" in capsys.readouterr().err
 
 
+def test_a_block_announces_its_own_loops_whatever_was_compiled_before_it(capsys):
+    fresh_loop()(np.ones(3))  # outside of any block
+    lines, loop = [], fresh_loop()
+    with compiling(lines.append):
+        loop(np.ones(3))
+        assert lines == [BEGUN]
+    assert lines[1].startswith("compiled 1 loop in ")
+    assert "compiled 1 loop in" in capsys.readouterr().err  # the earlier one
+
+
 def test_loops_of_other_libraries_are_their_own_affair(capsys):
     loop = compiled(cache=False)(lambda values: values.sum())
     with compiling():

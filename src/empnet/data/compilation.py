@@ -103,6 +103,8 @@ def compiling(say: Say | None = None, *, quiet: bool = False) -> Iterator[None]:
         ...     pass  # nothing was compiled
     """
     voice = [] if say is None else [(say, quiet)]
+    if not _TELLER.voices:
+        _TELLER.sum_up()  # what came before this block was announced elsewhere: the block announces its own
     _TELLER.voices += voice
     try:
         yield

@@ -170,6 +170,8 @@ def test_the_units_of_a_lammps_dump_are_told(tmp_path, style, told):
     path = tmp_path / "a.lammpstrj"
     head = f"ITEM: UNITS\n{style}\n" if style else ""
     box = "ITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\n"
-    path.write_text(f"{head}ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\n{box}ITEM: ATOMS id type x y z\n1 1 0 0 1\n")
+    path.write_text(
+        f"{head}ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\n{box}ITEM: ATOMS id element x y z\n1 H 0 0 1\n"
+    )
     with pytest.warns(UserWarning, match=told):
         assert read(path)[0].positions[0, 2] == 1

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import ase.io
+import numpy as np
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 from empnet.data import lammps
@@ -262,6 +263,11 @@ STATE_LENGTHS: tuple[Reader, ...] = (iread_extxyz, iread_npz, _iread_db)
 """Readers of formats in which a file may state the unit of its lengths."""
 
 
+NO_ELEMENT = (
+    "species X (0) is no element: particles of this kind are one species of their own; remove them if they are dummies"
+)
+
+
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
     """What a reader yields; whatever goes wrong in it becomes one line that names the file and the frame."""
     systems = reader(path, file, first)
@@ -289,7 +295,16 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
             warnings.warn(f"{Origin(file, number)}: {message}", stacklevel=3)
         if system is None:
             return
+        if reader is not iread_npz and NO_ELEMENT not in told and _has_dummies(system):
+            told.add(NO_ELEMENT)
+            where = f"{Origin(file, number)}, particle {int(np.argmin(system.species != 0))}"
+            warnings.warn(f"{where}: {NO_ELEMENT}", stacklevel=3)
         yield system
+
+
+def _has_dummies(system: System) -> bool:
+    """Whether some of the particles are no element; in archives species may be any numbers."""
+    return system.species is not None and bool(system.species.any()) and not system.species.all()
 
 
 def _fresh(caught: list[warnings.WarningMessage], told: set[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import empnet
+from empnet.apply.evaluate import evaluate
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection import inspect_data
 from empnet.data.read import read
@@ -70,6 +71,55 @@ def test_the_stated_unit_reaches_card_results_and_evaluation(path, tmp_path):
     np.testing.assert_allclose(other.targets, same.targets, rtol=1e-6)
     with pytest.raises(EmpnetError, match="states energy in eV, but --unit says kcal/mol"):
         evaluate(predictor, in_ev, unit="kcal/mol", quiet=True)
+
+
+@pytest.mark.parametrize("key", ["units", "unit"])
+def test_a_unit_of_energy_by_itself_is_that_of_energies(path, key):
+    np.savez(path, **springs(), **{key: "kcal/mol"})
+    assert units(path, forces="forces").unit == ("kcal/mol",)
+    np.savez(path, **springs(), **{key: "metal"})
+    assert units(path).unit == ("eV",)
+
+
+def test_the_unit_of_energies_holds_for_an_energy_of_another_name(path):
+    arrays = springs()
+    np.savez(path, **arrays, dft_energy=arrays["E"], energy_per_atom=arrays["E"], energy_unit="kcal/mol")
+    assert units(path, property=["dft_energy"]).unit == ("kcal/mol",)
+    assert units(path, property=["energy_per_atom"]).unit == ("file units",)
+
+
+def test_a_stated_unit_that_measures_something_else_stops(path):
+    np.savez(path, **springs(), energy_unit="bohr", forces_unit="GPa")
+    with pytest.raises(
+        EmpnetError, match=r"states energy in bohr \(energy_unit\), which is a length; wanted the unit of"
+    ):
+        units(path)
+    with pytest.raises(EmpnetError, match=r"states forces in GPa \(forces_unit\), which is a pressure"):
+        units(path, unit=["eV"], forces="forces")
+    assert units(path, unit=["eV"], forces="forces", forces_unit="eV/angstrom").unit == ("eV",)
+    with pytest.warns(UserWarning) as told:
+        inspect_data(path, quiet=True)
+    assert [str(each.message).split()[3:6] for each in told] == [["states", "energy", "in"], ["states", "forces", "in"]]
+
+
+def test_values_go_by_their_names_in_the_archive_too(path, tmp_path):
+    np.savez(path, **springs(), e_unit="kcal/mol")
+    config = units(path, property=["E"], forces="F")
+    assert (config.property, config.forces) == (("energy",), "forces")
+    assert any(fact.name == "energy" for fact in inspect_data(path, properties=["E"], quiet=True).properties)
+    empnet.train(path, "E", out=tmp_path / "run", forces="F", **SMALL)
+    (plain,) = evaluate(tmp_path / "run", path)
+    for name in ("E", "energy=E"):
+        (named,) = evaluate(tmp_path / "run", path, property=name, forces="F")
+        np.testing.assert_array_equal(named.targets, plain.targets)
+        assert "forces" in named.derivatives
+
+
+def test_an_archive_with_an_array_of_that_name_keeps_it(path):
+    arrays = springs()
+    np.savez(path, R=arrays["R"], z=arrays["z"], energy=arrays["E"], energies=arrays["E"] + 1)
+    with pytest.raises(EmpnetError, match="energy and energies mean the same"):
+        read(path)
 
 
 def test_inspection_uses_the_stated_unit(path):

@@ -279,3 +279,53 @@ def test_forces_are_per_the_stated_length(path):
     np.savez(path, **springs(), r_unit="bohr")
     assert units(path, forces="forces").forces_unit == "eV/bohr"
     assert units(path, forces="forces", length_unit="bohr").forces_unit == "eV/bohr"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        np.array([3.0, 4.0, 5.0]),
+        np.array([3.0, 4.0, 5.0, 90.0, 90.0, 90.0]),
+        np.diag([3.0, 4.0, 5.0]).reshape(9),
+        np.tile([3.0, 4.0, 5.0], (30, 1)),
+        np.tile(np.diag([3.0, 4.0, 5.0]).reshape(9), (30, 1)),
+    ],
+    ids=["edges", "angles", "nine", "edges-each", "nine-each"],
+)
+@pytest.mark.parametrize("name", ["lattice", "box"])
+@pytest.mark.filterwarnings("ignore:.*'box' is read as the cell")
+def test_cells_as_rows_of_numbers(path, cell, name):
+    np.savez(path, **springs(), **{name: cell})
+    systems = read(path)
+    np.testing.assert_allclose(systems[0].cell, np.diag([3.0, 4.0, 5.0]), atol=1e-12)
+    np.testing.assert_array_equal(systems[0].cell, systems[29].cell)
+    assert systems[0].pbc == (True, True, True)
+
+
+def test_a_box_is_read_or_named(path):
+    np.savez(path, **springs(), box=10 * np.eye(3))
+    with pytest.warns(UserWarning, match="'box' is read as the cell"):
+        assert read(path)[0].pbc == (True, True, True)
+    np.savez(path, **springs(), box=np.float64(10.0))
+    with pytest.warns(UserWarning, match=r"'box' \(\) is not read as a cell"):
+        assert read(path)[0].cell is None
+
+
+def test_minus_one_and_nan_are_padding(path):
+    arrays = springs(2) | {"z": np.array([[8, -1], [8, 1]])}
+    np.savez(path, **arrays)
+    assert [system.formula for system in read(path)] == ["O", "HO"]
+    np.savez(path, **arrays | {"z": np.array([[8, np.nan], [8, 1]])})
+    assert [system.formula for system in read(path)] == ["O", "HO"]
+
+
+@pytest.mark.parametrize("z", [[[3, 0], [0, -1]], [-1, 8]])
+def test_indices_are_no_atomic_numbers(path, z):
+    np.savez(path, **springs(2) | {"z": np.array(z)})
+    with pytest.raises(EmpnetError, match=r"array 'z' has .*; wanted atomic numbers, .* write the elements"):
+        read(path)
+
+
+def test_a_virial_of_three_particles_belongs_to_the_system(path):
+    np.savez(path, R=np.zeros((4, 3, 3)), z=[8, 1, 1], E=np.arange(4.0), virial=np.tile(np.eye(3), (4, 1, 1)))
+    assert read(path)[0].info["virial"].shape == (3, 3)

@@ -22,6 +22,7 @@ from empnet.data.bundled import card as bundled_card
 from empnet.data.bundled import path_text, resolve
 from empnet.data.checks import check_geometry
 from empnet.data.compression import plain_file
+from empnet.data.crystallography import occupancies, without_elements
 from empnet.data.cut_frames import iread_gen, iread_res, iread_xsf
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_read import iread_extxyz
@@ -226,14 +227,16 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
     if kind == "traj":
         check_ulm(path, file)
     else:
-        if kind.startswith("lammps"):
-            for line in lammps.told(path, kind):
-                warnings.warn(line, stacklevel=2)
+        lines = lammps.told(path, kind) if kind.startswith("lammps") else ()
+        for line in without_elements(path) if kind == "proteindatabank" else lines:
+            warnings.warn(line, stacklevel=2)
         check_counts(path, kind, file)
         tell_further_frames(path, kind)
     for number, atoms in enumerate(frames, start=first):
         if kind == "proteindatabank" and not len(atoms) and number:
             continue  # ASE makes an empty frame of the END that follows the last ENDMDL
+        for line in occupancies(atoms, kind):
+            warnings.warn(line, stacklevel=2)
         yield from_atoms(lammps.without_placeholder(atoms, kind), Origin(file, number))
 
 

@@ -203,3 +203,10 @@ def test_a_pdb_file_without_elements_is_told(tmp_path):
     (tmp_path / "a.pdb").write_text(ATOM.format(alt="", x=0, share=1, element=""))
     with pytest.warns(UserWarning, match="line 1 has no element in columns 77-78: .* CA is calcium"):
         read(tmp_path / "a.pdb")
+
+
+@pytest.mark.parametrize(("name", "told"), [("a.xyz.zip", "unpack it first"), ("a.h5", r"write its arrays as \.npz")])
+def test_files_of_other_kinds_say_what_to_do(tmp_path, name, told):
+    (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(range(64)))
+    with pytest.raises(EmpnetError, match=f"in no format that ASE knows; .*{told}"):
+        read(tmp_path / name)

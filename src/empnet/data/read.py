@@ -38,6 +38,11 @@ from empnet.data.units import LENGTH, Unit, parse_unit
 
 __all__ = ["first_frame", "iread", "iread_unchecked", "read", "refuse_length_unit"]
 
+PACKED = dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".zst", ".lz4"), "unpack it first") | dict.fromkeys(
+    (".h5", ".hdf5", ".npy", ".pkl", ".pickle", ".pt", ".lmdb", ".csv", ".json", ".jsonl", ".parquet"),
+    "write its arrays as .npz (R, z, E, F), or its structures as extended XYZ",
+)
+"""What to do about files of other kinds."""
 LAMMPS_SUFFIXES = ("", ".data", ".lmp", ".lammps", ".dat", ".in")  # of data files, and of other formats, too
 Reader = Callable[[Path, str, int], Iterator[System]]
 OWN_READERS: dict[str, Reader] = {".sdf": iread_sdf, ".sd": iread_sdf, ".mol": iread_sdf, ".mol2": iread_mol2}
@@ -204,6 +209,7 @@ def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
             "is in no format that ASE knows",
             where=file,
             wanted="a suffix such as .extxyz, .npz, .db, .traj, .cif, or a name such as OUTCAR",
+            remedy=PACKED.get(path.suffix.lower(), ""),
         ) from error
     if kind != "extxyz" and not kind.startswith("lammps"):
         _refuse_other_length(unit, file, f"ASE gives the format {kind}")

@@ -197,6 +197,12 @@ def test_a_unit_after_the_number(one):
     assert dict(system.info) == {"energy_unit": "kcal/mol", "gap_unit": "eV", "relaxed": True}
 
 
+def test_a_unit_within_the_quotes(one):
+    system = one('1\nenergy="-7.0 kcal/mol" name="2 mol" Properties=species:S:1:pos:R:3\nH 0 0 0\n')
+    assert dict(system.properties) == {"energy": -7.0}
+    assert dict(system.info) == {"energy_unit": "kcal/mol", "name": "2 mol"}
+
+
 def test_a_dummy_atom_is_named(one):
     with pytest.warns(UserWarning, match=r"frame 0, particle 1: species X \(0\) is no element"):
         one("2\n\nH 0 0 0\nX 0 0 1\n")

@@ -104,6 +104,9 @@ def parse_comment(line: str) -> dict[str, Any]:
             (words if value is None else pairs).append((key, value))
         last = key if value is not None and REAL.fullmatch(value[0]) else ""
     for key, (text, kind) in pairs:
+        words_of_text = text.split()
+        if len(words_of_text) == 2 and REAL.fullmatch(words_of_text[0]) and _is_energy(words_of_text[1]):
+            text, values[f"{key}_unit"] = words_of_text  # energy="-7.0 eV"
         if key.lower() in BRACKETED and text.lstrip().startswith("["):
             kind = "["  # a list in quotes
         _put(values, key, text.strip("{}[]") if key.lower() == "properties" else _typed(text.strip(), kind))

@@ -115,13 +115,6 @@ def test_values_go_by_their_names_in_the_archive_too(path, tmp_path):
         assert "forces" in named.derivatives
 
 
-def test_an_archive_with_an_array_of_that_name_keeps_it(path):
-    arrays = springs()
-    np.savez(path, R=arrays["R"], z=arrays["z"], energy=arrays["E"], energies=arrays["E"] + 1)
-    with pytest.raises(EmpnetError, match="energy and energies mean the same"):
-        read(path)
-
-
 def test_inspection_uses_the_stated_unit(path):
     np.savez(path, **springs(), e_unit="kcal/mol")
     found = inspect_data(path, quiet=True)

@@ -41,6 +41,9 @@ COMMENTS = [
     f"Lattice={{{CELL}}} Properties={{species:S:1:pos:R:3:force:R:3}} energy={{-7.0}} pbc={{true True FALSE}}",
     f'Lattice=[{CELL.replace(" ", ", ")}] Properties="species:S:1:pos:R:3:force:R:3" energy=-7D0 pbc=[TRUE,T,false]',
     f'cell="{CELL}" Properties=species:S:1:pos:R:3:force:R:3 energy=-0.7d+1 pbc="1 1 0"',
+    f'Lattice="{CELL}" Properties=Species:S:1:Pos:R:3:Force:R:3 Energy=-7.0 PBC="t t f"',
+    f'Lattice="{CELL}" Properties=element:S:1:pos:R:3:force:R:3 energy=-7.0 pbc=TTF',
+    f'Lattice="[{CELL.replace(" ", ",")}]" Properties=symbol:S:1:pos:R:3:force:R:3 energy=-7.0 pbc="[T, T, F]"',
     f'\tLattice="{CELL.replace(" ", "  ")}"\tProperties=symbols:S:1:positions:R:3:force:R:3 energy=-70e-1 pbc="T,T,F"',
 ]
 
@@ -119,6 +122,10 @@ def test_latin_1_is_read_and_said(one):
 
 REFUSED = {
     "deuterium": ("1\n\nD 0 0 0\n", ["particle 0 (line 3)", "'D'", "write H"]),
+    "deuterium in small letters": ("1\n\nd 0 0 0\n", ["particle 0 (line 3)", "'d'", "write H"]),
+    "an atom of a force field": ("1\n\nOW 0 0 0\n", ["'OW'", "label of an atom", "'O'"]),
+    "a ghost atom": ("1\n\nGh(O) 0 0 0\n", ["'Gh(O)'", "ghost atoms", "remove them"]),
+    "a cell without quotes": ("1\nLattice=3 0 0 0 3 0 0 0 3\nH 0 0 0\n", ["Lattice has 1 numbers", "quotes"]),
     "a number as symbol": ("1\n\n29 0 0 0\n", ["particle 0 (line 3)", "'29'", "Z:I:1"]),
     "a number as declared symbol": ("1\nProperties=species:S:1:pos:R:3\n29 0 0 0\n", ["'29'", "Z:I:1"]),
     "a labelled atom": ("1\n\nCu12 0 0 0\n", ["'Cu12'", "did you mean 'Cu'?"]),
@@ -158,9 +165,47 @@ def test_refused_in_one_line(one, name):
         assert part in line
 
 
-def test_a_cell_under_another_name_is_not_passed_over_in_silence(one):
+@pytest.mark.parametrize("key", ["box", "cell", "Cell", "unit_cell"])
+@pytest.mark.parametrize("cell", ["3 4 5", "3 4 5 90 90 90", "3 0 0 0 4 0 0 0 5"])
+@pytest.mark.filterwarnings("ignore:.*is read as the cell, for there is no Lattice")
+def test_a_cell_under_another_name(one, key, cell):
+    system = one(f'1\n{key}="{cell}"\nH 0 0 0\n')
+    np.testing.assert_allclose(system.cell, np.diag([3.0, 4.0, 5.0]), atol=1e-12)
+    assert system.pbc == (True, True, True)
+
+
+def test_a_box_that_is_no_cell_is_not_passed_over_in_silence(one):
     with pytest.warns(UserWarning, match="'box' is not read as a cell; the format's key is Lattice"):
+        one('1\nbox="3 3"\nH 0 0 0\n')
+    with pytest.warns(UserWarning, match="'box' is read as the cell"):
         one('1\nbox="3 3 3"\nH 0 0 0\n')
+
+
+def test_species_in_a_column_of_another_name(one):
+    numbers = one("2\nProperties=atomic_numbers:I:1:pos:R:3\n29 0 0 0\n8 0 0 1\n")
+    assert numbers.formula == "CuO"
+    with pytest.warns(UserWarning, match="column 'type' is read as the species"):
+        assert one("2\nProperties=type:S:1:pos:R:3\nCu 0 0 0\nO 0 0 1\n").formula == "CuO"
+    kept = one("1\nProperties=species:S:1:pos:R:3:type:S:1:element:S:1\nCu 0 0 0 O x\n")
+    assert (kept.formula, sorted(kept.arrays)) == ("Cu", ["element", "type"])
+    assert one("1\nProperties=type:S:1:pos:R:3\nbead 0 0 0\n").species is None
+
+
+def test_a_unit_after_the_number(one):
+    system = one("1\nenergy=-7.0 kcal/mol gap = 3 eV relaxed\nH 0 0 0\n")
+    assert dict(system.properties) == {"energy": -7.0, "gap": 3.0}
+    assert dict(system.info) == {"energy_unit": "kcal/mol", "gap_unit": "eV", "relaxed": True}
+
+
+def test_a_unit_within_the_quotes(one):
+    system = one('1\nenergy="-7.0 kcal/mol" name="2 mol" Properties=species:S:1:pos:R:3\nH 0 0 0\n')
+    assert dict(system.properties) == {"energy": -7.0}
+    assert dict(system.info) == {"energy_unit": "kcal/mol", "name": "2 mol"}
+
+
+def test_a_dummy_atom_is_named(one):
+    with pytest.warns(UserWarning, match=r"frame 0, particle 1: species X \(0\) is no element"):
+        one("2\n\nH 0 0 0\nX 0 0 1\n")
 
 
 def test_files_of_qm9(one):

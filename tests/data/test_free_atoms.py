@@ -15,6 +15,11 @@ LABELS = [
     {"configtype": "ISOLATED-ATOM"},
     {"label": "free_atom"},
     {"isolated_atom": True},
+    {"config_type": "isolated_atom_Cu"},
+    {"config_type": "Cu isolated atom"},
+    {"config_type": "gas-phase atom"},
+    {"category": "single_atom"},
+    {"comment": "isolated atom"},
 ]
 
 
@@ -42,4 +47,6 @@ def test_without_the_label_it_is_a_crystal():
     plain = atom({"config_type": "bcc"})
     assert freed(plain) is plain
     assert not Dataset.from_systems([plain, *map(bulk, range(4))], 5.0).isolated.any()
+    assert not is_labelled_free(atom({"config_type": "Cu"}))
+    assert not is_labelled_free(atom({"config_type": "isolated_atom_Al"}))
     assert not is_labelled_free(System([[0, 0, 0], [0, 0, 1]], [1, 1], info={"config_type": "IsolatedAtom"}))

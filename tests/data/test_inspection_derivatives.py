@@ -115,6 +115,13 @@ def test_a_factor_that_no_unit_explains_is_odd_only(vibrating):
     assert "energy differences are 1.4" in text
 
 
+def test_energies_divided_by_the_number_of_particles_stop(vibrating):
+    ((level, text),) = about("forces", found_in(vibrating, ASE, energy=0.25))
+    assert level == "error"
+    assert "'energy' seems to be divided by the number of particles (4)" in text
+    assert text.endswith("multiply 'energy' by 4 in the data")
+
+
 def test_forces_of_something_else_are_told(vibrating):
     others = [f for _, _, f, _ in vibrating[7:] + vibrating[:7]]
     shuffled = [(a, e, f, s) for (a, e, _, s), f in zip(vibrating, others, strict=True)]

@@ -153,3 +153,46 @@ def test_inspect_counts_all_molecules(tmp_path, monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "U0" in text
     assert '"systems": 5' in text.replace('"frames"', '"systems"')
+
+
+V3000 = (
+    "ion\n\n\n  0  0  0     0  0            999 V3000\nM  V30 BEGIN CTAB\nM  V30 COUNTS {n} 0 0 0 0\n"
+    "M  V30 BEGIN ATOM\nM  V30 1 N 0.5 0 0 0\nM  V30 2 O 0 0 1.2 0\nM  V30 END ATOM\nM  V30 END CTAB\nM  END\n$$$$\n"
+)
+
+
+def test_v3000_with_fewer_atoms_than_it_counts(tmp_path):
+    (tmp_path / "a.sdf").write_text(V3000.format(n=2) + V3000.format(n=3))
+    with pytest.raises(EmpnetError, match=r"frame 1: line .*: 2 atoms; wanted 3, as COUNTS says"):
+        read(tmp_path / "a.sdf")
+
+
+def test_molecules_without_a_mark_between_them(tmp_path):
+    (tmp_path / "a.mol").write_text(sdf("CH4", {}).removesuffix("$$$$\n") + sdf("H2O", {}))
+    with pytest.raises(EmpnetError, match=r"another molecule begins within this one; wanted \$\$\$\$"):
+        read(tmp_path / "a.mol")
+
+
+def test_fields_without_a_blank_line_between_them(tmp_path):
+    (tmp_path / "a.sdf").write_text(sdf("CH4", {"U0": "-1.5\n> <H>\n-1.25"}))
+    assert dict(read(tmp_path / "a.sdf")[0].properties) == {"U0": -1.5, "H": -1.25}
+
+
+def test_isotopes_are_told(tmp_path):
+    (tmp_path / "a.sdf").write_text(sdf("CH4", {}, "M  ISO  1   2   2\n"))
+    with pytest.warns(UserWarning, match="isotopes are read as their elements"):
+        assert read(tmp_path / "a.sdf")[0].formula == "CH4"
+
+
+CRYSTAL = (
+    "@<TRIPOS>MOLECULE\nwater\n 1 0\nSMALL\nNO_CHARGES\n@<TRIPOS>ATOM\n1 O1 0 0 0 O.3 1 W\n"
+    "@<TRIPOS>CRYSIN\n4 5 6 90 90 90 {group} 1\n@<TRIPOS>COMMENT\nenergy = -76.4\n"
+)
+
+
+def test_comments_and_the_space_group_of_mol2(tmp_path):
+    (tmp_path / "a.mol2").write_text(CRYSTAL.format(group=1))
+    assert read(tmp_path / "a.mol2")[0].properties["energy"] == -76.4
+    (tmp_path / "a.mol2").write_text(CRYSTAL.format(group=14))
+    with pytest.warns(UserWarning, match="space group 14: symmetry is not applied"):
+        read(tmp_path / "a.mol2")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import empnet
+from empnet.apply.evaluate import evaluate
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection import inspect_data
 from empnet.data.read import read
@@ -70,6 +71,48 @@ def test_the_stated_unit_reaches_card_results_and_evaluation(path, tmp_path):
     np.testing.assert_allclose(other.targets, same.targets, rtol=1e-6)
     with pytest.raises(EmpnetError, match="states energy in eV, but --unit says kcal/mol"):
         evaluate(predictor, in_ev, unit="kcal/mol", quiet=True)
+
+
+@pytest.mark.parametrize("key", ["units", "unit"])
+def test_a_unit_of_energy_by_itself_is_that_of_energies(path, key):
+    np.savez(path, **springs(), **{key: "kcal/mol"})
+    assert units(path, forces="forces").unit == ("kcal/mol",)
+    np.savez(path, **springs(), **{key: "metal"})
+    assert units(path).unit == ("eV",)
+
+
+def test_the_unit_of_energies_holds_for_an_energy_of_another_name(path):
+    arrays = springs()
+    np.savez(path, **arrays, dft_energy=arrays["E"], energy_per_atom=arrays["E"], energy_unit="kcal/mol")
+    assert units(path, property=["dft_energy"]).unit == ("kcal/mol",)
+    assert units(path, property=["energy_per_atom"]).unit == ("file units",)
+
+
+def test_a_stated_unit_that_measures_something_else_stops(path):
+    np.savez(path, **springs(), energy_unit="bohr", forces_unit="GPa")
+    with pytest.raises(
+        EmpnetError, match=r"states energy in bohr \(energy_unit\), which is a length; wanted the unit of"
+    ):
+        units(path)
+    with pytest.raises(EmpnetError, match=r"states forces in GPa \(forces_unit\), which is a pressure"):
+        units(path, unit=["eV"], forces="forces")
+    assert units(path, unit=["eV"], forces="forces", forces_unit="eV/angstrom").unit == ("eV",)
+    with pytest.warns(UserWarning) as told:
+        inspect_data(path, quiet=True)
+    assert [str(each.message).split()[3:6] for each in told] == [["states", "energy", "in"], ["states", "forces", "in"]]
+
+
+def test_values_go_by_their_names_in_the_archive_too(path, tmp_path):
+    np.savez(path, **springs(), e_unit="kcal/mol")
+    config = units(path, property=["E"], forces="F")
+    assert (config.property, config.forces) == (("energy",), "forces")
+    assert any(fact.name == "energy" for fact in inspect_data(path, properties=["E"], quiet=True).properties)
+    empnet.train(path, "E", out=tmp_path / "run", forces="F", **SMALL)
+    (plain,) = evaluate(tmp_path / "run", path)
+    for name in ("E", "energy=E"):
+        (named,) = evaluate(tmp_path / "run", path, property=name, forces="F")
+        np.testing.assert_array_equal(named.targets, plain.targets)
+        assert "forces" in named.derivatives
 
 
 def test_inspection_uses_the_stated_unit(path):
@@ -229,3 +272,53 @@ def test_forces_are_per_the_stated_length(path):
     np.savez(path, **springs(), r_unit="bohr")
     assert units(path, forces="forces").forces_unit == "eV/bohr"
     assert units(path, forces="forces", length_unit="bohr").forces_unit == "eV/bohr"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        np.array([3.0, 4.0, 5.0]),
+        np.array([3.0, 4.0, 5.0, 90.0, 90.0, 90.0]),
+        np.diag([3.0, 4.0, 5.0]).reshape(9),
+        np.tile([3.0, 4.0, 5.0], (30, 1)),
+        np.tile(np.diag([3.0, 4.0, 5.0]).reshape(9), (30, 1)),
+    ],
+    ids=["edges", "angles", "nine", "edges-each", "nine-each"],
+)
+@pytest.mark.parametrize("name", ["lattice", "box"])
+@pytest.mark.filterwarnings("ignore:.*'box' is read as the cell")
+def test_cells_as_rows_of_numbers(path, cell, name):
+    np.savez(path, **springs(), **{name: cell})
+    systems = read(path)
+    np.testing.assert_allclose(systems[0].cell, np.diag([3.0, 4.0, 5.0]), atol=1e-12)
+    np.testing.assert_array_equal(systems[0].cell, systems[29].cell)
+    assert systems[0].pbc == (True, True, True)
+
+
+def test_a_box_is_read_or_named(path):
+    np.savez(path, **springs(), box=10 * np.eye(3))
+    with pytest.warns(UserWarning, match="'box' is read as the cell"):
+        assert read(path)[0].pbc == (True, True, True)
+    np.savez(path, **springs(), box=np.float64(10.0))
+    with pytest.warns(UserWarning, match=r"'box' \(\) is not read as a cell"):
+        assert read(path)[0].cell is None
+
+
+def test_minus_one_and_nan_are_padding(path):
+    arrays = springs(2) | {"z": np.array([[8, -1], [8, 1]])}
+    np.savez(path, **arrays)
+    assert [system.formula for system in read(path)] == ["O", "HO"]
+    np.savez(path, **arrays | {"z": np.array([[8, np.nan], [8, 1]])})
+    assert [system.formula for system in read(path)] == ["O", "HO"]
+
+
+@pytest.mark.parametrize("z", [[[3, 0], [0, -1]], [-1, 8]])
+def test_indices_are_no_atomic_numbers(path, z):
+    np.savez(path, **springs(2) | {"z": np.array(z)})
+    with pytest.raises(EmpnetError, match=r"array 'z' has .*; wanted atomic numbers, .* write the elements"):
+        read(path)
+
+
+def test_a_virial_of_three_particles_belongs_to_the_system(path):
+    np.savez(path, R=np.zeros((4, 3, 3)), z=[8, 1, 1], E=np.arange(4.0), virial=np.tile(np.eye(3), (4, 1, 1)))
+    assert read(path)[0].info["virial"].shape == (3, 3)

@@ -170,6 +170,43 @@ def test_the_units_of_a_lammps_dump_are_told(tmp_path, style, told):
     path = tmp_path / "a.lammpstrj"
     head = f"ITEM: UNITS\n{style}\n" if style else ""
     box = "ITEM: BOX BOUNDS pp pp pp\n0 4\n0 4\n0 4\n"
-    path.write_text(f"{head}ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\n{box}ITEM: ATOMS id type x y z\n1 1 0 0 1\n")
+    path.write_text(
+        f"{head}ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\n{box}ITEM: ATOMS id element x y z\n1 H 0 0 1\n"
+    )
     with pytest.warns(UserWarning, match=told):
         assert read(path)[0].positions[0, 2] == 1
+
+
+def test_sites_that_are_partly_occupied_are_told(tmp_path):
+    ase.io.write(tmp_path / "a.cif", bulk("NaCl", "rocksalt", a=5.6))
+    text = (tmp_path / "a.cif").read_text()
+    (tmp_path / "b.cif").write_text(text.replace("  1.0000\n", "  0.5000\n", 1))
+    assert [system.formula for system in read(tmp_path / "a.cif")] == ["ClNa"]
+    with pytest.warns(UserWarning, match=r"1 sites are partly occupied, the first by Na 0\.5"):
+        read(tmp_path / "b.cif")
+
+
+ATOM = "ATOM      1  CA {alt:1}GLY A   1    {x:8.3f}   0.000   0.000{share:6.2f}  0.00          {element:>2}\n"
+
+
+def test_alternate_locations_in_a_pdb_file_are_told(tmp_path):
+    whole = ATOM.format(alt="", x=0, share=1, element="C")
+    (tmp_path / "a.pdb").write_text(whole)
+    assert read(tmp_path / "a.pdb")[0].formula == "C"
+    two = [ATOM.format(alt=alt, x=k, share=0.5, element="C") for k, alt in enumerate("AB", start=1)]
+    (tmp_path / "a.pdb").write_text(whole + "".join(two))
+    with pytest.warns(UserWarning, match="2 atoms have an occupancy below 1, the first of them particle 1"):
+        read(tmp_path / "a.pdb")
+
+
+def test_a_pdb_file_without_elements_is_told(tmp_path):
+    (tmp_path / "a.pdb").write_text(ATOM.format(alt="", x=0, share=1, element=""))
+    with pytest.warns(UserWarning, match="line 1 has no element in columns 77-78: .* CA is calcium"):
+        read(tmp_path / "a.pdb")
+
+
+@pytest.mark.parametrize(("name", "told"), [("a.xyz.zip", "unpack it first"), ("a.h5", r"write its arrays as \.npz")])
+def test_files_of_other_kinds_say_what_to_do(tmp_path, name, told):
+    (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(range(64)))
+    with pytest.raises(EmpnetError, match=f"in no format that ASE knows; .*{told}"):
+        read(tmp_path / name)

@@ -13,7 +13,7 @@ from empnet.data.errors import EmpnetError, nearest
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.read import refuse_length_unit
 from empnet.data.source import Data, iter_systems
-from empnet.data.stated import First, check_stated, first_of, stated_unit
+from empnet.data.stated import First, check_stated, first_of, plain_name, stated_unit
 from empnet.data.system import System
 from empnet.data.units import convert, parse_unit
 from empnet.learn.model_file import ModelCard
@@ -114,6 +114,28 @@ class Reading:
         first = beginning.system
         if first is None:
             return self
+        return self._in_plain_names(first, card)._with_units(first, beginning.length, card)
+
+    def _in_plain_names(self, first: System, card: ModelCard) -> Reading:
+        """The same with values by the names that the reader gives them (``E`` of an archive is ``energy``)."""
+        named: dict[str, Any] = {}
+        for what, own in (("property", card.properties), ("baseline_key", card.baseline_keys)):
+            if given := getattr(self, what):
+                theirs = named_in_data(given, own, "--" + what.replace("_", "-"))
+                named[what] = {mine: plain_name(first, name) for mine, name in theirs.items()}
+        for what in ("forces", "stress", "virial"):
+            if given := getattr(self, what):
+                named[what] = plain_name(first, given)
+        return replace(self, **named)
+
+    def _with_units(self, first: System, length: str, card: ModelCard) -> Reading:
+        """The same with the units that data state.
+
+        Arguments:
+            first: The first of the data.
+            length: The unit of length that they state; empty: none.
+            card: The model's card.
+        """
         own = card.properties[0]
         name = named_in_data(self.property, card.properties).get(own, own)
         labels = self.derivatives(card)
@@ -124,8 +146,8 @@ class Reading:
             f"{what}_unit": (labels.stress or what, self.virial_unit if labels.virial else self.stress_unit),
         }
         stated: dict[str, str] = {}
-        if self.length_unit is None and beginning.length:
-            stated["length_unit"] = beginning.length
+        if self.length_unit is None and length:
+            stated["length_unit"] = length
         for argument, (key, given) in said.items():
             if given is not None:
                 check_stated(first, key, given, "--" + argument.replace("_", "-"))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from ase.geometry import cellpar_to_cell
 
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_columns import short
@@ -19,7 +20,9 @@ __all__ = ["VECTOR", "cell_of_comment", "cell_of_vectors", "components"]
 VECTOR = re.compile(r"\s*VEC([1-3])\b")
 """Begins a line with a lattice vector."""
 OTHER_CELLS = frozenset({"box", "unitcell", "unit_cell", "cell_lengths", "cellpar", "abc"})
-"""Keys of other programs for a cell, which are not read."""
+"""Keys of other programs for a cell: edges, edges with angles, or vectors."""
+AXES = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
+"""Periodicity of one axis, in small letters."""
 
 
 def cell_of_comment(
@@ -36,14 +39,31 @@ def cell_of_comment(
         EmpnetError: If they make no sense.
     """
     key = next((key for key in info if key == "Lattice" or (key.lower() == "cell" and "Lattice" not in info)), None)
+    other = next((key for key in info if key.lower() in OTHER_CELLS), None)
+    if key is None or not (key == "Lattice" or _is_cell(info[key])):
+        key = other if other is not None and _is_cell(info[other]) else None
     cell = None
-    if key is not None and (key == "Lattice" or _is_lattice(info[key])):
-        cell = _lattice(info.pop(key), key, line, origin)
-    stray = next((key for key in info if key.lower() in OTHER_CELLS or (cell is None and key.lower() == "cell")), None)
+    if key is not None:
+        cell = _lattice(info.pop(key) if key == "Lattice" else _as_vectors(info.pop(key)), key, line, origin)
+    if key is not None and key == other:
+        warnings.warn(f"'{key}' is read as the cell, for there is no Lattice", stacklevel=2)
+    stray = next((key for key in info if key.lower() in (*OTHER_CELLS, "cell")), None)
     if stray and cell is None:
         warnings.warn(f"'{stray}' is not read as a cell; the format's key is Lattice, with nine numbers", stacklevel=2)
     pbc = info.pop("pbc", None)
     return cell, _periodicity(cell is not None if pbc is None else pbc, line, origin)
+
+
+def _is_cell(value: Any) -> bool:
+    """Whether a value is three edges, edges with angles, or three vectors."""
+    if not isinstance(value, np.ndarray) or value.shape not in ((3,), (6,)):
+        return _is_lattice(value)
+    return bool(((value[3:] > 0) & (value[3:] < 180)).all())
+
+
+def _as_vectors(value: Any) -> Any:
+    """Edges with angles as lattice vectors; what else there is as it is."""
+    return np.asarray(cellpar_to_cell(value)).reshape(9) if value.shape == (6,) else value
 
 
 def _is_lattice(value: Any) -> bool:
@@ -62,7 +82,8 @@ def _lattice(value: Any, key: str, line: int, origin: Origin) -> np.ndarray | No
     if not _is_lattice(value):
         size = f"{np.size(value)} numbers" if isinstance(value, np.ndarray | np.number) else short(str(value))
         wanted = "nine numbers, the three lattice vectors one after another"
-        raise EmpnetError(f"{where} has {size}", where=origin, wanted=wanted)
+        remedy = "put them into quotes" if np.size(value) == 1 else ""
+        raise EmpnetError(f"{where} has {size}", where=origin, wanted=wanted, remedy=remedy)
     cell = value.reshape(3, 3).astype(np.float64)
     if value.ndim == 2 and not np.array_equal(cell, cell.T):
         raise EmpnetError(
@@ -76,6 +97,9 @@ def _lattice(value: Any, key: str, line: int, origin: Origin) -> np.ndarray | No
 
 def _periodicity(value: Any, line: int, origin: Origin) -> tuple[bool, bool, bool]:
     axes = value if isinstance(value, list) else np.atleast_1d(value).tolist()
+    if isinstance(value, str):
+        words = value.lower().replace(",", " ").split()
+        axes = [AXES.get(word) for word in (words if len(words) > 1 else "".join(words))]
     whole = all(isinstance(axis, bool) or axis in (0, 1) for axis in axes)
     if not whole or len(axes) not in (1, 3):
         raise EmpnetError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +20,12 @@ __all__ = ["PLAIN_COLUMNS", "Column", "Fault", "declared_columns", "read_columns
 PLAIN_COLUMNS = "species:S:1:pos:R:3"  # of a file without Properties
 NAMES = {"pos": "pos", "positions": "pos", "species": "species", "symbols": "species", "z": "Z", "numbers": "Z"}
 """Columns with a meaning, in any case."""
+SECOND_NAMES = {"element": "species", "elements": "species", "symbol": "species"} | dict.fromkeys(
+    ("atomic_number", "atomic_numbers", "atomicnumber", "atomicnumbers"), "Z"
+)
+"""These have their meaning only where no other column has it."""
+LABELS = ("type", "types", "atom", "atom_type", "atom_types", "name", "label", "kind")
+"""Columns of text that hold the species where all of their words are chemical symbols, and nothing else names any."""
 RESULTS = frozenset({"force", "forces", "vel", "velo", "mass", "charge"})
 """Columns with a documented name; taken in any case where a frame shows that its writer does not distinguish case."""
 KIND_NAMES = {"R": "a number", "I": "a whole number", "L": "T or F", "S": "a word"}
@@ -73,7 +81,7 @@ def declared_columns(text: str) -> tuple[Column, ...]:
             raise EmpnetError(f"Properties has {short(f'{name}:{kind}:{size}')}", wanted=wanted)
         columns.append(Column(name, kind.upper(), int(size)))
     columns = [Column(_meaning(column, columns), column.kind, column.size) for column in columns]
-    if {"POS", "SPECIES"} & set(parts[::3]):
+    if any(name != name.lower() and NAMES.get(name.lower()) in ("pos", "species") for name in parts[::3]):
         columns = [
             Column(column.name.lower(), column.kind, column.size) if column.name.lower() in RESULTS else column
             for column in columns
@@ -90,6 +98,9 @@ def declared_columns(text: str) -> tuple[Column, ...]:
 def _meaning(column: Column, columns: Sequence[Column]) -> str:
     """The format's name of a column; ``z`` is the atomic number only where nothing else is."""
     name = NAMES.get(column.name.lower(), column.name)
+    second = SECOND_NAMES.get(column.name.lower())
+    if second and not any(NAMES.get(other.name.lower()) in ("species", "Z") for other in columns):
+        name = second
     fits = {"pos": ("R", 3), "species": ("S", 1), "Z": ("I", 1)}.get(name) == (column.kind, column.size)
     named = any(NAMES.get(other.name.lower()) == "species" for other in columns)
     if not fits or (name == "Z" and column.name == "z" and named):
@@ -171,6 +182,9 @@ def species_of_columns(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
         Fault: If a symbol is none, or the two columns disagree.
     """
     symbols, numbers = arrays.pop("species", None), arrays.pop("Z", None)
+    if symbols is None and numbers is None and (label := _label_of_symbols(arrays)):
+        warnings.warn(f"column '{label}' is read as the species: all of its words are chemical symbols", stacklevel=2)
+        symbols = arrays.pop(label)
     if symbols is None or not len(symbols):
         return numbers
     kinds, places = np.unique(symbols, return_inverse=True)
@@ -188,9 +202,16 @@ def species_of_columns(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
     return species
 
 
+def _label_of_symbols(arrays: dict[str, np.ndarray]) -> str:
+    """The column of text that may stand for the species; empty if there is none."""
+    texts = {name: array for name, array in arrays.items() if array.dtype.kind == "U" and array.ndim == 1}
+    named = (name for name in texts if name.lower() in LABELS)
+    return next((name for name in named if all(word.capitalize() in atomic_numbers for word in texts[name])), "")
+
+
 def _no_symbol(particle: int, symbol: str) -> Fault:
     found = f"{short(symbol)} is not a chemical symbol"
-    if symbol in ("D", "T"):
+    if symbol.upper() in ("D", "T"):
         return Fault(particle, found, remedy="write H: isotopes have the potential of their element")
     if symbol.isdigit():
         remedy = "if it is the atomic number, declare the column as Z:I:1 (Properties=Z:I:1:pos:R:3)"
@@ -198,10 +219,21 @@ def _no_symbol(particle: int, symbol: str) -> Fault:
     try:
         number(symbol)
     except ValueError:
-        element = symbol.strip("0123456789+-").capitalize()
-        known = f"did you mean '{element}'?" if element in atomic_numbers else nearest(symbol, chemical_symbols)
-        return Fault(particle, found, remedy=known or "see its first column")
+        return Fault(particle, found, remedy=_meant(symbol))
     return Fault(particle, found, remedy="a number stands where Properties wants the symbol: see its first column")
+
+
+def _meant(symbol: str) -> str:
+    """What to do about a symbol: a label of an atom (C1, OW) begins with its element."""
+    letters = re.match("[A-Za-z]*", symbol.lstrip("0123456789"))[0].capitalize()  # type: ignore[index]
+    if letters in atomic_numbers and letters != "X":
+        return f"did you mean '{letters}'?"
+    if symbol.startswith(("Gh", "gh", "Bq", "bq", "X")):
+        return "ghost atoms are no particles: remove them"
+    known = nearest(symbol, chemical_symbols) if letters == symbol and symbol.istitle() else ""
+    if not known and letters[:1] in atomic_numbers:
+        known = f"if it is the label of an atom, write its element: '{letters[0]}'?"
+    return known or "see its first column"
 
 
 def names_of(columns: Sequence[Column]) -> str:

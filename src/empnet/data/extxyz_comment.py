@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from empnet.data.errors import EmpnetError
+from empnet.data.units import ENERGY, parse_unit
 
 __all__ = ["number", "parse_comment", "parse_logical"]
 
@@ -24,6 +25,8 @@ STRUCTURE = {"lattice": "Lattice", "properties": "Properties", "pbc": "pbc"}
 """Keys that say what the frame is, in any case (GPUMD's documents allow that)."""
 RESULTS = frozenset({"energy", "free_energy", "stress", "virial", "dipole"})
 """Values with a documented name; taken in any case where a frame shows that its writer does not distinguish case."""
+BRACKETED = frozenset({"lattice", "cell", "pbc", "stress", "virial"})
+"""Values that are lists of numbers even if a quote stands before their bracket."""
 CLOSING = {"[": "]", "{": "}"}
 BARE = re.compile(r"(?:\\.|[^\s=\\])+")
 WORD = re.compile(r"(?:\\.|[^\s\\])+")
@@ -92,11 +95,21 @@ def parse_comment(line: str) -> dict[str, Any]:
     """
     pairs: list[tuple[str, Any]] = []
     words: list[tuple[str, Any]] = []
-    for key, value in _pairs(line.strip()):
-        (words if value is None else pairs).append((key, value))
     values: dict[str, Any] = {}
+    last = ""
+    for key, value in _pairs(line.strip()):
+        if value is None and last and _is_energy(key):  # energy=-7.0 eV
+            values[f"{last}_unit"] = key
+        else:
+            (words if value is None else pairs).append((key, value))
+        last = key if value is not None and REAL.fullmatch(value[0]) else ""
     for key, (text, kind) in pairs:
-        _put(values, key, text.strip("{}[]") if key.lower() == "properties" else _typed(text, kind))
+        words_of_text = text.split()
+        if len(words_of_text) == 2 and REAL.fullmatch(words_of_text[0]) and _is_energy(words_of_text[1]):
+            text, values[f"{key}_unit"] = words_of_text  # energy="-7.0 eV"
+        if key.lower() in BRACKETED and text.lstrip().startswith("["):
+            kind = "["  # a list in quotes
+        _put(values, key, text.strip("{}[]") if key.lower() == "properties" else _typed(text.strip(), kind))
     if words and "Properties" not in values and (len(words) > 1 or not words[0][0].isidentifier()):
         values.setdefault("comment", " ".join(word for word, _ in words))
     else:
@@ -107,6 +120,14 @@ def parse_comment(line: str) -> dict[str, Any]:
         if isinstance(array := values.get(key), np.ndarray) and array.shape == (9,):
             values[key] = array.reshape(3, 3).T  # ASE's order of the nine
     return values
+
+
+def _is_energy(word: str) -> bool:
+    """Whether a word is the name of a unit of energy."""
+    try:
+        return parse_unit(word).dimension[:5] == ENERGY[:5]
+    except EmpnetError:
+        return False
 
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:

@@ -19,8 +19,7 @@ __all__ = ["check_counts", "iread_gro", "tell_further_frames"]
 
 MARKS = {
     "vasp": rb"^\s*(?:[Dd]irect|[Cc]artesian)\b",
-    "gen": rb"^\s*[0-9]+\s+[CSFHcsfh]\s*$",
-    "res": rb"^TITL\b",
+    "castep-cell": rb"^\s*(?i:%block\s+lattice_)",
     "cfg": rb"^Number of particles\b",
     "dmol-car": rb"^!DATE\b",
     "gromos": rb"^POSITION(?:RED)?\s*$",
@@ -35,6 +34,8 @@ MARKS = {
     "nwchem-in": rb"^\s*geometry\b",
 }
 """What stands once in each frame, by ASE's name of the format (in gaussian-in: between two)."""
+MIXED = frozenset({"castep-cell", "gromos", "magres"})
+"""Of several frames ASE makes one that none of them is."""
 BETWEEN = frozenset({"gaussian-in"})
 OUTPUTS = frozenset(
     {"acemolecule-out", "castep-phonon", "dacapo-text", "gpw", "wout", "cmdft", "crystal", "gamess-us-out"}
@@ -86,10 +87,19 @@ def tell_further_frames(path: Path, kind: str) -> None:
     Arguments:
         path: Path of the file.
         kind: ASE's name of the format.
+
+    Raises:
+        EmpnetError: If ASE would make one frame of several.
     """
     if kind not in ioformats or not ioformats[kind].single:
         return
     count = _count(path, re.compile(MARKS[kind], re.MULTILINE)) + (kind in BETWEEN) if kind in MARKS else 0
+    if count > 1 and kind in MIXED:
+        raise EmpnetError(
+            f"the file seems to hold {count} frames, of which ASE's reader of '{kind}' would make one",
+            wanted="one frame a file",
+            remedy="cut the file, or convert it to extended XYZ",
+        )
     if count > 1:
         told = f"the file seems to hold {count} frames, but ASE's reader of '{kind}' gives one: the others are not read"
         warnings.warn(f"{told}; convert the file to extended XYZ with a program that reads all", stacklevel=2)

@@ -7,17 +7,26 @@ from dataclasses import replace
 
 import numpy as np
 
+from empnet.data.one_hot import symbol
 from empnet.data.system import System
 
 __all__ = ["freed", "is_labelled_free"]
 
 KEYS = frozenset({"configtype", "config", "label", "name", "tag", "type", "system", "systemtype", "structure"})
+KEYS |= {"configname", "category", "class", "comment", "datatype", "description", "group", "kind", "source", "subset"}
 LABELS = frozenset({"isolatedatom", "isolatedatoms", "freeatom", "freeatoms", "singleatom", "isolated"})
+LABELS |= {"gasphaseatom"}
 SEPARATORS = re.compile(r"[\s_\-]+")
 
 
 def _plain(text: object) -> str:
     return SEPARATORS.sub("", str(text)).casefold()
+
+
+def _without_element(label: str, system: System) -> str:
+    """A label without the symbol of the atom itself: ``isolated_atom_Cu`` of copper."""
+    own = "" if system.species is None else symbol(int(system.species[0])).casefold()
+    return label.removesuffix(own) if label.removesuffix(own) in LABELS else label.removeprefix(own)
 
 
 def is_labelled_free(system: System) -> bool:
@@ -34,7 +43,7 @@ def is_labelled_free(system: System) -> bool:
         return False
     for key, value in system.info.items():
         name = _plain(key)
-        if isinstance(value, str | np.str_) and name in KEYS and _plain(value) in LABELS:
+        if isinstance(value, str | np.str_) and name in KEYS and _without_element(_plain(value), system) in LABELS:
             return True
         if name in LABELS and (value is True or _plain(value) in ("true", "t", "yes", "1")):
             return True

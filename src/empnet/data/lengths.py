@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,40 +12,13 @@ from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 from empnet.data.units import LENGTH, Unit, parse_unit
 
-__all__ = ["LENGTH_UNITS", "in_angstrom", "lammps_lengths", "stated_length_unit"]
+__all__ = ["LENGTH_UNITS", "in_angstrom", "stated_length_unit"]
 
 LENGTH_UNITS = (
     *("r_unit", "R_unit", "length_unit", "length_units", "distance_unit", "distance_units", "_distance_unit"),
     *("unit_length", "positions_unit", "position_unit", "coordinates_unit", "coords_unit", "pos_unit"),
 )
 """Keys under which files state the unit of their lengths: sGDML's archives, SchNetPack's databases, and others."""
-
-LAMMPS_STYLE = re.compile(rb"^ITEM: UNITS\s*\n\s*(\w+)|^[^\n]*\bunits\s*=\s*(\w+)", re.MULTILINE)
-"""Where a dump (``dump_modify units yes``) and the first line of a data file name the style of their units."""
-LAMMPS_LENGTHS = {"electron": "bohr", "nano": "nm", "micro": "um", "si": "m", "cgs": "cm"}
-IN_ANGSTROM = ("metal", "real")
-HEAD = 1 << 14  # bytes of a file that are looked at
-
-
-def lammps_lengths(path: Path) -> str:
-    """What is to be told of the lengths in a file of LAMMPS, whose units are a setting of the program.
-
-    Arguments:
-        path: Path of the file.
-    """
-    with path.open("rb") as stream:
-        found = LAMMPS_STYLE.search(stream.read(HEAD))
-    style = (found[1] or found[2]).decode() if found else ""
-    if style in IN_ANGSTROM:
-        return f"units {style}, as the file states: lengths are in angstrom, and other values as LAMMPS has them there"
-    if style in LAMMPS_LENGTHS:
-        name = LAMMPS_LENGTHS[style]
-        return f"units {style}, as the file states: lengths are in {name}; unless you have, say --length-unit {name}"
-    has = f"units {style}, as the file states" if style else "LAMMPS has units from a setting that is not in the file"
-    return (
-        f"{has}: lengths are taken to be in angstrom, as in units metal or real, unless a unit of length is named; see "
-        "that energies and forces are in what you say, too"
-    )
 
 
 def stated_length_unit(system: System) -> tuple[str, Unit | None]:

@@ -23,7 +23,7 @@ __all__ = ["iread_mol2"]
 MOLECULE = "@<TRIPOS>MOLECULE"
 NO_ELEMENT = {"LP": "a lone pair", "DU": "a dummy atom", "ANY": "any atom", "HAL": "any halogen", "HET": "a heteroatom"}
 CUT = "the file is cut short or damaged: fetch it again or remove the molecule"
-COMMENTED = re.compile(r"#\s*([A-Za-z_][^:=]*?)\s*[:=]\s*(\S.*)")
+COMMENTED = re.compile(r"#?\s*([A-Za-z_][^:=]*?)\s*[:=]\s*(\S.*)")
 
 
 def iread_mol2(path: Path, file: str, first: int = 0) -> Iterator[System]:
@@ -115,7 +115,7 @@ def _system(record: Record, comments: list[str]) -> System:
     arrays["atom_types"] = np.array([words[5] for words in columns], dtype=str)
     if n and all(len(words) > 8 for words in columns) and "NO_CHARGES" not in record.lines[:5]:
         arrays["charges"] = charges
-    properties, info = _said(record, comments)
+    properties, info = _said(record, comments + [record.lines[row] for row in sections.get("COMMENT", [])])
     cell = _cell(record, sections.get("CRYSIN", []))
     return System(
         positions=positions,
@@ -170,8 +170,19 @@ def _cell(record: Record, rows: list[int]) -> np.ndarray | None:
         return None
     try:
         parameters = [number(text) for text in record.lines[rows[0]].split()[:6]]
+        _tell_symmetry(record.lines[rows[0]].split()[6:7])
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.asarray(cellpar_to_cell(parameters))
     except (ValueError, IndexError, AssertionError):
         raise record.fault(rows[0], f"{short(record.lines[rows[0]])}", "a, b, c, alpha, beta, gamma") from None
+
+
+def _tell_symmetry(group: list[str]) -> None:
+    """Say that no symmetry is applied, where a crystal has a space group."""
+    if group and group[0] != "1":
+        warnings.warn(
+            f"space group {group[0]}: symmetry is not applied, the atoms are taken for all of the cell; if they are an "
+            "asymmetric unit, give a CIF",
+            stacklevel=2,
+        )

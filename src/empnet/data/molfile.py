@@ -29,7 +29,11 @@ HEADER = 3  # lines before the counts: name, program, comment
 FIELD = re.compile(r">.*?<([^>]*)>")
 OLD_CHARGES = {0: 0, 1: 3, 2: 2, 3: 1, 4: 0, 5: -1, 6: -2, 7: -3}  # the charge column of an atom line
 V3000 = "M  V30 "
+COUNTS = re.compile(r"^[ 0-9]{6}.*\bV[23]000\s*$")
 ISOTOPES = {"D": "H", "T": "H"}  # symbols that the format's own documents allow for hydrogen
+
+
+ISOTOPES_TOLD = "isotopes are read as their elements, whose potential they have; masses are left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,12 @@ def _system(record: Record) -> System:
     else:
         symbols, positions, charges, end = _atoms_v2000(record, counts)
     if not record.closed and count_fields(record.lines[end:]):
-        raise record.fault(len(record.lines), "the file ends within a molecule", f"{END_OF_MOLECULE} after its fields")
+        found, remedy = (
+            "the file ends within a molecule",
+            f"fetch it again; if its fields are whole, add {END_OF_MOLECULE}",
+        )
+        raise record.fault(len(record.lines), found, f"{END_OF_MOLECULE} after its fields", remedy)
+    _refuse_another(record, end)
     if len(positions) > 1 and not positions[:, 2].any():
         warnings.warn("z of all atoms is 0: the coordinates are of a drawing, or of a flat molecule", stacklevel=2)
     values: dict[str, Any] = {"name": record.lines[0].strip()} if record.lines[0].strip() else {}
@@ -144,7 +153,12 @@ def _atoms_v2000(record: Record, counts: str) -> tuple[list[tuple[str, int]], np
         line = record.at(row)
         symbol, numbers, charge = _atom_line(line)
         if numbers is None:
-            raise record.fault(row, f"{short(line)} is no atom", "x, y, z and a symbol", f"line {record.line + HEADER}")
+            raise record.fault(
+                row,
+                f"{short(line)} is no atom",
+                "x, y, z and a symbol",
+                f"see the counts in line {record.line + HEADER}",
+            )
         symbols.append((symbol, row))
         positions[k], charges[k] = numbers, charge
     row = HEADER + 1 + n + bonds
@@ -157,6 +171,8 @@ def _atoms_v2000(record: Record, counts: str) -> tuple[list[tuple[str, int]], np
             charges = charges if stated else np.zeros_like(charges)  # it replaces the charges of the atom lines
             stated = True
             _put_charges(charges, line, record, row)
+        elif line.startswith("M  ISO"):
+            warnings.warn(ISOTOPES_TOLD, stacklevel=2)
         row += 1
     if row >= len(record.lines):
         record.at(row)
@@ -193,10 +209,18 @@ def _put_charges(charges: np.ndarray, line: str, record: Record, row: int) -> No
         charges[atom - 1] = charge
 
 
+def _refuse_another(record: Record, row: int) -> None:
+    """Raise if another molecule begins within the lines of this one."""
+    for place in range(row, len(record.lines)):
+        if COUNTS.search(record.lines[place]):
+            found = "another molecule begins within this one"
+            raise record.fault(place, found, f"{END_OF_MOLECULE} between molecules", "add it, and name the file .sdf")
+
+
 def _atoms_v3000(record: Record) -> tuple[list[tuple[str, int]], np.ndarray, np.ndarray, int]:
     symbols: list[tuple[str, int]] = []
     positions, charges = [], []
-    inside, row = False, HEADER + 1
+    inside, row, promised = False, HEADER + 1, ""
     while not record.at(row).startswith("M  END"):
         begin = row
         line = record.at(row)
@@ -207,16 +231,22 @@ def _atoms_v3000(record: Record) -> tuple[list[tuple[str, int]], np.ndarray, np.
         row += 1
         if text.strip() in ("BEGIN ATOM", "END ATOM"):
             inside = text.strip() == "BEGIN ATOM"
+        elif text.startswith("COUNTS "):
+            promised = text.split()[1] if len(text.split()) > 1 else ""
         elif inside:
             words = text.split()
             try:
                 numbers = [number(word) for word in words[2:5]]
+                if any(word.startswith("MASS=") for word in words):
+                    warnings.warn(ISOTOPES_TOLD, stacklevel=2)
                 charge = sum(int(word[4:]) for word in words if word.startswith("CHG="))
                 symbols.append((words[1], begin))
                 positions.append([numbers[0], numbers[1], numbers[2]])
                 charges.append(charge)
             except (ValueError, IndexError):
                 raise record.fault(begin, f"{short(line)} is no atom", "index, symbol, x, y, z") from None
+    if promised and promised != str(len(symbols)):
+        raise record.fault(row, f"{len(symbols)} atoms", f"{promised}, as COUNTS says", "fetch the file again")
     return (
         symbols,
         np.array(positions).reshape(-1, 3),
@@ -261,7 +291,7 @@ def _fields(record: Record, row: int) -> dict[str, Any]:
         match = FIELD.match(line)
         name = match[1].strip() if match else line[1:].strip()
         texts = []
-        while row < len(record.lines) and record.lines[row].strip():
+        while row < len(record.lines) and record.lines[row].strip() and not FIELD.match(record.lines[row]):
             texts.append(record.lines[row].strip())
             row += 1
         if name in values:

@@ -14,7 +14,7 @@ from ase.outputs import all_outputs
 from empnet.data.atoms import PER_PARTICLE
 from empnet.data.errors import EmpnetError
 
-__all__ = ["NAMES", "ROLES", "Array", "Layout", "check_shapes", "layout_of", "roles_of"]
+__all__ = ["NAMES", "ROLES", "Array", "Layout", "check_shapes", "layout_of", "roles_of", "without_odd_box"]
 
 # What arrays mean, by the names that they have in data sets of the field; the first name is the one that is written.
 NAMES = {
@@ -22,16 +22,19 @@ NAMES = {
     "species": ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers", "species", "symbols", "elements"),
     "energy": ("E", "energy", "energies"),
     "forces": ("F", "forces"),
-    "cell": ("cell", "cells", "lattice", "Lattice"),
+    "cell": ("cell", "cells", "lattice", "Lattice", "box", "unit_cell"),
     "pbc": ("pbc",),
     "counts": ("N", "num_atoms", "n_atoms", "natoms"),
-    "offsets": ("offsets",),
+    "offsets": ("offsets", "ptr"),
     "mask": ("mask", "atom_mask", "node_mask"),
 }
 SECOND_NAMES = frozenset({"num_atoms", "n_atoms", "natoms", "symbols", "elements", "Lattice", "atom_mask", "node_mask"})
+SECOND_NAMES |= {"box", "unit_cell", "ptr"}
 """These have their meaning only where no other array has it."""
 ROLES = {name: role for role, names in NAMES.items() for name in names}
-PER_FRAME_AXES = {"energy": 0, "cell": 2, "pbc": 1}  # axes that one frame's value has; one more counts frames
+OF_SYSTEM = frozenset({name for name in all_outputs if name not in PER_PARTICLE} | {"virial", "virials"})
+"""Arrays of the whole system, though their shape may look like one of particles: a dipole (frames, 3)."""
+PER_FRAME_AXES = {"energy": 0, "pbc": 1}  # axes that one frame's value has; one more counts frames
 
 
 @dataclass(slots=True)
@@ -99,9 +102,11 @@ class Layout:
             return "particle"
         if role in ("species", "mask"):
             return "fixed" if len(shape) == 1 and not self.flat else "particle"
+        if role == "cell":
+            return "file" if len(shape) == 1 or shape == (3, 3) else "frame"
         if role in PER_FRAME_AXES:
             return "frame" if len(shape) > PER_FRAME_AXES[role] else "file"
-        of_system = name in all_outputs and name not in PER_PARTICLE  # such as dipole, (frames, 3)
+        of_system = name in OF_SYSTEM
         if self.flat:
             if rows == (self.width,) and not of_system and not (self.width == self.frames and len(shape) == 1):
                 return "particle"
@@ -178,6 +183,26 @@ def roles_of(arrays: Mapping[str, Array], file: str) -> dict[str, Array]:
     return roles
 
 
+CELL_SIZES = (3, 6, 9)
+"""Numbers of a cell in a row: edges, edges with angles, vectors one after the other."""
+
+
+def without_odd_box(roles: dict[str, Array], layout: Layout) -> str:
+    """Leave out a box that is no cell by its shape; what is to be told of one that is, or is not.
+
+    Arguments:
+        roles: The arrays whose names have a meaning; changed.
+        layout: How they make frames.
+    """
+    cell = roles.get("cell")
+    if cell is None or cell.name not in ("box", "unit_cell"):
+        return ""
+    if cell.shape[-1:] in ((3,), (6,), (9,)) and cell.shape[:-1] in ((), (3,), (layout.frames,), (layout.frames, 3)):
+        return f"'{cell.name}' is read as the cell, for there is no 'cell' or 'lattice'"
+    del roles["cell"]
+    return f"'{cell.name}' {cell.shape} is not read as a cell; that is an array 'cell' of shape (frames, 3, 3)"
+
+
 def check_shapes(roles: Mapping[str, Array], layout: Layout, file: str) -> None:
     """Refuse arrays with a known meaning that do not fit the positions.
 
@@ -192,7 +217,7 @@ def check_shapes(roles: Mapping[str, Array], layout: Layout, file: str) -> None:
     n, width = layout.frames, layout.width
     side_by_side = {
         "species": ((width,), (n, width)), "energy": ((n,), (n, 1)), "forces": ((n, width, 3),),
-        "cell": ((n, 3, 3), (3, 3)), "pbc": ((n, 3), (3,), ()),
+        "cell": ((n, 3, 3), (3, 3), *((*of, k) for of in ((n,), ()) for k in CELL_SIZES)), "pbc": ((n, 3), (3,), ()),
     }  # fmt: skip
     wanted = side_by_side | ({"species": ((width,),), "forces": ((width, 3),)} if layout.flat else {})
     if n == 1:  # a single frame is often written without an axis for it

@@ -13,10 +13,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from ase.data import atomic_numbers
+from ase.geometry import cellpar_to_cell
 
 from empnet.data.atoms import split_values
 from empnet.data.errors import EmpnetError
-from empnet.data.npz_layout import Array, Layout, check_shapes, layout_of, roles_of
+from empnet.data.npz_layout import Array, Layout, check_shapes, layout_of, roles_of, without_odd_box
 from empnet.data.system import Origin, System
 
 __all__ = ["iread_npz"]
@@ -81,9 +82,12 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
             roles["species"] = arrays[CHARGES]
             warnings.warn(f"'{CHARGES}' are taken as atomic numbers: whole numbers, zeros as padding", stacklevel=2)
         layout = layout_of(roles, file)
+        if told := without_odd_box(roles, layout):
+            warnings.warn(told, stacklevel=2)
         check_shapes(roles, layout, file)
         _check_columns(roles, arrays, file)
         _without_odd_masks(roles, layout)
+        _refuse_indices(archive, roles, layout, file)
         _tell_padding(layout, roles)
         used = {roles[role].name for role in ("counts", "offsets") if role in roles and layout.counts is not None}
         meanings = {array.name: role for role, array in roles.items()}
@@ -114,18 +118,41 @@ def _are_atomic_numbers(archive: zipfile.ZipFile, array: Array, roles: Mapping[s
     shape = roles["positions"].shape
     if array.shape not in (shape[:-1], shape[-2:-1]) or array.dtype.kind not in "iuf" or not array.shape:
         return False
+    largest = 0.0
+    for values in _blocks(archive, array):
+        if not ((values >= 0) & (values <= HEAVIEST) & (values == np.round(values))).all():
+            return False
+        largest = max(largest, float(values.max()))
+    return largest > 0
+
+
+def _blocks(archive: zipfile.ZipFile, array: Array) -> Iterator[np.ndarray]:
+    """An array from its beginning, some rows at a time."""
     with ExitStack() as streams:
         again = _open(archive, archive.getinfo(f"{array.name}.npy"), streams)
         block = max(1, READ_AHEAD // max(1, math.prod(array.shape[1:])))
-        largest = 0.0
         for begin in range(0, array.shape[0], block):
             values = again.take(min(block, array.shape[0] - begin))
-            if not values.size:
-                continue
-            if not ((values >= 0) & (values <= HEAVIEST) & (values == np.round(values))).all():
-                return False
-            largest = max(largest, float(values.max()))
-        return largest > 0
+            if values.size:
+                yield values
+
+
+def _refuse_indices(archive: zipfile.ZipFile, roles: Mapping[str, Array], layout: Layout, file: str) -> None:
+    """Raise if species are negative but for padding, or indices as TorchANI has them: 0, 1, ..., and -1 as padding."""
+    species = roles.get("species")
+    if species is None or species.dtype.kind not in "if":
+        return
+    blocks = [((values < 0).any(), (values == 0).any()) for values in _blocks(archive, species)]
+    negative, zero = (any(found) for found in zip(*blocks, strict=True)) if blocks else (False, False)
+    padded = len(species.shape) == 2 and not layout.flat
+    if negative and (zero or not padded):
+        found = "has -1 as padding and 0 as a species, so its numbers are indices" if padded else "has negative numbers"
+        raise EmpnetError(
+            f"array '{species.name}' {found}",
+            where=file,
+            wanted="atomic numbers, with 0 or -1 at the end of a frame as padding",
+            remedy="write the elements: numpy.array([1, 6, 7, 8])[species], as their order is",
+        )
 
 
 def _tell_padding(layout: Layout, roles: Mapping[str, Array]) -> None:
@@ -185,7 +212,7 @@ def _system(
         count = layout.width
     particles = {name: array[:count] for name, array in particles.items() if name != "mask"}
     cell = values.pop("cell", None)
-    cell = cell if cell is not None and cell.any() else None
+    cell = _vectors(cell) if cell is not None and cell.any() else None
     pbc = values.pop("pbc", cell is not None)
     species = particles.pop("species", None)
     properties, info = split_values(values)
@@ -199,6 +226,14 @@ def _system(
         arrays=particles,
         origin=origin,
     )
+
+
+def _vectors(cell: np.ndarray) -> np.ndarray:
+    """Lattice vectors as rows from edges, edges with angles, or nine numbers."""
+    if cell.size == 6:
+        with np.errstate(all="ignore"):
+            return np.asarray(cellpar_to_cell(cell))
+    return np.diag(cell) if cell.size == 3 else cell.reshape(3, 3)
 
 
 def _named(meanings: Mapping[str, str], role: str) -> str:
@@ -223,7 +258,8 @@ def _numbers(symbols: np.ndarray, origin: Origin) -> np.ndarray:
 
 def _unpadded(species: np.ndarray, origin: Origin, padding: str) -> int:
     """The number of particles before the padding."""
-    real = species.astype(bool) if species.dtype.kind != "U" else np.char.strip(species) != ""
+    numbers = species > 0 if species.dtype.kind in "if" else species.astype(bool)  # 0 or -1 is padding
+    real = numbers if species.dtype.kind != "U" else np.char.strip(species) != ""
     count = int(real.sum())
     if not real[:count].all():
         raise EmpnetError(

@@ -12,18 +12,22 @@ from functools import partial
 from pathlib import Path
 
 import ase.io
+import numpy as np
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
+from empnet.data import lammps
 from empnet.data.ase_db import iread_db
 from empnet.data.atoms import from_atoms
 from empnet.data.bundled import card as bundled_card
 from empnet.data.bundled import path_text, resolve
 from empnet.data.checks import check_geometry
 from empnet.data.compression import plain_file
+from empnet.data.crystallography import occupancies, without_elements
+from empnet.data.cut_frames import iread_gen, iread_res, iread_xsf
 from empnet.data.errors import EmpnetError
 from empnet.data.extxyz_read import iread_extxyz
 from empnet.data.frame_marks import check_counts, iread_gro, tell_further_frames
-from empnet.data.lengths import in_angstrom, lammps_lengths, stated_length_unit
+from empnet.data.lengths import in_angstrom, stated_length_unit
 from empnet.data.mol2_read import iread_mol2
 from empnet.data.molfile import iread_sdf
 from empnet.data.npz_read import iread_npz
@@ -34,6 +38,12 @@ from empnet.data.units import LENGTH, Unit, parse_unit
 
 __all__ = ["first_frame", "iread", "iread_unchecked", "read", "refuse_length_unit"]
 
+PACKED = dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".zst", ".lz4"), "unpack it first") | dict.fromkeys(
+    (".h5", ".hdf5", ".npy", ".pkl", ".pickle", ".pt", ".lmdb", ".csv", ".json", ".jsonl", ".parquet"),
+    "write its arrays as .npz (R, z, E, F), or its structures as extended XYZ",
+)
+"""What to do about files of other kinds."""
+LAMMPS_SUFFIXES = ("", ".data", ".lmp", ".lammps", ".dat", ".in")  # of data files, and of other formats, too
 Reader = Callable[[Path, str, int], Iterator[System]]
 OWN_READERS: dict[str, Reader] = {".sdf": iread_sdf, ".sd": iread_sdf, ".mol": iread_sdf, ".mol2": iread_mol2}
 
@@ -189,7 +199,7 @@ def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
             return OWN_READERS[suffix]
         if suffix == ".npz":
             return iread_npz
-        kind = filetype(str(path.resolve()))  # may be a suffix that means nothing
+        kind = "lammps-data" if _is_lammps_data(path) else filetype(str(path.resolve()))  # may be a suffix of no format
         if kind not in ioformats or not ioformats[kind].can_read:
             raise UnknownFileTypeError(kind)
     except OSError as error:
@@ -199,10 +209,16 @@ def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
             "is in no format that ASE knows",
             where=file,
             wanted="a suffix such as .extxyz, .npz, .db, .traj, .cif, or a name such as OUTCAR",
+            remedy=PACKED.get(path.suffix.lower(), ""),
         ) from error
     if kind != "extxyz" and not kind.startswith("lammps"):
         _refuse_other_length(unit, file, f"ASE gives the format {kind}")
     return OWN_KINDS.get(kind, partial(_iread_ase, kind=kind))
+
+
+def _is_lammps_data(path: Path) -> bool:
+    usual = path.suffix.lower() in LAMMPS_SUFFIXES or path.name.lower().startswith("data.")
+    return usual and lammps.is_data_file(path)
 
 
 def _iread_db(path: Path, file: str, first: int) -> Iterator[System]:
@@ -217,14 +233,27 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
     if kind == "traj":
         check_ulm(path, file)
     else:
-        if kind.startswith("lammps"):
-            warnings.warn(lammps_lengths(path), stacklevel=2)
+        lines = lammps.told(path, kind) if kind.startswith("lammps") else ()
+        for line in without_elements(path) if kind == "proteindatabank" else lines:
+            warnings.warn(line, stacklevel=2)
         check_counts(path, kind, file)
         tell_further_frames(path, kind)
     for number, atoms in enumerate(frames, start=first):
         if kind == "proteindatabank" and not len(atoms) and number:
             continue  # ASE makes an empty frame of the END that follows the last ENDMDL
-        yield from_atoms(atoms, Origin(file, number))
+        for line in occupancies(atoms, kind):
+            warnings.warn(line, stacklevel=2)
+        yield from_atoms(lammps.without_placeholder(atoms, kind), Origin(file, number))
+
+
+def _counted(reader: Reader, kind: str) -> Reader:
+    """A reader of a format in which ASE sets memory aside for as many particles as a file promises."""
+
+    def counted(path: Path, file: str, first: int) -> Iterator[System]:
+        check_counts(path, kind, file)
+        return reader(path, file, first)
+
+    return counted
 
 
 # ASE's names of the formats that it does not read for us.
@@ -233,11 +262,19 @@ OWN_KINDS: dict[str, Reader] = {
     "sdf": iread_sdf,
     "mol": iread_sdf,
     "gromacs": iread_gro,
+    "res": iread_res,
+    "gen": _counted(iread_gen, "gen"),
+    "xsf": _counted(iread_xsf, "xsf"),
     "db": _iread_db,
     "json": _iread_db,
 }
 STATE_LENGTHS: tuple[Reader, ...] = (iread_extxyz, iread_npz, _iread_db)
 """Readers of formats in which a file may state the unit of its lengths."""
+
+
+NO_ELEMENT = (
+    "species X (0) is no element: particles of this kind are one species of their own; remove them if they are dummies"
+)
 
 
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
@@ -267,7 +304,16 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
             warnings.warn(f"{Origin(file, number)}: {message}", stacklevel=3)
         if system is None:
             return
+        if reader is not iread_npz and NO_ELEMENT not in told and _has_dummies(system):
+            told.add(NO_ELEMENT)
+            where = f"{Origin(file, number)}, particle {int(np.argmin(system.species != 0))}"
+            warnings.warn(f"{where}: {NO_ELEMENT}", stacklevel=3)
         yield system
+
+
+def _has_dummies(system: System) -> bool:
+    """Whether some of the particles are no element; in archives species may be any numbers."""
+    return system.species is not None and bool(system.species.any()) and not system.species.all()
 
 
 def _fresh(caught: list[warnings.WarningMessage], told: set[str]) -> Iterator[str]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from empnet.data.bundled import card
+from empnet.data.compression import inner_name
 from empnet.data.errors import EmpnetError
+from empnet.data.npz_layout import ROLES
 from empnet.data.read import first_frame
 from empnet.data.system import System
-from empnet.data.units import parse_unit
+from empnet.data.units import ENERGY, FORCE, PRESSURE, parse_unit
 
-__all__ = ["First", "check_stated", "first_of", "stated_unit"]
+__all__ = ["First", "check_stated", "first_of", "plain_name", "stated_unit", "states_unit"]
 
 USUAL_NAMES = {
     "energy": ("e_unit", "E_unit", "energy_units", "energies_unit", "unit_energy"),
@@ -26,6 +30,18 @@ USUAL_NAMES = {
     "virial": ("virial_units", "unit_virial"),
 }
 """Keys that state a unit, beside NAME_unit: sGDML's and MD17's archives, SchNetPack's databases."""
+KINDS = {
+    "energy": re.compile(r"energ|^E$", re.IGNORECASE),
+    "forces": re.compile(r"forces?$|^F$", re.IGNORECASE),
+    "stress": re.compile(r"stress$", re.IGNORECASE),
+    "virial": re.compile(r"virials?$", re.IGNORECASE),
+}
+"""Names of values with a unit that files state for all of their kind."""
+PER_PARTICLE = re.compile(r"per_?(atom|particle)", re.IGNORECASE)
+DIMENSIONS = {"energy": (ENERGY, "an energy"), "forces": (FORCE, "a force"), "stress": (PRESSURE, "a pressure")}
+DIMENSIONS |= {"virial": (ENERGY, "an energy")}
+UNITS_OF_ENERGY = ("units", "unit")
+"""Keys whose text, if it is a unit of energy, is that of energies."""
 UNIT_TABLES = ("_property_unit_dict", "property_unit_dict", "units")
 
 
@@ -66,6 +82,25 @@ def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
         return First()
 
 
+def plain_name(system: System | None, name: str) -> str:
+    """The name under which a reader gives a value that an archive holds under another: ``E`` is ``energy``.
+
+    Arguments:
+        system: The data's first system.
+        name: Its name in the file, as the user gives it.
+
+    Example:
+        >>> from empnet.data.system import Origin
+        >>> plain_name(System([[0, 0, 0]], properties={"energy": 1.0}, origin=Origin("a.npz")), "E")
+        'energy'
+    """
+    if system is None or not inner_name(Path(system.origin.file)).lower().endswith(".npz"):
+        return name
+    held = {**system.properties, **system.arrays, **system.info}
+    role = ROLES.get(name, name)
+    return name if name in held or role not in held else role
+
+
 def stated_unit(system: System | None, name: str) -> str:
     """The unit that data state for one of their values; empty if they state none that is known.
 
@@ -73,20 +108,69 @@ def stated_unit(system: System | None, name: str) -> str:
         system: Their first system.
         name: Name of a property, or of forces, stress or virial.
 
+    Raises:
+        EmpnetError: If it measures something else than the value.
+
     Example:
         >>> stated_unit(System([[0, 0, 0]], info={"e_unit": "kcal/mol"}), "energy")
         'kcal/mol'
     """
-    if system is None:
+    key, unit = _stated(system, name)
+    if not unit or system is None:
         return ""
+    if not _measures(unit, name):
+        kind = DIMENSIONS[_kind_of(name)][1]
+        raise EmpnetError(
+            f"the file states {name} in {unit} ({key}), which is {parse_unit(unit).kind}",
+            where=system.origin.file,
+            wanted=f"the unit of {kind}",
+            remedy="mend what it states",
+        )
+    return unit
+
+
+def states_unit(system: System | None, name: str) -> bool:
+    """Whether data state a unit for one of their values, be it a sensible one or not.
+
+    Arguments:
+        system: Their first system.
+        name: Name of a property, or of forces, stress or virial.
+
+    Example:
+        >>> states_unit(System([[0, 0, 0]], info={"e_unit": "kcal/mol"}), "forces")
+        False
+    """
+    return bool(_stated(system, name)[1])
+
+
+def _stated(system: System | None, name: str) -> tuple[str, str]:
+    """The key under which data state the unit of a value, and the unit; empty if they state none."""
+    if system is None:
+        return "", ""
     for table in UNIT_TABLES:
         if isinstance(units := system.info.get(table), Mapping) and _is_unit(units.get(name)):
-            return str(units[name])
-    kind = "forces" if name in ("F", "force") else "energy" if name == "E" else name
-    for key in (f"{name}_unit", f"{name}_units", f"{kind}_unit", *USUAL_NAMES.get(kind, ())):
+            return table, str(units[name])
+    kind = _kind_of(name)
+    for key in (f"{name}_unit", f"{name}_units", *((f"{kind}_unit", *USUAL_NAMES[kind]) if kind else ())):
         if _is_unit(system.info.get(key)):
-            return str(system.info[key])
-    return ""
+            return key, str(system.info[key])
+    for key in UNITS_OF_ENERGY if kind == "energy" else ():
+        if _is_unit(text := system.info.get(key)) and parse_unit(str(text)).dimension[:5] == ENERGY[:5]:
+            return key, str(text)
+    return "", ""
+
+
+def _measures(unit: str, name: str) -> bool:
+    """Whether a unit, perhaps of one particle, fits a value of this name."""
+    wanted, _ = DIMENSIONS.get(_kind_of(name), (None, ""))
+    return wanted is None or parse_unit(unit).dimension[:5] == wanted[:5]
+
+
+def _kind_of(name: str) -> str:
+    """Whether a value is called an energy, forces, a stress or a virial; empty if it is none of these."""
+    if PER_PARTICLE.search(name):
+        return ""
+    return next((kind for kind, pattern in KINDS.items() if pattern.search(name)), "")
 
 
 def _is_unit(value: Any) -> bool:
@@ -111,8 +195,8 @@ def check_stated(system: System | None, name: str, given: str, option: str = "--
     Raises:
         EmpnetError: If they differ.
     """
-    stated = stated_unit(system, name)
-    if not stated or system is None:
+    stated = _stated(system, name)[1]
+    if not stated or system is None or not _measures(stated, name):
         return
     try:
         ours, theirs = parse_unit(given.removeprefix("-")), parse_unit(stated)

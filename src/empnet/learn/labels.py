@@ -9,7 +9,7 @@ from empnet.data.derivatives import UNEVEN
 from empnet.data.errors import EmpnetError
 from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.one_hot import symbol
-from empnet.data.stated import check_stated, stated_unit
+from empnet.data.stated import check_stated, stated_unit, states_unit
 from empnet.data.system import System
 from empnet.data.units import per_particle
 from empnet.learn.config import TrainConfig
@@ -40,11 +40,11 @@ def name_derivatives(config: TrainConfig, journal: Journal, first: System | None
         name, given = getattr(config, what), getattr(config, f"{what}_unit")
         if name is None:
             continue
-        stated = stated_unit(first, name) or stated_unit(first, what)
+        called = name if states_unit(first, name) else what
         if given is not None:
-            check_stated(first, name if stated_unit(first, name) else what, given, f"--{what}-unit")
+            check_stated(first, called, given, f"--{what}-unit")
             continue
-        if stated:
+        if stated := stated_unit(first, called):
             stated_units[f"{what}_unit"] = stated
             journal.say(f"{what}: in {stated}, as the data state")
             continue

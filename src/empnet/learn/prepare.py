@@ -22,7 +22,7 @@ from empnet.data.one_hot import OneHot, symbol
 from empnet.data.pipes import refuse_gone_pipe
 from empnet.data.seen import Seen
 from empnet.data.split import Split, split_systems
-from empnet.data.stated import check_stated, first_of, stated_unit
+from empnet.data.stated import check_stated, first_of, plain_name, stated_unit
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit
 from empnet.learn.config import TrainConfig
@@ -103,8 +103,9 @@ def name_targets(
     if "length_unit" not in config.model_fields_set and beginning.length:
         config = config.model_copy(update={"length_unit": beginning.length})
         journal.say(f"lengths: in {beginning.length}, as the data state")
+    config, properties = _in_plain_names(config, properties, first)
     for k, name in enumerate(properties):
-        usual, stated = default_unit(name), stated_unit(first, name)
+        usual, stated = default_unit(name), "" if given else stated_unit(first, name)
         if given:
             check_stated(first, name, given[k])
             units.append(given[k])
@@ -131,6 +132,17 @@ def name_targets(
     config = config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})
     refuse_other_units(config)
     return name_derivatives(config, journal, first)
+
+
+def _in_plain_names(
+    config: TrainConfig, properties: Sequence[str], first: System | None
+) -> tuple[TrainConfig, tuple[str, ...]]:
+    """The configuration and its properties by the names that the reader gives them."""
+    update: dict[str, Any] = {"baseline_key": tuple(plain_name(first, key) for key in config.baseline_key)}
+    for what in ("forces", "stress", "virial"):
+        if (name := getattr(config, what)) is not None:
+            update[what] = plain_name(first, name)
+    return config.model_copy(update=update), tuple(plain_name(first, name) for name in properties)
 
 
 def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:

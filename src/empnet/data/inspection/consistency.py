@@ -29,6 +29,7 @@ __all__ = [
     "Slope",
     "consistency_findings",
     "force_energy_slope",
+    "per_particle",
     "rival_findings",
     "slope_of",
     "verdict",
@@ -252,10 +253,24 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
         return [Finding("note", forces, f"they fit '{energy}' in sign and unit: {measured}")]
     sign = "their sign is reversed (gradients in place of forces)" if slope.value < 0 else ""
     unit = "" if abs(np.log(size)) < CLOSE else _mixed(size)
+    if "no pair of units" in unit and (n := per_particle(frames, slope)):
+        unit = f"energies per particle ({n} of them in each frame)"
     if slope.spread > SHARP:
         unit = "" if 1 / FAR < size < FAR else f"energies and forces that differ by a factor of about {size:.2g}"
     suspected = " and ".join(part for part in (sign, unit) if part)
     return [Finding("warning", forces, f"suspected: {suspected}; {measured}", "mend the forces or the energies")]
+
+
+def per_particle(frames: Frames, slope: Slope) -> int:
+    """The number of particles of every frame, if energies seem to be divided by it; else 0.
+
+    Arguments:
+        frames: The data.
+        slope: Energy differences over the work of the forces.
+    """
+    n = int(frames.sizes[0])
+    divided = n > 1 and bool((frames.sizes == n).all()) and slope.spread < SHARP
+    return n if divided and abs(np.log(abs(slope.value) * n)) < MATCH else 0
 
 
 def verdict(slope: Slope) -> Literal["fits", "wrong", "unclear"]:

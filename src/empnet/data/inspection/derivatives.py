@@ -15,6 +15,7 @@ from empnet.data.inspection.consistency import (
     SHARP,
     Slope,
     force_energy_slope,
+    per_particle,
     rival_findings,
     verdict,
 )
@@ -85,7 +86,11 @@ def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
         return [Finding("note", "forces", told, "sign and unit are taken as given")]
     if found == "fits":
         return [Finding("note", "forces", f"they fit '{energy}' in sign and unit: {measured}")]
-    return [_wrong_forces(slope, derivatives, measured)]
+    wrong = _wrong_forces(slope, derivatives, measured)
+    if wrong.level == "warning" and (n := per_particle(frames, slope)):
+        told = f"'{energy}' seems to be divided by the number of particles ({n}), and forces belong to the whole energy"
+        return [Finding("error", "forces", f"{told}; {measured}", f"multiply '{energy}' by {n} in the data")]
+    return [wrong]
 
 
 def _absurd_forces(frames: Frames, derivatives: Derivatives) -> list[Finding]:

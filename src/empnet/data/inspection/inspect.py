@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -33,7 +34,7 @@ from empnet.data.inspection.time_order import LARGEST_GROUP, order_findings
 from empnet.data.one_hot import symbol
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
-from empnet.data.stated import check_stated, first_of, stated_unit
+from empnet.data.stated import check_stated, first_of, plain_name, stated_unit
 from empnet.data.system import System
 from empnet.data.units import default_unit, parse_unit, per_particle
 
@@ -70,7 +71,9 @@ def inspect_data(
         error: energy: it is 0 in all 3 frames: there is nothing to learn; is this the right key?
     """
     begun, data = time.perf_counter(), as_source(source)
-    named = _named_units(data, properties, unit)
+    first = first_of(data).system
+    properties = tuple(plain_name(first, name) for name in properties)
+    named = _named_units(data, first, properties, unit)
     gathered = gather(data, length_unit, quiet)
     file = data if isinstance(data, str) else ""
     frames = gathered.frames(file)
@@ -97,13 +100,14 @@ def inspect_data(
     return _inspection(frames, geometry, gathered, facts, gravest_first(findings), further_frames(near), begun)
 
 
-def _named_units(source: str | Sequence[System], properties: Sequence[str], unit: Sequence[str]) -> dict[str, str]:
+def _named_units(
+    source: str | Sequence[System], first: System | None, properties: Sequence[str], unit: Sequence[str]
+) -> dict[str, str]:
     """Units that the user, or the card of bundled data, has named."""
     for text in unit:
         parse_unit(text)
     bundled = card(source) if isinstance(source, str) else None
-    first = first_of(source).system
-    stated = {name: stated_unit(first, name) for name in ((*first.properties, *first.arrays) if first else ())}
+    stated = {name: _stated_unit(first, name) for name in ((*first.properties, *first.arrays) if first else ())}
     names = properties or ((bundled.property,) if bundled else ("energy",))
     given = list(unit) * len(names) if len(unit) == 1 else list(unit)
     if len(given) not in (0, len(names)):
@@ -112,6 +116,15 @@ def _named_units(source: str | Sequence[System], properties: Sequence[str], unit
         check_stated(first, name, text)
     known = {name: text for name, text in stated.items() if text}
     return {**(bundled.units if bundled else {}), **known, **dict(zip(names, given, strict=False))}
+
+
+def _stated_unit(first: System | None, name: str) -> str:
+    """The unit that data state for a value; one that measures something else is told and passed over."""
+    try:
+        return stated_unit(first, name)
+    except EmpnetError as error:
+        warnings.warn(str(error), stacklevel=2)
+        return ""
 
 
 def _unit(name: str, named: dict[str, str]) -> str:

@@ -24,6 +24,7 @@ from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn import checkpoint
+from empnet.learn.interrupt import ended_by_signals
 from empnet.learn.loop import Trainer
 from empnet.learn.muon import new_optimizer
 from empnet.learn.reservation import NameTaken, alone_in, reserved, reserved_name
@@ -440,3 +441,14 @@ def test_training_goes_on_when_nobody_reads_its_output(data, whole, tmp_path):
     assert same(whole, tmp_path / "run")
     assert "test MAE" in (tmp_path / "run" / "log.txt").read_text()
     assert json.loads((tmp_path / "run" / "results.json").read_text())
+
+
+def test_a_signal_that_meets_a_destructor_is_not_lost(capfd):
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), ended_by_signals():
+        Dying()  # Python drops what is raised there
+        time.sleep(5)
+    assert "Traceback" not in capfd.readouterr().err

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -452,3 +453,36 @@ def test_a_signal_that_meets_a_destructor_is_not_lost(capfd):
         Dying()  # Python drops what is raised there
         time.sleep(5)
     assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "found"),
+    [
+        ("checkpoint/state.safetensors", "config.toml: lr was 0.003, is 0.004"),
+        ("config.toml", "config.toml: lr was 0.004, is 0.003"),
+        ("model.json", "another model.json"),
+        ("split.json", "is not the split that the weights were trained with"),
+    ],
+)
+def test_a_file_of_another_run_is_told(data, finished, tmp_path, file, found):
+    other = train(data, "energy", out=tmp_path / "other", split_seed=5, lr=0.003, epochs=3, **TINY).run
+    if file == "model.json":
+        card = json.loads((finished / file).read_text())
+        (finished / file).write_text(json.dumps({**card, "length_unit": "angstrom", "units": ["eV"], "seen": None}))
+    else:
+        shutil.copy(other / file, finished / file)
+    weights = (finished / "model.safetensors").read_bytes()
+    with pytest.raises(EmpnetError, match=re.escape(found)):
+        resume(finished, quiet=True)
+    assert (finished / "model.safetensors").read_bytes() == weights
+    if file == "split.json":  # else systems of the training side would be measured
+        with pytest.raises(EmpnetError, match=found):
+            evaluate(finished, quiet=True)
+
+
+def test_a_system_that_the_data_lack_is_told(finished):
+    path = finished / "split.json"
+    path.write_text(json.dumps({"train": [0, 1], "validation": [2], "test": [999]}))
+    (finished / "model.safetensors").unlink()  # whose header knows the split
+    with pytest.raises(EmpnetError, match="the number of a system is out of range"):
+        resume(finished, quiet=True)

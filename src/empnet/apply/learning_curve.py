@@ -230,11 +230,12 @@ def _own_folder(folder: Path, config: TrainConfig, source: str | Sequence[System
 
 def _refuse_other(folder: Path, runs: Sequence[Path], config: TrainConfig, source: str | Sequence[System]) -> None:
     """Raise if runs of the curve have other settings or data."""
-    now = config.model_dump(exclude={"train_size", "data"})
+    free = {"train_size", "data"} | ({"batch"} if config.batch is None else set())  # each run has chosen its own
+    now = config.model_dump(exclude=free)
     for run in runs:
         if is_broken_start(run):
             continue
-        saved = RunFolder(run).read_config().model_dump(exclude={"train_size", "data"})
+        saved = RunFolder(run).read_config().model_dump(exclude=free)
         changed = differences(saved, now)
         if changed:
             raise EmpnetError(

@@ -249,10 +249,11 @@ def test_data_that_are_none(source, tmp_path, empnet_):
 
 
 INPUTS = {
+    "evaluate its own data": ["evaluate", "{run}", "--plot", "{same}"],
     "predict": ["predict", "{run}", "{data}", "--out", "{same}", "--force"],
     "inspect": ["inspect", "{data}", "--html", "{same}", "--force"],
     "plot": ["evaluate", "{run}", "{data}", "--plot", "{same}"],
-    "report": ["report", "{run}", "--out", "{data}"],
+    "report": ["report", "{run}", "--out", "{same}"],
 }
 
 

@@ -1,6 +1,7 @@
 """The learning curve: a known power law, training that goes on where it was stopped, a picture."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ from scipy.stats import linregress
 from empnet.apply.curve_figure import curve_figure
 from empnet.apply.learning_curve import LearningCurve, Point, learning_curve
 from empnet.apply.metrics import Metric
+from empnet.data import cache
 from empnet.data.errors import EmpnetError
+from empnet.data.read import read
 from empnet.data.system import System
 from empnet.data.write import write
+from empnet.learn.model_file import read_card, save_card
 from empnet.learn.run_folder import RunFolder
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "epochs": 2, "threads": 1, "quiet": True}
@@ -100,3 +104,20 @@ def test_the_picture(tmp_path):
 
     curve_figure(curve_of({n: 50 * n**-0.5 for n in (100, 400, 1600)}), tmp_path / "curve.png")
     assert imread(tmp_path / "curve.png").std() > 0.05
+
+
+def test_it_goes_on_where_no_batch_was_named(data, tmp_path):
+    how = {key: value for key, value in SMALL.items() if key != "batch"}
+    first = learning_curve(data, sizes=[10, 20], out=tmp_path / "curve", **how)
+    again = learning_curve(data, sizes=[10, 20], out=tmp_path / "curve", **how)
+    assert again == first
+
+
+def test_data_in_memory_of_a_curve_of_before(data, tmp_path):
+    """Old runs hashed data in memory by another rule; a curve of theirs goes on."""
+    systems = read(data)
+    learning_curve(systems, sizes=[10, 20], out=tmp_path / "curve", **SMALL)
+    for run in (tmp_path / "curve").glob("n-*"):
+        card = read_card(run)
+        save_card(run, replace(card, data={**card.data, "sha256": cache._former_hash(systems)}))
+    assert learning_curve(systems, sizes=[10, 20], out=tmp_path / "curve", **SMALL)

@@ -110,6 +110,11 @@ def calculate(k, calculator=None):
 def given(calculator):
     return calculate(0, calculator)
 
+def of_ones_own(_):
+    torch.set_num_threads(2)
+    result = torch.ones(600, 600) @ torch.ones(600, 600), torch.ones(1_000_000).exp(), calculate(0)
+    return float(result[0].sum()), float(result[1].sum(dtype=torch.float64)), *result[2]
+
 def train(threads):
     pairs = [empnet.System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
     try:
@@ -125,13 +130,16 @@ if __name__ == "__main__":
     CALCULATOR = empnet.EMPNetCalculator(Predictor(card.build(), card))
     for before in (False, True):
         if before:
+            of_ones_own(0)  # torch's threads are there when the process forks
             wanted = [calculate(k) for k in range(3)]
         with multiprocessing.get_context("fork").Pool(2) as pool:
             found = pool.map_async(calculate, range(3)).get(120)
             if before:
                 print(pool.map_async(train, [None, 2]).get(120))
+                given_threads = pool.map_async(of_ones_own, range(2), chunksize=1).get(120)
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         found.append(pool.map_async(given, [CALCULATOR]).get(120)[0])
+    np.testing.assert_allclose(given_threads, [of_ones_own(0)] * 2, rtol=1e-12)
     print([each[2] for each in found], [each[2] for each in wanted])
     np.testing.assert_allclose([e[:2] for e in found], [e[:2] for e in (*wanted, wanted[0])], rtol=1e-12)
 """

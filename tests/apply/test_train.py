@@ -8,6 +8,7 @@ import pytest
 
 import empnet
 from empnet.apply import train as module
+from empnet.apply.ensemble import train_ensemble
 from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 
@@ -56,6 +57,25 @@ def test_a_warning_of_python_is_in_the_log_once(tmp_path, monkeypatch):
         ).run
     assert len([each for each in caught if "moon" in str(each.message)]) == 2  # Python's own way is as it was
     assert (run / "log.txt").read_text(encoding="utf-8").splitlines().count("warning: the moon is full") == 1
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_a_warning_at_the_end_is_in_the_log(systems, tmp_path, monkeypatch, ensemble):
+    original = module.write_report
+
+    def warn(*arguments, **options):
+        warnings.warn("the sun is low", stacklevel=1)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(module, "write_report", warn)
+    train, more = (train_ensemble, {"members": 2}) if ensemble else (empnet.train, {})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if ensemble else "always", RuntimeWarning)
+        with pytest.warns(UserWarning, match="the sun is low"):
+            run = train(systems, "energy", out=tmp_path / "run", quiet=True, **SMALL, **more).run
+    log = (run / "log.txt").read_text(encoding="utf-8")
+    assert log.splitlines().count("warning: the sun is low") == 1
+    assert not ensemble or "mean of the members: energy: test MAE" in log
 
 
 def test_the_report_counts_all_systems_of_the_data_where_some_are_on_no_side(systems, tmp_path):

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from empnet.apply.ensemble import train_ensemble
-from empnet.apply.evaluate import own_side
+from empnet.apply.evaluate import evaluate, own_side
 from empnet.apply.predictor import Predictor, load
 from empnet.apply.report.material import gather
 from empnet.cli import app
@@ -123,6 +123,15 @@ def test_a_card_that_was_changed_is_told(copied, name, value):
         load_model(copied)
     (copied / "model.json").write_text(json.dumps({**record, "threads": 7, "versions": {}}))
     load_model(copied)  # how it was made: no prediction depends on it
+
+
+@pytest.mark.parametrize("key", ["file", "sha256", "systems", "from_run"])
+def test_what_a_card_says_of_its_data_has_its_type(copied, key):
+    record = json.loads((copied / "model.json").read_text())
+    record["data"][key] = [3]
+    (copied / "model.json").write_text(json.dumps(record))
+    with pytest.raises(EmpnetError, match=rf"model\.json: is damaged \(data\.{key}: Input should be a valid"):
+        evaluate(copied, pairs(), quiet=True)
 
 
 def test_weights_of_another_run_are_told_even_of_the_same_shape(copied, tmp_path):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from empnet.data.errors import EmpnetError
 from empnet.data.system import System
 from empnet.data.write import write
 from empnet.learn import checkpoint
+from empnet.learn.interrupt import ended_by_signals
 from empnet.learn.loop import Trainer
 from empnet.learn.muon import new_optimizer
 from empnet.learn.reservation import NameTaken, alone_in, reserved, reserved_name
@@ -440,3 +442,47 @@ def test_training_goes_on_when_nobody_reads_its_output(data, whole, tmp_path):
     assert same(whole, tmp_path / "run")
     assert "test MAE" in (tmp_path / "run" / "log.txt").read_text()
     assert json.loads((tmp_path / "run" / "results.json").read_text())
+
+
+def test_a_signal_that_meets_a_destructor_is_not_lost(capfd):
+    class Dying:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), ended_by_signals():
+        Dying()  # Python drops what is raised there
+        time.sleep(5)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "found"),
+    [
+        ("checkpoint/state.safetensors", "config.toml: lr was 0.003, is 0.004"),
+        ("config.toml", "config.toml: lr was 0.004, is 0.003"),
+        ("model.json", "another model.json"),
+        ("split.json", "is not the split that the weights were trained with"),
+    ],
+)
+def test_a_file_of_another_run_is_told(data, finished, tmp_path, file, found):
+    other = train(data, "energy", out=tmp_path / "other", split_seed=5, lr=0.003, epochs=3, **TINY).run
+    if file == "model.json":
+        card = json.loads((finished / file).read_text())
+        (finished / file).write_text(json.dumps({**card, "length_unit": "angstrom", "units": ["eV"], "seen": None}))
+    else:
+        shutil.copy(other / file, finished / file)
+    weights = (finished / "model.safetensors").read_bytes()
+    with pytest.raises(EmpnetError, match=re.escape(found)):
+        resume(finished, quiet=True)
+    assert (finished / "model.safetensors").read_bytes() == weights
+    if file == "split.json":  # else systems of the training side would be measured
+        with pytest.raises(EmpnetError, match=found):
+            evaluate(finished, quiet=True)
+
+
+def test_a_system_that_the_data_lack_is_told(finished):
+    path = finished / "split.json"
+    path.write_text(json.dumps({"train": [0, 1], "validation": [2], "test": [999]}))
+    (finished / "model.safetensors").unlink()  # whose header knows the split
+    with pytest.raises(EmpnetError, match="the number of a system is out of range"):
+        resume(finished, quiet=True)

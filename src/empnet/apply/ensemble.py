@@ -19,7 +19,7 @@ from empnet.data.errors import EmpnetError
 from empnet.data.files import refuse_input, write_text
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
-from empnet.learn.config import TrainConfig
+from empnet.learn.config import TrainConfig, differences
 from empnet.learn.distribution import processes
 from empnet.learn.earlier import limits_with_earlier
 from empnet.learn.ensemble import FILE, fit_spread, load_members, save_ensemble
@@ -28,7 +28,7 @@ from empnet.learn.journal import Journal
 from empnet.learn.measure import measure
 from empnet.learn.model_file import read_card, save_card
 from empnet.learn.own_data import find_data, with_place
-from empnet.learn.prepare import configured, differences, open_data, refuse_changed_data
+from empnet.learn.prepare import configured, open_data, refuse_changed_data
 from empnet.learn.reservation import alone_in, reserved, reserved_name
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.run_marks import is_broken_start, is_run
@@ -96,7 +96,8 @@ def train_ensemble(
                 journal.say(f"stopped; the same command with --out {shlex.quote(str(folder))} goes on with it")
                 return TrainResult(folder, False, {})
         names = [f"member-{k + 1}" for k in range(members)]
-        results = team.together(lambda: _finish(folder, names, source, journal) if team.first else {})
+        with journal.keeping_warnings():
+            results = team.together(lambda: _finish(folder, names, source, journal) if team.first else {})
         return reported(TrainResult(folder, True, team.from_first(results)), quiet)
 
 
@@ -171,6 +172,7 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
             write_text(folder / name, (first.path / name).read_text(encoding="utf-8"))
         write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
         save_ensemble(folder, names, spread)
+    journal.write_to(RunFolder(folder).log_file)  # not before: a log alone would make the folder a stranger's
     for line in error_lines(results):
         journal.say(f"mean of the members: {line}")
     journal.say(f"ensemble: {folder}")

@@ -281,11 +281,9 @@ def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
         EmpnetError: If that side is empty, or the data cannot be read or are no longer what they were.
     """
     run = RunFolder(predictor.run)
-    config, indices = run.read_config(), getattr(run.read_split(), side)
+    config, split = run.read_config(), run.read_split(predictor.card.data.get("systems"))
     refuse_disagreement(config, predictor.card, run)
-    recorded = predictor.card.data.get("systems")
-    if isinstance(recorded, int) and len(indices) and max(indices) >= recorded:
-        raise EmpnetError("is damaged (the number of a system is out of range)", where=run.path / "split.json")
+    indices = getattr(split, side)
     if len(indices) == 0:
         raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
     data = find_data(run, remedy=MOVED)

@@ -25,11 +25,11 @@ from empnet.data.files import plain_name, refuse_standard_output, write_text
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.data.system import System
-from empnet.learn.config import TrainConfig
+from empnet.learn.config import TrainConfig, differences
 from empnet.learn.fine_tune import adopt_architecture
 from empnet.learn.journal import Journal
 from empnet.learn.model_file import read_card
-from empnet.learn.prepare import configured, differences, name_targets, open_data, refuse_changed_data, split_data
+from empnet.learn.prepare import configured, name_targets, open_data, refuse_changed_data, split_data
 from empnet.learn.reservation import NameTaken, alone_in, reserved
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.run_marks import is_broken_start
@@ -230,17 +230,20 @@ def _own_folder(folder: Path, config: TrainConfig, source: str | Sequence[System
 
 def _refuse_other(folder: Path, runs: Sequence[Path], config: TrainConfig, source: str | Sequence[System]) -> None:
     """Raise if runs of the curve have other settings or data."""
-    now, data = config.model_dump(exclude={"train_size", "data"}), data_hash(source)
+    free = {"train_size", "data"} | ({"batch"} if config.batch is None else set())  # each run has chosen its own
+    now = config.model_dump(exclude=free)
     for run in runs:
         if is_broken_start(run):
             continue
-        saved = RunFolder(run).read_config().model_dump(exclude={"train_size", "data"})
+        saved = RunFolder(run).read_config().model_dump(exclude=free)
         changed = differences(saved, now)
         if changed:
             raise EmpnetError(
                 f"holds a curve of other settings: {'; '.join(changed)}", where=folder, remedy="choose another --out"
             )
-        refuse_changed_data(read_card(run), data, run, "choose another --out")
+        card = read_card(run)
+        data = data_hash(source, str(card.data.get("sha256", "")))
+        refuse_changed_data(card, data, run, "choose another --out")
 
 
 def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, settings: dict[str, Any]) -> bool:

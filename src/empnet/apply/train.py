@@ -87,7 +87,7 @@ def reported(result: TrainResult, quiet: bool) -> TrainResult:
     journal = Journal(quiet)
     journal.write_to(RunFolder(result.run).log_file)
     try:
-        with compiling(journal.say, quiet=quiet):
+        with journal.keeping_warnings(), compiling(journal.say, quiet=quiet):
             report = write_report(result.run, quiet=quiet)
         journal.say(f"report: {report}")
     except (EmpnetError, OSError) as error:  # the run itself is whole: hours of training do not end in a failure

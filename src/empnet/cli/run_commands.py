@@ -58,13 +58,14 @@ def evaluate(
     from empnet.apply.predictor import load
     from empnet.apply.tables import print_evaluation, print_verdict
     from empnet.data.files import plain_name, refuse_to_replace
+    from empnet.learn.own_data import inputs_of
 
     how, predictor = reading_of(locals()), load(run)
     names = predictor.card.properties
     folder = run if plot is None else plot.parent
     paths = [plot if plot and len(names) == 1 else folder / f"parity-{plain_name(name)}.png" for name in names]
     for path in [] if plot is None else paths:
-        refuse_to_replace(path, True, "--plot", inputs=[run, data])
+        refuse_to_replace(path, True, "--plot", inputs=[data, *inputs_of(run)])
     evaluations = measure(predictor, data, quiet=quiet or as_json, **how)
     words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
     if as_json:

@@ -76,6 +76,17 @@ class DerivativesRecord(_Record):
     stress_order: Text = ""
 
 
+class DataRecord(BaseModel):
+    """Of ``data``: where the data were, and what tells them from others; other keys are allowed."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    file: str = ""
+    sha256: str = ""
+    systems: int | None = None
+    from_run: str = ""
+
+
 class CardRecord(_Record):
     """A whole ``model.json``; see :class:`~empnet.learn.model_file.ModelCard`."""
 
@@ -88,7 +99,7 @@ class CardRecord(_Record):
     baseline_keys: Names = []
     length_unit: Name = "angstrom"
     dtype: Literal["float32", "float64"] = "float32"
-    data: dict[str, Any] = {}
+    data: DataRecord = DataRecord()
     versions: dict[str, Any] = {}
     threads: int = Field(default=1, ge=1, le=MOST_THREADS)
     processes: int = Field(default=1, ge=1, le=1_000_000)

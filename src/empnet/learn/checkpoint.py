@@ -16,6 +16,7 @@ from torch import Tensor
 
 from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing
+from empnet.learn.belonging import refuse_other_belonging
 from empnet.learn.integrity import file_of_tensors, hash_of_tensors, refuse_flipped
 
 __all__ = [
@@ -123,6 +124,7 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer,
     progress: Progress,
     best: Mapping[str, Tensor] | None = None,
+    belongs: str = "",
 ) -> None:
     """Write the state of training, whole or not at all, and keep the one before.
 
@@ -133,12 +135,13 @@ def save_checkpoint(
         optimizer: The optimiser with its moments.
         progress: Where the run stands.
         best: The best weights so far, on the CPU; None if there are none yet.
+        belongs: What :func:`~empnet.learn.belonging.belonging` says of the run.
     """
     path = run / FILE
     path.parent.mkdir(exist_ok=True)
     tensors = state_of(model, average, optimizer) | {f"best.{name}": value for name, value in (best or {}).items()}
     told = json.dumps(asdict(progress))
-    metadata = {"progress": told, "sha256": hash_of_tensors(tensors, told)}
+    metadata = {"progress": told, "belongs": belongs, "sha256": hash_of_tensors(tensors, told + belongs)}
     content = file_of_tensors(tensors, metadata)
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)  # safetensors' own writing hides the reason of a failure
@@ -170,7 +173,11 @@ class Restored:
 
 
 def load_checkpoint(
-    run: Path, model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer
+    run: Path,
+    model: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    belongs: str = "",
 ) -> Restored:
     """Put the saved state into model, average and optimiser.
 
@@ -179,11 +186,12 @@ def load_checkpoint(
         model: The model that is trained.
         average: The moving average of its weights.
         optimizer: The optimiser.
+        belongs: What :func:`~empnet.learn.belonging.belonging` says of the run; nothing is compared if it is empty.
 
     Raises:
-        EmpnetError: If the file is missing or damaged, and the one before it, too.
+        EmpnetError: If the file is missing, damaged or of another run, and the one before it, too.
     """
-    state = model, average, optimizer
+    state = belongs, model, average, optimizer
     try:
         return _read(run / FILE, *state)
     except EmpnetError as error:
@@ -196,7 +204,13 @@ def load_checkpoint(
     raise mistake
 
 
-def _read(path: Path, model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Restored:
+def _read(
+    path: Path,
+    belongs: str,
+    model: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> Restored:
     remedy = f"bring it back from a copy, or train anew from the run's weights with --from {path.parent.parent}"
     if not path.exists():
         raise EmpnetError("the checkpoint is missing: training cannot go on", where=path, remedy=remedy)
@@ -204,9 +218,11 @@ def _read(path: Path, model: torch.nn.Module, average: torch.nn.Module, optimize
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata()
         tensors = safetensors.torch.load_file(path)
+        written = metadata.get("belongs", "")
         refuse_flipped(
-            metadata.get("sha256"), hash_of_tensors(tensors, metadata["progress"]), where=path, remedy=remedy
+            metadata.get("sha256"), hash_of_tensors(tensors, metadata["progress"] + written), where=path, remedy=remedy
         )
+        refuse_other_belonging(written, belongs, path)
         progress = Progress(**json.loads(metadata["progress"]))
         restore(tensors, model, average, optimizer)
     except EmpnetError:

@@ -29,7 +29,7 @@ from empnet.data.inspection.record import UNNAMED_UNIT
 from empnet.data.split import SplitKind
 from empnet.learn.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS, WIDEST, with_size
 
-__all__ = ["TrainConfig", "read_config", "seconds", "write_config"]
+__all__ = ["TrainConfig", "differences", "read_config", "seconds", "write_config"]
 
 LONGEST_TIME = 100 * 365 * 86400.0
 """Of a duration, s."""
@@ -255,6 +255,16 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise EmpnetError(f"is not TOML ({error})", where=path) from None
     except ValueError:  # Python's advice about whole numbers of thousands of digits
         raise EmpnetError("is not TOML that can be meant (a number is too long)", where=path) from None
+
+
+def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """What settings differ, in words.
+
+    Example:
+        >>> differences({"cutoff": 5.0, "seed": 0}, {"cutoff": 4.0, "seed": 0})
+        ['cutoff was 5.0, is 4.0']
+    """
+    return [f"{key} was {saved.get(key)}, is {value}" for key, value in given.items() if saved.get(key) != value]
 
 
 def write_config(path: Path, config: TrainConfig) -> None:

@@ -2,21 +2,27 @@
 
 All lead to exit code 130. In training the first one ends the run after the step under way, with a checkpoint. Before
 training (reading data, compiling) and in all other work, it ends the work at once as KeyboardInterrupt, so that what is
-unfinished is cleaned up. A signal that the process was started to ignore, as by nohup, stays ignored.
+unfinished is cleaned up. A signal that the process was started to ignore, as by nohup, stays ignored. Python drops an
+exception that is raised in a destructor or in a weak reference's callback, where a signal may well arrive: such a
+signal is sent again.
 """
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 __all__ = ["SIGNALS", "Interrupt", "ended_by_signals"]
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Windows has no SIGHUP."""
+
+AGAIN_SECONDS = 0.05
+"""After which a dropped signal is sent again: the destructor that it met has ended by then."""
 
 
 class Interrupt:
@@ -65,9 +71,31 @@ def ended_by_signals() -> Iterator[None]:
     """
     before = _install(_end)
     try:
-        yield
+        with _sent_again() if before else nullcontext():
+            yield
     finally:
         _restore(before)
+
+
+@contextmanager
+def _sent_again() -> Iterator[None]:
+    """While the block lasts, a signal whose exception Python has dropped comes once more, in place of a traceback."""
+    told = sys.unraisablehook
+
+    def hear(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            told(dropped)
+            return
+        number = signal.Signals.__members__.get(str(dropped.exc_value), signal.SIGINT)
+        again = threading.Timer(AGAIN_SECONDS, signal.raise_signal, [number])  # not here: it would be dropped again
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hear
+    try:
+        yield
+    finally:
+        sys.unraisablehook = told
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from empnet.data.errors import EmpnetError
 from empnet.data.files import flush_to_disk
+from empnet.learn.belonging import belonging
 from empnet.learn.checkpoint import Progress, copied, load_checkpoint, restore, save_checkpoint, state_of
 from empnet.learn.distribution import Processes
+from empnet.learn.job import Job
 from empnet.learn.journal import Journal
-from empnet.learn.model_file import ModelCard, load_model, save_weights
+from empnet.learn.model_file import load_model, save_weights
 from empnet.learn.run_folder import RunFolder
 from empnet.learn.unwritten import unwritten, writing
 from empnet.nn.model import PropertyModel
@@ -51,17 +53,16 @@ class Keeper:
 
     Arguments:
         run: An existing run folder.
-        card: Of the model that is trained.
+        job: What is learned from what.
         trained: Model, average and optimiser; a checkpoint is put into them.
         journal: Where is told what was wrong with files of the run.
         processes: With whom the work is shared.
     """
 
-    def __init__(
-        self, run: RunFolder, card: ModelCard, trained: Trained, journal: Journal, processes: Processes
-    ) -> None:
-        self.run, self.card, self.journal, self.processes = run, card, journal, processes
+    def __init__(self, run: RunFolder, job: Job, trained: Trained, journal: Journal, processes: Processes) -> None:
+        self.run, self.card, self.journal, self.processes = run, job.card, journal, processes
         self._trained = trained
+        self._belongs = belonging(run.path, job.config) if processes.first else ""
         self._rows: list[dict[str, Any]] = []
         self._best: dict[str, Tensor] = {}
         self._failure: OSError | None = None
@@ -98,7 +99,7 @@ class Keeper:
 
     def _read_checkpoint(self) -> Progress:
         """The last good checkpoint; what was written to the folder after it is taken back, for it will come again."""
-        restored = load_checkpoint(self.run.path, *self._trained.parts)
+        restored = load_checkpoint(self.run.path, *self._trained.parts, self._belongs)
         progress = restored.progress
         with writing(self.run.path):
             for told in (restored.told, self.run.drop_metrics_from(progress.epoch)):
@@ -150,7 +151,7 @@ class Keeper:
         self._write_rows()
         if self.run.metrics_file.exists():
             flush_to_disk(self.run.metrics_file)  # after a crash of the machine, rows that no epoch writes again
-        save_checkpoint(self.run.path, *self._trained.parts, progress, self._best)
+        save_checkpoint(self.run.path, *self._trained.parts, progress, self._best, self._belongs)
 
     def _write_rows(self) -> None:
         with suppress(OSError):

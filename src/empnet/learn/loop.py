@@ -84,7 +84,7 @@ class Trainer:
         _, self.optimizer = self.fabric.setup(model, optimizer)
         self.average.model.to(self.fabric.device)
         trained = Trained(model, self.average.model, self.optimizer.optimizer)
-        self._keeper = Keeper(run, job.card, trained, journal, self.processes)
+        self._keeper = Keeper(run, job, trained, journal, self.processes)
         self.progress = self._keeper.take_up()
         self._exploded = Explosion(len(job.split.train), job.batch)
         self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.fabric.device)

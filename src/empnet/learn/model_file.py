@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +22,18 @@ from empnet.learn.integrity import file_of_tensors, hash_of_card, hash_of_tensor
 from empnet.learn.versions import refuse_later_version
 from empnet.nn.model import Architecture, PropertyModel
 
-__all__ = ["FORMAT_VERSION", "RESTORE", "ModelCard", "load_model", "read_card", "save_card", "save_weights"]
+__all__ = [
+    "FORMAT_VERSION",
+    "RESTORE",
+    "SPLIT",
+    "ModelCard",
+    "card_record",
+    "load_model",
+    "read_card",
+    "save_card",
+    "save_weights",
+    "split_of_weights",
+]
 
 FORMAT_VERSION = 3
 """Of the two files. A later version of the package must read all earlier ones.
@@ -32,7 +44,7 @@ FORMAT_VERSION = 3
 RESTORE = "restore the run folder from a copy, or train again"
 """What to do about a damaged file."""
 
-WEIGHTS, CARD = "model.safetensors", "model.json"
+WEIGHTS, CARD, SPLIT = "model.safetensors", "model.json", "split.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +138,45 @@ def save_card(folder: Path, card: ModelCard) -> None:
 
 
 def save_weights(folder: Path, model: PropertyModel) -> None:
-    """Write ``model.safetensors``, whole or not at all, with hashes of its numbers and of the card that they belong to.
+    """Write ``model.safetensors``, whole or not at all, with hashes of its numbers, its card and its split.
 
     The hashes lie in the file itself, so that no reader, at no moment, meets weights of one time and hashes of another.
 
     Arguments:
-        folder: The run folder, with its card.
+        folder: The run folder, with its card and its split.
         model: The model whose weights and statistics are kept.
     """
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     metadata = {"sha256": hash_of_tensors(state)}
     if (folder / CARD).exists():
-        metadata["card_sha256"] = hash_of_card(_record(folder))
+        metadata["card_sha256"] = hash_of_card(card_record(folder))
+    if (folder / SPLIT).exists():
+        metadata["split_sha256"] = hashlib.sha256((folder / SPLIT).read_bytes()).hexdigest()
     with replacing(folder / WEIGHTS) as unfinished:
         # its own writing hides the reason of a failure
         unfinished.write_bytes(file_of_tensors(state, metadata))
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def split_of_weights(folder: Path) -> str | None:
+    """The hash of the split that a run's weights were trained with; None if they do not say.
+
+    Arguments:
+        folder: The folder of a run, or of an ensemble, whose members share a split.
+    """
+    weights = folder / WEIGHTS
+    path = weights if weights.exists() else folder / "member-1" / WEIGHTS
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("split_sha256")
+    except (safetensors.SafetensorError, OSError):  # missing or damaged: whoever needs the weights says so
+        return None
+
+
+def card_record(folder: Path) -> dict[str, Any]:
     """What ``model.json`` holds, checked.
+
+    Arguments:
+        folder: The run folder.
 
     Raises:
         EmpnetError: If it is not there, damaged, or written by a later version of this package.
@@ -175,7 +207,7 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD
     try:
-        return ModelCard.from_json(_record(folder))
+        return ModelCard.from_json(card_record(folder))
     except EmpnetError as error:
         raise error if str(error).startswith(str(path)) else EmpnetError(f"is damaged ({error})", where=path) from None
 
@@ -218,7 +250,7 @@ def _read_weights(folder: Path, card: ModelCard) -> dict[str, torch.Tensor]:
         raise EmpnetError(f"is damaged ({error})", where=path, wanted="the weights of this run's model") from None
     refuse_flipped(written.get("sha256"), hash_of_tensors(state), where=path, remedy=RESTORE)
     stated = written.get("card_sha256")
-    if stated is not None and stated != hash_of_card(_record(folder)):
+    if stated is not None and stated != hash_of_card(card_record(folder)):
         raise EmpnetError(
             "is not the card that the weights were written with: it was changed, or one of the two is damaged",
             where=folder / CARD,

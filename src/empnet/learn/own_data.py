@@ -18,7 +18,7 @@ from empnet.learn.model_file import ModelCard, read_card, save_card
 from empnet.learn.prepare import refuse_changed_data, refuse_data_in_memory
 from empnet.learn.run_folder import RunFolder
 
-__all__ = ["find_data", "keep_place", "with_place"]
+__all__ = ["find_data", "inputs_of", "keep_place", "with_place"]
 
 FROM_RUN = "from_run"
 """Key of the data's path relative to the run folder, in ``data`` of ``model.json``."""
@@ -75,6 +75,21 @@ def _places(run: RunFolder, config: TrainConfig, card: ModelCard) -> Iterator[st
             if path not in seen:
                 seen.add(path)
                 yield place
+
+
+def inputs_of(run: str | Path) -> list[object]:
+    """What is read where a run is measured on its own data: its folder, and wherever its data may be.
+
+    Nothing that is made of a run replaces one of these.
+
+    Arguments:
+        run: The run folder; of what is no run, or is damaged, the folder alone.
+    """
+    folder = RunFolder(run)
+    found: list[object] = [folder.path]
+    with suppress(EmpnetError):
+        found += _places(folder, folder.read_config(), read_card(folder.path))
+    return found
 
 
 def with_place(card: ModelCard, data: str | Path | Sequence[System], run: Path) -> ModelCard:

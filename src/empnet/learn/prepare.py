@@ -36,7 +36,6 @@ from empnet.nn.model import Architecture
 __all__ = [
     "IN_MEMORY",
     "configured",
-    "differences",
     "look_at",
     "make_card",
     "name_targets",
@@ -288,16 +287,6 @@ def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journ
 def _versions() -> dict[str, str]:
     packages = ("empnet", "torch", "numpy", "ase", "vesin")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
-
-
-def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
-    """What settings differ, in words.
-
-    Example:
-        >>> differences({"cutoff": 5.0, "seed": 0}, {"cutoff": 4.0, "seed": 0})
-        ['cutoff was 5.0, is 4.0']
-    """
-    return [f"{key} was {saved.get(key)}, is {value}" for key, value in given.items() if saved.get(key) != value]
 
 
 def refuse_data_in_memory(data: object, run: Path, remedy: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -12,12 +13,15 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from empnet.data.errors import EmpnetError
 from empnet.data.files import replacing, write_text
 from empnet.data.split import Split
 from empnet.learn.checkpoint import FILE as CHECKPOINT
 from empnet.learn.checkpoint import PREVIOUS
 from empnet.learn.config import TrainConfig, read_config
+from empnet.learn.model_file import RESTORE, SPLIT, split_of_weights
 from empnet.learn.run_marks import is_broken_start
 
 __all__ = ["RunFolder"]
@@ -101,20 +105,30 @@ class RunFolder:
             raise EmpnetError("there is no config.toml", where=self.path, remedy=remedy)
         return TrainConfig.make(read_config(self.config_file), where=str(self.config_file))
 
-    def read_split(self) -> Split:
+    def read_split(self, systems: int | None = None) -> Split:
         """The split that the run was made with.
 
+        Arguments:
+            systems: The number of systems in the data, if it is known.
+
         Raises:
-            EmpnetError: If the file is missing or damaged.
+            EmpnetError: If the file is missing or damaged, or is not that of the run's weights.
         """
-        path = self.path / "split.json"
+        path = self.path / SPLIT
         try:
-            return Split.from_json(json.loads(path.read_text(encoding="utf-8")))
+            content = path.read_bytes()
+            split = Split.from_json(json.loads(content))
+            sides = np.concatenate([split.train, split.validation, split.test])
+            if systems is not None and sides.max(initial=-1) >= systems:
+                raise ValueError("the number of a system is out of range")
         except OSError as error:
             raise EmpnetError(f"cannot be read ({error.strerror})", where=path) from None
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             told = f"{error}"[:200] or "nested too deeply"
             raise EmpnetError(f"is damaged ({told})", where=path, wanted="the sides of this run's data") from None
+        if split_of_weights(self.path) not in (None, hashlib.sha256(content).hexdigest()):
+            raise EmpnetError("is not the split that the weights were trained with", where=path, remedy=RESTORE)
+        return split
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Write ``results.json``.

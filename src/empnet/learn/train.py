@@ -19,8 +19,9 @@ from empnet.data.pipes import is_pipe, keeping_pipes
 from empnet.data.source import Data, as_source
 from empnet.data.system import System
 from empnet.learn.agreement import refuse_disagreement
+from empnet.learn.belonging import belonging
 from empnet.learn.checkpoint import Progress, save_checkpoint
-from empnet.learn.config import TrainConfig, write_config
+from empnet.learn.config import TrainConfig, differences, write_config
 from empnet.learn.distribution import Processes, processes
 from empnet.learn.ensemble import refuse_ensemble
 from empnet.learn.fine_tune import adopt_architecture, start_from
@@ -32,7 +33,6 @@ from empnet.learn.muon import new_optimizer
 from empnet.learn.own_data import find_data, keep_place, with_place
 from empnet.learn.prepare import (
     configured,
-    differences,
     look_at,
     make_card,
     name_targets,
@@ -177,11 +177,11 @@ def _begin_again(
     if data is not None:
         with writing(run.path):
             config, card = keep_place(run, source, config, card)
-    split = run.read_split()
     if source != config.data and isinstance(source, str):
         journal.say(f"data: found at {source}")
     _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
     dataset = open_data(source, config, journal.quiet)
+    split = run.read_split(len(dataset))
     model = card.build()
     scales = fit_statistics(model, dataset, split.train, card.encoder)
     return _Begun(Job(config, card, dataset, split, scales), model, run, source if isinstance(source, str) else None)
@@ -276,5 +276,6 @@ def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
     """The first files of a run folder: enough to resume from the first moment. config.toml makes it a run: the last."""
     write_text(folder / "split.json", json.dumps(job.split.to_json()) + "\n")
     save_card(folder, job.card)
-    save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress())
+    belongs = belonging(folder, job.config)
+    save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress(), None, belongs)
     write_config(folder / "config.toml", job.config)

@@ -21,6 +21,7 @@ from empnet.data.files import refuse_to_replace, write_text
 from empnet.data.pipes import keeping_pipes
 from empnet.data.source import Data
 from empnet.learn.journal import Journal
+from empnet.learn.own_data import inputs_of
 
 __all__ = ["COLOURED_BY", "MapResult", "map_run"]
 
@@ -129,5 +130,5 @@ def _files(predictor: Predictor, data: object, out: str | Path | None, force: bo
         raise EmpnetError(f"'{page}' is no name of a page", where="--out", wanted="a name that ends in .html")
     picture = page.with_suffix(".png")
     for path in (page, picture):
-        refuse_to_replace(path, force, inputs=[data, predictor.run or None])
+        refuse_to_replace(path, force, inputs=[data, *(inputs_of(predictor.run) if predictor.run else [])])
     return page, picture

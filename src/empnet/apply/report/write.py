@@ -20,6 +20,7 @@ from empnet.apply.report.viewer import STYLE, script
 from empnet.apply.report.words import amount, duration, notes, pooling_told, training_told
 from empnet.apply.verdict import Verdict, verdict
 from empnet.data.files import refuse_to_replace, write_text
+from empnet.learn.own_data import inputs_of
 from empnet.learn.run_folder import RunFolder
 
 __all__ = ["write_report"]
@@ -69,19 +70,13 @@ def write_report(run: str | Path, *, out: str | Path | None = None, audited: boo
     """
     path = RunFolder(run).path / "report.html" if out is None else Path(out)
     if path.parent.is_dir() or out is not None:  # else it is no run: that is told in its own words
-        refuse_to_replace(path, True, inputs=_inputs(run))
+        refuse_to_replace(path, True, inputs=inputs_of(run))
     material = gather(run, audited=audited, quiet=quiet)
     sections, scenes = _sections(material)
     style = f"<style>{STYLE_OF_REPORT}{STYLE}</style>\n"
     title = f"Report of {material.run.path.resolve().name}: {', '.join(material.card.properties)}"
     write_text(path, page(title, style + _lead(material), sections, script=script(scenes)))
     return path
-
-
-def _inputs(run: str | Path) -> list[object]:
-    """What is read for a report: the run, and its data."""
-    folder = RunFolder(run)
-    return [folder.path, folder.read_config().data] if folder.config_file.exists() else [folder.path]
 
 
 def _sections(material: Material) -> tuple[list[Section], list[Scene]]:

@@ -180,7 +180,7 @@ def test_resume_refuses_other_data(finished):
 
 
 def test_a_run_is_never_overwritten_unasked(finished, tmp_path):
-    with pytest.raises(EmpnetError, match="is there already"):
+    with pytest.raises(EmpnetError, match="already exists"):
         train(morse_pairs(), "energy", out=finished, epochs=1, **SMALL)
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(EmpnetError, match="is no run folder"):
@@ -224,7 +224,7 @@ def test_a_time_budget_is_kept_when_steps_become_slower(tmp_path, monkeypatch):
 
 
 def test_a_time_budget_is_used_up_when_steps_become_faster_within_an_epoch(tmp_path, monkeypatch):
-    """Another program has ended: the demo's two minutes were 102 seconds, since only epochs' ends looked at the clock."""
+    """Another program has ended: only the ends of epochs looked at the clock, and two minutes became 102 seconds."""
     now, taken = 0.0, Trainer._step
 
     def step(self, indices):

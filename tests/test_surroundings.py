@@ -439,6 +439,23 @@ def test_in_a_shell(name, place):
     assert done.returncode == code or (code is None and done.returncode in (0, 2)), done.stderr
 
 
+IMPATIENT = """
+import runpy, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+runpy.run_module("empnet", run_name="__main__")
+"""
+
+
+def test_stopped_while_libraries_are_loaded():
+    """Ctrl-C in the first half second, before the command line's own handlers: a line, no traceback."""
+    done = subprocess.run([sys.executable, "-c", IMPATIENT], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (130, "stopped (SIGINT)\n")
+
+
 ODD = ["with space.xyz", "new\nline.xyz", "Ångström%s.xyz", "[red]x.xyz", "a'b\"c.xyz", "$x$.xyz", "-x.xyz"]
 
 

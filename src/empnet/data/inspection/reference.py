@@ -121,7 +121,7 @@ def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
 
 
 def _steady(found: list[Guess], facts: PropertyFacts) -> list[Guess]:
-    """Without binding energies, if the geometry changes the values by more than it changes what holds atoms together."""
+    """Without binding energies, if the geometry changes the values more than it changes any binding."""
     steady = facts.left <= STEADY * abs(facts.mean)
     return [guess for guess in found if steady or guess.kind != "binding"]
 

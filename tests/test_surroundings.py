@@ -414,6 +414,7 @@ SHELL = {
     "stdin": ("cat springs.xyz | {e} inspect -", 0, "read as .extxyz"),
     "packed": ("gzip -c springs.xyz | {e} inspect /dev/stdin", 0, "read as .extxyz.gz"),
     "substituted": ("{e} inspect <(cat springs.xyz)", 0, "read as .extxyz"),
+    "no room for a pipe": ("ulimit -f 1; {e} inspect <(cat springs.xyz)", 2, "environment variable TMPDIR"),
     "through": ("{e} predict run springs.xyz --out - | {e} inspect -", 0, "40 systems predicted"),
     "full map": ("{e} map run --force --out m.html > /dev/full", 2, "standard output: cannot be written"),
     "full probe": ("{e} train springs.xyz --overfit 2 > /dev/full", 2, "standard output: cannot be written"),

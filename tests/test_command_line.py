@@ -40,7 +40,7 @@ def test_from_file_to_predictions(folder):
     small = ["--epochs", 2, "--width", 8, "--layers", 1, "--threads", 1]
     trained = empnet("train", "springs.xyz", "--property", "energy", "--out", "run", *small, cwd=folder)
     assert trained.returncode == 0, trained.stderr
-    assert "energy: taken to be in eV" in trained.stdout
+    assert "energy: assuming eV" in trained.stdout
     assert "composition baseline" in trained.stdout
     assert "run: run" in trained.stdout
     predicted = empnet("predict", "run", "springs.xyz", "--out", "p.extxyz", cwd=folder)
@@ -66,7 +66,7 @@ def test_inspection(folder):
     assert json.loads(found.stdout)["systems"] == 60
     assert (folder / "look.html").read_text().startswith("<!doctype html>")
     again = empnet("inspect", "springs.xyz", "--html", "look.html", cwd=folder)
-    assert (again.returncode, "is there already" in again.stderr) == (2, True)
+    assert (again.returncode, "already exists" in again.stderr) == (2, True)
     assert "shortest distance" in empnet("inspect", "springs.xyz", cwd=folder).stdout
     (folder / "look.html").unlink()
 
@@ -74,7 +74,7 @@ def test_inspection(folder):
 def test_capacity_probe_and_learning_curve(folder):
     small = ["--width", 16, "--layers", 1, "--threads", 1]
     probed = empnet("train", "springs.xyz", "--overfit", 4, *small, cwd=folder)
-    assert (probed.returncode, "reached: the network can learn these 4 systems" in probed.stdout) == (0, True)
+    assert (probed.returncode, "reached: the network can memorise these 4 systems" in probed.stdout) == (0, True)
     curve = empnet(
         "learn-curve", "springs.xyz", "--sizes", "10,30", "--epochs", 2, "--out", "curve", *small, cwd=folder
     )
@@ -122,6 +122,18 @@ MISTAKES = {
     "study to standard output": (["study", "encoding", "--quick", "--out", "-"], "standard output"),
     "study into a file": (["study", "encoding", "--quick", "--out", "springs.xyz"], "is a file"),
     "study among other files": (["study", "encoding", "--quick", "--out", ".", "--force"], "other files"),
+    "a seed of more than 64 bits": (["train", "springs.xyz", "--seed", "9" * 20], "'seed' is 99999999999999999999"),
+    "a map's seed": (["map", "nowhere", "--seed", "-1"], "--seed -1; wanted a whole number from 0"),
+    "a map's large seed": (["map", "nowhere", "--seed", "9" * 20], "--seed 99999999999999999999; wanted"),
+    "a property twice": (["train", "springs.xyz", *2 * ["--property", "energy"]], "'property' names 'energy' twice"),
+    "no neighbours": (
+        ["train", "springs.xyz", "--property", "energy", "--cutoff", "1e-9"],
+        "no two particles are within",
+    ),
+    "no whole number": (["train", "springs.xyz", "--epochs", "nan"], "invalid value for '--epochs'"),
+    "unknown command": (["trian", "springs.xyz"], "did you mean 'train'"),
+    "one word too many": (["train", "springs.xyz", "more"], "(more); see empnet train --help"),
+    "no --out": (["predict", "run", "springs.xyz"], "missing option '--out'; see empnet predict --help"),
     "both epochs and time": (["train", "springs.xyz", "--epochs", "1", "--time", "1m"], "both epochs and time"),
 }
 
@@ -137,7 +149,9 @@ def test_mistakes(folder, name, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2
-    assert told in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert told.lower() in error.lower()
+    assert len(error.strip().splitlines()) == 1
     assert sorted(folder.rglob("*")) == before  # nothing is written
 
 
@@ -154,5 +168,5 @@ def test_an_existing_run_is_kept(folder):
     (folder / "kept").mkdir(exist_ok=True)
     (folder / "kept" / "config.toml").write_text("mine")
     done = empnet("train", "springs.xyz", "--out", "kept", cwd=folder)
-    assert (done.returncode, "is there already" in done.stderr) == (2, True)
+    assert (done.returncode, "already exists" in done.stderr) == (2, True)
     assert (folder / "kept" / "config.toml").read_text() == "mine"

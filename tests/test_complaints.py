@@ -78,7 +78,7 @@ def test_renamed_keys(trajectory, tmp_path):
     assert "forces" in read(tmp_path / "plain.xyz")[0].arrays
     renamed = [replace(s, properties={"REF_energy": s.properties["energy"]}) for s in read(tmp_path / "plain.xyz")]
     write(tmp_path / "renamed.xyz", renamed)
-    with pytest.raises(EmpnetError, match=r"no property 'energy'; numbers that are there: REF_energy; did you mean"):
+    with pytest.raises(EmpnetError, match=r"no property 'energy'; numeric properties found: REF_energy; did you mean"):
         train(tmp_path / "renamed.xyz", "energy", out=tmp_path / "run", **SMALL)
 
 
@@ -103,7 +103,7 @@ def test_wrong_reference_energies(trajectory, tmp_path):
     """Energies with atomic references in Hartree taken away, the rest in eV: told. Training does not depend on them."""
     offset = 27.211 * (6 * 0.5 + 2 * 37.8 + 75.0)
     found = inspected(changed(trajectory, energy=lambda e: 23.06 * (e - offset)), tmp_path / "shifted.xyz")
-    assert any("suspected kcal/mol, not eV" in told for told in suspicions(found, "energy"))
+    assert any("probably in kcal/mol, not eV" in told for told in suspicions(found, "energy"))
     plain, shifted = (
         train([replace(s, properties={"energy": s.properties["energy"] + shift}) for s in springs()], "energy",
               out=tmp_path / f"run{shift}", **SMALL).results["test"]["energy"]["mae"]

@@ -415,7 +415,11 @@ SHELL = {
     "stdin": ("cat springs.xyz | {e} inspect -", 0, "read as .extxyz"),
     "packed": ("gzip -c springs.xyz | {e} inspect /dev/stdin", 0, "read as .extxyz.gz"),
     "substituted": ("{e} inspect <(cat springs.xyz)", 0, "read as .extxyz"),
+    "no room for a pipe": ("ulimit -f 1; {e} inspect <(cat springs.xyz)", 2, "environment variable TMPDIR"),
     "through": ("{e} predict run springs.xyz --out - | {e} inspect -", 0, "40 systems predicted"),
+    "full map": ("{e} map run --force --out m.html > /dev/full", 2, "standard output: cannot be written"),
+    "full probe": ("{e} train springs.xyz --overfit 2 > /dev/full", 2, "standard output: cannot be written"),
+    "no stdin to confirm": ("{e} inspect springs.xyz --quiet; {e} cache clear <&-", 2, "say --force to remove them"),
     "no home": ("env -u HOME MPLCONFIGDIR=/proc/nowhere {e} evaluate run springs.xyz --plot q.png", 0, "warning: "),
     "no place for temporary files": ("gzip -kf springs.xyz; TMPDIR=/proc {e} inspect springs.xyz.gz", None, ""),
     "terminal": ("TERM=dumb COLUMNS=1 LANG=C PYTHONIOENCODING=ascii {e} evaluate run --plot q.png", 0, ""),
@@ -435,6 +439,23 @@ def test_in_a_shell(name, place):
     assert "Traceback" not in done.stderr, done.stderr
     assert told in done.stderr
     assert done.returncode == code or (code is None and done.returncode in (0, 2)), done.stderr
+
+
+IMPATIENT = """
+import runpy, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+runpy.run_module("empnet", run_name="__main__")
+"""
+
+
+def test_stopped_while_libraries_are_loaded():
+    """Ctrl-C in the first half second, before the command line's own handlers: a line, no traceback."""
+    done = subprocess.run([sys.executable, "-c", IMPATIENT], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (130, "stopped (SIGINT)\n")
 
 
 ODD = ["with space.xyz", "new\nline.xyz", "Ångström%s.xyz", "[red]x.xyz", "a'b\"c.xyz", "$x$.xyz", "-x.xyz"]

@@ -106,7 +106,7 @@ def test_predicted_table(predictor, data, tmp_path):
 def test_a_file_is_never_overwritten_unasked(predictor, data, tmp_path):
     out = tmp_path / "p.csv"
     out.write_text("mine")
-    with pytest.raises(EmpnetError, match="is there already"):
+    with pytest.raises(EmpnetError, match="already exists"):
         predict_file(predictor, data, out)
     assert out.read_text() == "mine"
     assert predict_file(predictor, data, out, force=True) == 40

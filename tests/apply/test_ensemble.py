@@ -85,7 +85,7 @@ def test_its_slopes_are_the_mean_slopes(run):
 
 
 def test_stopped_or_again(run, data, capsys):
-    with pytest.raises(EmpnetError, match="is there already"):
+    with pytest.raises(EmpnetError, match="already exists"):
         train_ensemble(data, "energy", members=3, out=run, seed=5, **SETTINGS)
     before = (run / "ensemble.json").read_bytes()
     (run / "ensemble.json").unlink()

@@ -67,6 +67,6 @@ def test_the_tables(capsys, inspection):
 def test_nothing_odd_is_said_aloud(tmp_path, capsys):
     one = inspect_data([System([[0, 0, 0]], species=[1])], quiet=True)
     print_inspection(one)
-    assert "nothing odd was found" in capsys.readouterr().out
+    assert "no problems found" in capsys.readouterr().out
     write_inspection_page(one, tmp_path / "one.html")
-    assert "Nothing odd was found." in words_of((tmp_path / "one.html").read_text())
+    assert "No problems found." in words_of((tmp_path / "one.html").read_text())

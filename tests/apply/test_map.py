@@ -229,10 +229,10 @@ def test_a_broken_model_is_told(run, tmp_path):
 
 
 def test_nothing_is_replaced_unasked(run, mapped):
-    with pytest.raises(EmpnetError, match=r"map\.html: is there already"):
+    with pytest.raises(EmpnetError, match=r"map\.html: already exists"):
         map_run(run, quiet=True)
     mapped.page.unlink()
-    with pytest.raises(EmpnetError, match=r"map\.png: is there already"):
+    with pytest.raises(EmpnetError, match=r"map\.png: already exists"):
         map_run(run, quiet=True)
     assert map_run(run, force=True, quiet=True).page.exists()
 

@@ -218,8 +218,8 @@ def test_nothing_can_be_said_of_the_runs_own_data(plain):
 def test_assumed_units_are_told(files, plain, capsys):
     evaluate(load(plain), files / "plain.extxyz")
     told = capsys.readouterr().out
-    assert "energy: taken to be in eV, the run's unit; if it is not, say --unit" in told
-    assert "forces: taken to be in eV/angstrom; if they are not, say --forces-unit" in told
+    assert "energy: assuming eV, the run's unit (change with --unit)" in told
+    assert "forces: assuming eV/angstrom (change with --forces-unit)" in told
     evaluate(load(plain), files / "named.extxyz", property="REF_energy")
     assert "no forces 'forces' in any of 40 frames" in capsys.readouterr().out  # not left out in silence
 

@@ -136,6 +136,18 @@ def test_what_comes_next_follows_the_run():
     assert "measure on more systems" in verdict([accuracy(systems=LEAST - 1)]).lines[-1]
 
 
+@pytest.mark.parametrize("steps", [100, 20_000])
+def test_what_comes_next_for_a_potential_is_about_potentials(steps):
+    """Neither QM7's numbers nor empnet learn-curve, which has no option for forces."""
+    told = verdict([accuracy(derivatives=(forces(0.04),))], CourseFacts(steps=steps, loss_ratio=1.0)).lines[-1]
+    assert "these errors are" in told
+    assert "QM7" not in told
+    assert "learn-curve" not in told
+    told = verdict([accuracy(derivatives=(forces(0.04),))], CourseFacts(steps=steps, loss_ratio=9.0)).lines[-1]
+    assert "more frames help most" in told
+    assert "learn-curve" not in told
+
+
 def test_nothing_measured_is_nothing_said():
     assert verdict([]).lines == []
     assert of_results({}) == []

@@ -278,7 +278,7 @@ def test_the_command_line_stops_and_is_resumed(folder):
 
 def test_a_mistake_on_the_command_line_is_told_once(folder):
     complaints = (folder / "complaints.txt").read_text()
-    for told in ("no property 'enthalpy'", "No such option: --nonsense", "evaluate runs in one process"):
+    for told in ("no property 'enthalpy'", "no such option: --nonsense", "evaluate runs in one process"):
         assert complaints.count(told) == 1
     for rank in (0, 1):
         told = json.loads((folder / f"told-{rank}.json").read_text())

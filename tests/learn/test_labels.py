@@ -53,7 +53,7 @@ def prepared(path, capsys, **settings):
 def test_what_is_assumed_and_what_is_there_is_told(copper, capsys):
     settings = {"forces": "forces", "stress": "pressure_tensor", "stress_unit": "-eV/angstrom^3"}
     config, dataset, card, told = prepared(copper, capsys, **settings)
-    assert "forces: taken to be in eV/angstrom; if it is not, say --forces-unit" in told
+    assert "forces: assuming eV/angstrom (change with --forces-unit)" in told
     assert "forces: 55 of 60 systems have them; the others train what they have" in told
     assert "constraints hold particles in 60 systems; forces are read raw" in told
     assert "forces: they fit 'energy' in sign and unit" in told
@@ -74,7 +74,7 @@ def test_units_follow_the_property_and_the_lengths(copper, capsys):
 
 def test_a_property_of_no_known_unit(copper, capsys):
     config = name_targets(configured(copper, "E_tot", {"forces": "f"}), Journal())
-    assert "forces: taken to be in the unit of E_tot" in capsys.readouterr().out
+    assert "forces: assuming the unit of E_tot" in capsys.readouterr().out
     assert config.derivatives.forces_factor == 1.0
     with pytest.raises(EmpnetError, match="name it: --unit"):
         name_targets(configured(copper, "E_tot", {"forces": "f", "forces_unit": "eV/angstrom"}), Journal())

@@ -180,7 +180,7 @@ def test_resume_refuses_other_data(finished):
 
 
 def test_a_run_is_never_overwritten_unasked(finished, tmp_path):
-    with pytest.raises(EmpnetError, match="is there already"):
+    with pytest.raises(EmpnetError, match="already exists"):
         train(morse_pairs(), "energy", out=finished, epochs=1, **SMALL)
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(EmpnetError, match="is no run folder"):
@@ -221,6 +221,26 @@ def test_a_time_budget_is_kept_when_steps_become_slower(tmp_path, monkeypatch):
     assert epochs["step"][-1] == counted[-1] == pytest.approx(300, abs=20)
     assert epochs["lr"][-1] < 1e-3 * epochs["lr"].max()  # annealed to the end, though it came sooner
     assert (np.diff(epochs["lr"][epochs["step"] > 110]) < 0).all()
+
+
+def test_a_time_budget_is_used_up_when_steps_become_faster_within_an_epoch(tmp_path, monkeypatch):
+    """Another program has ended: only the ends of epochs looked at the clock, and two minutes became 102 seconds."""
+    now, taken = 0.0, Trainer._step
+
+    def step(self, indices):
+        nonlocal now
+        now += 0.02 if self.progress.step < 40 else 0.005
+        return taken(self, indices)
+
+    for module in ("loop", "budget"):
+        monkeypatch.setattr(f"empnet.learn.{module}.time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(Trainer, "_step", step)
+    settings = SMALL | {"batch": 1}
+    run = train(morse_pairs(400), "energy", out=tmp_path / "run", time="2s", **settings).run
+    assert 1.9 < now < 2.1
+    epochs = np.genfromtxt(run / "metrics.csv", delimiter=",", names=True, ndmin=1)
+    assert epochs["step"][-1] == pytest.approx(40 + (2 - 0.8) / 0.005, abs=20)
+    assert epochs["lr"][-1] < 1e-3 * 4e-3
 
 
 def test_patience(tmp_path):

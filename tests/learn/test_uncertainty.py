@@ -188,7 +188,7 @@ def test_what_training_tells(parts, run, tmp_path):
     copied = Path(shutil.copytree(run, tmp_path / "run"))
     told = keep_last_layer(copied, dataset, split)
     assert [line.split(":")[0] for line in told] == list(card.properties)
-    assert "scaled to hold 68 % of 60 validation errors" in told[0]
+    assert "68 % of 60 validation errors are within one standard deviation" in told[0]
     assert load_last_layer(copied, parts[0]) is not None
     few = keep_last_layer(copied, dataset, Split(split.train, split.validation[:7], split.test))
     assert "it is rough" in few[0]

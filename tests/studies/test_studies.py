@@ -151,7 +151,7 @@ def test_the_command_line(tmp_path):
     assert (tmp_path / "one" / "report.html").exists()
     again = empnet("study", "encoding", "--quick", "--out", tmp_path / "one")
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
     other = json.loads(empnet("study", "encoding", "--batch-size", 64, "--json").stdout)
     assert {record["id"]: record["verdict"] for record in other}["I.A.3"] == "false"
 

@@ -6,9 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from empnet.apply.audit.record import Audit, AuditLine
+from empnet.apply.audit.record import Audit, AuditLine, in_words
 from empnet.apply.tables import print_verdict
-from empnet.apply.verdict import MULTIPLE, share_in_words
 
 __all__ = ["print_audit"]
 
@@ -27,7 +26,7 @@ def print_audit(audit: Audit) -> None:
         table.add_column(header, no_wrap=header in ("test", "verdict"), ratio=2 if header == "what was done" else None)
     for line in audit.lines:
         colour = COLOURS[line.verdict]
-        numbers = (escape(_number(value, line.unit)) for value in (line.deviation, line.threshold))
+        numbers = (escape(in_words(value, line.unit)) for value in (line.deviation, line.threshold))
         table.add_row(line.name, escape(line.done), *numbers, f"[{colour}]{line.verdict}[/]")
     console.print(table)
     for line in audit.lines:
@@ -38,14 +37,6 @@ def print_audit(audit: Audit) -> None:
     print_verdict(audit.words)
 
 
-def _number(value: float | None, unit: str) -> str:
-    if value is None:
-        return ""
-    if not unit and value >= MULTIPLE:
-        return share_in_words(value)
-    return f"{value:.2g} {unit}" if unit else f"{value:.2%}"
-
-
 def _told(line: AuditLine) -> str:
     """What a row has no room for: the reason of a skip, where it failed, what was seen beside the number."""
     if line.verdict == "skip":
@@ -54,7 +45,7 @@ def _told(line: AuditLine) -> str:
     if line.verdict == "fail":
         parts += [f"worst: {line.where}"] if line.where else []
         if line.exact is not None:
-            limits = _number(line.exact, line.unit), _number(line.exact_threshold, line.unit)
+            limits = in_words(line.exact, line.unit), in_words(line.exact_threshold, line.unit)
             parts.append("with the network in float64 {}, at most {}".format(*limits))
     return f"{line.name}: {'; '.join(parts)}" if parts else ""
 

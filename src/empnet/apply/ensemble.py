@@ -113,7 +113,7 @@ def _own_folder(config: TrainConfig, out: str | Path | None, force: bool, held: 
         held.enter_context(alone_in(folder))
     else:
         if folder.is_dir() and not is_broken_start(folder) and not (folder / FILE).exists():
-            raise EmpnetError("is there already and is no ensemble", where=folder, remedy="choose another --out")
+            raise EmpnetError("already exists and is no ensemble", where=folder, remedy="choose another --out")
         with writing(folder):
             held.enter_context(reserved(folder, force)).fill(lambda _: None)
     return folder

@@ -59,7 +59,7 @@ def _sections(inspection: Inspection) -> Iterator[Section]:
 
 def _findings(inspection: Inspection) -> str:
     if not inspection.findings:
-        return paragraph("Nothing odd was found.", kind="good")
+        return paragraph("No problems found.", kind="good")
     return "\n".join(map(_finding, inspection.findings))
 
 

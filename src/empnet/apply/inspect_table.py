@@ -42,7 +42,7 @@ def print_inspection(inspection: Inspection) -> None:
     if len(inspection.findings) > MOST_FINDINGS:
         console.print(f"and {len(inspection.findings) - MOST_FINDINGS} more findings, none graver: see --json")
     if not inspection.findings:
-        console.print("nothing odd was found")
+        console.print("no problems found")
 
 
 def facts(inspection: Inspection) -> list[tuple[str, str]]:
@@ -103,8 +103,8 @@ def property_row(fact: PropertyFacts) -> tuple[str, ...]:
     Arguments:
         fact: The facts.
     """
-    share = f" ({fact.left / fact.deviation:.1%})" if fact.deviation else ""
-    pooling = {"sum": "sum (extensive)", "mean": "mean (intensive)"}.get(fact.pooling, "cannot be told")
+    share = f" ({100 * fact.left / fact.deviation:.1f} %)" if fact.deviation else ""
+    pooling = {"sum": "sum (extensive)", "mean": "mean (intensive)"}.get(fact.pooling, "unclear")
     numbers = f"{fact.mean:.8g}", f"{fact.deviation:.4g}", f"{fact.left:.4g}{share}"
     return fact.name, fact.unit, *numbers, pooling
 

@@ -219,7 +219,7 @@ def _own_folder(folder: Path, config: TrainConfig, source: str | Sequence[System
                 yield
         except NameTaken as error:
             if folder.is_dir() and not is_broken_start(folder):
-                told = "is there already and holds no learning curve"
+                told = "already exists and holds no learning curve"
                 raise EmpnetError(told, where=folder, remedy="choose another --out") from error
             raise
         return

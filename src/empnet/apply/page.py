@@ -12,6 +12,9 @@ __all__ = ["Section", "figure", "page", "paragraph", "table"]
 
 NO_MARKS: Mapping[str, str] = MappingProxyType({})
 
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+"""An option of the command line, as texts name it."""
+
 CSS = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1c2430; --faint: #5d6878; --line: #d9dee5; --card: #f5f7f9;
   --good: #1d7a46; --warn: #9a6200; --bad: #b3261e; --link: #1f5fa8; }
@@ -34,7 +37,7 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px soli
 th { color: var(--faint); font-weight: 600; }
 td.number, th.number { text-align: right; white-space: nowrap; }
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); } .faint { color: var(--faint); }
-.good, .warn, .bad { font-weight: 600; }
+.good, .warn, .bad { font-weight: 600; } .whole { white-space: nowrap; }
 pre { background: var(--card); padding: .8rem; overflow-x: auto; font-size: .8rem; border-radius: .3rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(16rem, 1fr)); gap: 1rem; }
 .card { background: var(--card); border-radius: .4rem; padding: .8rem; }
@@ -95,7 +98,7 @@ def page(title: str, lead: str, sections: Sequence[Section], *, script: str = ""
 
 
 def paragraph(text: str, *, kind: str = "") -> str:
-    """A paragraph of plain text.
+    """A paragraph of plain text; no line breaks within an option or before a per cent sign.
 
     Arguments:
         text: Anything; it is escaped.
@@ -106,7 +109,8 @@ def paragraph(text: str, *, kind: str = "") -> str:
         '<p class="warn">a &lt; b</p>'
     """
     attribute = f' class="{kind}"' if kind else ""
-    return f"<p{attribute}>{escape(text)}</p>"
+    whole = OPTION.sub(r'<span class="whole">\g<0></span>', escape(text).replace(" %", "\N{NO-BREAK SPACE}%"))
+    return f"<p{attribute}>{whole}</p>"
 
 
 def table(

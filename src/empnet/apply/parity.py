@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -20,17 +20,28 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "PLOTS",
     "draw_component_errors",
     "draw_component_parity",
     "draw_error_distribution",
     "draw_parity",
     "parity_plot",
     "plain",
+    "points_like",
 ]
 
 COLOUR = "#1f5fa8"
+PLOTS = (".png", ".pdf", ".svg")
+"""Suffixes of a plot."""
+
 MANY = 400
 """More points than this are drawn as one picture: as shapes they would make a page heavy."""
+
+POINTS = {60: (22, 0.8), MANY: (12, 0.6), 2_000: (8, 0.5), np.inf: (4, 0.3)}
+"""Size (points squared) and opacity of up to so many points."""
+
+FAR = 2.0
+"""The largest error over the 99 % quantile from which the hundredth beyond it is drawn at the edge."""
 
 MOST = 20_000
 """Components that are drawn of forces."""
@@ -54,7 +65,7 @@ def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
 
     Arguments:
         evaluation: What is drawn.
-        path: Path of the PNG file, replaced if it is there.
+        path: Path of the file, replaced if it is there; its suffix, one of :data:`PLOTS`, is the format; else PNG.
     """
     from matplotlib.figure import Figure  # no pyplot: no windows, no global state
 
@@ -69,12 +80,13 @@ def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
     draw_parity(left, evaluation)
     _told(left, evaluation)
     outside = draw_error_distribution(right, evaluation)
-    right.set_title(
-        f"{outside} of {len(evaluation.targets)} beyond the edges are drawn at them", fontsize=8, color="0.4"
-    )
+    if outside:
+        told = f"{outside} of {len(evaluation.targets)} lie beyond the edges and are drawn at them"
+        right.set_title(told, fontsize=8, color="0.4")
     number_ticks(figure)
     with replacing(Path(path)) as unfinished:
-        figure.savefig(unfinished, format="png")
+        suffix = Path(path).suffix.lower()
+        figure.savefig(unfinished, format=suffix[1:] if suffix in PLOTS else "png")
 
 
 def draw_parity(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> None:
@@ -86,15 +98,39 @@ def draw_parity(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> Non
         colour: Of the points.
     """
     y, y_hat, unit, name = evaluation.targets, evaluation.predicted, evaluation.unit, plain(evaluation.name)
-    axes.axline((y.min(), y.min()), slope=1.0, color="0.6", linewidth=1.0, zorder=1)
-    axes.scatter(y, y_hat, s=8, alpha=0.5, color=colour, linewidths=0, zorder=2, rasterized=len(y) > MANY)
+    _draw_equality(axes, y, y_hat)
+    axes.scatter(y, y_hat, color=colour, **points_like(len(y)))
     axes.set(xlabel=f"{name} in the data [{unit}]", ylabel=f"{name} predicted [{unit}]")
-    axes.set_aspect("equal", adjustable="datalim")
+
+
+def points_like(n: int) -> dict[str, Any]:
+    """How points are drawn, by their number: a few so that they are seen, many so that they do not hide each other.
+
+    Arguments:
+        n: How many there are.
+
+    Example:
+        >>> points_like(8)["s"] > points_like(1000)["s"]
+        True
+    """
+    size, alpha = next(look for most, look in POINTS.items() if n <= most)
+    return {"s": size, "alpha": alpha, "linewidths": 0, "zorder": 2, "rasterized": n > MANY}
+
+
+def _draw_equality(axes: Axes, y: np.ndarray, y_hat: np.ndarray) -> None:
+    """Both axes alike, and the line on which predicted is true.
+
+    The limits are set here: those that an equal aspect chooses while it is drawn cut off the last tick's number.
+    """
+    low, high = float(min(y.min(), y_hat.min())), float(max(y.max(), y_hat.max()))
+    margin = 0.05 * (high - low) or 1e-3 * abs(high) or 1.0
+    axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
+    axes.axline((low, low), slope=1.0, color="0.6", linewidth=1.0, zorder=1)
     axes.tick_params(axis="x", rotation=30)
 
 
 def draw_error_distribution(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> int:
-    """Draw how many systems have which error; the largest hundredth is drawn at the edges.
+    """Draw how many systems have which error; a largest hundredth that is far off is drawn at the edges.
 
     Arguments:
         axes: Where it is drawn.
@@ -105,7 +141,8 @@ def draw_error_distribution(axes: Axes, evaluation: Evaluation, colour: str = CO
         How many systems lie beyond the edges.
     """
     error = evaluation.predicted - evaluation.targets
-    reach = max(float(np.quantile(np.abs(error), 0.99)), 1e-12)
+    reach, largest = max(float(np.quantile(np.abs(error), 0.99)), 1e-12), float(np.abs(error).max())
+    reach = reach if largest > FAR * reach else max(largest, 1e-12)
     bins = min(61, 2 * math.isqrt(len(error)) + 1)  # odd: an error of zero lies within a bin
     axes.hist(np.clip(error, -reach, reach), bins=bins, color=colour, alpha=0.8)
     axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
@@ -126,12 +163,9 @@ def draw_component_parity(axes: Axes, errors: DerivativeErrors, colour: str = CO
     if len(y) > MOST:
         drawn = np.random.default_rng(0).choice(len(y), MOST, replace=False)
         y, y_hat = y[drawn], y_hat[drawn]
-    axes.axline((y.min(), y.min()), slope=1.0, color="0.6", linewidth=1.0, zorder=1)
-    size, alpha = (4, 0.3) if len(y) > MANY else (8, 0.5)
-    axes.scatter(y, y_hat, s=size, alpha=alpha, color=colour, linewidths=0, zorder=2, rasterized=len(y) > MANY)
+    _draw_equality(axes, y, y_hat)
+    axes.scatter(y, y_hat, color=colour, **points_like(len(y)))
     axes.set(xlabel=f"{errors.name} in the data [{errors.unit}]", ylabel=f"{errors.name} predicted [{errors.unit}]")
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.tick_params(axis="x", rotation=30)
 
 
 def draw_component_errors(axes: Axes, errors: DerivativeErrors, colour: str = COLOUR) -> None:
@@ -153,7 +187,7 @@ def draw_component_errors(axes: Axes, errors: DerivativeErrors, colour: str = CO
     axes.set_yticks(places, [plain(name) for name in shown])
     axes.invert_yaxis()
     axes.set(xlabel=f"error of a component [{errors.unit}]", xlim=(0, None))
-    axes.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2)
+    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2)
 
 
 def _told(axes: Axes, evaluation: Evaluation) -> None:

@@ -247,13 +247,13 @@ class Reading:
         if self.unit is None:
             for name, unit in zip(card.properties, card.units, strict=True):
                 if unit != UNNAMED_UNIT:
-                    yield f"{name}: taken to be in {unit}, the run's unit; if it is not, say --unit"
+                    yield f"{name}: assuming {unit}, the run's unit (change with --unit)"
         labels = self.derivatives(card)
         if labels.forces and labels.forces_unit and self.forces_unit is None:
-            yield f"forces: taken to be in {labels.forces_unit}; if they are not, say --forces-unit"
+            yield f"forces: assuming {labels.forces_unit} (change with --forces-unit)"
         if labels.stress and labels.stress_unit and self.stress_unit is None and self.virial_unit is None:
             what = "virial" if labels.virial else "stress"
-            yield f"{what}: taken to be in {labels.stress_unit}; if it is not, say --{what}-unit"
+            yield f"{what}: assuming {labels.stress_unit} (change with --{what}-unit)"
 
 
 @dataclass(frozen=True, slots=True)

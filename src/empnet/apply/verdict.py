@@ -280,12 +280,12 @@ def _next(accuracies: Sequence[Accuracy], course: CourseFacts) -> str:
 def _steps(accuracies: Sequence[Accuracy], course: CourseFacts) -> Iterator[str]:
     shares = [a.share.value for a in accuracies if a.share is not None]
     shares += [d.share for a in accuracies for d in a.derivatives if d.share is not None]
-    systems = min(a.systems for a in accuracies)
+    systems, remedy = min(a.systems for a in accuracies), _remedy(course, any(a.derivatives for a in accuracies))
     if not course.finished:
         yield f"let training end (empnet train --resume {course.run or 'RUN'})."
         return
     if any(share >= 1 for share in shares):
-        yield f"do not use the model; {_remedy(course)}"
+        yield f"do not use the model; {remedy}"
         return
     if systems < LEAST:
         yield "measure on more systems: set more aside (--test), or empnet evaluate RUN DATA with others."
@@ -294,21 +294,23 @@ def _steps(accuracies: Sequence[Accuracy], course: CourseFacts) -> Iterator[str]
         yield "look whether the geometry matters at all: the composition alone gives these values."
         return
     if max(shares) > HALF or any(a.share is not None and a.share.high >= 1 for a in accuracies):
-        yield f"improve it before use; {_remedy(course)}"
+        yield f"improve it before use; {remedy}"
     else:
-        yield f"use it for systems like these, if this error is small enough for you; if not, {_remedy(course)}"
+        small = "this error is" if len(shares) == 1 else "these errors are"
+        yield f"use it for systems like these, if {small} small enough for you; if not, {remedy}"
     heavy = [a.name for a in accuracies if a.rmse is not None and a.systems >= FEW and a.rmse > HEAVY * a.mae > 0]
     if heavy:
         yield f"Few systems have most of the error of {', '.join(heavy)}: look at the worst ones (report.html)."
 
 
-def _remedy(course: CourseFacts) -> str:
-    """More time or more data, by what the run shows."""
+def _remedy(course: CourseFacts, potential: bool) -> str:
+    """More time or more data, by what the run shows; what was measured on QM7 says nothing about a potential."""
     ratio, steps = course.loss_ratio, course.steps
+    more = "more frames" if potential else "more data"
+    measured = "" if potential else " (empnet learn-curve measures it)"
     if ratio is not None and ratio > MORE_DATA:
-        return (
-            "more data help most, since the loss is far smaller on the training side (empnet learn-curve measures it)."
-        )
+        return f"{more} help most, since the loss is far smaller on the training side{measured}."
+    twice = "" if potential else f" {TWICE}"
     if steps is not None and steps < SHORT:
-        return f"first more time, since it had {steps:,} steps only (--time, or --epochs). {TWICE}"
-    return f"try twice the time (--time, or --epochs), or more data (empnet learn-curve measures that). {TWICE}"
+        return f"first more time, since it had {steps:,} steps only (--time, or --epochs).{twice}"
+    return f"try twice the time (--time, or --epochs), or {more}{measured}.{twice}"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from empnet.cli.cache import cache
-from empnet.cli.commands import app
-from empnet.cli.faults import one_line, plain_streams, plain_warnings
-from empnet.cli.learn_curve import learn_curve
-from empnet.cli.map_command import map_
-from empnet.cli.run_commands import check, evaluate, report
-from empnet.cli.several import one_voice
-from empnet.cli.signals import until_stopped
-from empnet.cli.study import studies
+import sys
+
+try:
+    from empnet.cli.cache import cache
+    from empnet.cli.commands import app
+    from empnet.cli.faults import one_line, plain_streams, plain_warnings
+    from empnet.cli.learn_curve import learn_curve
+    from empnet.cli.map_command import map_
+    from empnet.cli.run_commands import check, evaluate, report
+    from empnet.cli.several import one_voice
+    from empnet.cli.signals import until_stopped
+    from empnet.cli.study import studies
+except KeyboardInterrupt:  # while libraries load, nobody is there yet to tell it in a line
+    sys.stderr.write("stopped (SIGINT)\n")
+    sys.exit(130)
 
 __all__ = ["app", "main"]
 

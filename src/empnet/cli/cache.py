@@ -81,7 +81,7 @@ def clear(
     found = [entry for entry in cache_entries() if wanted(entry)]
     size = _size(sum(entry.size for entry in found))
     if found and not force:
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise EmpnetError(f"{len(found)} entries ({size}) would be removed", remedy="say --force to remove them")
         if not typer.confirm(f"Remove {len(found)} entries ({size})?"):
             typer.echo("nothing was removed")

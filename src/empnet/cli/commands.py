@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from empnet import __version__
-from empnet.cli.faults import accessory
+from empnet.cli.faults import Commands, accessory
 from empnet.cli.options import (
     DATA,
     FAILED,
@@ -66,6 +66,7 @@ from empnet.cli.several import refuse_several
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -93,7 +94,7 @@ def empnet(
 def inspect(
     data: Data,
     property_: Annotated[
-        list[str] | None, option("--property", help="Scalar to look at; may be repeated [all that are there].")
+        list[str] | None, option("--property", help="Scalar to look at; may be repeated [all].")
     ] = None,
     unit: Unit = None,
     length_unit: LengthUnit = None,
@@ -102,7 +103,7 @@ def inspect(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look at data before training: what is there, what is odd: empnet inspect molecules.xyz --html page.html."""
+    """Look at data before training: contents and problems: empnet inspect molecules.xyz --html page.html."""
     from empnet.apply.inspect_page import write_inspection_page
     from empnet.apply.inspect_table import print_inspection
     from empnet.data.files import refuse_to_replace
@@ -171,10 +172,10 @@ def train(
     ] = None,
     from_: From = None,
     overfit: Annotated[
-        int | None, option("--overfit", help="Capacity probe: learn so many systems by heart, or say why not.")
+        int | None, option("--overfit", help="Capacity test: memorise N systems; if that fails, say why.")
     ] = None,
     ensemble: Annotated[
-        int | None, option("--ensemble", help="Train so many members; their spread is the uncertainty.")
+        int | None, option("--ensemble", help="Train N members; their spread is the uncertainty.")
     ] = None,
     device: Device = None,
     dtype: Dtype = None,

@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import typer
+from typer.core import TyperGroup
 
 from empnet.cli.options import INTERRUPTED, MISTAKE
 
-__all__ = ["accessory", "lead_nowhere", "one_line", "plain_streams", "plain_warnings"]
+__all__ = ["Commands", "accessory", "lead_nowhere", "one_line", "plain_streams", "plain_warnings"]
+
+USAGE: Any = typer.BadParameter.__base__
+"""What typer raises where it does not understand the words of a command; it has no public name for it."""
 
 NOBODY_READS = 128 + 13
 """Exit code where nobody reads the output any more (``empnet ... | head -1``), as the shell tells SIGPIPE."""
@@ -50,6 +54,37 @@ def one_line() -> Iterator[None]:
         _say(f"empnet: {line}")
         _abandon(sys.stdout)
         sys.exit(MISTAKE)
+
+
+class Commands(TyperGroup):
+    """Commands whose misuse is told in one line, as all that a user can mend is; typer would draw a box."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        """Read what stands before the command."""
+        with _one_line_of_usage():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the command's own words, and run it."""
+        with _one_line_of_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line_of_usage() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, USAGE) or type(error).__name__ == "NoArgsIsHelpError":  # that one shows the help
+            raise
+        from empnet.data.errors import EmpnetError
+
+        words, context = [""], getattr(error, "ctx", None)
+        while context is not None and context.parent is not None:
+            words.insert(0, f"{context.info_name} ")
+            context = context.parent
+        message = " ".join(error.format_message().split()).rstrip(".")
+        raise EmpnetError(f"{message[:1].lower()}{message[1:]}", remedy=f"see empnet {''.join(words)}--help") from error
 
 
 @contextmanager

@@ -54,9 +54,10 @@ def evaluate(
     """Measure errors against data that have the property: empnet evaluate RUN molecules.xyz."""
     from empnet.apply.evaluate import evaluate as measure
     from empnet.apply.last_words import verdict_of_evaluations
-    from empnet.apply.parity import parity_plot
+    from empnet.apply.parity import PLOTS, parity_plot
     from empnet.apply.predictor import load
     from empnet.apply.tables import print_evaluation, print_verdict
+    from empnet.data.errors import EmpnetError
     from empnet.data.files import plain_name, refuse_to_replace
     from empnet.learn.own_data import inputs_of
 
@@ -65,7 +66,11 @@ def evaluate(
     folder = run if plot is None else plot.parent
     paths = [plot if plot and len(names) == 1 else folder / f"parity-{plain_name(name)}.png" for name in names]
     for path in [] if plot is None else paths:
-        refuse_to_replace(path, True, "--plot", inputs=[data, *inputs_of(run)])
+        refuse_to_replace(path, True, "--plot", inputs=[run, data, *inputs_of(run)])
+        if path.suffix.lower() not in ("", *PLOTS):
+            raise EmpnetError(
+                f"'{path}' is no name of a plot", where="--plot", wanted=f"one that ends in {' or '.join(PLOTS)}"
+            )
     evaluations = measure(predictor, data, quiet=quiet or as_json, **how)
     words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
     if as_json:

@@ -107,14 +107,14 @@ def target_of(system: System, name: str, option: str = "--property") -> float:
         return value
     wanted = "one number for the whole system"
     numbers = ", ".join(sorted(system.properties)) or "none"
-    remedy = _say(option, name, system) or f"numbers that are there: {numbers}"
+    remedy = _say(option, name, system) or f"numeric properties found: {numbers}"
     if name in system.arrays:
         raise EmpnetError(
             f"'{name}' is an array with one row a particle", where=system.origin, wanted=wanted, remedy=remedy
         )
     if name in system.info:
         raise EmpnetError(f"'{name}' is {_kind(system.info[name])}", where=system.origin, wanted=wanted, remedy=remedy)
-    found = f"no property '{name}'; numbers that are there: {numbers}"
+    found = f"no property '{name}'; numeric properties found: {numbers}"
     raise EmpnetError(found, where=system.origin, remedy=_say(option, name, system))
 
 

@@ -16,7 +16,7 @@ __all__ = ["compiling"]
 
 PACKAGE = __name__.split(".")[0]
 
-BEGUN = "compiling loops for this machine: once, a minute or two"
+BEGUN = "compiling loops for this machine, up to a minute or two; later runs reuse them"
 
 Say = Callable[[str], None]
 

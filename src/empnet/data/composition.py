@@ -146,19 +146,26 @@ def choose_pooling(
         'sum'
     """
     if per_particle(unit):
-        return "mean", f"{name}: mean over particles, for its unit {unit} is per particle"
+        return "mean", f"{name}: averaged over particles, because its unit {unit} is per particle"
     sizes = counts.sum(axis=1)
     if np.all(sizes == sizes[0]):
         if "energy" in name.lower() or name in ("E", "U0", "U", "H", "G"):
-            return "sum", f"{name}: sum over particles, as for every energy (all systems have {sizes[0]:.0f} particles)"
+            return (
+                "sum",
+                f"{name}: summed over particles, as every energy (all systems have {sizes[0]:.0f} particles)",
+            )
         raise EmpnetError(
-            f"all systems have {sizes[0]:.0f} particles, so the data do not tell if '{name}' adds up over them",
+            f"all systems have {sizes[0]:.0f} particles, so it is unclear whether '{name}' grows with system size",
             wanted="--pooling sum (grows with the system, as an energy) or --pooling mean (does not, as a gap)",
         )
     by_sum, by_mean = (_rms(composition_left(counts, targets, pooling)) for pooling in ("sum", "mean"))
     pooling: Pooling = "sum" if by_sum <= by_mean else "mean"
-    told = "adds up over particles" if pooling == "sum" else "does not grow with the system"
+    told = (
+        "summed over particles, because it grows with system size"
+        if pooling == "sum"
+        else "averaged over particles, because it does not grow with system size"
+    )
     return pooling, (
-        f"{name}: {pooling} over particles, for it {told} "
-        f"(a fit on counts leaves {by_sum:.3g} {unit}, on fractions {by_mean:.3g} {unit})"
+        f"{name}: {told} "
+        f"(a fit to the numbers of particles leaves {by_sum:.3g} {unit}, to their fractions {by_mean:.3g} {unit})"
     )

@@ -183,7 +183,7 @@ def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs:
         raise EmpnetError("is a folder", where=path, wanted=f"{option} with the name of a file")
     refuse_input(path, inputs, option)
     if there and not (force or stream):
-        raise EmpnetError("is there already", where=path, remedy=f"choose another {option}, or --force to replace it")
+        raise EmpnetError("already exists", where=path, remedy=f"choose another {option}, or overwrite it with --force")
     if not path.parent.is_dir():
         raise EmpnetError("its folder does not exist", where=path, remedy="make the folder first")
     if not (stream or _may_write(path.resolve().parent)):

@@ -76,7 +76,7 @@ class LabelReader:
             if name and not count:
                 there = ", ".join(self.names) or "none"
                 raise EmpnetError(
-                    f"no {what} '{name}' in any of {self.frames} frames; names that are there: {there}",
+                    f"no {what} '{name}' in any of {self.frames} frames; names found: {there}",
                     where=self.file,
                     remedy=nearest(name, self.names),
                 )

@@ -55,10 +55,11 @@ SUFFIXES = frozenset({".xyz", ".extxyz", ".npz", ".db", ".json", ".traj", ".cif"
 
 @dataclass
 class _Kept:
-    """What came through pipes while a call lasts, by the pipe's name."""
+    """What came through pipes while a call lasts, or why it did not, by the pipe's name."""
 
     quiet: bool
     files: dict[str, Path] = field(default_factory=dict)
+    failures: dict[str, EmpnetError] = field(default_factory=dict)
 
 
 _KEPT: ContextVar[_Kept | None] = ContextVar("_KEPT", default=None)
@@ -156,8 +157,14 @@ def kept_pipe(name: str) -> Path:
     kept = _KEPT.get()
     if kept is None:
         raise EmpnetError("is a pipe, which can be read only once", where=name, remedy="write it to a file first")
+    if name in kept.failures:  # what is left in the pipe is not the data
+        raise kept.failures[name]
     if name not in kept.files:
-        kept.files[name] = _received(name, kept.quiet)
+        try:
+            kept.files[name] = _received(name, kept.quiet)
+        except EmpnetError as error:
+            kept.failures[name] = error
+            raise
     return kept.files[name]
 
 

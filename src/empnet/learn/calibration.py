@@ -92,12 +92,12 @@ class Calibration:
 
         Example:
             >>> Calibration(1.0, wide=2.6, n=305).told()
-            'the standard deviation is scaled to hold 68 % of 305 validation errors; 2.6 of it hold 95 %'
+            '68 % of 305 validation errors are within one standard deviation (so it is scaled), 95 % within 2.6'
         """
         if not self.n:
-            return "the standard deviation is not calibrated: no validation errors"
-        told = f"the standard deviation is scaled to hold 68 % of {self.n} validation errors"
-        told += f"; {self.wide:.1f} of it hold 95 %" if np.isfinite(self.wide) else ""
+            return "the standard deviation is not calibrated, because there are no validation errors"
+        told = f"68 % of {self.n} validation errors are within one standard deviation (so it is scaled)"
+        told += f", 95 % within {self.wide:.1f}" if np.isfinite(self.wide) else ""
         return f"{told}; from so few errors it is rough" if self.rough else told
 
     def std(self, q: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:

@@ -34,6 +34,9 @@ __all__ = ["TrainConfig", "differences", "read_config", "seconds", "write_config
 LONGEST_TIME = 100 * 365 * 86400.0
 """Of a duration, s."""
 
+LARGEST_SEED = 2**63 - 1
+"""What config.toml can hold, and PyTorch takes."""
+
 UNITS_OF_TIME = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -63,6 +66,7 @@ def _several(value: Any) -> Any:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 Duration = Annotated[float, BeforeValidator(seconds)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 
 class TrainConfig(BaseModel):
@@ -99,19 +103,23 @@ class TrainConfig(BaseModel):
 
     loss: Literal["mse", "mae", "huber"] = Field(default="mse", description="what is minimised")
     energy_weight: NonNegativeFloat = Field(default=1.0, description="of the energies in the loss")
-    forces_weight: NonNegativeFloat | None = Field(default=None, description="of the forces; balanced if None")
-    stress_weight: NonNegativeFloat | None = Field(default=None, description="of the stress; balanced if None")
-    lr: PositiveFloat = Field(default=4e-3, description="highest learning rate; 8e-3 with forces or stress")
-    batch: PositiveInt | None = Field(default=None, description="systems in a step; chosen by their size if None")
+    forces_weight: NonNegativeFloat | None = Field(default=None, description="of the forces; balanced if not given")
+    stress_weight: NonNegativeFloat | None = Field(default=None, description="of the stress; balanced if not given")
+    lr: PositiveFloat = Field(default=4e-3, description="peak learning rate; 8e-3 with forces or stress")
+    batch: PositiveInt | None = Field(default=None, description="systems in a step; chosen by their size if not given")
     val: float = Field(default=0.05, ge=0, description="validation side: share (below 1) or number of systems")
     test: float = Field(default=0.1, ge=0, description="test side: share (below 1) or number of systems")
-    train_size: PositiveInt | None = Field(default=None, description="systems for training; all that are left if None")
+    train_size: PositiveInt | None = Field(default=None, description="systems for training; all others if not given")
     split: SplitKind = Field(default="random", description="random, or blocks for frames in order of time")
-    seed: int = Field(default=0, ge=0, description="of the split, the initial weights and the order of systems")
-    split_seed: int | None = Field(default=None, ge=0, description="of the split alone; the seed if None")
+    seed: int = Field(
+        default=0, ge=0, le=LARGEST_SEED, description="of the split, the initial weights and the order of systems"
+    )
+    split_seed: int | None = Field(
+        default=None, ge=0, le=LARGEST_SEED, description="of the split alone; the seed if not given"
+    )
     epochs: PositiveInt | None = Field(default=None, description="passes over the training side")
     time: Duration | None = Field(default=None, description="budget in place of epochs, s: 90s, 10m, 1h30m")
-    patience: PositiveInt | None = Field(default=None, description="stop after so many epochs without a better one")
+    patience: PositiveInt | None = Field(default=None, description="stop after so many epochs without improvement")
     fine_tune: str | None = Field(default=None, description="run whose weights are the start")
 
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where the network computes")
@@ -154,6 +162,9 @@ class TrainConfig(BaseModel):
                 where=where,
                 wanted="one unit for all or one for each",
             )
+        for setting, names in (("property", config.property), ("features", config.features)):
+            if twice := [name for k, name in enumerate(names) if name in names[:k]]:
+                raise EmpnetError(f"setting '{setting}' names '{twice[0]}' twice", where=where, wanted="each once")
         config._refuse_contradictions(where)
         return config
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from empnet.data.console import lasting_console
@@ -24,6 +25,7 @@ class Journal:
     Arguments:
         quiet: Print nothing (the log is kept all the same).
         mute: Neither print nor keep anything: one of several processes tells what all do.
+        logged: Whether a log keeps the lines; else a line that cannot be printed is lost, and that is an error.
 
     Example:
         >>> journal = Journal()
@@ -31,9 +33,10 @@ class Journal:
         3 systems
     """
 
-    def __init__(self, quiet: bool = False, mute: bool = False) -> None:
+    def __init__(self, quiet: bool = False, mute: bool = False, logged: bool = True) -> None:
         self.quiet, self._mute = quiet or mute, mute
-        self._console = lasting_console(highlight=False, markup=False, soft_wrap=True)
+        console = lasting_console if logged else Console
+        self._console = console(highlight=False, markup=False, soft_wrap=True)
         self._file: Path | None = None
         self._told = ""
         self._kept: list[str] = []

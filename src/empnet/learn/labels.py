@@ -49,10 +49,10 @@ def name_derivatives(config: TrainConfig, journal: Journal, first: System | None
             journal.say(f"{what}: in {stated}, as the data state")
             continue
         if unit == UNNAMED_UNIT:
-            journal.say(f"{what}: taken to be in the unit of {config.property[0]}, which is not known, and angstrom")
+            journal.say(f"{what}: assuming the unit of {config.property[0]}, which is unknown, and angstrom")
             continue
         units[f"{what}_unit"] = assumed
-        journal.say(f"{what}: taken to be in {assumed}; if it is not, say --{what}-unit")
+        journal.say(f"{what}: assuming {assumed} (change with --{what}-unit)")
     if unit == UNNAMED_UNIT and any(getattr(config, what) is not None for what in usual):
         told = f"the unit of '{config.property[0]}' is not known, so ASE can run no dynamics with this potential"
         journal.say(f"warning: {told}; if it is a known unit, stop and say --unit")

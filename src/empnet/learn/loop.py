@@ -41,6 +41,8 @@ CHECKPOINT_SECONDS = 120.0
 """Between checkpoints within an epoch."""
 EPOCH_SECONDS = 10.0
 """Between checkpoints at the ends of epochs: one at each end of very short ones would take longer than these."""
+PACE_STEPS = 10
+"""Steps between two looks at the clock under a time budget: as many as its first measurement wants."""
 CHANCES = 3
 """How often a run whose loss has exploded goes on from its best weights, each time with half the learning rate."""
 
@@ -166,6 +168,8 @@ class Trainer:
             progress.step += 1
             progress.batch += 1
             self._fix_total()
+            if progress.step % PACE_STEPS == 0:  # not only between epochs: one can take all the time there is
+                self._keep_pace()
             self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1)
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
                 self._checkpoint()

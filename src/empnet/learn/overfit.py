@@ -95,7 +95,7 @@ def overfit(
         >>> overfit(pairs, "energy", systems=4, width=16, layers=1, quiet=True).verdict
         'reached'
     """
-    journal, source = Journal(quiet), as_source(data)
+    journal, source = Journal(quiet, logged=False), as_source(data)
     config = configured(source, property, settings)
     if config.fine_tune is not None:
         remedy = "leave --from away, and name the sizes that the run has"
@@ -207,7 +207,7 @@ class _Prober:
             told = f"a wider network gets there ({reached_by.what}); raise --width or --layers"
         else:
             verdict = "reached"
-            told = f"the network can learn these {n} systems by heart ({reached_by.what}, {reached_by.steps} steps)"
+            told = f"the network can memorise these {n} systems ({reached_by.what}, {reached_by.steps} steps)"
         self.journal.say(f"{verdict}: {told}")
         return Probe(n, tuple(self.attempts), self.floor, verdict, told)
 

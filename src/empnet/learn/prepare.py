@@ -115,17 +115,17 @@ def name_targets(
             units.append(bundled.units[name])
         elif usual:
             units.append(usual.name)
-            journal.say(f"{name}: taken to be in {usual.name}; if it is not, say --unit")
+            journal.say(f"{name}: assuming {usual.name} (change with --unit)")
         else:
             units.append(UNNAMED_UNIT)
-            journal.say(f"{name}: its unit is not known; name it with --unit")
+            journal.say(f"{name}: the unit is unknown (name it with --unit)")
     if len(config.baseline_key) not in (0, len(properties)):
         raise EmpnetError(
             f"{len(config.baseline_key)} baseline keys for {len(properties)} properties",
             wanted="one for each property, or none",
         )
     for name, key, unit in zip(properties, config.baseline_key, units, strict=False):
-        journal.say(f"{name}: its difference to {key} is learned; both are taken to be in {unit}")
+        journal.say(f"{name}: the model learns its difference to {key}; assuming both are in {unit}")
     if not config.property:
         journal.say(f"property: {', '.join(properties)} [{', '.join(units)}]")
     config = config.model_copy(update={"property": tuple(properties), "unit": tuple(units)})

@@ -77,7 +77,7 @@ class Reservation:
             raise NameTaken("is a file; wanted a folder", where=self.path, remedy="choose another --out")
         if not force:
             raise NameTaken(
-                "is there already", where=self.path, remedy="choose another --out, or --force to replace it"
+                "already exists", where=self.path, remedy="choose another --out, or overwrite it with --force"
             )
         refuse_foreign(self.place)
 

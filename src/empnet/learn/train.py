@@ -247,10 +247,16 @@ def _refuse_changed(config: TrainConfig, given: dict[str, Any], run: RunFolder) 
 def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: Journal) -> tuple[Job, PropertyModel]:
     """Read, split, and build the model with its statistics."""
     dataset = open_data(data, config, journal.quiet)
+    if not dataset.arrays["n_pairs"].any() and (dataset.sizes > 1).any():
+        raise EmpnetError(
+            f"no two particles are within the cutoff of {config.cutoff:g} angstrom, so there is nothing to learn from",
+            where=config.data,
+            remedy="choose a larger --cutoff, or name the data's --length-unit",
+        )
     split = split_data(dataset, config)
-    journal.say(
-        f"{config.data}: {dataset.sizes.size} systems, {dataset.sizes.min()} to {dataset.sizes.max()} particles"
-    )
+    least, most = dataset.sizes.min(), dataset.sizes.max()
+    sizes = f"{least} particles each" if least == most else f"{least} to {most} particles"
+    journal.say(f"{config.data}: {dataset.sizes.size} systems, {sizes}")
     if is_pipe(config.data):
         journal.say("the data came through a pipe: the run keeps their hash, and resumes only if they are given again")
     look_at(dataset, config, journal)

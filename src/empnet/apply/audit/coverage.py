@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from empnet.apply.audit.record import AuditLine, skipped, verdict_of
+from empnet.apply.audit.record import AuditLine, in_words, skipped, verdict_of
 from empnet.apply.audit.subject import origin_of
 from empnet.data.dataset import Dataset
 from empnet.data.one_hot import symbol
@@ -94,7 +94,7 @@ def _distances(systems: Sequence[System], system_of: np.ndarray, receivers: np.n
     strange[receivers[away > BIN]] = True
     counts = np.bincount(system_of, weights=strange)
     pairs = float((away > BIN).mean()) if len(away) else 0.0
-    told = f"{pairs:.2%} of all distances"
+    told = f"{in_words(pairs, '')} of all distances lie outside those of training"
     where = origin_of(systems, int(np.argmax(counts))) if strange.any() else ""
     share = float(strange.mean())
     verdict = verdict_of(share <= MOST_STRANGE)

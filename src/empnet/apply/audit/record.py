@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from empnet.apply.verdict import Verdict as Words
+from empnet.apply.verdict import share_in_words
 
-__all__ = ["Audit", "AuditLine", "Verdict", "skipped", "verdict_of"]
+__all__ = ["Audit", "AuditLine", "Verdict", "in_words", "skipped", "verdict_of"]
 
 Verdict = Literal["pass", "fail", "skip"]
 
@@ -123,3 +124,21 @@ def skipped(name: str, done: str, why: str) -> AuditLine:
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def in_words(value: float | None, unit: str) -> str:
+    """A deviation, or what it may be at most: with its unit, or as a share.
+
+    Arguments:
+        value: What is told; None: nothing was measured.
+        unit: Its unit; empty for a share.
+
+    Example:
+        >>> in_words(1.003, ""), in_words(0.0, ""), in_words(0.1, ""), in_words(1.2e-6, "eV")
+        ('100.3 %', '0 %', '10 %', '1.2e-06 eV')
+    """
+    if value is None:
+        return ""
+    if unit:
+        return f"{value:.2g} {unit}"
+    return "0 %" if value == 0 else share_in_words(value)

@@ -16,6 +16,9 @@ __all__ = ["Scale", "scale_of"]
 OUTLIERS = 0.01
 """Share of the systems at either end of the values that share the end's colour, so that few do not fade the rest."""
 
+FAR = 2.0
+"""All values over those without outliers, as ranges, from which outliers are left off the scale."""
+
 ORDERED = LinearSegmentedColormap.from_list("ordered", colormaps["viridis"](np.linspace(0.15, 0.95, 64)))
 """From blue over green to yellow, without the ends that white or black paper would swallow; lightness rises steadily,
 so that the order can be seen by the colour-blind."""
@@ -71,13 +74,21 @@ def scale_of(points: Points, *, errors: bool) -> Scale:
         errors: Whether it is the error.
     """
     if errors:
-        reach = float(np.quantile(np.abs(points.error), 1 - OUTLIERS)) or 1.0
+        size = np.abs(points.error)
+        reach = _unless_far(float(np.quantile(size, 1 - OUTLIERS)), float(size.max())) or 1.0
         label = f"error of {points.name}: predicted - true [{points.unit}]"
         return Scale(points.error, label, points.unit, -reach, reach, SIGNED)
     known = bool(np.isfinite(points.target).all())
     values = points.target if known else points.predicted
     low, high = np.quantile(values, [OUTLIERS, 1 - OUTLIERS]).tolist()
+    if np.ptp(values) <= FAR * (high - low):
+        low, high = float(values.min()), float(values.max())
     if low == high:
         low, high = low - 0.5, high + 0.5
     told = "in the data" if known else "predicted"
     return Scale(values, f"{points.name} {told} [{points.unit}]", points.unit, low, high, ORDERED)
+
+
+def _unless_far(most: float, largest: float) -> float:
+    """The largest of all values, unless it is far beyond most of them."""
+    return most if largest > FAR * most else largest

@@ -119,8 +119,8 @@ def _bar(scale: Scale) -> str:
 def _beyond(scale: Scale) -> str:
     if not scale.beyond:
         return ""
-    who = "1 system" if scale.beyond == 1 else f"{scale.beyond:,} systems"
-    return f"; {who} beyond the ends in the ends' colours"
+    who = "1 system lies" if scale.beyond == 1 else f"{scale.beyond:,} systems lie"
+    return f"; {who} beyond the scale, in the colour of its end"
 
 
 def _shown(points: Points, picture: str) -> str:

@@ -25,6 +25,9 @@ from empnet.learn.own_data import inputs_of
 
 __all__ = ["COLOURED_BY", "MapResult", "map_run"]
 
+LARGEST_SEED = 2**32 - 1
+"""What scikit-learn takes."""
+
 COLOURED_BY = ("property", "error")
 """What the colours of a map can stand for."""
 
@@ -105,13 +108,15 @@ def map_run(
         raise EmpnetError(
             f"unknown colour '{colour}'", wanted=" or ".join(COLOURED_BY), remedy=nearest(colour, COLOURED_BY)
         )
+    if not 0 <= seed <= LARGEST_SEED:
+        raise EmpnetError(f"--seed {seed}", wanted=f"a whole number from 0 to {LARGEST_SEED:,}")
     predictor = as_predictor(run)
     page, picture = _files(predictor, data, out, force)
     points = gather(predictor, data, Reading.of(reading), errors=colour == "error", seed=seed, quiet=quiet)
     layout, scale = lay_out(points.representation, points.side, seed), scale_of(points, errors=colour == "error")
     title = f"Map of {Path(predictor.run).resolve().name or 'a model'}: {points.name}"
     text = map_page(title, predictor.card, points, layout, scale, picture.name)
-    journal = Journal(quiet)
+    journal = Journal(quiet, logged=False)
     journal.say(f"map of {len(points.target):,} systems ({points.side}), {len(points.shown):,} of them on the page")
     journal.say(layout.told())
     write_text(page, text)

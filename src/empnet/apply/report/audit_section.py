@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from empnet.apply.audit import Audit, AuditLine
+from empnet.apply.audit.record import in_words
 from empnet.apply.page import Section, paragraph, table
-from empnet.apply.verdict import MULTIPLE, share_in_words
 
 __all__ = ["audit_section", "audit_told"]
 
@@ -34,7 +34,7 @@ def audit_section(audit: Audit | None) -> Section | None:
         f"{audit.systems:,} systems; empnet check looks at more. What is measured is the largest deviation."
     )
     rows = [
-        [line.name, line.verdict, _number(line.deviation, line.unit), _number(line.threshold, line.unit), _done(line)]
+        [line.name, line.verdict, in_words(line.deviation, line.unit), in_words(line.threshold, line.unit), _done(line)]
         for line in audit.lines
     ]
     columns = ["test", "verdict", "deviation", "at most", "what was done"]
@@ -46,12 +46,3 @@ def _done(line: AuditLine) -> str:
     worst = f"Worst: {line.where}." if line.verdict == "fail" and line.where else ""
     remark = f"{line.remark[:1].upper()}{line.remark[1:].rstrip('.')}." if line.remark else ""
     return " ".join(part for part in (line.done, remark, worst) if part)
-
-
-def _number(value: float | None, unit: str) -> str:
-    """A deviation: with its unit, or as a share."""
-    if value is None:
-        return ""
-    if not unit and value >= MULTIPLE:
-        return share_in_words(value)
-    return f"{value:.2g} {unit}" if unit else f"{100 * value:.3g} %"

@@ -22,9 +22,9 @@ def _over_epochs(axes: Axes, curves: Curves, values: np.ndarray, colour: str, la
     marker = "o" if len(curves) < 3 else ""
     axes.plot(np.arange(1, len(curves) + 1), values, color=colour, label=label, linewidth=1.3, marker=marker)
     axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     if len(curves) < 3:
         axes.set_xlim(0.5, len(curves) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
 
 
 def _logarithmic(axes: Axes) -> None:

@@ -72,7 +72,8 @@ def _metrics(evaluation: Evaluation) -> str:
 def _distribution(evaluation: Evaluation) -> str:
     error = evaluation.predicted - evaluation.targets
     drawn, outside = distribution(evaluation)
-    caption = f"Errors of {len(error):,} systems; those beyond the edges ({outside:,}) are drawn at them."
+    beyond = f"; {outside:,} lie beyond the edges and are drawn at them" if outside else ""
+    caption = f"Errors of {len(error):,} systems{beyond}."
     absolute, unit = np.abs(error), evaluation.unit
     rows = [
         [f"{100 * share:g} % of the systems", amount(float(np.quantile(absolute, share)), unit)] for share in QUANTILES

@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int64
 from matplotlib.axes import Axes
 
 from empnet.apply.evaluate import Evaluation
-from empnet.apply.parity import MANY, draw_error_distribution, draw_parity, plain
+from empnet.apply.parity import draw_error_distribution, draw_parity, plain, points_like
 from empnet.apply.svg import COLOURS, new_figure, svg
 
 __all__ = ["Group", "distribution", "grouped", "mae_of_groups", "parity", "residuals", "size_groups"]
@@ -92,7 +92,7 @@ def residuals(evaluation: Evaluation) -> str:
     with new_figure(WIDTH, 4.3) as figure:
         axes = figure.subplots()
         axes.axhline(0.0, color="0.6", linewidth=1.0, zorder=1)
-        axes.scatter(y, error, s=8, alpha=0.5, color=BLUE, linewidths=0, zorder=2, rasterized=len(y) > MANY)
+        axes.scatter(y, error, color=BLUE, **points_like(len(y)))
         axes.set(xlabel=f"{plain(evaluation.name)} in the data [{unit}]", ylabel=f"error: predicted - true [{unit}]")
         axes.tick_params(axis="x", rotation=30)
         return svg(figure, f"Residual plot of {evaluation.name}")

@@ -135,7 +135,7 @@ def _unit(name: str, named: dict[str, str]) -> str:
 def _taken_units(facts: list[PropertyFacts], named: dict[str, str]) -> list[Finding]:
     """Units that nobody has named and that are taken as ASE has them: said aloud."""
     return [
-        Finding("note", fact.name, f"taken to be in {fact.unit}, as for ASE", "if it is not, say --unit")
+        Finding("note", fact.name, f"assuming {fact.unit}, the unit of ASE", "change with --unit")
         for fact in facts
         if fact.name not in named and fact.unit != UNNAMED_UNIT
     ]

@@ -191,5 +191,5 @@ def _no_number(name: str, keys: Sequence[Key]) -> list[Finding]:
         return []
     numbers = [key.name for key in keys if key.place == "per frame" and key.kind.startswith(NUMBERS)]
     told = f"it is {found[0].kind} {found[0].place}" if found else "there is no such key in any frame"
-    remedy = nearest(name, numbers) or f"numbers that are there: {', '.join(numbers) or 'none'}"
+    remedy = nearest(name, numbers) or f"numeric properties found: {', '.join(numbers) or 'none'}"
     return [Finding("error", name, f"{told}; wanted one number for the whole system", remedy)]

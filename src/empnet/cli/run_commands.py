@@ -66,7 +66,7 @@ def evaluate(
     folder = run if plot is None else plot.parent
     paths = [plot if plot and len(names) == 1 else folder / f"parity-{plain_name(name)}.png" for name in names]
     for path in [] if plot is None else paths:
-        refuse_to_replace(path, True, "--plot", inputs=[run, data, *inputs_of(run)])
+        refuse_to_replace(path, True, "--plot", inputs=[data, *inputs_of(run)])
         if path.suffix.lower() not in ("", *PLOTS):
             raise EmpnetError(
                 f"'{path}' is no name of a plot", where="--plot", wanted=f"one that ends in {' or '.join(PLOTS)}"

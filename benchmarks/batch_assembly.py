@@ -13,12 +13,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from empnet.data.bundled import card as bundled_card
-from empnet.data.cache import Recipe, open_dataset
-from empnet.data.joining import chosen, join_pairs
-from empnet.data.one_hot import OneHot
-from empnet.learn.loss import loss_of
-from empnet.nn.model import Architecture, PropertyModel
+from empnet.dataset.cache import Recipe, open_dataset
+from empnet.dataset.joining import chosen, join_pairs
+from empnet.files.bundled import card as bundled_card
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.system.one_hot import OneHot
+from empnet.training.optimiser.loss import loss_of
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
         indices = rng.choice(len(dataset), arguments.batch, replace=False)
         ways = [(assembling, chosen()), (plain, join_pairs)]
         for kept, join in ways[:: rng.choice([-1, 1])]:  # the first one meets a cold cache
-            with mock.patch("empnet.data.dataset.chosen", lambda join=join: join):
+            with mock.patch("empnet.dataset.dataset.chosen", lambda join=join: join):
                 began = now()
                 batch = dataset.batch(indices, encoder)
                 kept.append(now() - began)

@@ -12,10 +12,10 @@ import time
 import numpy as np
 from ase.build import molecule
 
-from empnet.apply.calculator import EMPNetCalculator
-from empnet.apply.predictor import Predictor
-from empnet.learn.model_file import ModelCard
-from empnet.nn.model import Architecture
+from empnet.model.property_model import Architecture
+from empnet.prediction.calculator import EMPNetCalculator
+from empnet.prediction.predictor import Predictor
+from empnet.training.run.model_file import ModelCard
 
 
 def main(calls: int) -> None:

@@ -22,7 +22,7 @@ from ase import Atoms, units
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 
-from empnet.apply.calculator import EMPNetCalculator
+from empnet.prediction.calculator import EMPNetCalculator
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from empnet.nn.message_passing import MessagePassingLayer
+from empnet.model.message_passing import MessagePassingLayer
 
 B, N, F, R_MAX = 32, 23, 64, 5.0
 

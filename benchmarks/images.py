@@ -45,8 +45,8 @@ def peak() -> float:
 
 def train(folder: Path, epochs: int) -> tuple[float, float, float, int]:
     """Seconds for opening and for training, those of processors for training, and the number of pictures."""
-    from empnet.data.images import ImageFolder
-    from empnet.learn.image_classifier import ImageClassifier
+    from empnet.studies.data.images import ImageFolder
+    from empnet.studies.estimators.image_classifier import ImageClassifier
 
     began = time.perf_counter()
     pictures = ImageFolder(folder)

@@ -32,7 +32,7 @@ SAMPLED = 0.02  # s between two looks at memory
 
 def molecules(n: int, atoms: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Positions (B, atoms, 3), species (B, atoms) and energies (B,), chunk by chunk; equal for equal seeds."""
-    from empnet.data.read import read
+    from empnet.files.read import read
 
     whole = [system for system in read("qm7") if len(system) == atoms]
     positions = np.stack([system.positions for system in whole])
@@ -105,9 +105,9 @@ class Memory(threading.Thread):
 def act(path: Path, n: int, budget: str) -> None:
     """Ingest, then train, in this process."""
     memory, began = Memory(), time.perf_counter()
-    from empnet.data.cache import Recipe, open_dataset
-    from empnet.learn import prepare
-    from empnet.learn import train as training
+    from empnet.dataset.cache import Recipe, open_dataset
+    from empnet.training import prepare
+    from empnet.training import train as training
 
     memory.tell("import", began, n)
     cpu, began = time.process_time(), time.perf_counter()

@@ -4,7 +4,7 @@
 
 Boxes of liquid water's density, their atoms in random order; cutoff 5 angstrom (54 neighbours an atom), no angular
 moments, three interactions, width 64, float32, no gradients of the weights. Each case runs in a process of its own;
-"sorted" is with empnet.data.spatial_order, before the neighbour list is made. Times are medians over the repeats, CPU
+"sorted" is with empnet.system.spatial_order, before the neighbour list is made. Times are medians over the repeats, CPU
 time beside wall time; memory is the growth of the peak (ru_maxrss) over that of a warm process: by the neighbour list
 and the batch, and in all.
 """
@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from empnet.data.dataset import collate
-from empnet.data.neighbours import neighbour_list
-from empnet.data.one_hot import OneHot
-from empnet.data.spatial_order import spatial_order
-from empnet.data.system import System
-from empnet.nn.model import Architecture, PropertyModel
+from empnet.dataset.dataset import collate
+from empnet.dataset.neighbours import neighbour_list
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.system.one_hot import OneHot
+from empnet.system.spatial_order import spatial_order
+from empnet.system.system import System
 
 CUTOFF = 5.0
 SPACING = 3.104
@@ -148,7 +148,7 @@ def main() -> None:
         )
         print(f" {r['sorting_cpu_us']}, {r['list_cpu_us']} | {r['list_KiB']}, {r['all_KiB']} |")
     if arguments.json:
-        from empnet.data.files import write_text
+        from empnet.runtime.durable_files import write_text
 
         write_text(arguments.json, json.dumps(records, indent=1) + "\n")
 

@@ -22,12 +22,12 @@ import torch
 from ase.build import molecule
 
 import empnet
-from empnet.data.batch import Batch
-from empnet.data.dataset import collate
-from empnet.data.one_hot import OneHot
-from empnet.learn.muon import new_optimizer
-from empnet.nn.model import Architecture, PropertyModel
-from empnet.nn.potential import potential
+from empnet.dataset.dataset import collate
+from empnet.model.potential import potential
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.system.batch import Batch
+from empnet.system.one_hot import OneHot
+from empnet.training.optimiser.muon import new_optimizer
 
 MOLECULES, WATERS, CUTOFF = 5, 9, 5.0
 

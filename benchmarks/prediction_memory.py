@@ -22,7 +22,7 @@ SPECIES = (1, 6, 7, 8, 16)
 
 def molecules(n: int, atoms: int) -> Iterator:
     """Particles on a shaken grid of 1.3 angstrom: about as dense as molecules, no two too near."""
-    from empnet.data.system import System
+    from empnet.system.system import System
 
     rng = np.random.default_rng(0)
     grid = 1.3 * np.stack(np.meshgrid(*3 * [np.arange(np.ceil(atoms ** (1 / 3)))]), axis=-1).reshape(-1, 3)[:atoms]
@@ -32,9 +32,9 @@ def molecules(n: int, atoms: int) -> Iterator:
 
 def fresh_predictor():  # noqa: ANN201
     """A network of the default size, not trained: its memory is the same."""
-    from empnet.apply.predictor import Predictor
-    from empnet.learn.model_file import ModelCard
-    from empnet.nn.model import Architecture
+    from empnet.model.property_model import Architecture
+    from empnet.prediction.predictor import Predictor
+    from empnet.training.run.model_file import ModelCard
 
     card = ModelCard(Architecture(n_species=len(SPECIES), pooling=("sum",)), SPECIES, ("energy",), ("eV",))
     return Predictor(card.build().eval(), card)
@@ -43,7 +43,7 @@ def fresh_predictor():  # noqa: ANN201
 def act(way: str, folder: Path, n: int, atoms: int) -> None:
     """One way of predicting, and what it took."""
     predictor = fresh_predictor()
-    from empnet.apply.predict import predict_file
+    from empnet.prediction.predict import predict_file
 
     began = time.perf_counter()
     if way == "file":
@@ -69,7 +69,7 @@ def main() -> None:
     if arguments.way:
         return act(arguments.way, arguments.folder, arguments.systems, arguments.atoms)
     with tempfile.TemporaryDirectory() as folder:
-        from empnet.data.write import write
+        from empnet.files.write import write
 
         write(Path(folder) / "molecules.extxyz", molecules(arguments.systems, arguments.atoms))
         bare = 0.0

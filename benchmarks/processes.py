@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 from statistics import median
 
-from empnet.data.read import read
-from empnet.data.write import write
+from empnet.files.read import read
+from empnet.files.write import write
 
 EPOCHS = 4
 SYSTEMS = 1500  # for training
@@ -47,7 +47,7 @@ def epoch_seconds(run: Path) -> float:
 
 def train_here(run: Path, batch: int, threads: int) -> None:
     """What the processes do: the training of the command line, without the report at its end."""
-    from empnet.learn.train import train
+    from empnet.training.train import train
 
     settings = {"train_size": SYSTEMS, "epochs": EPOCHS, "batch": batch, "threads": threads, "device": "cpu"}
     train("qm7", out=run, force=True, quiet=True, **settings)

@@ -11,8 +11,8 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from empnet.apply.svg import new_figure
-from empnet.data.files import replacing, write_text
+from empnet.pages.svg import new_figure
+from empnet.runtime.durable_files import replacing, write_text
 from empnet.studies.claim import Effort
 from empnet.studies.regularisation import STUDY
 from empnet.studies.regularisation.evidence import Change, Measured, symptom, table

@@ -25,14 +25,14 @@ import numpy as np
 import torch
 from large_system import CUTOFF, SPECIES, in_fresh_process, water_box
 
-from empnet.apply.svg import new_figure
-from empnet.data.batch import Batch
-from empnet.data.dataset import collate
-from empnet.data.files import replacing, write_text
-from empnet.data.one_hot import OneHot
-from empnet.data.spatial_order import sorted_in_space
-from empnet.data.system import System
-from empnet.nn.model import Architecture, PropertyModel
+from empnet.dataset.dataset import collate
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.pages.svg import new_figure
+from empnet.runtime.durable_files import replacing, write_text
+from empnet.system.batch import Batch
+from empnet.system.one_hot import OneHot
+from empnet.system.spatial_order import sorted_in_space
+from empnet.system.system import System
 
 DOCS = Path(__file__).parents[1] / "docs"
 WORKS = ("energy", "energy and forces", "training step")

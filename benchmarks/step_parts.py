@@ -20,15 +20,15 @@ import torch
 from torch import Tensor
 
 import empnet
-from empnet.data.batch import Batch
-from empnet.data.dataset import collate
-from empnet.data.one_hot import OneHot
-from empnet.learn.average import MovingAverage
-from empnet.learn.clipping import clip_gradients
-from empnet.learn.descent import take_step
-from empnet.learn.loop import new_optimizer
-from empnet.nn import Architecture, PropertyModel
-from empnet.nn.kernels import pair_sums
+from empnet.dataset.dataset import collate
+from empnet.kernels import pair_sums
+from empnet.model import Architecture, PropertyModel
+from empnet.system.batch import Batch
+from empnet.system.one_hot import OneHot
+from empnet.training.loop import new_optimizer
+from empnet.training.optimiser.average import MovingAverage
+from empnet.training.optimiser.clipping import clip_gradients
+from empnet.training.optimiser.descent import take_step
 
 Part = Callable[[], object]
 

@@ -20,16 +20,16 @@ from unittest import mock
 import numpy as np
 import torch
 
-from empnet.apply.predictor import Predictor, load
-from empnet.apply.svg import new_figure
-from empnet.data.cache import Recipe, open_dataset
-from empnet.data.dataset import Dataset
-from empnet.data.files import replacing, write_text
-from empnet.learn import prepare
-from empnet.learn.run_folder import RunFolder
-from empnet.learn.train import train
-from empnet.nn.model import Architecture, PropertyModel
-from empnet.nn.table_error import interaction_table_errors, with_knots
+from empnet.dataset.cache import Recipe, open_dataset
+from empnet.dataset.dataset import Dataset
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.table_error import interaction_table_errors, with_knots
+from empnet.pages.svg import new_figure
+from empnet.prediction.predictor import Predictor, load
+from empnet.runtime.durable_files import replacing, write_text
+from empnet.training import prepare
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.train import train
 
 DOCS = Path(__file__).parents[1] / "docs"
 LADDER = (32, 64, 128, 256, 512)

@@ -19,20 +19,20 @@ import torch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy.stats import norm, spearmanr
 
-from empnet.apply.ensemble import train_ensemble
-from empnet.apply.outside import why_outside
-from empnet.apply.svg import new_figure
-from empnet.data.dataset import Dataset
-from empnet.data.files import replacing, write_text
-from empnet.data.read import iread
-from empnet.data.split import Split
-from empnet.learn.ensemble import Spread, load_ensemble
-from empnet.learn.model_file import ModelCard, load_model
-from empnet.learn.prepare import open_data
-from empnet.learn.run_folder import RunFolder
-from empnet.learn.train import train
-from empnet.learn.uncertainty import LastLayer, fit_last_layer
-from empnet.nn.model import PropertyModel
+from empnet.dataset.dataset import Dataset
+from empnet.dataset.split import Split
+from empnet.files.read import iread
+from empnet.model.property_model import PropertyModel
+from empnet.pages.svg import new_figure
+from empnet.prediction.outside import why_outside
+from empnet.runtime.durable_files import replacing, write_text
+from empnet.training.prepare import open_data
+from empnet.training.run.model_file import ModelCard, load_model
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.train import train
+from empnet.training.uncertainty.ensemble import Spread, load_ensemble
+from empnet.training.uncertainty.rigidity import LastLayer, fit_last_layer
+from empnet.workflows.ensemble import train_ensemble
 
 DOCS = Path(__file__).parents[1] / "docs"
 CPU = torch.device("cpu")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from empnet.cli import main
-from empnet.data.system import System
-from empnet.data.write import write
-from empnet.learn.train import train
+from empnet.files.write import write
+from empnet.system.system import System
+from empnet.training.train import train
 
 
 def springs(n: int = 30) -> list[System]:

@@ -11,8 +11,8 @@ import pytest
 
 from empnet import __version__
 from empnet.cli import main
-from empnet.data.system import System
-from empnet.data.write import write
+from empnet.files.write import write
+from empnet.system.system import System
 
 
 def empnet(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

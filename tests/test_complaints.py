@@ -15,15 +15,15 @@ from ase.io import write as ase_write
 from ase.md.verlet import VelocityVerlet
 from scipy.spatial.transform import Rotation
 
-from empnet.apply.predictor import load
-from empnet.data.errors import EmpnetError
-from empnet.data.inspection import Inspection, inspect_data
-from empnet.data.neighbours import neighbour_list
-from empnet.data.read import read
-from empnet.data.system import Origin, System
-from empnet.data.write import write
-from empnet.learn.run_folder import RunFolder
-from empnet.learn.train import resume, train
+from empnet.dataset.neighbours import neighbour_list
+from empnet.errors import EmpnetError
+from empnet.files.read import read
+from empnet.files.write import write
+from empnet.inspection import Inspection, inspect_data
+from empnet.prediction.predictor import load
+from empnet.system.system import Origin, System
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.train import resume, train
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "epochs": 2, "threads": 1, "quiet": True}
 
@@ -171,7 +171,7 @@ def test_neighbour_caps():
 
 
 def test_a_restart_goes_on_where_it_stopped(tmp_path):
-    """Not at epoch 0, and not with a fresh optimiser (tests/learn/test_training.py: to the same bits)."""
+    """Not at epoch 0, and not with a fresh optimiser (tests/training/test_training.py: to the same bits)."""
     run = train(springs(), "energy", out=tmp_path / "run", **{**SMALL, "epochs": 4}).run
     rows = (run / "metrics.csv").read_text().splitlines()
     (run / "results.json").unlink()
@@ -182,8 +182,8 @@ def test_a_restart_goes_on_where_it_stopped(tmp_path):
 
 
 def test_a_model_file_of_an_older_version():
-    """It loads and predicts the number it did (tests/learn/test_model_file.py), whatever has been added since."""
-    folder = Path(__file__).parent / "learn" / "model_v1"
+    """It loads and predicts the number it did (tests/training/test_model_file.py), whatever has been added since."""
+    folder = Path(__file__).parent / "training" / "model_v1"
     record = json.loads((folder / "expected.json").read_text())
     assert json.loads((folder / "model.json").read_text())["format_version"] == 1
     predicted = load(folder).predict(System(record["positions"], record["species"]))

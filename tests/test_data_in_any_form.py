@@ -12,17 +12,17 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 
 import empnet
-from empnet.apply.audit import audit
-from empnet.apply.ensemble import train_ensemble
-from empnet.apply.evaluate import evaluate
-from empnet.apply.learning_curve import learning_curve
-from empnet.apply.map import map_run
-from empnet.apply.predict import predict_file
-from empnet.data.errors import EmpnetError
-from empnet.data.inspection import inspect_data
-from empnet.data.source import as_source
-from empnet.learn.overfit import overfit
-from empnet.learn.train import resume, train
+from empnet.audit import audit
+from empnet.errors import EmpnetError
+from empnet.files.source import as_source
+from empnet.inspection import inspect_data
+from empnet.pages.map import map_run
+from empnet.prediction.evaluate import evaluate
+from empnet.prediction.predict import predict_file
+from empnet.training.overfit import overfit
+from empnet.training.train import resume, train
+from empnet.workflows.ensemble import train_ensemble
+from empnet.workflows.learning_curve import learning_curve
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "epochs": 1, "threads": 1, "quiet": True}
 
@@ -186,8 +186,8 @@ def test_wrong_runs_are_refused_in_one_line():
     """In a process of its own, without the type checks that stand before functions in the tests."""
     script = """
 import empnet
-from empnet.apply.audit import audit
-from empnet.apply.evaluate import evaluate
+from empnet.audit import audit
+from empnet.prediction.evaluate import evaluate
 for run in (None, 3, b"run", [], "nowhere"):
     for call in (empnet.load, empnet.EMPNetCalculator, evaluate, audit, empnet.resume, empnet.read):
         try:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-LAYERS = ["data", "nn", "learn", "apply", "studies", "cli"]
+ROOMS = ["runtime", "system", "files", "dataset", "inspection", "basis", "kernels", "model", "training", "prediction"]
+ROOMS += ["audit", "pages", "workflows", "studies", "cli"]
+WITHOUT_NETWORKS = ROOMS[: ROOMS.index("basis")]
 DRAWERS = {"utils", "misc", "helpers", "common", "tools"}
 SOURCE = Path(__file__).parent.parent / "src" / "empnet"
 
@@ -31,9 +33,9 @@ def imports_of(path: Path) -> set[str]:
     return {name for name in found if name.startswith(("empnet", "torch"))}
 
 
-def layer_of(module: str) -> str | None:
+def room_of(module: str) -> str | None:
     parts = module.split(".")
-    return parts[1] if len(parts) > 1 and parts[1] in LAYERS else None
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else None
 
 
 def violations(root: Path) -> list[str]:
@@ -47,12 +49,12 @@ def violations(root: Path) -> list[str]:
         edges[module] = {target for target in imported if target in modules and target != module}
         told += [f"{module}: import *" for target in imported if target.endswith(".*")]
         told += [f"{module}: a drawer" for part in module.split(".") if part in DRAWERS]
-        own = layer_of(module)
+        own = room_of(module)
         for target in imported:
-            theirs = layer_of(target)
-            if own and theirs and LAYERS.index(theirs) > LAYERS.index(own):
+            theirs = room_of(target)
+            if own and theirs and ROOMS.index(theirs) > ROOMS.index(own):
                 told.append(f"{module} imports {target}")
-            if own == "data" and target.startswith("torch.nn"):
+            if own in WITHOUT_NETWORKS and target.startswith("torch.nn"):
                 told.append(f"{module} imports {target}")
     return told + cycles(edges)
 
@@ -82,12 +84,16 @@ def test_the_source():
 @pytest.mark.parametrize(
     ("files", "wanted"),
     [
-        ({"data/a.py": "from empnet.nn.b import c"}, "empnet.data.a imports empnet.nn.b"),
-        ({"nn/a.py": "def f():\n    import empnet.learn.b"}, "empnet.nn.a imports empnet.learn.b"),
-        ({"data/a.py": "import torch.nn"}, "empnet.data.a imports torch.nn"),
-        ({"data/a.py": "import empnet.data.b", "data/b.py": "import empnet.data.a"}, "empnet.data.a -> empnet.data.b"),
-        ({"nn/utils.py": ""}, "empnet.nn.utils: a drawer"),
-        ({"nn/a.py": "from numpy import *\nfrom empnet.data.b import *"}, "empnet.nn.a: import *"),
+        ({"files/a.py": "from empnet.model.b import c"}, "empnet.files.a imports empnet.model.b"),
+        ({"model/a.py": "def f():\n    import empnet.training.b"}, "empnet.model.a imports empnet.training.b"),
+        ({"training/a.py": "from empnet.studies.b import c"}, "empnet.training.a imports empnet.studies.b"),
+        ({"dataset/a.py": "import torch.nn"}, "empnet.dataset.a imports torch.nn"),
+        (
+            {"files/a.py": "import empnet.files.b", "files/b.py": "import empnet.files.a"},
+            "empnet.files.a -> empnet.files.b",
+        ),
+        ({"model/utils.py": ""}, "empnet.model.utils: a drawer"),
+        ({"model/a.py": "from numpy import *\nfrom empnet.files.b import *"}, "empnet.model.a: import *"),
     ],
 )
 def test_a_tree_that_breaks_the_rules_is_caught(tmp_path, files, wanted):

@@ -19,11 +19,11 @@ import pytest
 
 import empnet
 from empnet.cli import main
-from empnet.data.errors import EmpnetError, FileError
-from empnet.data.files import replacing, write_text
-from empnet.data.read import iread, read
-from empnet.data.system import System
-from empnet.data.write import write
+from empnet.errors import EmpnetError, FileError
+from empnet.files.read import iread, read
+from empnet.files.write import write
+from empnet.runtime.durable_files import replacing, write_text
+from empnet.system.system import System
 
 SMALL = ["--width", "8", "--layers", "1", "--moments", "0", "--epochs", "1", "--threads", "1"]
 NOBODY = 65534
@@ -345,7 +345,7 @@ def test_errors_of_libraries_are_errors_of_files(tmp_path):
 
 def test_a_failed_plot_loses_no_number(place, empnet_, monkeypatch):
     """Whatever it is that fails in drawing."""
-    monkeypatch.setattr("empnet.apply.parity.draw_parity", lambda *_: 1 / 0)
+    monkeypatch.setattr("empnet.pages.parity.draw_parity", lambda *_: 1 / 0)
     code, out, err = empnet_("evaluate", place / "run")
     assert (code, "MAE" in out) == (2, True)
     assert "the parity plot cannot be made (ZeroDivisionError" in one_line(err)
@@ -355,7 +355,7 @@ def test_a_failed_report_ends_no_training(place, tmp_path, empnet_, monkeypatch)
     def fails(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("empnet.apply.train.write_report", fails)
+    monkeypatch.setattr("empnet.workflows.train.write_report", fails)
     code, out, _ = empnet_("train", place / "springs.xyz", "--out", tmp_path / "run", *SMALL)
     assert (code, "no report could be written" in out) == (0, True)
 
@@ -379,13 +379,13 @@ def test_faults_are_one_line(error, told, place, empnet_, monkeypatch):
     def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr("empnet.data.inspection.inspect.gather", fails)
+    monkeypatch.setattr("empnet.inspection.inspect.gather", fails)
     code, _, err = empnet_("inspect", place / "springs.xyz")
     assert (code, told in one_line(err)) == (2, True)
 
 
 def test_a_fault_of_our_own_shows_where_it_is(place, monkeypatch):
-    monkeypatch.setattr("empnet.data.inspection.inspect.gather", lambda *_: 1 / 0)
+    monkeypatch.setattr("empnet.inspection.inspect.gather", lambda *_: 1 / 0)
     monkeypatch.setattr("sys.argv", ["empnet", "inspect", str(place / "springs.xyz")])
     with pytest.raises(ZeroDivisionError):
         main()
@@ -542,7 +542,7 @@ def test_python_tells_the_same(source, place, tmp_path):
     """Functions raise EmpnetError, and write nothing by halves."""
     predictor = empnet.load(place / "run")
     with source(), pytest.raises(EmpnetError, match="is read by this command"):
-        empnet.apply.predict.predict_file(predictor, place / "springs.xyz", place / "springs.xyz", force=True)
+        empnet.prediction.predict.predict_file(predictor, place / "springs.xyz", place / "springs.xyz", force=True)
     with no_room(), pytest.raises(FileError, match=r"r\.html"):
-        empnet.apply.report.write_report(place / "run", out=tmp_path / "r.html", audited=False, quiet=True)
+        empnet.pages.report.write_report(place / "run", out=tmp_path / "r.html", audited=False, quiet=True)
     assert list(tmp_path.iterdir()) == []

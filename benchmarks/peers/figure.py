@@ -11,7 +11,7 @@ from page import TITLES
 from ratios import BASE, ratio, rows
 from session import MEASURES
 
-from empnet.apply.svg import new_figure
+from empnet.pages.svg import new_figure
 
 __all__ = ["draw"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from empnet.data.neighbours import neighbour_list
-from empnet.data.read import read
-from empnet.data.system import System
-from empnet.data.write import write
+from empnet.dataset.neighbours import neighbour_list
+from empnet.files.read import read
+from empnet.files.write import write
+from empnet.system.system import System
 
 __all__ = ["CUTOFF", "droplet", "largest_molecules", "pairs_of", "random_molecules", "write_work", "write_xyz"]
 

@@ -10,54 +10,54 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from empnet.apply.calculator import EMPNetCalculator as EMPNetCalculator
-    from empnet.apply.prediction import Prediction as Prediction
-    from empnet.apply.predictor import Predictor as Predictor
-    from empnet.apply.predictor import load as load
-    from empnet.apply.train import resume as resume
-    from empnet.apply.train import train as train
-    from empnet.data.errors import EmpnetError as EmpnetError
-    from empnet.data.one_hot import OneHot as OneHot
-    from empnet.data.read import iread as iread
-    from empnet.data.read import read as read
-    from empnet.data.system import System as System
-    from empnet.data.write import write as write
-    from empnet.learn.image_classifier import ImageClassifier as ImageClassifier
-    from empnet.learn.sequence_classifier import SequenceClassifier as SequenceClassifier
-    from empnet.learn.sequence_regressor import SequenceRegressor as SequenceRegressor
-    from empnet.learn.transpose_autoencoder import TransposeAutoencoder as TransposeAutoencoder
-    from empnet.learn.universal_approximator import UniversalApproximator as UniversalApproximator
-    from empnet.nn.message_passing import MessagePassingLayer as MessagePassingLayer
-    from empnet.nn.model import PropertyModel as PropertyModel
-    from empnet.nn.pointwise import PointwiseConvolutionLayer as PointwiseConvolutionLayer
-    from empnet.nn.property_predictor import PropertyPredictor as PropertyPredictor
-    from empnet.nn.summary import summary as summary
+    from empnet.errors import EmpnetError as EmpnetError
+    from empnet.files.read import iread as iread
+    from empnet.files.read import read as read
+    from empnet.files.write import write as write
+    from empnet.model.message_passing import MessagePassingLayer as MessagePassingLayer
+    from empnet.model.pointwise import PointwiseConvolutionLayer as PointwiseConvolutionLayer
+    from empnet.model.property_model import PropertyModel as PropertyModel
+    from empnet.model.property_predictor import PropertyPredictor as PropertyPredictor
+    from empnet.model.summary import summary as summary
+    from empnet.prediction.calculator import EMPNetCalculator as EMPNetCalculator
+    from empnet.prediction.prediction import Prediction as Prediction
+    from empnet.prediction.predictor import Predictor as Predictor
+    from empnet.prediction.predictor import load as load
+    from empnet.studies.estimators.image_classifier import ImageClassifier as ImageClassifier
+    from empnet.studies.estimators.sequence_classifier import SequenceClassifier as SequenceClassifier
+    from empnet.studies.estimators.sequence_regressor import SequenceRegressor as SequenceRegressor
+    from empnet.studies.estimators.universal_approximator import UniversalApproximator as UniversalApproximator
+    from empnet.system.one_hot import OneHot as OneHot
+    from empnet.system.system import System as System
+    from empnet.training.transpose_autoencoder import TransposeAutoencoder as TransposeAutoencoder
+    from empnet.workflows.train import resume as resume
+    from empnet.workflows.train import train as train
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "EMPNetCalculator": "empnet.apply.calculator",
-    "EmpnetError": "empnet.data.errors",
-    "ImageClassifier": "empnet.learn.image_classifier",
-    "MessagePassingLayer": "empnet.nn.message_passing",
-    "OneHot": "empnet.data.one_hot",
-    "PointwiseConvolutionLayer": "empnet.nn.pointwise",
-    "Prediction": "empnet.apply.prediction",
-    "Predictor": "empnet.apply.predictor",
-    "PropertyModel": "empnet.nn.model",
-    "PropertyPredictor": "empnet.nn.property_predictor",
-    "SequenceClassifier": "empnet.learn.sequence_classifier",
-    "SequenceRegressor": "empnet.learn.sequence_regressor",
-    "System": "empnet.data.system",
-    "TransposeAutoencoder": "empnet.learn.transpose_autoencoder",
-    "UniversalApproximator": "empnet.learn.universal_approximator",
-    "iread": "empnet.data.read",
-    "load": "empnet.apply.predictor",
-    "read": "empnet.data.read",
-    "resume": "empnet.apply.train",
-    "summary": "empnet.nn.summary",
-    "train": "empnet.apply.train",
-    "write": "empnet.data.write",
+    "EMPNetCalculator": "empnet.prediction.calculator",
+    "EmpnetError": "empnet.errors",
+    "ImageClassifier": "empnet.studies.estimators.image_classifier",
+    "MessagePassingLayer": "empnet.model.message_passing",
+    "OneHot": "empnet.system.one_hot",
+    "PointwiseConvolutionLayer": "empnet.model.pointwise",
+    "Prediction": "empnet.prediction.prediction",
+    "Predictor": "empnet.prediction.predictor",
+    "PropertyModel": "empnet.model.property_model",
+    "PropertyPredictor": "empnet.model.property_predictor",
+    "SequenceClassifier": "empnet.studies.estimators.sequence_classifier",
+    "SequenceRegressor": "empnet.studies.estimators.sequence_regressor",
+    "System": "empnet.system.system",
+    "TransposeAutoencoder": "empnet.training.transpose_autoencoder",
+    "UniversalApproximator": "empnet.studies.estimators.universal_approximator",
+    "iread": "empnet.files.read",
+    "load": "empnet.prediction.predictor",
+    "read": "empnet.files.read",
+    "resume": "empnet.workflows.train",
+    "summary": "empnet.model.summary",
+    "train": "empnet.workflows.train",
+    "write": "empnet.files.write",
 }
 """Where each public name lives; it is imported when it is first asked for, so that the command line starts at once."""
 

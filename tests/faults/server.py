@@ -146,12 +146,12 @@ def main_loop() -> None:
     request = json.loads(sys.stdin.readline())
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the warm-up prints is no answer
-    import empnet.data.ingest
-    import empnet.learn.loop
+    import empnet.dataset.ingest
+    import empnet.training.loop
 
-    empnet.learn.loop.CHECKPOINT_SECONDS = 0.05  # so often that faults meet them
-    empnet.learn.loop.EPOCH_SECONDS = 0.0
-    empnet.data.ingest.SAVE_SECONDS = 0.02
+    empnet.training.loop.CHECKPOINT_SECONDS = 0.05  # so often that faults meet them
+    empnet.training.loop.EPOCH_SECONDS = 0.0
+    empnet.dataset.ingest.SAVE_SECONDS = 0.02
     warm(request["folder"], request["words"])
     answers.write("ready\n")
     answers.flush()

@@ -12,7 +12,7 @@ COMMANDS = {
     "report": ("report", "run"),
     "resume": ("train", "--resume", "run"),
 }
-OTHERS = Path(__file__).parents[1] / "learn" / "model_v1"
+OTHERS = Path(__file__).parents[1] / "training" / "model_v1"
 
 
 def files(folder: Path, *, without: tuple[str, ...] = ()) -> list[Path]:

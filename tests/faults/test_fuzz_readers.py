@@ -24,10 +24,10 @@ import numpy as np
 import pytest
 from ase.build import bulk, molecule
 
-from empnet.data.errors import EmpnetError
-from empnet.data.read import iread
-from empnet.data.system import System
-from empnet.data.write import write
+from empnet.errors import EmpnetError
+from empnet.files.read import iread
+from empnet.files.write import write
+from empnet.system.system import System
 
 INPUTS = {"short": 400, "long": 100_000}
 MOST_SECONDS = 5.0

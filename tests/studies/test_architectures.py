@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 from empnet.studies.architectures import STUDY, Network
 from empnet.studies.claim import Effort
 
@@ -60,7 +60,7 @@ def test_other_counter_cases(measured):
 
 
 def test_the_figure_is_drawn(measured):
-    from empnet.apply.svg import new_figure, svg
+    from empnet.pages.svg import new_figure, svg
 
     for premises in (Network(), Network(outputs=1), Network(widths="30,40,50")):
         with new_figure() as figure:

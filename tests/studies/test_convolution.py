@@ -7,8 +7,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from empnet.apply.svg import new_figure, svg
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
+from empnet.pages.svg import new_figure, svg
 from empnet.studies import Effort
 from empnet.studies.convolution import STUDY
 from empnet.studies.convolution.measurement import Images, measure

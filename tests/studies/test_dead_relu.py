@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from empnet.apply.svg import new_figure, svg
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
+from empnet.pages.svg import new_figure, svg
 from empnet.studies import Effort
 from empnet.studies.dead_relu import STUDY
 from empnet.studies.dead_relu.measurement import Networks, measure, random_inputs, random_network

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 from empnet.studies import Effort
 from empnet.studies.encoding import STUDY
 from empnet.studies.encoding.measurement import Strings, measure, random_strings
@@ -112,7 +112,7 @@ def test_impossible_premises(premises, told):
 
 
 def test_figures(measured):
-    from empnet.apply.svg import new_figure, svg
+    from empnet.pages.svg import new_figure, svg
 
     (claim,) = (claim for claim in STUDY.claims if claim.draw)
     for e in (measured, measure(Strings(length=0), QUICK), measure(Strings(shorter=1), QUICK)):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 from empnet.studies import Effort
 from empnet.studies.image_classifier import STUDY, Classifier, reached
 from empnet.studies.run import run

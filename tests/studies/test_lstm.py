@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from empnet.apply.svg import new_figure, svg
-from empnet.data.errors import EmpnetError
-from empnet.data.system import System
+from empnet.errors import EmpnetError
+from empnet.pages.svg import new_figure, svg
 from empnet.studies import Effort
 from empnet.studies.lstm import STUDY, Recurrence, decide_sharing, decide_untrainable, measure
 from empnet.studies.lstm.formulas import Energies, decide_energies, formula
 from empnet.studies.lstm.order import Order, decide_order, marked_strings
 from empnet.studies.lstm.unfolding import unfold
+from empnet.system.system import System
 
 QUICK = Effort(quick=True, quiet=True)
 VERDICTS = {"I.E.1": "false", "I.E.2": "true", "I.E.3": "true", "I.E.4": "false", "I.E.a": "false"}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from empnet.apply.svg import new_figure, svg
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
+from empnet.pages.svg import new_figure, svg
 from empnet.studies import Effort, load
 from empnet.studies.message_passing import clouds
 from empnet.studies.message_passing.contest import Trial

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from empnet.data.errors import EmpnetError
-from empnet.learn.capacity import NIL
+from empnet.errors import EmpnetError
 from empnet.studies.claim import Effort
 from empnet.studies.one_batch import STUDY, Regression
+from empnet.training.optimiser.capacity import NIL
 
 VERDICTS = {"I.C.1": "false", "I.C.2": "true", "I.C.3": "true", "I.C.4": "false", "I.C.a": "false"}
 OPPOSITE = {"true": "false", "false": "true"}
@@ -48,7 +48,7 @@ def test_floors_fall_with_width(measured):
 
 
 def test_figures_are_drawn(measured):
-    from empnet.apply.svg import new_figure, svg
+    from empnet.pages.svg import new_figure, svg
 
     for claim in STUDY.claims:
         if claim.draw is not None:

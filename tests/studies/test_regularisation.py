@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 from empnet.studies import Effort
 from empnet.studies.regularisation import STUDY, training
 from empnet.studies.regularisation.evidence import Change, change, count, promising
@@ -95,7 +95,7 @@ def test_the_rule(interval, pairs, told):
 
 
 def test_no_hand_is_both_trained_on_and_held_out():
-    from empnet.data.sign_digits import number_in_name, sign_digits
+    from empnet.studies.data.sign_digits import number_in_name, sign_digits
 
     files = sign_digits().files
     torn = 0

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 from empnet.studies import NAMES, Claim, Counter, Effort, Premises, Study, load, premise, verdict
 from empnet.studies.report import write_studies
 from empnet.studies.run import run

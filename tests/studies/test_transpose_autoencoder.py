@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from empnet.apply.svg import new_figure, svg
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
+from empnet.pages.svg import new_figure, svg
 from empnet.studies import Effort
 from empnet.studies.transpose_autoencoder import STUDY, TransposePremises, measure
 from empnet.studies.transpose_autoencoder.premises import Cloud, angle

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.interpolate import CubicSpline as ScipySpline
 
-from empnet.apply.svg import new_figure, svg
-from empnet.data.errors import EmpnetError
-from empnet.nn.message_passing import MessagePassingLayer
-from empnet.nn.sigmoid_network import SigmoidNetwork
+from empnet.errors import EmpnetError
+from empnet.model.message_passing import MessagePassingLayer
+from empnet.pages.svg import new_figure, svg
 from empnet.studies import Effort, load
+from empnet.studies.networks.sigmoid_network import SigmoidNetwork
 from empnet.studies.universal_approximation.adversary import against_sine, against_sine_of_inverse
 from empnet.studies.universal_approximation.filter_table import order_of, table_error
 from empnet.studies.universal_approximation.functions import C2, half_jump

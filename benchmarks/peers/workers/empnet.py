@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from empnet.data.batch import Batch
-from empnet.data.dataset import collate
-from empnet.data.one_hot import OneHot
-from empnet.data.system import System
-from empnet.learn.loop import new_optimizer
-from empnet.nn.model import Architecture, PropertyModel
+from empnet.dataset.dataset import collate
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.system.batch import Batch
+from empnet.system.one_hot import OneHot
+from empnet.system.system import System
+from empnet.training.loop import new_optimizer
 from workers.epochs import mean_squares
 from workers.protocol import serve
 from workers.steps import Prepared, Step, weights

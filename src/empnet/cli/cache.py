@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from empnet.cli.options import AsJson, Quiet, option
-from empnet.data.cache_entries import KINDS, CacheEntry
+from empnet.runtime.cache_entries import KINDS, CacheEntry
 
 __all__ = ["cache"]
 
@@ -31,8 +31,8 @@ def show(context: typer.Context) -> None:
 @cache.command("list")
 def list_entries(as_json: AsJson = False) -> None:
     """List the entries of the cache with size and last use: empnet cache list."""
-    from empnet.data.cache_entries import cache_entries, size_limit
-    from empnet.data.cache_folder import cache_folder
+    from empnet.runtime.cache_entries import cache_entries, size_limit
+    from empnet.runtime.cache_folder import cache_folder
 
     entries, limit = cache_entries(), size_limit()
     if as_json:
@@ -67,8 +67,8 @@ def clear(
     quiet: Quiet = False,
 ) -> None:
     """Remove entries that no process uses; they are made again when they are needed: empnet cache clear."""
-    from empnet.data.cache_entries import cache_entries, remove_entries
-    from empnet.data.errors import EmpnetError
+    from empnet.errors import EmpnetError
+    from empnet.runtime.cache_entries import cache_entries, remove_entries
 
     kinds, before = tuple(kind or KINDS), time.time() - _seconds(older_than)
     for each in kinds:

@@ -104,10 +104,10 @@ def inspect(
     quiet: Quiet = False,
 ) -> None:
     """Look at data before training: contents and problems: empnet inspect molecules.xyz --html page.html."""
-    from empnet.apply.inspect_page import write_inspection_page
-    from empnet.apply.inspect_table import print_inspection
-    from empnet.data.files import refuse_to_replace
-    from empnet.data.inspection import inspect_data
+    from empnet.inspection import inspect_data
+    from empnet.pages.inspect_page import write_inspection_page
+    from empnet.pages.inspect_table import print_inspection
+    from empnet.runtime.durable_files import refuse_to_replace
 
     if html is not None:
         refuse_to_replace(html, force, option="--html", inputs=[data])
@@ -186,7 +186,7 @@ def train(
     """Learn a property: empnet train molecules.xyz --property energy."""
     settings = settings_of(locals())
     if out is not None and config is not None:
-        from empnet.data.files import refuse_input
+        from empnet.runtime.durable_files import refuse_input
 
         refuse_input(out, [config])
     if moved is not None and data is not None:
@@ -194,7 +194,7 @@ def train(
     data = moved if data is None else data
     configured = settings.pop("data", None)
     if resume is not None:
-        from empnet.apply.train import resume as go_on
+        from empnet.workflows.train import resume as go_on
 
         if out is not None:
             raise typer.BadParameter("a run goes on in its own folder", param_hint="--out")
@@ -207,18 +207,18 @@ def train(
     if overfit is not None:
         refuse_several("train --overfit")
         _refuse_idle("--overfit writes nothing and trains one network", out=out, ensemble=ensemble, force=force)
-        from empnet.learn.overfit import overfit as probe
+        from empnet.training.overfit import overfit as probe
 
         found = probe(_named(data), settings.pop("property", None), systems=overfit, quiet=quiet, **settings)
         raise typer.Exit(0 if found.reached else FAILED)
     if ensemble is not None:
-        from empnet.apply.ensemble import train_ensemble
+        from empnet.workflows.ensemble import train_ensemble
 
         named, of = _named(data), settings.pop("property", None)
         done = train_ensemble(named, of, members=ensemble, out=out, force=force, quiet=quiet, **settings)
         finished = done.finished
     else:
-        from empnet.apply.train import train as learn
+        from empnet.workflows.train import train as learn
 
         named = _named(data)
         finished = learn(named, settings.pop("property", None), out=out, force=force, quiet=quiet, **settings).finished
@@ -255,9 +255,9 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Predict each frame of a file: empnet predict RUN molecules.xyz --out predicted.extxyz."""
-    from empnet.apply.predict import predict_file
-    from empnet.apply.predictor import load
-    from empnet.learn.distribution import processes
+    from empnet.prediction.predict import predict_file
+    from empnet.prediction.predictor import load
+    from empnet.runtime.distribution import processes
 
     team, aside = processes(), str(out) == "-"
     team.choose_threads(None)

@@ -77,7 +77,7 @@ def _one_line_of_usage() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, USAGE) or type(error).__name__ == "NoArgsIsHelpError":  # that one shows the help
             raise
-        from empnet.data.errors import EmpnetError
+        from empnet.errors import EmpnetError
 
         words, context = [""], getattr(error, "ctx", None)
         while context is not None and context.parent is not None:
@@ -99,7 +99,7 @@ def accessory(what: str, path: object, option: str) -> Iterator[None]:
     Raises:
         EmpnetError: If it cannot be made.
     """
-    from empnet.data.errors import EmpnetError, FileError
+    from empnet.errors import EmpnetError, FileError
 
     try:
         yield
@@ -115,8 +115,8 @@ def accessory(what: str, path: object, option: str) -> Iterator[None]:
 
 def _line(error: Exception) -> str | None:
     """What the error is in one line; None if it is a fault of empnet's own."""
-    from empnet.data.errors import EmpnetError
-    from empnet.data.faults import system_fault
+    from empnet.errors import EmpnetError
+    from empnet.runtime.faults import system_fault
 
     if isinstance(error, EmpnetError):
         return str(error)
@@ -133,7 +133,7 @@ def _line(error: Exception) -> str | None:
 
 
 def _fault_line(fault: OSError) -> str:
-    from empnet.data.errors import EmpnetError, FileError
+    from empnet.errors import EmpnetError, FileError
 
     if isinstance(fault, EmpnetError):
         return str(fault)

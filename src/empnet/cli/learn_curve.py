@@ -76,7 +76,7 @@ def learn_curve(
     quiet: Quiet = False,
 ) -> None:
     """Error against training size, and how much more data would halve it. The same command goes on if stopped."""
-    from empnet.apply.learning_curve import learning_curve
+    from empnet.workflows.learning_curve import learning_curve
 
     settings = settings_of(locals())
     settings.pop("data", None)

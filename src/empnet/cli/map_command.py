@@ -31,7 +31,7 @@ def map_(
     quiet: Quiet = False,
 ) -> None:
     """Lay systems out by what the network has learned of them; a click shows the structure: empnet map RUN."""
-    from empnet.apply.map import map_run
+    from empnet.pages.map import map_run
 
     how = reading_of(locals())
     map_run(run, data, colour=colour, out=out, seed=seed, force=force, quiet=quiet, **how)

@@ -40,7 +40,7 @@ def settings_of(given: dict[str, Any]) -> dict[str, Any]:
     Arguments:
         given: Options of a command by name; those that are None were not given.
     """
-    from empnet.learn.config import read_config
+    from empnet.training.run.config import read_config
 
     from_ = given.get("from_")
     given = {**given, "property": given["property_"], "fine_tune": None if from_ is None else str(from_)}

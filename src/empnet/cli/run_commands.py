@@ -52,14 +52,14 @@ def evaluate(
     quiet: Quiet = False,
 ) -> None:
     """Measure errors against data that have the property: empnet evaluate RUN molecules.xyz."""
-    from empnet.apply.evaluate import evaluate as measure
-    from empnet.apply.last_words import verdict_of_evaluations
-    from empnet.apply.parity import PLOTS, parity_plot
-    from empnet.apply.predictor import load
-    from empnet.apply.tables import print_evaluation, print_verdict
-    from empnet.data.errors import EmpnetError
-    from empnet.data.files import plain_name, refuse_to_replace
-    from empnet.learn.own_data import inputs_of
+    from empnet.errors import EmpnetError
+    from empnet.pages.parity import PLOTS, parity_plot
+    from empnet.pages.tables import print_evaluation, print_verdict
+    from empnet.prediction.evaluate import evaluate as measure
+    from empnet.prediction.last_words import verdict_of_evaluations
+    from empnet.prediction.predictor import load
+    from empnet.runtime.durable_files import plain_name, refuse_to_replace
+    from empnet.training.own_data import inputs_of
 
     how, predictor = reading_of(locals()), load(run)
     names = predictor.card.properties
@@ -101,9 +101,9 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Audit a model: errors, symmetries, smoothness, what training never had. Exit code 1 if a check fails."""
-    from empnet.apply.audit import audit
-    from empnet.apply.audit_table import print_audit
-    from empnet.apply.predictor import load
+    from empnet.audit import audit
+    from empnet.pages.audit_table import print_audit
+    from empnet.prediction.predictor import load
 
     how = reading_of(locals())
     found = audit(load(run), data, quiet=quiet or as_json, **how)
@@ -120,7 +120,7 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Write a run's report.html again, from what lies in the run folder and its data."""
-    from empnet.apply.report import write_report
+    from empnet.pages.report import write_report
 
     path = write_report(run, out=out, quiet=quiet)
     if not quiet:

@@ -32,7 +32,7 @@ def refuse_several(command: str | None) -> None:
         EmpnetError: If they are, and it is neither training nor prediction.
     """
     if command not in SHARED and _several():
-        from empnet.data.errors import EmpnetError
+        from empnet.errors import EmpnetError
 
         remedy = f"start it without torchrun; only {' and '.join(SHARED)} share their work"
         raise EmpnetError(f"{command} runs in one process", remedy=remedy)
@@ -44,7 +44,7 @@ def one_voice() -> Iterator[None]:
     if not _several():
         yield
         return
-    from empnet.learn.distribution import ProcessLost, processes
+    from empnet.runtime.distribution import ProcessLost, processes
 
     team, aloud = processes(), (sys.stdout, sys.stderr)
     if not team.first:

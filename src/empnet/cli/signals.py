@@ -59,7 +59,7 @@ def until_stopped() -> Iterator[None]:
 
     Of several processes only the first one ends like this; the others end as the system ends them.
     """
-    from empnet.learn.interrupt import ended_by_signals
+    from empnet.runtime.interrupt import ended_by_signals
 
     sys.stdout, sys.stderr = _Heard(sys.stdout), _Heard(sys.stderr)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from empnet.data.errors import EmpnetError, nearest
+from empnet.errors import EmpnetError, nearest
 from empnet.studies.claim import Claim, Counter, Effort, Evidence, Premises, Study, Verdict, premise, verdict
 
 __all__ = [
@@ -55,7 +55,7 @@ def load(name: str) -> Study[Any, Any]:
         >>> load("encodin")
         Traceback (most recent call last):
         ...
-        empnet.data.errors.EmpnetError: there is no study 'encodin'; did you mean 'encoding'?
+        empnet.errors.EmpnetError: there is no study 'encodin'; did you mean 'encoding'?
     """
     wanted = name.replace("-", "_")
     if wanted not in NAMES:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +82,7 @@ class Premises:
         >>> Strings(length=0)
         Traceback (most recent call last):
         ...
-        empnet.data.errors.EmpnetError: --length 0; wanted at least 1
+        empnet.errors.EmpnetError: --length 0; wanted at least 1
     """
 
     def __post_init__(self) -> None:

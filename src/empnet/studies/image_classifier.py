@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empnet.apply.svg import COLOURS
-from empnet.data.sign_digits import number_blocks, sign_digits
-from empnet.learn.image_classifier import ImageClassifier
-from empnet.nn.convolution_network import convolved_size
-from empnet.nn.image_network import ImageNetwork
-from empnet.nn.summary import summary
+from empnet.model.summary import summary
+from empnet.pages.svg import COLOURS
 from empnet.studies.claim import Claim, Counter, Effort, Evidence, Premises, Study, premise, verdict
+from empnet.studies.data.sign_digits import number_blocks, sign_digits
+from empnet.studies.estimators.image_classifier import ImageClassifier
+from empnet.studies.networks.convolution_network import convolved_size
+from empnet.studies.networks.image_network import ImageNetwork
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,15 +8,15 @@ from contextlib import contextmanager, suppress
 from html import escape
 from pathlib import Path
 
-from empnet.apply.page import Section, figure, page, paragraph, table
-from empnet.apply.svg import new_figure, svg
-from empnet.data.errors import EmpnetError
-from empnet.data.files import refuse_standard_output, refuse_to_replace, write_text
-from empnet.learn.reservation import alone_in
-from empnet.learn.run_marks import LOCK, is_run
+from empnet.errors import EmpnetError
+from empnet.pages.page import Section, figure, page, paragraph, table
+from empnet.pages.svg import new_figure, svg
+from empnet.runtime.durable_files import refuse_standard_output, refuse_to_replace, write_text
 from empnet.studies.claim import Number, option_of
 from empnet.studies.run import Finding, Outcome, machine
 from empnet.studies.table import number, remarks
+from empnet.training.run.reservation import alone_in
+from empnet.training.run.run_marks import LOCK, is_run
 
 __all__ = ["CLAIMS", "REPORT", "own_folder", "write_studies"]
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from empnet import __version__
-from empnet.data.progress import track
+from empnet.runtime.progress import track
 from empnet.studies.claim import Claim, Effort, Number, Premises, Study, Verdict
 
 __all__ = ["CounterFinding", "Finding", "Outcome", "machine", "run"]

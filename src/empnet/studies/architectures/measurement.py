@@ -13,14 +13,14 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from empnet.data.coulomb import coulomb_spectrum
-from empnet.data.errors import EmpnetError
-from empnet.data.progress import track
-from empnet.data.read import iread
-from empnet.learn.capacity import Capacity
-from empnet.nn.structure import Structure, structure
+from empnet.errors import EmpnetError
+from empnet.files.read import iread
+from empnet.runtime.progress import track
 from empnet.studies.architectures.networks import KINDS, build
 from empnet.studies.claim import Effort, Premises, premise
+from empnet.studies.data.coulomb import coulomb_spectrum
+from empnet.studies.networks.structure import Structure, structure
+from empnet.training.optimiser.capacity import Capacity
 
 __all__ = ["Architectures", "Network", "measure"]
 

@@ -8,8 +8,8 @@ from math import isqrt
 import torch
 from torch import Tensor
 
-from empnet.nn.perceptron import perceptron
-from empnet.nn.residual import Residual
+from empnet.model.perceptron import perceptron
+from empnet.studies.networks.residual import Residual
 
 __all__ = ["KINDS", "StepwiseReader", "build"]
 

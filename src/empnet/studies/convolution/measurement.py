@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from empnet.data.errors import EmpnetError
-from empnet.nn.convolution_network import convolution_block, convolved_size, pooled_size
-from empnet.nn.summary import Summary, summary
+from empnet.errors import EmpnetError
+from empnet.model.summary import Summary, summary
 from empnet.studies.claim import Effort, Premises, premise
+from empnet.studies.networks.convolution_network import convolution_block, convolved_size, pooled_size
 
 __all__ = ["Convolved", "Images", "Shape", "measure", "product"]
 

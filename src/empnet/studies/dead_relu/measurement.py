@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from empnet.data.progress import track
-from empnet.nn.dead_units import Activity, dead_units
-from empnet.nn.perceptron import perceptron
+from empnet.model.dead_units import Activity, dead_units
+from empnet.model.perceptron import perceptron
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort, Premises, premise
 
 __all__ = ["Networks", "Signal", "measure", "random_inputs", "random_network"]

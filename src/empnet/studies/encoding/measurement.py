@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empnet.data.errors import EmpnetError
-from empnet.data.one_hot import OneHot
-from empnet.learn.descent import take_step
+from empnet.errors import EmpnetError
 from empnet.studies.claim import Effort, Premises, premise
+from empnet.system.one_hot import OneHot
+from empnet.training.optimiser.descent import take_step
 
 __all__ = ["EncodedBatch", "Strings", "letters", "measure", "random_strings", "refused"]
 

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from empnet.apply.predictor import load
-from empnet.data.dataset import species_of
-from empnet.data.one_hot import symbol
-from empnet.data.read import iread
-from empnet.data.split import Split
-from empnet.data.system import System
-from empnet.learn.run_folder import RunFolder
-from empnet.learn.sequence_regressor import SequenceRegressor
-from empnet.learn.train import train
+from empnet.dataset.dataset import species_of
+from empnet.dataset.split import Split
+from empnet.files.read import iread
+from empnet.prediction.predictor import load
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.estimators.sequence_regressor import SequenceRegressor
 from empnet.studies.lstm.premises import Recurrence
+from empnet.system.one_hot import symbol
+from empnet.system.system import System
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.train import train
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

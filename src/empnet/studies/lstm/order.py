@@ -13,13 +13,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from empnet.data.progress import track
-from empnet.learn.descent import epoch_batches, fit
-from empnet.learn.sequence_classifier import SequenceClassifier
-from empnet.nn.perceptron import perceptron
-from empnet.nn.summary import summary
+from empnet.model.perceptron import perceptron
+from empnet.model.summary import summary
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.estimators.sequence_classifier import SequenceClassifier
 from empnet.studies.lstm.premises import Recurrence
+from empnet.training.optimiser.descent import epoch_batches, fit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

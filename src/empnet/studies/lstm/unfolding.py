@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from empnet.data.one_hot import OneHot
-from empnet.learn.descent import descend
-from empnet.nn.sequence_network import SequenceNetwork, UnfoldedLSTM
 from empnet.studies.claim import Evidence
 from empnet.studies.lstm.order import alphabet, marked_strings
 from empnet.studies.lstm.premises import Recurrence
+from empnet.studies.networks.sequence_network import SequenceNetwork, UnfoldedLSTM
+from empnet.system.one_hot import OneHot
+from empnet.training.optimiser.descent import descend
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,11 +10,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from empnet.data.dataset import collate
-from empnet.data.one_hot import OneHot
-from empnet.data.system import System
-from empnet.nn.model import Architecture, PropertyModel
-from empnet.nn.property_predictor import PropertyPredictor
+from empnet.dataset.dataset import collate
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.property_predictor import PropertyPredictor
 from empnet.studies.message_passing.clouds import (
     antiprism,
     displaced,
@@ -25,6 +23,8 @@ from empnet.studies.message_passing.clouds import (
 )
 from empnet.studies.message_passing.layers import rounding
 from empnet.studies.message_passing.premises import MessagePassing
+from empnet.system.one_hot import OneHot
+from empnet.system.system import System
 
 __all__ = ["BLIND_PREMISES", "BlindSpots", "measure_blind_spots"]
 

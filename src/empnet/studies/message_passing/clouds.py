@@ -13,11 +13,11 @@ from jaxtyping import Bool, Float, Float64
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from empnet.apply.audit.variants import mapped, on_grid, reordered
-from empnet.data.one_hot import OneHot
-from empnet.data.read import iread
-from empnet.data.system import System
-from empnet.nn.pointwise import padded
+from empnet.audit.variants import mapped, on_grid, reordered
+from empnet.files.read import iread
+from empnet.model.pointwise import padded
+from empnet.system.one_hot import OneHot
+from empnet.system.system import System
 
 __all__ = [
     "MIRROR",

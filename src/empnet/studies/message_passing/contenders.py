@@ -16,17 +16,17 @@ from jaxtyping import Float, Float64, Int64
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from empnet.data.batch import Batch
-from empnet.data.composition import fit_composition
-from empnet.data.dataset import Dataset, collate
-from empnet.data.one_hot import OneHot
-from empnet.data.split import Split, split_systems
-from empnet.data.system import System
-from empnet.learn.descent import epoch_batches, fit
-from empnet.learn.statistics import fit_statistics
-from empnet.nn.coordinate_networks import ConvolutionalCoordinateNetwork, DenseCoordinateNetwork
-from empnet.nn.model import Architecture, PropertyModel
+from empnet.dataset.dataset import Dataset, collate
+from empnet.dataset.split import Split, split_systems
+from empnet.model.property_model import Architecture, PropertyModel
 from empnet.studies.message_passing.clouds import SLOTS, molecules, tensors
+from empnet.studies.networks.coordinate_networks import ConvolutionalCoordinateNetwork, DenseCoordinateNetwork
+from empnet.system.batch import Batch
+from empnet.system.composition import fit_composition
+from empnet.system.one_hot import OneHot
+from empnet.system.system import System
+from empnet.training.optimiser.descent import epoch_batches, fit
+from empnet.training.optimiser.statistics import fit_statistics
 
 __all__ = ["KINDS", "Data", "OnCoordinates", "OnDistances", "Plan", "contender", "data_for", "plan_for"]
 
@@ -133,7 +133,7 @@ class OnCoordinates:
 
     Arguments:
         data: The molecules.
-        network: With the signature of :class:`~empnet.nn.coordinate_networks.DenseCoordinateNetwork`.
+        network: With the signature of :class:`~empnet.studies.networks.coordinate_networks.DenseCoordinateNetwork`.
         turned_copies: Whether it is trained on molecules that are turned at random, anew in each pass.
     """
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from empnet.apply.audit.variants import reordered
-from empnet.data.progress import track
+from empnet.audit.variants import reordered
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort
 from empnet.studies.message_passing.clouds import among_equals, mirrored, turned
 from empnet.studies.message_passing.contenders import contender, data_for, plan_for

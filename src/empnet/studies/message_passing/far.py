@@ -11,12 +11,12 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from empnet.apply.audit.variants import moved
-from empnet.data.one_hot import OneHot
-from empnet.data.system import System
-from empnet.nn.property_predictor import PropertyPredictor
+from empnet.audit.variants import moved
+from empnet.model.property_predictor import PropertyPredictor
 from empnet.studies.message_passing.clouds import random_systems, tensors
 from empnet.studies.message_passing.premises import MessagePassing
+from empnet.system.one_hot import OneHot
+from empnet.system.system import System
 
 __all__ = ["FAR_PREMISES", "SHIFTS", "WAYS", "Far", "measure_far", "moved_all"]
 

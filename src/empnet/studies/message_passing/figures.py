@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from empnet.apply.svg import COLOURS
-from empnet.data.system import System
+from empnet.pages.svg import COLOURS
 from empnet.studies.message_passing.blind_spots import BlindSpots
 from empnet.studies.message_passing.clouds import SIDE, antiprism, displaced, hexagon, two_triangles
 from empnet.studies.message_passing.contest import Contest
 from empnet.studies.message_passing.far import SHIFTS, Far
+from empnet.system.system import System
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

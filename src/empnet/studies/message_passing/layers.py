@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from empnet.apply.audit.variants import reordered
-from empnet.data.one_hot import OneHot
-from empnet.data.system import System
-from empnet.nn.message_passing import MessagePassingLayer
-from empnet.nn.pointwise import PointwiseConvolutionLayer
-from empnet.nn.symmetry_breaking import FilterPerPairLayer, MixingLayer, marked, n_marks
+from empnet.audit.variants import reordered
+from empnet.model.message_passing import MessagePassingLayer
+from empnet.model.pointwise import PointwiseConvolutionLayer
 from empnet.studies.message_passing.clouds import random_systems, tensors, turned
 from empnet.studies.message_passing.far import moved_all
 from empnet.studies.message_passing.premises import MessagePassing
+from empnet.studies.networks.symmetry_breaking import FilterPerPairLayer, MixingLayer, marked, n_marks
+from empnet.system.one_hot import OneHot
+from empnet.system.system import System
 
 __all__ = ["LAYER_PREMISES", "Layers", "measure_layers", "rounding"]
 

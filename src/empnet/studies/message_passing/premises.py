@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from empnet.data.errors import EmpnetError
-from empnet.nn.symmetry_breaking import READOUTS
+from empnet.errors import EmpnetError
 from empnet.studies.claim import Premises, premise
+from empnet.studies.networks.symmetry_breaking import READOUTS
 
 __all__ = ["MOST_PARTICLES", "MessagePassing"]
 

@@ -11,14 +11,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from empnet.apply.audit.variants import reordered
-from empnet.data.dataset import species_of
-from empnet.data.one_hot import OneHot
-from empnet.data.system import System
-from empnet.learn.descent import descend
-from empnet.nn.handedness import signed_volumes
-from empnet.nn.property_predictor import PropertyPredictor
-from empnet.nn.symmetry_breaking import MarkedPredictor
+from empnet.audit.variants import reordered
+from empnet.dataset.dataset import species_of
+from empnet.model.property_predictor import PropertyPredictor
 from empnet.studies.message_passing.clouds import (
     SLOTS,
     among_equals,
@@ -31,6 +26,11 @@ from empnet.studies.message_passing.clouds import (
 from empnet.studies.message_passing.far import moved_all
 from empnet.studies.message_passing.layers import rounding
 from empnet.studies.message_passing.premises import MessagePassing
+from empnet.studies.networks.handedness import signed_volumes
+from empnet.studies.networks.symmetry_breaking import MarkedPredictor
+from empnet.system.one_hot import OneHot
+from empnet.system.system import System
+from empnet.training.optimiser.descent import descend
 
 __all__ = ["SYMMETRY_PREMISES", "Symmetries", "change", "measure_symmetries"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from empnet.learn.capacity import NIL
 from empnet.studies.claim import Claim, Counter, Evidence, Study, Verdict, verdict
 from empnet.studies.one_batch.figures import draw_errors, draw_floors
 from empnet.studies.one_batch.measurement import OneBatch, Regression, measure
+from empnet.training.optimiser.capacity import NIL
 
 __all__ = ["STUDY"]
 

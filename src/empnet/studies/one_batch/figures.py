@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import LogLocator
 
-from empnet.learn.capacity import NIL
 from empnet.studies.one_batch.measurement import OneBatch
+from empnet.training.optimiser.capacity import NIL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empnet.data.errors import EmpnetError
-from empnet.data.progress import track
-from empnet.learn.capacity import NIL, Attempt, Capacity
-from empnet.nn.perceptron import perceptron
+from empnet.errors import EmpnetError
+from empnet.model.perceptron import perceptron
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort, Premises, premise
+from empnet.training.optimiser.capacity import NIL, Attempt, Capacity
 
 __all__ = ["OneBatch", "Regression", "measure"]
 

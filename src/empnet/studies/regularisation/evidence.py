@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from scipy import stats
 
-from empnet.nn.image_network import ImageNetwork
-from empnet.nn.summary import summary
+from empnet.model.summary import summary
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.networks.image_network import ImageNetwork
 from empnet.studies.regularisation.premises import REMEDIES, REMOVALS, Remedies, plan
 from empnet.studies.regularisation.training import EVERY, Losses, train_all
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 from empnet.studies.claim import Effort, Premises, premise
 
 __all__ = ["REMEDIES", "Remedies", "Setting", "plan", "setting_of"]
@@ -88,7 +88,7 @@ class Setting:
         epochs: Passes over the pictures.
         size: Of the pictures, in pixels.
         pictures: For training.
-        augment: Strengths for :func:`~empnet.learn.augmentation.augmentation`, by name.
+        augment: Strengths for :func:`~empnet.studies.estimators.augmentation.augmentation`, by name.
         held_noise: Standard deviation of the noise that pictures held out are given.
         fold: Which block of hands is held out.
         seed: Of weights, order, dropout and augmentation.

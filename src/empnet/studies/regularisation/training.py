@@ -16,17 +16,17 @@ import torch
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
-from empnet.data.cache_entries import discard
-from empnet.data.cache_folder import cache_folder
-from empnet.data.errors import EmpnetError
-from empnet.data.files import write_text
-from empnet.data.progress import tell, track
-from empnet.data.sign_digits import number_blocks, sign_digits
-from empnet.learn.augmentation import augmentation
-from empnet.learn.image_classifier import ImageClassifier
-from empnet.learn.image_source import network_input
-from empnet.nn.image_network import ImageNetwork
+from empnet.errors import EmpnetError
+from empnet.runtime.cache_entries import discard
+from empnet.runtime.cache_folder import cache_folder
+from empnet.runtime.durable_files import write_text
+from empnet.runtime.progress import tell, track
 from empnet.studies.claim import Effort
+from empnet.studies.data.sign_digits import number_blocks, sign_digits
+from empnet.studies.estimators.augmentation import augmentation
+from empnet.studies.estimators.image_classifier import ImageClassifier
+from empnet.studies.estimators.image_source import network_input
+from empnet.studies.networks.image_network import ImageNetwork
 from empnet.studies.regularisation.premises import FOLDS, Setting
 from empnet.studies.run import machine
 

@@ -10,10 +10,10 @@ from itertools import repeat
 import numpy as np
 import torch
 
-from empnet.learn.descent import descend
-from empnet.nn.transpose_autoencoder import Normalised, reconstruction_loss, variance_loss
+from empnet.model.transpose_autoencoder import Normalised, reconstruction_loss, variance_loss
 from empnet.studies.transpose_autoencoder.premises import Cloud, angle
 from empnet.studies.transpose_autoencoder.principal import trained
+from empnet.training.optimiser.descent import descend
 
 __all__ = ["EncoderOnly", "encoder_only"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from empnet.apply.svg import COLOURS
+from empnet.pages.svg import COLOURS
 from empnet.studies.transpose_autoencoder.measured import Measured
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empnet.learn.descent import descend
-from empnet.nn.transpose_autoencoder import reconstruction_loss_of_covariance
+from empnet.model.transpose_autoencoder import reconstruction_loss_of_covariance
 from empnet.studies.transpose_autoencoder.premises import Cloud, covariance
+from empnet.training.optimiser.descent import descend
 
 __all__ = ["Landscape", "landscape"]
 

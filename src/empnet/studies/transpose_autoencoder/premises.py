@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 from empnet.studies.claim import Premises, option_of, premise
 
 __all__ = ["Cloud", "TransposePremises", "angle", "covariance"]

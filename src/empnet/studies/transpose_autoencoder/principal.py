@@ -11,8 +11,8 @@ from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 
-from empnet.learn.transpose_autoencoder import TransposeAutoencoder
 from empnet.studies.transpose_autoencoder.premises import Cloud, angle
+from empnet.training.transpose_autoencoder import TransposeAutoencoder
 
 __all__ = ["Principal", "Subspace", "principal", "trained"]
 

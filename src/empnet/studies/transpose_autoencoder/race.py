@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empnet.learn.descent import descend, epoch_batches
-from empnet.learn.transpose_autoencoder import OPTIMIZERS
-from empnet.nn.transpose_autoencoder import reconstruction_loss, reconstruction_loss_of_covariance
+from empnet.model.transpose_autoencoder import reconstruction_loss, reconstruction_loss_of_covariance
 from empnet.studies.transpose_autoencoder.premises import Cloud, covariance
+from empnet.training.optimiser.descent import descend, epoch_batches
+from empnet.training.transpose_autoencoder import OPTIMIZERS
 
 __all__ = ["BatchSizes", "Race", "batch_sizes", "race"]
 

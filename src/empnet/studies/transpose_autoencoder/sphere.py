@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empnet.learn.descent import descend, epoch_batches
-from empnet.nn.transpose_autoencoder import LastFromOthers, Normalised, SqrtLogSoftmax, SqrtSoftmax
+from empnet.model.transpose_autoencoder import LastFromOthers, Normalised, SqrtLogSoftmax, SqrtSoftmax
 from empnet.studies.transpose_autoencoder.premises import Cloud
+from empnet.training.optimiser.descent import descend, epoch_batches
 
 __all__ = ["RATES", "Training", "sphere"]
 

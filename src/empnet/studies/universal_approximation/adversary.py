@@ -10,7 +10,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-from empnet.nn.sigmoid_network import SigmoidNetwork
+from empnet.studies.networks.sigmoid_network import SigmoidNetwork
 
 __all__ = ["Witness", "against_sine", "against_sine_of_inverse"]
 

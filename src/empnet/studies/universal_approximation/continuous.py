@@ -8,10 +8,10 @@ from functools import cache
 import numpy as np
 from matplotlib.figure import Figure
 
-from empnet.apply.svg import COLOURS
-from empnet.data.progress import track
-from empnet.learn.universal_approximator import UniversalApproximator
+from empnet.pages.svg import COLOURS
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.estimators.universal_approximator import UniversalApproximator
 from empnet.studies.universal_approximation.functions import Target, half_jump, targets
 from empnet.studies.universal_approximation.premises import Approximation
 

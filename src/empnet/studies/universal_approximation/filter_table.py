@@ -14,13 +14,13 @@ from jaxtyping import Float64
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from empnet.learn.universal_approximator import UniversalApproximator
-from empnet.nn.interaction import Interaction
-from empnet.nn.message_passing import MessagePassingLayer
-from empnet.nn.model import Architecture, PropertyModel
-from empnet.nn.perceptron import perceptron
-from empnet.nn.spline import CubicSpline
+from empnet.basis.spline import CubicSpline
+from empnet.model.interaction import Interaction
+from empnet.model.message_passing import MessagePassingLayer
+from empnet.model.perceptron import perceptron
+from empnet.model.property_model import Architecture, PropertyModel
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.estimators.universal_approximator import UniversalApproximator
 from empnet.studies.universal_approximation.premises import Approximation
 
 __all__ = ["FilterTables", "measure_filter_tables", "order_of", "table_error"]

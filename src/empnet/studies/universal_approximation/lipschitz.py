@@ -10,10 +10,10 @@ from functools import cache
 import numpy as np
 from jaxtyping import Float64
 
-from empnet.data.progress import track
-from empnet.learn.universal_approximator import UniversalApproximator
-from empnet.nn.sigmoid_network import SigmoidNetwork, most_sign_changes
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.estimators.universal_approximator import UniversalApproximator
+from empnet.studies.networks.sigmoid_network import SigmoidNetwork, most_sign_changes
 from empnet.studies.universal_approximation.premises import Approximation
 
 __all__ = ["BoundedSlopes", "measure_bounded_slopes", "units_for", "zigzag"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from empnet.data.errors import EmpnetError
+from empnet.errors import EmpnetError
 from empnet.studies.claim import Premises, premise
 
 __all__ = ["Approximation"]

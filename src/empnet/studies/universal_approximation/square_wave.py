@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.figure import Figure
 
-from empnet.data.progress import track
-from empnet.learn.universal_approximator import UniversalApproximator, solve_outer
-from empnet.nn.sigmoid_network import SigmoidNetwork, most_sign_changes
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.estimators.universal_approximator import UniversalApproximator, solve_outer
+from empnet.studies.networks.sigmoid_network import SigmoidNetwork, most_sign_changes
 from empnet.studies.universal_approximation.premises import Approximation
 from empnet.studies.universal_approximation.waves import random_network
 

@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Float64
 from matplotlib.figure import Figure
 
-from empnet.data.progress import track
-from empnet.learn.universal_approximator import UniversalApproximator
-from empnet.nn.sigmoid_network import SigmoidNetwork
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.estimators.universal_approximator import UniversalApproximator
+from empnet.studies.networks.sigmoid_network import SigmoidNetwork
 from empnet.studies.universal_approximation.adversary import Witness, against_sine, against_sine_of_inverse
 from empnet.studies.universal_approximation.premises import Approximation
 

@@ -14,10 +14,10 @@ from jaxtyping import Float64
 from matplotlib.figure import Figure
 from scipy.integrate import fixed_quad
 
-from empnet.data.progress import track
-from empnet.learn.universal_approximator import UniversalApproximator
-from empnet.nn.sigmoid_network import SigmoidNetwork
+from empnet.runtime.progress import track
 from empnet.studies.claim import Effort, Evidence, Verdict
+from empnet.studies.estimators.universal_approximator import UniversalApproximator
+from empnet.studies.networks.sigmoid_network import SigmoidNetwork
 from empnet.studies.universal_approximation.premises import Approximation
 
 __all__ = ["Norm", "Weighted", "measure_weighted", "norm_on_line"]

@@ -1,1 +1,0 @@
-"""Run folder and data -> predictions and their evaluation."""

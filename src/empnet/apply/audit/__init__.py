@@ -1,6 +1,0 @@
-"""The audit of a trained model: the symmetries that every prediction must have, and what training never had."""
-
-from empnet.apply.audit.driver import audit
-from empnet.apply.audit.record import Audit, AuditLine
-
-__all__ = ["Audit", "AuditLine", "audit"]

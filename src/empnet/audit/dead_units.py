@@ -1,0 +1,59 @@
+"""Hidden units that say the same of all particles: parts of the network that have died."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from empnet.audit.record import AuditLine, skipped, verdict_of
+from empnet.audit.subject import OPERATIONS, Subject
+from empnet.dataset.coverage import Seen
+from empnet.dataset.dataset import Dataset
+from empnet.model.dead_units import Activity, dead_units
+
+__all__ = ["MOST_DEAD", "dead_units_line"]
+
+MOST_DEAD = 0.5
+"""A layer with fewer than half of its units alive would do with the next smaller width that anybody tries, half as
+many: the network is not the one that was asked for. Single dead units are common and harmless."""
+
+DONE = "Hidden units whose output is the same for all particles are counted, layer by layer."
+
+
+def dead_units_line(subject: Subject, dataset: Dataset) -> AuditLine:
+    """Count the dead units of each hidden layer, and judge the layer with the largest share of them.
+
+    A unit is dead if its output varies over the data by less than 8 eps of what the liveliest unit of its layer does
+    (:func:`~empnet.model.dead_units.dead_units`): that is lost when the next layer adds them up. Filters are evaluated at
+    their knots from the shortest distance of the data on. A layer whose input is the same for all particles is not
+    judged: it cannot be lively.
+
+    Arguments:
+        subject: The model under audit.
+        dataset: The data, as the model takes them.
+    """
+    model, card = subject.predictor.model, subject.predictor.card
+    knots = model.spline.knots >= Seen.of(dataset).shortest - model.spline.spacing
+
+    def rows(name: str, values: Tensor) -> Tensor:
+        return values[knots] if ".phi." in name or ".chi." in name else values
+
+    chunks = dataset.chunks(np.arange(len(dataset)))
+    batches = (dataset.batch(chunk, card.encoder, card.torch_dtype) for chunk in chunks)
+    layers = dead_units(model, batches, tolerance=OPERATIONS * subject.eps, rows=rows)
+    judged = [layer for layer in layers if layer.reached]
+    if not judged:
+        return skipped("dead units", DONE, "all particles of these data are alike")
+    return _line(judged)
+
+
+def _line(judged: Sequence[Activity]) -> AuditLine:
+    share = max(layer.dead / layer.units for layer in judged)
+    all_dead, everything = sum(layer.dead for layer in judged), sum(layer.units for layer in judged)
+    by_layer = ", ".join(
+        f"{layer.name.rpartition('.')[0]} {layer.dead} of {layer.units}" for layer in judged if layer.dead
+    )
+    told = f"{all_dead} of {everything} units are dead" + (f": {by_layer}" if by_layer else "")
+    return AuditLine("dead units", DONE, share, MOST_DEAD, "", verdict_of(share <= MOST_DEAD), remark=told)

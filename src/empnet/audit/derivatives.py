@@ -1,0 +1,211 @@
+"""Forces and stress of a model of an energy: are they its derivatives, and do free systems stay where they are?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from empnet.audit.record import AuditLine, skipped, verdict_of
+from empnet.audit.subject import EPS, OPERATIONS, SHARP, Base, Subject, batches, origin_of, relative_to, values
+from empnet.audit.variants import opened
+from empnet.errors import EmpnetError
+from empnet.kernels.pairs import sum_per_system
+from empnet.model.potential import potential
+from empnet.prediction.predictor import Predictor
+from empnet.system.system import System
+from empnet.system.units import parse_unit
+from empnet.training.run.model_file import ModelCard
+
+__all__ = ["derivative_lines", "has_forces"]
+
+H = 1e-5
+"""Step of the finite differences, in angstrom, or as a strain."""
+
+SHARE = 1e-6
+"""Of the derivative's size, that finite differences may be off."""
+
+
+def has_forces(card: ModelCard) -> bool:
+    """Whether the first property is an energy that is summed over particles: then its gradient is a force.
+
+    Arguments:
+        card: Of the model.
+    """
+    try:
+        return card.architecture.pooling[0] == "sum" and parse_unit(card.units[0]).kind == "an energy"
+    except EmpnetError:
+        return False
+
+
+def derivative_lines(subject: Subject, base: Base, rng: np.random.Generator) -> list[AuditLine]:
+    """Forces against finite differences, net force and net torque, stress against finite strain; none for no energy.
+
+    Arguments:
+        subject: The model under audit.
+        base: The systems of the sample.
+        rng: For directions.
+    """
+    if not has_forces(subject.predictor.card):
+        return []
+    return [_forces_line(subject, base, rng), *_net_lines(subject, base), _stress_line(subject, base, rng)]
+
+
+def _forces_line(subject: Subject, base: Base, rng: np.random.Generator) -> AuditLine:
+    """F u against the energy's slope along u, a direction of all particles at once."""
+    directions = [rng.normal(size=(len(system), 3)) for system in base.systems]
+    directions = [u / np.linalg.norm(u) for u in directions]
+    forces, _ = _derivatives(subject.exact, base.systems)
+
+    def moved(h: float) -> list[System]:
+        each = zip(base.systems, directions, strict=True)
+        return [replace(system, positions=system.positions + h * u) for system, u in each]
+
+    found = np.array([-(F * u).sum() for F, u in zip(forces, directions, strict=True)])
+    size = np.array([np.linalg.norm(F) for F in forces])
+    done = "Forces are the energy's finite differences along random directions (float64)."
+    return _difference_line(subject, "forces", done, base, moved, found, size, "/angstrom")
+
+
+def _stress_line(subject: Subject, base: Base, rng: np.random.Generator) -> AuditLine:
+    """Stress times a strain against the energy's slope with it, for crystals."""
+    done = "Stress is the energy's finite difference under random strains, over the volume (float64)."
+    rows = [s for s, system in enumerate(base.systems) if all(system.pbc)]
+    if not rows:
+        return skipped("stress", done, "no system repeats along all three axes")
+    crystals = subject.base([base.systems[s] for s in rows])
+    strains = rng.normal(size=(len(rows), 3, 3))
+    strains = (strains + strains.transpose(0, 2, 1)) / 2
+    strains /= np.linalg.norm(strains, axis=(1, 2), keepdims=True)
+    stress = _derivatives(subject.exact, crystals.systems, stress=True)[1]
+    V = np.array([abs(np.linalg.det(_cell(system))) for system in crystals.systems])
+
+    def strained(h: float) -> list[System]:
+        each = zip(crystals.systems, np.eye(3) + h * strains, strict=True)
+        return [replace(s, positions=s.positions @ matrix, cell=_cell(s) @ matrix) for s, matrix in each]
+
+    full = stress[:, [[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
+    found = V * (full * strains).sum(axis=(1, 2))
+    size = V * np.linalg.norm(full, axis=(1, 2))
+    return _difference_line(subject, "stress", done, crystals, strained, found, size, "/angstrom^3", V)
+
+
+def _difference_line(
+    subject: Subject,
+    name: str,
+    done: str,
+    base: Base,
+    at: Callable[[float], list[System]],
+    found: Float64[np.ndarray, " B"],
+    size: Float64[np.ndarray, " B"],
+    per: str,
+    volume: Float64[np.ndarray, " B"] | float = 1.0,
+) -> AuditLine:
+    """Slopes that were found against central differences, whose own error is seen from twice the step."""
+    y = [values(subject.exact, at(h))[:, 0] for h in (H, -H, 2 * H, -2 * H)]
+    slope, coarse = (y[0] - y[1]) / (2 * H), (y[2] - y[3]) / (4 * H)
+    rounding = base.size.rounding(EPS["float64"])[:, 0] / H
+    deviation = np.abs(found - slope) / volume
+    # the coarse slope is off four times as much, if third derivatives do not jump, as they may at a spline's knots
+    bound = (SHARE * size + 4 * np.abs(slope - coarse) + rounding) / volume
+    ratio = relative_to(deviation, bound)
+    s = int(ratio.argmax())
+    unit = subject.predictor.card.units[0] + per
+    good = verdict_of(ratio[s] <= 1)
+    return AuditLine(name, done, float(deviation[s]), float(bound[s]), unit, good, where=origin_of(base.systems, s))
+
+
+def _net_lines(subject: Subject, base: Base) -> list[AuditLine]:
+    r"""Sums of forces and of torques, which rounding may keep from zero by
+
+    .. math:: 64 \, \epsilon \, \Sigma |c - b| \, / \, \Delta
+
+    (torques: times the system's radius), with b the composition's baseline, because slopes are differences of the
+    filters' values, Delta apart. As for the symmetries, what is left must shrink as rounding does in float64.
+    """
+    periodic = any(any(system.pbc) for system in base.systems)
+    free = [opened(system) for system in base.systems]
+    unit = subject.predictor.card.units[0]
+    (own, _, _), (exact, _, size) = (_net(predictor, base.systems) for predictor in (subject.predictor, subject.exact))
+    size = OPERATIONS**2 * size / subject.predictor.model.spline.spacing
+    force = _net_line(subject, "net force", "Forces on all particles of a system sum to zero.", base, own, exact, size)
+    (_, own, _), (_, exact, size) = (_net(predictor, free) for predictor in (subject.predictor, subject.exact))
+    radii = np.array([np.linalg.norm(s.positions - s.positions.mean(axis=0), axis=1).max() for s in free])
+    size = OPERATIONS**2 * size / subject.predictor.model.spline.spacing * radii
+    as_clusters = " (as an open cluster)" if periodic else ""
+    done = f"Torques on all particles of a system{as_clusters} sum to zero."
+    torque = _net_line(subject, "net torque", done, base, own, exact, size)
+    return [replace(force, unit=f"{unit}/angstrom"), torque]
+
+
+def _net_line(
+    subject: Subject,
+    name: str,
+    done: str,
+    base: Base,
+    own: Float64[np.ndarray, " B"],
+    exact: Float64[np.ndarray, " B"],
+    size: Float64[np.ndarray, " B"],
+) -> AuditLine:
+    bounds = [eps * size for eps in (subject.eps, SHARP)]
+    ratios = [relative_to(found, bound) for found, bound in zip((own, exact), bounds, strict=True)]
+    s, s_exact = (int(ratio.argmax()) for ratio in ratios)
+    worst = s if ratios[0].max() >= ratios[1].max() else s_exact
+    return AuditLine(
+        name,
+        done,
+        float(own[s]),
+        float(bounds[0][s]),
+        subject.predictor.card.units[0],
+        verdict_of(max(ratio.max() for ratio in ratios) <= 1),
+        where=origin_of(base.systems, worst),
+        exact=float(exact[s_exact]),
+        exact_threshold=float(bounds[1][s_exact]),
+    )
+
+
+def _net(predictor: Predictor, systems: Sequence[System]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Length of each system's net force, of its net torque about its middle, and what its energy is summed from.
+
+    The baseline of the composition is left out of the latter: it has no slope.
+    """
+    nets: list[np.ndarray] = []
+    torques: list[np.ndarray] = []
+    sizes: list[np.ndarray] = []
+    model = predictor.model
+    for batch in batches(predictor, systems):
+        found = potential(model, batch, contributions=True)
+        forces, c = found.forces, found.contributions
+        assert forces is not None and c is not None  # own invariant: asked for
+        learned = c[:, 0] - batch.features[:, : model.architecture.n_species].double() @ model.baseline[:, 0]
+        numbers = torch.maximum(learned.abs(), model.scale[0].abs())
+        sizes.append(sum_per_system(numbers, batch.system_of, batch.n_systems).numpy())
+        counts = torch.bincount(batch.system_of, minlength=batch.n_systems)[:, None]
+        middle = sum_per_system(batch.positions, batch.system_of, batch.n_systems) / counts
+        torque = torch.linalg.cross(batch.positions - middle[batch.system_of], forces)
+        for rows, lengths in ((forces, nets), (torque, torques)):
+            lengths.append(sum_per_system(rows, batch.system_of, batch.n_systems).norm(dim=1).numpy())
+    return np.concatenate(nets), np.concatenate(torques), np.concatenate(sizes)
+
+
+def _derivatives(
+    predictor: Predictor, systems: Sequence[System], stress: bool = False
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Forces of each system, and stress, if it is wanted."""
+    forces, stresses = [], [np.zeros((0, 6))]
+    for batch in batches(predictor, systems):
+        found = potential(predictor.model, batch, stress=stress)
+        assert found.forces is not None  # own invariant: asked for
+        ends = torch.bincount(batch.system_of, minlength=batch.n_systems).cumsum(0)[:-1]
+        forces += [rows.numpy() for rows in found.forces.tensor_split(ends)]
+        if found.stress is not None:
+            stresses.append(found.stress.numpy())
+    return forces, np.concatenate(stresses)
+
+
+def _cell(system: System) -> np.ndarray:
+    assert system.cell is not None  # own invariant: it repeats
+    return system.cell

@@ -1,0 +1,115 @@
+"""Audit a trained model: one call, one record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from empnet.audit.accuracy import accuracies, accuracy_lines, words_of
+from empnet.audit.additivity import additivity_lines
+from empnet.audit.coverage import coverage_lines
+from empnet.audit.dead_units import dead_units_line
+from empnet.audit.derivatives import derivative_lines
+from empnet.audit.dynamics import drift_lines
+from empnet.audit.material import drawn, material, sample_of
+from empnet.audit.record import Audit, AuditLine
+from empnet.audit.smoothness import smoothness_lines
+from empnet.audit.subject import Subject
+from empnet.audit.symmetries import batch_line, determinism_line, symmetry_lines
+from empnet.files.source import Data
+from empnet.prediction.accuracy import Accuracy
+from empnet.prediction.evaluate import measured_side
+from empnet.prediction.predictor import Predictor, as_predictor
+from empnet.prediction.reading import Reading
+from empnet.runtime.compilation import compiling
+from empnet.runtime.pipes import keeping_pipes
+from empnet.runtime.progress import track
+from empnet.system.system import System
+from empnet.training.run.run_folder import RunFolder
+
+__all__ = ["audit"]
+
+PATHS = 3
+"""Systems through which paths lead in the test of smoothness."""
+
+
+@keeping_pipes
+def audit(
+    predictor: Predictor | str | Path,
+    data: Data | None = None,
+    *,
+    errors: Sequence[Accuracy] | None = None,
+    quiet: bool = False,
+    seed: int = 0,
+    **reading: Any,
+) -> Audit:
+    """Test a trained model for what every prediction must have, and data for what its training never had.
+
+    Rotation, reflection, translation, permutation, batches, two copies, a supercell: judged against bounds on
+    rounding, in the network's own precision and in float64 (:meth:`~empnet.audit.subject.Subject.compare`).
+    Smoothness: jumps along paths (:func:`~empnet.audit.smoothness.smoothness_lines`). Determinism: the same
+    bits. Of energies: forces and stress against finite differences, net force and torque
+    (:func:`~empnet.audit.derivatives.derivative_lines`); if forces were learned, the drift of the energy in a
+    short run of dynamics (:func:`~empnet.audit.dynamics.drift_lines`). Dead units
+    (:func:`~empnet.audit.dead_units.dead_units_line`) and coverage
+    (:func:`~empnet.audit.coverage.coverage_lines`). Errors, where the data have the property, beside those of the
+    baseline (:func:`~empnet.audit.accuracy.accuracy_lines`). With delta learning it is the learned difference
+    that is tested: what the data say beforehand is added to it as it is.
+
+    Arguments:
+        predictor: The model, or its run folder.
+        data: A path, the name of bundled data, systems or ase.Atoms, of which up to 1,000 are looked at, and up to 32
+            (of 500 particles in all) for the symmetries; None: the run's own test side, else its validation side.
+        errors: Errors to judge, if they are known; None: those that training recorded of the run's own side, else those
+            on the systems that are looked at.
+        quiet: No progress bar.
+        seed: Of the draw, and of rotations, directions and orders.
+        **reading: What the data call things and their units, where these differ from the run's: any argument of
+            :class:`~empnet.prediction.reading.Reading`, such as ``length_unit="bohr"``.
+
+    Returns:
+        One line for each test; those that cannot be made are skipped, with the reason.
+
+    Raises:
+        EmpnetError: If the data cannot be read, or hold a species that the model does not know.
+
+    Example:
+        >>> from empnet.training.run.model_file import ModelCard
+        >>> from empnet.model.property_model import Architecture
+        >>> card = ModelCard(Architecture(n_species=2, pooling=("sum",)), (1, 8), ("energy",), ("eV",))
+        >>> water = System([[0, 0, 0.12], [0, 0.76, -0.48], [0, -0.76, -0.48]], [8, 1, 1])
+        >>> audit(Predictor(card.build(), card), [water], quiet=True).passed
+        True
+    """
+    rng, predictor = np.random.default_rng(seed), as_predictor(predictor)
+    given, called = material(predictor, data, Reading.of(reading))
+    systems = drawn(track(given, f"reading {called}", quiet=quiet), rng)
+    sample = sample_of(systems, rng)
+    tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)
+    with compiling():
+        lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
+    found = accuracies(predictor, systems, _side(predictor, data)) if errors is None else list(errors)
+    lines = [*accuracy_lines(predictor, found), *lines]
+    return Audit(predictor.run, called, len(systems), len(sample), tuple(lines), words_of(predictor, found))
+
+
+def _side(predictor: Predictor, data: Data | None) -> str:
+    return "given" if data is not None else measured_side(RunFolder(predictor.run))
+
+
+def _tests(
+    subject: Subject, systems: Sequence[System], sample: Sequence[System], rng: np.random.Generator, own: bool
+) -> Iterator[list[AuditLine]]:
+    base = subject.base(sample)
+    yield symmetry_lines(subject, base, rng)
+    yield additivity_lines(subject, base)
+    yield [batch_line(subject, base), determinism_line(subject, base)]
+    yield smoothness_lines(subject, sample[:PATHS], rng)
+    yield derivative_lines(subject, base, rng)
+    yield drift_lines(subject, sample, rng)
+    dataset = subject.predictor.dataset(systems)
+    coverage = coverage_lines(subject.predictor.card.seen, dataset, systems, own=own)
+    yield [dead_units_line(subject, dataset), *coverage]

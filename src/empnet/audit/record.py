@@ -1,0 +1,144 @@
+"""What an audit found: one line for each property that a model must have, with its measurement and its verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from empnet.prediction.verdict import Verdict as Words
+from empnet.prediction.verdict import share_in_words
+
+__all__ = ["Audit", "AuditLine", "Verdict", "in_words", "skipped", "verdict_of"]
+
+Verdict = Literal["pass", "fail", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One thing that was tested.
+
+    Arguments:
+        name: What was tested, such as ``"rotation"``.
+        done: What was done, in a sentence.
+        deviation: The largest deviation found, in :attr:`unit`; None if nothing was measured.
+        threshold: What it may be at most.
+        unit: Unit of both; empty for a share.
+        verdict: ``"pass"``, ``"fail"`` or ``"skip"``.
+        remark: Why it was skipped, or what else is worth knowing.
+        where: The system with the largest deviation.
+        exact: The same deviation with the network in float64, where rounding is 5e8 times smaller; None if that was
+            not measured.
+        exact_threshold: What that may be at most.
+
+    Example:
+        >>> AuditLine("rotation", "turned", 1e-6, 1e-5, "eV", "pass").to_json()["verdict"]
+        'pass'
+    """
+
+    name: str
+    done: str
+    deviation: float | None
+    threshold: float | None
+    unit: str
+    verdict: Verdict
+    remark: str = ""
+    where: str = ""
+    exact: float | None = None
+    exact_threshold: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a number that is not finite becomes text, for JSON has none."""
+        return {key: _plain(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The audit of a model.
+
+    Arguments:
+        run: The run folder.
+        data: What it was audited on, in words.
+        systems: Number of systems that were looked at.
+        sample: Number of them that the tests of symmetry were made with.
+        lines: What was tested.
+        words: The verdict on the model's errors; empty if they were not measured.
+
+    Example:
+        >>> Audit("runs/a", "a.xyz", 1, 1, (AuditLine("rotation", "", 1.0, 0.1, "eV", "fail"),)).passed
+        False
+    """
+
+    run: str
+    data: str
+    systems: int
+    sample: int
+    lines: tuple[AuditLine, ...]
+    words: Words = field(default_factory=Words)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no line failed."""
+        return all(line.verdict != "fail" for line in self.lines)
+
+    def __getitem__(self, name: str) -> AuditLine:
+        for line in self.lines:
+            if line.name == name:
+                return line
+        raise KeyError(f"'{name}' was not tested; there are: {', '.join(line.name for line in self.lines)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``--json``."""
+        return {
+            "run": self.run,
+            "data": self.data,
+            "systems": self.systems,
+            "sample": self.sample,
+            "passed": self.passed,
+            "lines": [line.to_json() for line in self.lines],
+            "verdict": self.words.to_json(),
+        }
+
+
+def verdict_of(good: bool | np.bool_) -> Verdict:
+    """``"pass"`` or ``"fail"``.
+
+    Arguments:
+        good: Whether the test was passed.
+    """
+    return "pass" if good else "fail"
+
+
+def skipped(name: str, done: str, why: str) -> AuditLine:
+    """A line that could not be tested.
+
+    Arguments:
+        name: What would have been tested.
+        done: What would have been done.
+        why: Why not.
+    """
+    return AuditLine(name, done, None, None, "", "skip", remark=why)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def in_words(value: float | None, unit: str) -> str:
+    """A deviation, or what it may be at most: with its unit, or as a share.
+
+    Arguments:
+        value: What is told; None: nothing was measured.
+        unit: Its unit; empty for a share.
+
+    Example:
+        >>> in_words(1.003, ""), in_words(0.0, ""), in_words(0.1, ""), in_words(1.2e-6, "eV")
+        ('100.3 %', '0 %', '10 %', '1.2e-06 eV')
+    """
+    if value is None:
+        return ""
+    if unit:
+        return f"{value:.2g} {unit}"
+    return "0 %" if value == 0 else share_in_words(value)

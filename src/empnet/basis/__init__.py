@@ -1,0 +1,1 @@
+"""Functions of distances and directions: radial waves, splines, spherical harmonics, their products."""

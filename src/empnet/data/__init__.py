@@ -1,1 +1,0 @@
-"""File -> System -> Dataset -> Batch: everything that happens before a network sees the data."""

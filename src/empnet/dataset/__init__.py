@@ -1,0 +1,1 @@
+"""Data sets on disk: neighbour lists, arrays, cache, splits."""

@@ -1,0 +1,157 @@
+"""Datasets are built once: read, checked, neighbours found, and kept on disk under a hash of all that matters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from empnet.dataset.arrays import map_arrays
+from empnet.dataset.dataset import Dataset, fingerprint
+from empnet.dataset.hashing import hash_of_system, reader_version
+from empnet.dataset.ingest import ingest
+from empnet.dataset.recipe import Recipe
+from empnet.files.bundled import resolve
+from empnet.files.read import iread, refuse_length_unit
+from empnet.runtime.cache_entries import ABOUT, LIMIT, cache_entries, hold, keep_within_limit
+from empnet.runtime.cache_folder import cache_folder
+from empnet.runtime.checked_json import DAMAGED, read_checked
+from empnet.runtime.pipes import keeping_pipes
+from empnet.runtime.progress import tell
+from empnet.system.checks import check_geometry
+from empnet.system.system import System
+from empnet.system.values import array_of
+
+__all__ = ["Recipe", "cached_dataset", "data_hash", "open_dataset"]
+
+
+def data_hash(source: str | Path | Sequence[System], before: str = "") -> str:
+    """SHA-256 of a file's bytes, or of what systems in memory hold.
+
+    Arguments:
+        source: A path, the name of bundled data, or systems.
+        before: A hash that data in memory had in an earlier run. It is returned if it is theirs by the rule of
+            old runs, which did not look at texts, shapes and types.
+
+    Raises:
+        EmpnetError: If there is no such file.
+
+    Example:
+        >>> data_hash([System([[0, 0, 0]])])[:6] == data_hash([System([[0, 0, 1]])])[:6]
+        False
+    """
+    if isinstance(source, str | Path):
+        with resolve(source).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    if before and before == _former_hash(source):
+        return before
+    digest = hashlib.sha256()
+    for system in source:
+        digest.update(hash_of_system(system))
+    return digest.hexdigest()
+
+
+def _former_hash(systems: Sequence[System]) -> str:
+    """The hash of data in memory as old runs have it."""
+    digest = hashlib.sha256()
+    for system in systems:
+        digest.update(fingerprint(system))
+        digest.update(json.dumps(sorted(system.properties.items())).encode())
+        for name in sorted(system.arrays):
+            digest.update(name.encode() + np.ascontiguousarray(system.arrays[name]).tobytes())
+        for name in sorted(system.info):
+            value = array_of(system.info[name])
+            if value is not None and value.dtype.kind in "iuf":
+                digest.update(name.encode() + np.ascontiguousarray(value).tobytes())
+    return digest.hexdigest()
+
+
+@keeping_pipes
+def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet: bool = False) -> Dataset:
+    """The data as flat arrays; from the cache if they were built before, else built with progress.
+
+    An interrupted build goes on where it was, and only one process builds at a time (see :mod:`empnet.dataset.ingest`).
+    The cache is the folder that the environment variable ``EMPNET_CACHE`` names, else the user's cache folder. Entries
+    are checked when they are opened; a damaged one is built anew. Of a cache larger than ``EMPNET_CACHE_LIMIT`` (20 GB)
+    the entries that were used longest ago are removed.
+
+    Arguments:
+        source: A path, the name of bundled data, or systems.
+        recipe: Properties, cutoff, features, forces and stress.
+        quiet: No progress bar.
+
+    Raises:
+        EmpnetError: If the data cannot be read, are not what the recipe asks for, or cannot be meant.
+
+    Example:
+        >>> points = [System([[0, 0, 0], [0, 0, d]], properties={"energy": 1 / d}) for d in (1.0, 2.0)]
+        >>> open_dataset(points, Recipe(("energy",), cutoff=5.0)).targets.tolist()
+        [[1.0], [0.5]]
+    """
+    file = str(source) if isinstance(source, str | Path) else ""
+    if not file:
+        refuse_length_unit(recipe.length_unit)
+    fingerprint_of_data = data_hash(source)
+    folder = cache_folder() / _key(source, fingerprint_of_data, recipe)
+
+    def systems(first: int) -> Iterable[System]:
+        if isinstance(source, str | Path):
+            return iread(source, length_unit=recipe.length_unit, first=first)
+        return map(check_geometry, islice(source, first, None))  # a reader has done so already
+
+    called = str(resolve(source).resolve()) if isinstance(source, str | Path) else "systems in memory"
+    about = {"source": called, **_identity(fingerprint_of_data, recipe)}
+    arrays, built = ingest(systems, recipe, folder, name=file or "systems", about=about, quiet=quiet)
+    dataset = Dataset(arrays, file=file, data_hash=fingerprint_of_data)
+    hold(folder, dataset)
+    if built and (removed := keep_within_limit()):
+        size = sum(entry.size for entry in removed) / 1e9
+        tell(f"removed {len(removed)} old cache entries ({size:.1f} GB); {LIMIT} sets the limit", quiet=quiet)
+    return dataset
+
+
+def cached_dataset(fingerprint_of_data: str, recipe: Recipe) -> Dataset | None:
+    """Data that were opened before, without their source: it may have moved, or have been in memory.
+
+    Arguments:
+        fingerprint_of_data: What :func:`data_hash` said of them.
+        recipe: What the data set was made with.
+
+    Returns:
+        None if the cache no longer has them.
+    """
+    wanted = _identity(fingerprint_of_data, recipe)
+    for entry in cache_entries():
+        if entry.kind != "data":
+            continue
+        try:
+            about = read_checked(entry.path / ABOUT)
+            if all(about.get(name) == value for name, value in wanted.items()):
+                return Dataset(map_arrays(entry.path), data_hash=fingerprint_of_data)
+        except DAMAGED:  # as good as gone
+            continue
+    return None
+
+
+def _identity(fingerprint_of_data: str, recipe: Recipe) -> dict[str, str]:
+    """What tells a data set from all others, wherever its source lies."""
+    return {"data": fingerprint_of_data, "recipe": json.dumps(asdict(recipe)), "reader": reader_version()}
+
+
+def _key(source: str | Path | Sequence[System], fingerprint_of_data: str, recipe: Recipe) -> str:
+    """The entry's name: a hash of everything that shapes it.
+
+    A file's name is part of it, because it decides on the format; of systems in memory, the frames that they came from.
+    """
+    if isinstance(source, str | Path):
+        origin = resolve(source).name
+    else:
+        frames = [-1 if system.origin.frame is None else system.origin.frame for system in source]
+        origin = hashlib.sha256(np.array(frames, dtype=np.int64).tobytes()).hexdigest()
+    shape = [reader_version(), fingerprint_of_data, origin, asdict(recipe)]
+    return hashlib.sha256(json.dumps(shape).encode()).hexdigest()[:32]

@@ -1,0 +1,272 @@
+"""What the training data had: species, distances and sizes, so that others can be held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from empnet.dataset.acceleration import compiled_loops
+from empnet.dataset.dataset import Block, Dataset
+
+__all__ = ["BIN", "Seen"]
+
+BIN = 0.05
+"""Width of the bins of distances, angstrom: a bond's vibration spans a few of them."""
+
+BINS = 1 << 32
+"""Room for bins in the code of a pair of species and a bin."""
+
+Kind = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The species, sizes and distances that occur in some systems.
+
+    Arguments:
+        species: The species, ascending.
+        sizes: Smallest and largest number of particles of a system.
+        shortest: Shortest distance of all pairs in angstrom; infinite if there are none within the cutoff.
+        ranges: For each pair of species (a <= b) with particles within the cutoff the distances that occur, as
+            ranges (from, to) in angstrom whose ends are multiples of :data:`BIN`.
+
+    Example:
+        >>> from empnet.system.system import System
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [8, 1]) for d in (0.96, 0.98, 1.02, 1.57)]
+        >>> seen = Seen.of(Dataset.from_systems(pairs, cutoff=5.0))
+        >>> seen.ranges, seen.shortest
+        ({(1, 8): ((0.95, 1.05), (1.55, 1.6))}, 0.96)
+    """
+
+    species: tuple[int, ...]
+    sizes: tuple[int, int]
+    shortest: float
+    ranges: dict[Kind, tuple[tuple[float, float], ...]]
+
+    @classmethod
+    def of(cls, dataset: Dataset, indices: Int64[np.ndarray, " n"] | None = None) -> Seen:
+        """What some systems of a data set have.
+
+        Arguments:
+            dataset: The data set; distances go up to the cutoff of its neighbour lists.
+            indices: The systems, shape (n,), at least one; None: all of them.
+        """
+        chosen = np.zeros(len(dataset), dtype=bool)
+        chosen[slice(None) if indices is None else indices] = True
+        names = np.array(dataset.species)
+        codes, shortest = [np.zeros(0, dtype=np.int64)], np.inf
+        for _, kinds, d in _pairs(dataset, chosen, names, one_way=True):
+            shortest = min(shortest, float(d.min(initial=np.inf)))
+            n_bins = int(d.max(initial=0) / BIN) + 1
+            occupied = np.flatnonzero(np.bincount(kinds * n_bins + (d / BIN).astype(np.int64)))  # faster than unique
+            codes.append(occupied // n_bins * BINS + occupied % n_bins)
+        sizes = dataset.sizes[chosen]
+        ranges = _ranges_of(np.unique(np.concatenate(codes)), names)
+        return cls(tuple(_species(dataset, chosen)), (int(sizes.min()), int(sizes.max())), shortest, ranges)
+
+    def joined(self, other: Seen) -> Seen:
+        """What either has: a model that was trained on one side after the other has seen both.
+
+        Arguments:
+            other: Of other systems.
+
+        Example:
+            >>> one = Seen((1, 8), (2, 2), 0.95, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
+            >>> both = one.joined(Seen((1, 6), (5, 9), 1.05, {(1, 6): ((1.05, 1.2),), (1, 8): ((1.05, 1.1),)}))
+            >>> both.species, both.sizes, both.ranges[1, 8]
+            ((1, 6, 8), (2, 9), ((0.95, 1.1), (1.55, 1.6)))
+        """
+        kinds = sorted({*self.ranges, *other.ranges})
+        return Seen(
+            tuple(sorted({*self.species, *other.species})),
+            (min(self.sizes[0], other.sizes[0]), max(self.sizes[1], other.sizes[1])),
+            min(self.shortest, other.shortest),
+            {kind: _union(self.ranges.get(kind, ()), other.ranges.get(kind, ())) for kind in kinds},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; a pair of species is written "1,8"."""
+        return {
+            "species": list(self.species),
+            "sizes": list(self.sizes),
+            "shortest": self.shortest if np.isfinite(self.shortest) else None,
+            "ranges": {f"{a},{b}": [list(ends) for ends in ranges] for (a, b), ranges in self.ranges.items()},
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Seen:
+        """The record that :meth:`to_json` wrote."""
+        smallest, largest = record["sizes"]
+        ranges = {}
+        for names, ends in dict(record["ranges"]).items():
+            a, b = map(int, names.split(","))
+            ranges[a, b] = tuple((float(first), float(last)) for first, last in ends)
+        shortest = np.inf if record["shortest"] is None else float(record["shortest"])
+        return cls(tuple(record["species"]), (smallest, largest), shortest, ranges)
+
+    def distance_to(self, kind: Kind, d: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        """How far distances are from the nearest one that the same pair of species has here.
+
+        Arguments:
+            kind: The two species, in any order.
+            d: Distances in angstrom, shape (n,).
+
+        Returns:
+            Angstrom, shape (n,); 0 within a range, infinite if the pair of species has none.
+
+        Example:
+            >>> seen = Seen((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
+            >>> seen.distance_to((8, 1), np.array([1.0, 1.25, 2.6])).round(6)
+            array([0. , 0.2, 1. ])
+        """
+        ranges = self.ranges.get((min(kind), max(kind)), ())
+        if not ranges:
+            return np.full(len(d), np.inf)
+        first, last = np.array(ranges).T
+        below = np.searchsorted(first, d, side="right") - 1  # the range that begins below, -1 if none does
+        after = np.where(below >= 0, np.maximum(0, d - last[below]), np.inf)
+        before = np.where(below + 1 < len(first), first[np.minimum(below + 1, len(first) - 1)] - d, np.inf)
+        return np.minimum(after, before)
+
+    def unseen(
+        self, dataset: Dataset
+    ) -> Iterator[tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"], np.ndarray]]:
+        """Each pair of other data, with its distance and how far that is from all that occur here.
+
+        Arguments:
+            dataset: The other data.
+
+        Returns:
+            Piece by piece: the receiving particle of each pair (counted through the data set), the distances, and
+            :meth:`distance_to` of them, both in angstrom. Of the two directions of a pair both are there.
+        """
+        names = np.array(dataset.species)
+        for receivers, kinds, d in _pairs(dataset, np.ones(len(dataset), dtype=bool), names):
+            away = np.empty(len(d))
+            for code in np.unique(kinds):
+                same = kinds == code
+                away[same] = self.distance_to(_kind(int(code), names), d[same])
+            yield receivers, d, away
+
+    def too_near(self, dataset: Dataset, margin: float = 0.0) -> dict[int, tuple[Kind, float]]:
+        """Systems of other data with two particles nearer to each other than any two of their species here.
+
+        Arguments:
+            dataset: The other data.
+            margin: Angstrom by which a distance may be below the shortest one here.
+
+        Returns:
+            For each of these systems (by its index) the two species and the distance in angstrom, where that is
+            furthest below; no others. Species that are never within the cutoff here are too near at any distance.
+
+        Example:
+            >>> from empnet.system.system import System
+            >>> seen = Seen((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05),)})
+            >>> others = [System([[0, 0, 0], [0, 0, d]], [8, 1]) for d in (0.7, 0.96, 1.3)]
+            >>> seen.too_near(Dataset.from_systems(others, cutoff=5.0))
+            {0: ((1, 8), 0.7)}
+        """
+        names, found, worst = np.array(dataset.species), {}, np.zeros(len(dataset))
+        system_of = np.repeat(np.arange(len(dataset)), dataset.sizes)
+        for receivers, kinds, d in _pairs(dataset, np.ones(len(dataset), dtype=bool), names, one_way=True):
+            for code in np.unique(kinds):
+                kind = _kind(int(code), names)
+                shortest = self.ranges[kind][0][0] - margin if kind in self.ranges else np.inf
+                low = np.flatnonzero((kinds == code) & (d < shortest))
+                low = low[np.lexsort((d[low], system_of[receivers[low]]))]
+                systems, first = np.unique(system_of[receivers[low]], return_index=True)
+                for system, k in zip(systems.tolist(), low[first].tolist(), strict=True):
+                    below = shortest - float(d[k])
+                    if below >= worst[system]:
+                        worst[system], found[system] = below, (kind, float(d[k]))
+        return found
+
+
+def _union(*several: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """Ranges that cover what any of these cover, ascending and apart from each other."""
+    joined: list[tuple[float, float]] = []
+    for low, high in sorted(ends for ranges in several for ends in ranges):
+        if joined and low <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(high, joined[-1][1])
+        else:
+            joined.append((low, high))
+    return tuple(joined)
+
+
+def _kind(code: int, names: np.ndarray) -> Kind:
+    return int(names[code // len(names)]), int(names[code % len(names)])
+
+
+def _ranges_of(codes: np.ndarray, names: np.ndarray) -> dict[Kind, tuple[tuple[float, float], ...]]:
+    """Neighbouring bins joined to ranges, from the sorted codes of occupied bins."""
+    ends = np.flatnonzero(np.diff(codes) != 1)  # a gap, or another pair of species
+    first = codes[np.concatenate([[0], ends + 1])] if len(codes) else codes
+    last = codes[np.concatenate([ends, [len(codes) - 1]])] if len(codes) else codes
+    ranges: dict[Kind, list[tuple[float, float]]] = {}
+    for begin, end in zip(first.tolist(), last.tolist(), strict=True):
+        low, high = (round(edge * BIN, 6) for edge in (begin % BINS, end % BINS + 1))
+        ranges.setdefault(_kind(begin // BINS, names), []).append((low, high))
+    return {kind: tuple(those) for kind, those in ranges.items()}
+
+
+def _pairs(
+    dataset: Dataset, chosen: np.ndarray, names: np.ndarray, one_way: bool = False
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Receiver, code of the two species and distance of each pair of the chosen systems, block by block."""
+    loops = compiled_loops()
+    for block in dataset.blocks():
+        periodic = dataset.arrays["periodic"][block.systems].any()
+        of_block = _of_open_block if loops is not None and not periodic else _of_block
+        receivers, kinds, d = of_block(dataset, block, chosen[block.systems], names, one_way)
+        yield receivers + block.particles.start, kinds, d
+
+
+def _of_open_block(
+    dataset: Dataset, block: Block, chosen: np.ndarray, names: np.ndarray, one_way: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What :func:`_of_block` says, of open systems only, by a compiled loop."""
+    loops, arrays = compiled_loops(), dataset.arrays
+    assert loops is not None  # own invariant: asked before
+    place = np.searchsorted(names, arrays["species"][block.particles])
+    neighbours, positions = (arrays[name][block.particles] for name in ("neighbours", "positions"))
+    senders, sizes = arrays["senders"][block.pairs], dataset.sizes[block.systems]
+    found: tuple[np.ndarray, np.ndarray, np.ndarray] = loops.pair_distances(
+        sizes, neighbours, senders, positions, place, len(names), chosen, one_way
+    )
+    return found
+
+
+def _of_block(
+    dataset: Dataset, block: Block, chosen: np.ndarray, names: np.ndarray, one_way: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    arrays = dataset.arrays
+    n_pairs, n_particles = arrays["n_pairs"][block.systems], dataset.sizes[block.systems]
+    neighbours = arrays["neighbours"][block.particles]
+    receivers = np.repeat(np.arange(len(neighbours)), neighbours)
+    senders = arrays["senders"][block.pairs] + np.repeat(np.cumsum(n_particles) - n_particles, n_pairs)
+    keep = np.repeat(chosen, n_pairs)
+    if one_way:
+        keep &= receivers <= senders
+    receivers, senders = receivers[keep], senders[keep]
+    positions = arrays["positions"][block.particles]
+    vectors = positions[senders] - positions[receivers]
+    if arrays["periodic"][block.systems].any():
+        cells = dataset.cells(block.systems)[np.repeat(np.arange(len(n_pairs)), n_pairs)[keep]]
+        vectors += np.einsum("pi,pij->pj", dataset.shifts(block.systems)[keep], cells)
+    place = np.searchsorted(names, arrays["species"][block.particles])
+    a, b = place[receivers], place[senders]
+    return receivers, np.minimum(a, b) * len(names) + np.maximum(a, b), np.sqrt(np.square(vectors).sum(axis=1))
+
+
+def _species(dataset: Dataset, chosen: np.ndarray) -> list[int]:
+    """The species that occur in the chosen systems, ascending."""
+    found = [
+        np.unique(dataset.arrays["species"][block.particles][np.repeat(chosen[block.systems], sizes)])
+        for block in dataset.blocks()
+        if len(sizes := dataset.sizes[block.systems])
+    ]
+    return [int(kind) for kind in np.unique(np.concatenate(found))]

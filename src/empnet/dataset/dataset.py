@@ -1,0 +1,348 @@
+"""Many systems as flat arrays: read once, neighbours found once, cached on disk, mapped into memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+
+from empnet.dataset.arrays import drop_pages, narrowest
+from empnet.dataset.joining import chosen, ranges
+from empnet.dataset.neighbours import NeighbourList, neighbour_list
+from empnet.system.batch import Batch, Pairs
+from empnet.system.composition import count_kinds
+from empnet.system.free_atoms import freed
+from empnet.system.one_hot import OneHot
+from empnet.system.system import Origin, System
+
+__all__ = ["MAX_PAIRS", "NARROW", "Block", "Dataset", "collate", "fingerprint", "species_of", "system_arrays"]
+
+MAX_PAIRS = 50_000
+"""Pairs and particles in a batch of predictions: enough to be fast, few enough for any machine's memory."""
+
+NARROW = ("species", "neighbours", "senders", "shifts")
+"""Arrays of whole numbers that are kept in the smallest type that holds them."""
+
+BULK = ("positions", "features", "forces", *NARROW)  # that have more than a row a system
+BLOCK = 1_000_000  # pairs and particles that are looked at in one go
+KEPT = 256 * 2**20  # bytes: smaller data may stay in memory once they were read
+SYSTEMS_KEPT = 1000  # of larger data: reading one maps some 64 kB of each array
+
+
+def species_of(system: System) -> Int64[np.ndarray, " N"]:
+    """The species of each particle; particles of one unnamed kind have species 0.
+
+    Example:
+        >>> species_of(System([[0, 0, 0]]))
+        array([0])
+    """
+    return np.zeros(len(system), dtype=np.int64) if system.species is None else np.asarray(system.species)
+
+
+def fingerprint(system: System) -> bytes:
+    """A hash of what a network sees of a system: equal for exact duplicates, whatever their targets."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (species_of(system), system.positions, system.features, system.cell, np.array(system.pbc)):
+        digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
+    return digest.digest()
+
+
+def system_arrays(system: System, pairs: NeighbourList) -> dict[str, np.ndarray]:
+    """One system's rows of the flat arrays that a :class:`Dataset` holds.
+
+    Arguments:
+        system: The system.
+        pairs: Its neighbour list.
+
+    Returns:
+        Arrays by name. ``n_particles``, ``n_pairs``, ``periodic`` and ``frames`` have one row; ``positions``,
+        ``species``, ``features`` and ``neighbours`` (pairs that each receives from) one a particle; ``senders`` one a
+        pair, sorted by receiver. ``shifts`` (one row a pair) and ``cells`` (one row) are empty for open systems.
+    """
+    periodic = any(system.pbc)
+    features = np.zeros((len(system), 0)) if system.features is None else system.features
+    return {
+        "n_particles": np.array([len(system)], dtype=np.int64),
+        "n_pairs": np.array([len(pairs)], dtype=np.int64),
+        "periodic": np.array([periodic]),
+        "positions": np.asarray(system.positions),
+        "species": species_of(system),
+        "features": np.asarray(features),
+        "neighbours": np.bincount(pairs.receivers, minlength=len(system)),
+        "senders": pairs.senders,
+        "shifts": pairs.shifts if periodic else pairs.shifts[:0],
+        "cells": np.asarray(system.cell)[None] if periodic else np.zeros((0, 3, 3)),
+        "frames": np.array([-1 if system.origin.frame is None else system.origin.frame], dtype=np.int64),
+    }
+
+
+class Block(NamedTuple):
+    """Systems that follow each other, and where their particles and pairs are in the arrays."""
+
+    systems: slice
+    particles: slice
+    pairs: slice
+
+
+class Dataset:
+    """Systems as flat arrays, with their neighbour lists and targets, of which batches are slices.
+
+    Arguments:
+        arrays: The arrays of :func:`system_arrays`, joined over the systems; ``targets`` of shape (S, F'), the
+            properties to be learned; ``groups`` of shape (S,), equal for exact duplicates. Where they are learned,
+            ``forces`` (one row a particle; nan in systems without) with ``constrained`` (S,), and ``stress`` (S, 6).
+        file: Path that the systems were read from, for messages.
+        data_hash: Hash of the data.
+
+    Example:
+        >>> pair = System([[0, 0, 0], [0, 0, 1.0]], species=[1, 8])
+        >>> dataset = Dataset.from_systems([pair, pair], cutoff=5.0)
+        >>> batch = dataset.batch(np.array([0, 1]), OneHot([1, 8]))
+        >>> batch.features.tolist(), batch.pairs.first.tolist()
+        ([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], [0, 2])
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], *, file: str = "", data_hash: str = "") -> None:
+        self.arrays = {name: _read_only(array) for name, array in arrays.items()}
+        self.file = file
+        self.data_hash = data_hash
+        n_pairs, periodic = arrays["n_pairs"], arrays["periodic"]
+        self._first_particle = np.cumsum(arrays["n_particles"]) - arrays["n_particles"]
+        self._first_pair = np.cumsum(n_pairs) - n_pairs
+        self._periodic = bool(periodic.any())
+        if self._periodic:
+            self._cell_of = np.cumsum(periodic) - 1
+            self._first_shift = np.cumsum(n_pairs * periodic) - n_pairs * periodic
+        self._bulk = [array for name, array in self.arrays.items() if name in BULK]
+        self._large = sum(array.nbytes for array in self._bulk) > KEPT
+        self._read = 0  # systems since pages were dropped
+        self._compositions: dict[tuple[Hashable, ...], np.ndarray] = {}
+
+    @classmethod
+    def from_systems(cls, systems: Sequence[System], cutoff: float) -> Dataset:
+        """A data set in memory, without targets: for prediction.
+
+        Arguments:
+            systems: One system or more.
+            cutoff: Range of the neighbour lists in angstrom.
+        """
+        rows = [system_arrays(system, neighbour_list(system, cutoff)) for system in map(freed, systems)]
+        arrays = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+        return cls(arrays | {name: arrays[name].astype(narrowest(arrays[name])) for name in NARROW})
+
+    def __len__(self) -> int:
+        return len(self.arrays["n_particles"])
+
+    def __repr__(self) -> str:
+        n, sizes, pairs = len(self), self.sizes, self.arrays["n_pairs"]
+        return f"Dataset({n} systems of {sizes.min()} to {sizes.max()} particles, {pairs.sum()} pairs)"
+
+    @property
+    def sizes(self) -> Int64[np.ndarray, " S"]:
+        """Number of particles of each system."""
+        return self.arrays["n_particles"]
+
+    @property
+    def targets(self) -> np.ndarray:
+        """The properties to be learned, shape (S, F'), float64, in the file's unit."""
+        return self.arrays["targets"]
+
+    @property
+    def has_forces(self) -> bool:
+        """Whether forces are learned; single systems may lack them."""
+        return "forces" in self.arrays
+
+    @property
+    def has_stress(self) -> bool:
+        """Whether stress is learned; single systems may lack it."""
+        return "stress" in self.arrays
+
+    @property
+    def with_forces(self) -> np.ndarray:
+        """Which systems have forces, shape (S,), bool."""
+        first = self.arrays["forces"][self._first_particle, 0] if self.has_forces else np.full(len(self), np.nan)
+        return ~np.isnan(first)
+
+    @property
+    def with_stress(self) -> np.ndarray:
+        """Which systems have a stress, shape (S,), bool."""
+        return ~np.isnan(self.arrays["stress"][:, 0]) if self.has_stress else np.zeros(len(self), dtype=bool)
+
+    @cached_property
+    def isolated(self) -> np.ndarray:
+        """Which systems are one particle without neighbours: the free atoms of a potential's data, shape (S,).
+
+        None, if they are half of the systems or more: then single particles are what the data are about.
+        """
+        alone: np.ndarray = (self.sizes == 1) & (np.asarray(self.arrays["n_pairs"]) == 0)
+        return alone if 2 * alone.sum() < len(alone) else np.zeros_like(alone)
+
+    def kinds_of(self, systems: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """Species of the first particle of some systems, shape (n,).
+
+        Arguments:
+            systems: Their indices.
+        """
+        return np.asarray(self.arrays["species"])[self._first_particle[systems]].astype(np.int64)
+
+    @cached_property
+    def species(self) -> list[int]:
+        """The species that occur, ascending."""
+        found = [np.unique(self.arrays["species"][block.particles]) for block in self.blocks()]
+        return [int(kind) for kind in np.unique(np.concatenate(found))]
+
+    def origin(self, index: int) -> Origin:
+        """Where the system of this index came from."""
+        return Origin(self.file, int(self.arrays["frames"][index]))
+
+    def composition(self, encoder: OneHot) -> np.ndarray:
+        """How many particles of each species each system has, shape (S, species), float64.
+
+        Arguments:
+            encoder: The species and their order.
+        """
+        if encoder.alphabet not in self._compositions:
+            counts = np.empty((len(self), len(encoder)))
+            for block in self.blocks():
+                columns = encoder.indices(self.arrays["species"][block.particles])
+                counts[block.systems] = count_kinds(columns, self.sizes[block.systems], len(encoder))
+            self._compositions = {encoder.alphabet: _read_only(counts)}  # the last one is asked for again
+        return self._compositions[encoder.alphabet]
+
+    def cells(self, indices: Int64[np.ndarray, " n"] | slice) -> np.ndarray:
+        """Lattice vectors of some systems as rows, in angstrom, shape (n, 3, 3); zeros for open systems.
+
+        Arguments:
+            indices: The systems.
+        """
+        periodic = self.arrays["periodic"][indices]
+        cells = np.zeros((len(periodic), 3, 3))
+        if periodic.any():
+            cells[periodic] = self.arrays["cells"][self._cell_of[indices][periodic]]
+        return cells
+
+    def shifts(self, indices: Int64[np.ndarray, " n"] | slice) -> np.ndarray:
+        """Lattice vectors between the images of the pairs of some systems, shape (P, 3); zeros for open systems.
+
+        Arguments:
+            indices: The systems.
+        """
+        periodic, n_pairs = self.arrays["periodic"][indices], self.arrays["n_pairs"][indices]
+        shifts = np.zeros((int(n_pairs.sum()), 3))
+        if periodic.any():
+            rows = ranges(self._first_shift[indices][periodic], n_pairs[periodic])
+            shifts[np.repeat(periodic, n_pairs)] = self.arrays["shifts"][rows]
+        return shifts
+
+    def blocks(self) -> Iterator[Block]:
+        """All systems in order, in blocks of bounded size; what a block has read is let go of after it."""
+        load = np.cumsum(self.arrays["n_pairs"] + self.sizes)
+        begin = 0
+        while begin < len(self):
+            before = int(load[begin - 1]) if begin else 0
+            end = max(begin + 1, int(np.searchsorted(load, before + BLOCK, side="right")))
+            last = end - 1
+            yield Block(
+                slice(begin, end),
+                slice(int(self._first_particle[begin]), int(self._first_particle[last] + self.sizes[last])),
+                slice(int(self._first_pair[begin]), int(self._first_pair[last] + self.arrays["n_pairs"][last])),
+            )
+            self._drop_pages()
+            begin = end
+
+    def chunks(self, indices: Int64[np.ndarray, " n"], max_pairs: int = MAX_PAIRS) -> Iterator[np.ndarray]:
+        """The indices in pieces whose batches stay below a number of pairs (or hold a single system).
+
+        Arguments:
+            indices: Which systems, in order.
+            max_pairs: The bound, which bounds memory.
+        """
+        load = np.cumsum(self.arrays["n_pairs"][indices] + self.sizes[indices])
+        first = 0
+        while first < len(indices):
+            before = int(load[first - 1]) if first else 0
+            end = max(first + 1, int(np.searchsorted(load, before + max_pairs, side="right")))
+            yield indices[first:end]
+            first = end
+
+    def batch(self, indices: Int64[np.ndarray, " B"], encoder: OneHot, dtype: torch.dtype = torch.float32) -> Batch:
+        """The systems of these indices as one batch: a handful of slices and additions.
+
+        Arguments:
+            indices: The systems, in the order in which they are wanted.
+            encoder: One-hot encoder of the species; its columns come first in the features.
+            dtype: Of the features.
+        """
+        arrays, n_particles = self.arrays, self.sizes[indices]
+        particles = ranges(self._first_particle[indices], n_particles)
+        columns = torch.from_numpy(encoder.indices(arrays["species"][particles]))
+        further = torch.from_numpy(arrays["features"][particles])
+        K = len(encoder)
+        features = torch.zeros(len(particles), K + further.shape[1], dtype=dtype)
+        features.scatter_(1, columns[:, None], 1.0)
+        features[:, K:] = further
+        batch = Batch(
+            positions=torch.from_numpy(arrays["positions"][particles]),
+            features=features,
+            system_of=torch.from_numpy(np.repeat(np.arange(len(indices)), n_particles)),
+            n_systems=len(indices),
+            pairs=self._pairs(indices, n_particles),
+            cells=torch.from_numpy(self.cells(indices)) if self._periodic else None,
+            targets=torch.from_numpy(arrays["targets"][indices]) if "targets" in arrays else None,
+            forces=torch.from_numpy(arrays["forces"][particles]) if self.has_forces else None,
+            stress=torch.from_numpy(arrays["stress"][indices]) if self.has_stress else None,
+        )
+        self._read += len(indices)
+        if self._read > SYSTEMS_KEPT:
+            self._drop_pages()
+        return batch
+
+    def _pairs(self, indices: np.ndarray, n_particles: np.ndarray) -> Pairs:
+        joined = chosen()(
+            self._first_particle[indices],
+            n_particles,
+            self._first_pair[indices],
+            self.arrays["n_pairs"][indices],
+            self.arrays["neighbours"],
+            self.arrays["senders"],
+        )
+        *lists, kept = joined
+        shifts = torch.from_numpy(self.shifts(indices)[kept]) if self._periodic else None
+        first, second, rows, transposed, columns = map(torch.from_numpy, lists)
+        return Pairs(first, second, rows, transposed, columns, shifts)
+
+    def _drop_pages(self) -> None:
+        """Let go of what was read, if the data are large: all of it would stay in memory in the end."""
+        self._read = 0
+        if self._large:
+            for array in self._bulk:
+                drop_pages(array)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to, as all mapped arrays are: for compiled loops, another type."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def collate(systems: Sequence[System], cutoff: float, encoder: OneHot, dtype: torch.dtype = torch.float32) -> Batch:
+    """A batch of systems that are at hand, for prediction.
+
+    Arguments:
+        systems: One system or more.
+        cutoff: Range of the neighbour lists in angstrom.
+        encoder: One-hot encoder of the species.
+        dtype: Of the features.
+
+    Example:
+        >>> collate([System([[0, 0, 0]], species=[1])], 5.0, OneHot([1])).n_systems
+        1
+    """
+    dataset = Dataset.from_systems(systems, cutoff)
+    return dataset.batch(np.arange(len(dataset)), encoder, dtype)

@@ -1,0 +1,89 @@
+"""Reading forces and stress system by system, while watching whether they are there at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from empnet.errors import EmpnetError, nearest
+from empnet.system.label_spec import CONSTRAINTS, Derivatives
+from empnet.system.system import System
+
+__all__ = ["LabelReader"]
+
+
+@dataclass
+class LabelReader:
+    """Reads the derivatives of each system, and watches whether they are there at all.
+
+    Arguments:
+        wanted: What is read.
+        frames: Systems so far.
+        with_forces: Those with forces.
+        with_stress: Those with a stress.
+        named_stress: Those that hold anything under its name.
+        names: Names that could have been meant, while what is wanted has not been found.
+        file: Path that the systems come from.
+    """
+
+    wanted: Derivatives
+    frames: int = 0
+    with_forces: int = 0
+    with_stress: int = 0
+    named_stress: int = 0
+    names: list[str] = field(default_factory=list)
+    file: str = ""
+
+    def state(self) -> dict[str, Any]:
+        """State from which another reader continues."""
+        names = ("frames", "with_forces", "with_stress", "named_stress", "names", "file")
+        return {name: getattr(self, name) for name in names}
+
+    def of(self, system: System) -> dict[str, np.ndarray]:
+        """The rows of a system: ``forces`` (N, 3) and ``constrained`` (1,), ``stress`` (1, 6), as far as wanted.
+
+        Arguments:
+            system: The system.
+        """
+        self.frames += 1
+        self.file = system.origin.file
+        rows = {}
+        if self.wanted.forces:
+            rows["forces"] = self.wanted.forces_of(system)
+            rows["constrained"] = np.array([CONSTRAINTS in system.info])
+            self.with_forces += not np.isnan(rows["forces"][0, 0])
+        if self.wanted.stress:
+            rows["stress"] = self.wanted.stress_of(system)[None]
+            rows["uneven"] = np.array([self.wanted.unevenness_of(system)])
+            self.with_stress += not np.isnan(rows["stress"][0, 0])
+            self.named_stress += self.wanted._stress_in(system) is not None
+        if (self.wanted.forces and not self.with_forces) or (self.wanted.stress and not self.named_stress):
+            self.names = sorted({*self.names, *system.arrays, *system.info} - {CONSTRAINTS})
+        return rows
+
+    def refuse_absent(self) -> None:
+        """Raise if no system has what is wanted.
+
+        Raises:
+            EmpnetError: If so, with the name that may have been meant.
+        """
+        for what, name, count in (
+            ("forces", self.wanted.forces, self.with_forces),
+            ("virial" if self.wanted.virial else "stress", self.wanted.stress, self.named_stress),
+        ):
+            if name and not count:
+                there = ", ".join(self.names) or "none"
+                raise EmpnetError(
+                    f"no {what} '{name}' in any of {self.frames} frames; names found: {there}",
+                    where=self.file,
+                    remedy=nearest(name, self.names),
+                )
+        if self.wanted.stress and not self.with_stress:
+            raise EmpnetError(
+                f"stress '{self.wanted.stress}': no frame with one repeats along all three axes",
+                where=self.file,
+                wanted="crystals with a cell and pbc T T T: an open system has no volume, and so no stress",
+                remedy="of slabs and wires with vacuum in the cell: set pbc T T T; else train without stress",
+            )

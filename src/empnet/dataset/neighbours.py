@@ -1,0 +1,92 @@
+"""Neighbour pairs within a cutoff, for open, periodic and partly periodic systems. Never capped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int32
+from vesin import NeighborList
+
+from empnet.dataset.acceleration import compiled_loops
+from empnet.errors import EmpnetError
+from empnet.system.system import System
+
+__all__ = ["COINCIDENT", "NeighbourList", "neighbour_list"]
+
+COINCIDENT = 1e-6
+"""Particles nearer than this, in angstrom, count as one point twice: a mistake in the data."""
+
+FEW = 64
+"""Particles of an open system up to which all pairs are looked at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeighbourList:
+    """The ordered pairs of one system, sorted by receiver.
+
+    Arguments:
+        receivers: Index j of the receiving particle, ascending, shape (P,), int32.
+        senders: Index i of the sending particle, shape (P,), int32.
+        shifts: Lattice vectors S from the receiver's cell to the sender's image, shape (P, 3), int32: the pair's
+            vector is r_i - r_j + S @ cell.
+    """
+
+    receivers: Int32[np.ndarray, " P"]
+    senders: Int32[np.ndarray, " P"]
+    shifts: Int32[np.ndarray, "P 3"]
+
+    def __len__(self) -> int:
+        return len(self.receivers)
+
+
+def neighbour_list(system: System, cutoff: float) -> NeighbourList:
+    """All ordered pairs of particles nearer than the cutoff; a particle's own images count, the particle does not.
+
+    Every neighbour is kept. (A largest number of neighbours would make the graph depend on the orientation.)
+
+    Arguments:
+        system: The system; periodic along the axes where ``system.pbc`` says so.
+        cutoff: Largest distance in angstrom.
+
+    Returns:
+        The pairs, sorted by receiver, then sender, then shift. A particle without neighbours has none.
+
+    Raises:
+        EmpnetError: If two particles coincide.
+
+    Example:
+        >>> pair = neighbour_list(System([[0, 0, 0], [0, 0, 1.0], [0, 0, 9.0]]), cutoff=5.0)
+        >>> pair.receivers.tolist(), pair.senders.tolist()
+        ([0, 1], [1, 0])
+    """
+    few = not any(system.pbc) and len(system) <= FEW  # then a loop over all pairs beats a search
+    loops = compiled_loops() if few else None
+    if loops is not None:
+        receivers, senders, coincide = loops.pairs_within(system.positions, float(cutoff), COINCIDENT)
+        if not coincide:  # else the search below tells which
+            return NeighbourList(receivers, senders, np.zeros((len(receivers), 3), dtype=np.int32))
+    return _search(system, cutoff)
+
+
+def _search(system: System, cutoff: float) -> NeighbourList:
+    cell = np.zeros((3, 3)) if system.cell is None else np.asarray(system.cell)
+    search = NeighborList(cutoff=cutoff, full_list=True, n_threads=1)
+    periodic = np.asarray(system.pbc) if any(system.pbc) else False
+    pairs, shifts, d = search.compute(np.asarray(system.positions), cell, periodic, "PSd")
+    _refuse_coincident(system, pairs, d)
+    receivers, senders = pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32)
+    order = np.lexsort((*shifts.T[::-1], senders, receivers))
+    return NeighbourList(receivers[order], senders[order], shifts[order].astype(np.int32))
+
+
+def _refuse_coincident(system: System, pairs: np.ndarray, d: np.ndarray) -> None:
+    too_near = np.flatnonzero(d < COINCIDENT)
+    if len(too_near):
+        j, i = sorted(int(index) for index in pairs[too_near[0]])
+        raise EmpnetError(
+            f"particles {j} and {i} coincide (distance {d[too_near[0]]:.1e} angstrom)",
+            where=system.origin,
+            wanted="particles at different positions",
+            remedy="remove one of them from the file",
+        )

@@ -1,0 +1,30 @@
+"""What a data set is made with, apart from the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from empnet.system.label_spec import Derivatives
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a dataset is made with, apart from the data.
+
+    Arguments:
+        properties: Names of the scalars to be learned; none for data without labels.
+        baseline_keys: For each property a scalar of the data that is subtracted from it (delta learning); or none.
+        cutoff: Range of the neighbour lists in angstrom.
+        features: Names of the per-particle arrays that join the one-hot species.
+        length_unit: Unit of lengths in the data.
+        derivatives: Forces and stress that are to be learned.
+    """
+
+    properties: tuple[str, ...]
+    cutoff: float
+    features: tuple[str, ...] = ()
+    length_unit: str = "angstrom"
+    baseline_keys: tuple[str, ...] = ()
+    derivatives: Derivatives = field(default_factory=Derivatives)

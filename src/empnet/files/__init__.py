@@ -1,0 +1,1 @@
+"""Read and write systems, a file for each format."""

@@ -1,0 +1,151 @@
+"""ASE's databases (.db, .json): rows to systems and back."""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.db import connect
+from ase.db.core import Database, check
+from ase.db.row import AtomsRow
+
+from empnet.errors import EmpnetError
+from empnet.runtime.faults import system_fault
+from empnet.system.atoms import NESTED_ARRAYS, PER_PARTICLE, from_atoms, with_results
+from empnet.system.system import Origin, System
+
+__all__ = ["iread_db", "write_db"]
+
+ARRAY = re.compile(rb'"__ndarray__"\s*:\s*\[\s*\[([0-9,\s]*)\]')
+UNITS, LENGTH_UNIT = "_property_unit_dict", "_distance_unit"
+PAGE = 1000  # rows; ASE fetches all rows of a query at once
+
+
+def iread_db(path: Path, file: str) -> Iterator[System]:
+    """Read the rows of an ASE database in the order of their ids, some at a time.
+
+    Key-value pairs and data keep their names (pairs win); of the data, what ASE's calculators give for each particle,
+    such as forces, becomes an array.
+
+    Arguments:
+        path: Path of the database.
+        file: The path as the user wrote it, for messages.
+
+    Returns:
+        An iterator over systems; frames are counted from 0, as everywhere, not by id.
+
+    Raises:
+        EmpnetError: If the file is not an ASE database.
+    """
+    if path.suffix.lower() != ".json":
+        _check_tables(path, file)
+    else:
+        _check_arrays(path, file)
+    stated = _stated(path)
+    for number, row in enumerate(_rows(path)):
+        yield _system(row, Origin(file, number), stated)
+
+
+def _stated(path: Path) -> dict[str, Any]:
+    """Units that the metadata of the database state, as SchNetPack writes them."""
+    try:
+        metadata = _connect(path).metadata
+    except Exception:  # a damaged database is told where its rows are read
+        return {}
+    if not isinstance(metadata, dict):
+        return {}
+    units, length = metadata.get(UNITS), metadata.get(LENGTH_UNIT)
+    stated: dict[str, Any] = {UNITS: units} if isinstance(units, dict) else {}
+    return stated | ({LENGTH_UNIT: length} if isinstance(length, str) else {})
+
+
+def _connect(path: Path, **options: Any) -> Database:
+    kind = "json" if path.suffix.lower() == ".json" else "db"
+    return connect(str(path), type=kind, use_lock_file=False, serial=True, **options)
+
+
+def _rows(path: Path) -> Iterator[AtomsRow]:
+    if path.suffix.lower() == ".json":  # is read as a whole whatever is selected
+        yield from _connect(path).select()
+        return
+    with _connect(path) as database:
+        last = -1
+        while page := list(database.select(f"id>{last}", sort="id", limit=PAGE)):
+            yield from page
+            last = page[-1].id
+
+
+def _check_tables(path: Path, file: str) -> None:
+    """Refuse a database of another kind, which ASE would write its tables into."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE name='systems'").fetchall()
+    finally:
+        connection.close()
+    if not found:
+        raise EmpnetError("is a database, but not one of ASE's", where=file, wanted="a table 'systems'")
+
+
+def _check_arrays(path: Path, file: str) -> None:
+    """Refuse arrays of more values than the file has bytes, before memory is set aside for them."""
+    size = path.stat().st_size
+    for match in ARRAY.finditer(path.read_bytes()):
+        axes = match[1].replace(b",", b" ").split()
+        if any(len(axis) > 18 for axis in axes) or math.prod(map(int, axes)) > size:
+            raise EmpnetError("promises an array that is larger than the file", where=file, remedy="it is damaged")
+
+
+def _system(row: AtomsRow, origin: Origin, stated: dict[str, Any]) -> System:
+    atoms = row.toatoms()
+    data = dict(row.data)
+    arrays = dict(data.pop(NESTED_ARRAYS, {}))
+    for name in [name for name in data if name in PER_PARTICLE]:
+        if np.shape(data[name])[:1] == (len(atoms),):
+            arrays[name] = data.pop(name)
+    atoms.info = {**stated, **data, **row.key_value_pairs, NESTED_ARRAYS: arrays}
+    return from_atoms(atoms, origin)
+
+
+def write_db(path: Path, systems: Iterable[System]) -> None:
+    """Write systems as an ASE database.
+
+    ASE's results (energy, forces, ...) and numbers and texts with names that ASE can search for become what they are
+    in ASE; everything else goes into the data of the row.
+
+    Arguments:
+        path: Path of the database, ending in ``.db`` or ``.json``.
+        systems: The systems, one at a time.
+
+    Raises:
+        EmpnetError: If a value cannot be kept.
+    """
+    with _connect(path, append=False) as database:
+        for system in systems:
+            atoms = with_results(system, nested=True)
+            pairs = {name: value for name, value in atoms.info.items() if _searchable(name, value)}
+            data = {name: value for name, value in atoms.info.items() if name not in pairs}
+            try:
+                database.write(atoms, key_value_pairs=pairs, data=data)
+            except Exception as error:  # ASE's encoders raise anything at what they do not know
+                if system_fault(error):
+                    raise
+                raise EmpnetError(f"cannot be kept in a database ({error})", where=system.origin) from error
+
+
+def _searchable(name: str, value: Any) -> bool:
+    """Whether ASE takes this as a key-value pair, without even a warning."""
+    if not isinstance(value, (float, str)):
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            check({name: value})
+        except (ValueError, UserWarning):
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Extended XYZ: the comment line, the columns, the cell."""

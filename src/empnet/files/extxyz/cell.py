@@ -1,0 +1,146 @@
+"""The cell of an extended XYZ frame, from its comment or from lines of its own."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ase.geometry import cellpar_to_cell
+
+from empnet.errors import EmpnetError
+from empnet.files.extxyz.columns import short
+from empnet.files.extxyz.comment import number
+from empnet.system.system import Origin
+
+__all__ = ["VECTOR", "cell_of_comment", "cell_of_vectors", "components"]
+
+VECTOR = re.compile(r"\s*VEC([1-3])\b")
+"""Begins a line with a lattice vector."""
+OTHER_CELLS = frozenset({"box", "unitcell", "unit_cell", "cell_lengths", "cellpar", "abc"})
+"""Keys of other programs for a cell: edges, edges with angles, or vectors."""
+AXES = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
+"""Periodicity of one axis, in small letters."""
+
+
+def cell_of_comment(
+    info: dict[str, Any], line: int, origin: Origin
+) -> tuple[np.ndarray | None, tuple[bool, bool, bool]]:
+    """Lattice vectors and periodicity, taken out of what the comment says; a cell alone means periodic.
+
+    Arguments:
+        info: What the comment says.
+        line: Number of its line in the file.
+        origin: The frame.
+
+    Raises:
+        EmpnetError: If they make no sense.
+    """
+    key = next((key for key in info if key == "Lattice" or (key.lower() == "cell" and "Lattice" not in info)), None)
+    other = next((key for key in info if key.lower() in OTHER_CELLS), None)
+    if key is None or not (key == "Lattice" or _is_cell(info[key])):
+        key = other if other is not None and _is_cell(info[other]) else None
+    cell = None
+    if key is not None:
+        cell = _lattice(info.pop(key) if key == "Lattice" else _as_vectors(info.pop(key)), key, line, origin)
+    if key is not None and key == other:
+        warnings.warn(f"'{key}' is read as the cell, for there is no Lattice", stacklevel=2)
+    stray = next((key for key in info if key.lower() in (*OTHER_CELLS, "cell")), None)
+    if stray and cell is None:
+        warnings.warn(f"'{stray}' is not read as a cell; the format's key is Lattice, with nine numbers", stacklevel=2)
+    pbc = info.pop("pbc", None)
+    return cell, _periodicity(cell is not None if pbc is None else pbc, line, origin)
+
+
+def _is_cell(value: Any) -> bool:
+    """Whether a value is three edges, edges with angles, or three vectors."""
+    if not isinstance(value, np.ndarray) or value.shape not in ((3,), (6,)):
+        return _is_lattice(value)
+    return bool(((value[3:] > 0) & (value[3:] < 180)).all())
+
+
+def _as_vectors(value: Any) -> Any:
+    """Edges with angles as lattice vectors; what else there is as it is."""
+    return np.asarray(cellpar_to_cell(value)).reshape(9) if value.shape == (6,) else value
+
+
+def _is_lattice(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.shape in ((9,), (3, 3))
+
+
+def _lattice(value: Any, key: str, line: int, origin: Origin) -> np.ndarray | None:
+    """Lattice vectors as rows; None if all are zero.
+
+    A matrix is taken if it is symmetric only: the format's specification has vectors as rows, but its reference
+    package writes and reads them as columns.
+    """
+    where = f"line {line}: {key}"
+    if isinstance(value, np.ndarray) and value.shape == (3,):
+        value = np.diag(value)
+    if not _is_lattice(value):
+        size = f"{np.size(value)} numbers" if isinstance(value, np.ndarray | np.number) else short(str(value))
+        wanted = "nine numbers, the three lattice vectors one after another"
+        remedy = "put them into quotes" if np.size(value) == 1 else ""
+        raise EmpnetError(f"{where} has {size}", where=origin, wanted=wanted, remedy=remedy)
+    cell = value.reshape(3, 3).astype(np.float64)
+    if value.ndim == 2 and not np.array_equal(cell, cell.T):
+        raise EmpnetError(
+            f"{where} is a matrix, whose rows are the lattice vectors by the format's specification, and whose columns "
+            "by its reference package",
+            where=origin,
+            remedy=f'write nine numbers, vector after vector: {key}="ax ay az bx by bz cx cy cz"',
+        )
+    return cell if cell.any() else None
+
+
+def _periodicity(value: Any, line: int, origin: Origin) -> tuple[bool, bool, bool]:
+    axes = value if isinstance(value, list) else np.atleast_1d(value).tolist()
+    if isinstance(value, str):
+        words = value.lower().replace(",", " ").split()
+        axes = [AXES.get(word) for word in (words if len(words) > 1 else "".join(words))]
+    whole = all(isinstance(axis, bool) or axis in (0, 1) for axis in axes)
+    if not whole or len(axes) not in (1, 3):
+        raise EmpnetError(
+            f"line {line}: pbc is {short(str(value))}",
+            where=origin,
+            wanted='three of T and F: pbc="T T F"',
+        )
+    x, y, z = axes * 3 if len(axes) == 1 else axes
+    return bool(x), bool(y), bool(z)
+
+
+def cell_of_vectors(lines: Sequence[str], origin: Origin) -> tuple[np.ndarray | None, tuple[bool, bool, bool]]:
+    """The cell from lines VEC1 to VEC3 (SCM's spelling); it repeats along these.
+
+    Arguments:
+        lines: The lines.
+        origin: The frame.
+
+    Raises:
+        EmpnetError: If one is no vector.
+    """
+    cell = np.zeros((3, 3))
+    for k, text in enumerate(lines):
+        match = VECTOR.match(text)
+        try:
+            row = [number(word) for word in text.split()[1:]]
+        except ValueError:
+            row = []
+        if match is None or int(match[1]) != k + 1 or len(row) != 3:
+            raise EmpnetError(f"{short(text)} is no lattice vector", where=origin, wanted=f"VEC{k + 1} x y z")
+        cell[k] = row
+    return cell, (True, len(lines) > 1, len(lines) > 2)
+
+
+def components(stress: Any) -> Any:
+    """A symmetric matrix as its six components in ASE's order (xx yy zz yz xz xy); anything else as it is.
+
+    Arguments:
+        stress: What stands under this key.
+    """
+    if not isinstance(stress, np.ndarray) or stress.shape != (3, 3):
+        return stress
+    symmetric = np.array_equal(stress, stress.T, equal_nan=True)
+    return stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] if symmetric else stress

@@ -1,0 +1,154 @@
+"""Formats of which ASE reads one frame: how many a file has, so that the others are not dropped in silence."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import ase.io
+from ase.io.formats import ioformats
+
+from empnet.errors import EmpnetError
+from empnet.system.atoms import from_atoms
+from empnet.system.system import Origin, System
+
+__all__ = ["check_counts", "iread_gro", "tell_further_frames"]
+
+MARKS = {
+    "vasp": rb"^\s*(?:[Dd]irect|[Cc]artesian)\b",
+    "castep-cell": rb"^\s*(?i:%block\s+lattice_)",
+    "cfg": rb"^Number of particles\b",
+    "dmol-car": rb"^!DATE\b",
+    "gromos": rb"^POSITION(?:RED)?\s*$",
+    "turbomole": rb"^\$coord\b",
+    "magres": rb"^[<\[]atoms[>\]]",
+    "gaussian-in": rb"^--[Ll][Ii][Nn][Kk]1--",
+    "gamess-us-out": rb"COORDINATES OF ALL ATOMS ARE",
+    "abinit-out": rb"^== DATASET",
+    "abinit-in": rb"^\s*xcart[0-9]|^\s*xred[0-9]",
+    "crystal": rb"CARTESIAN COORDINATES - PRIMITIVE CELL",
+    "dacapo-text": rb"DACAPO.*ionic step",
+    "nwchem-in": rb"^\s*geometry\b",
+}
+"""What stands once in each frame, by ASE's name of the format (in gaussian-in: between two)."""
+MIXED = frozenset({"castep-cell", "gromos", "magres"})
+"""Of several frames ASE makes one that none of them is."""
+BETWEEN = frozenset({"gaussian-in"})
+OUTPUTS = frozenset(
+    {"acemolecule-out", "castep-phonon", "dacapo-text", "gpw", "wout", "cmdft", "crystal", "gamess-us-out"}
+)
+"""Outputs of programs, which may hold steps that ASE does not read."""
+BLOCK = 1 << 24  # bytes
+COUNTS = {
+    "vasp": rb"\A(?:[^\n]*\n){5,6}\s*([0-9][0-9 \t]*)$",
+    "gen": rb"\A\s*([0-9]+)",
+    "cube": rb"\A(?:[^\n]*\n){2}\s*-?([0-9]+)[^\n]*\n\s*-?([0-9]+)[^\n]*\n\s*-?([0-9]+)[^\n]*\n\s*-?([0-9]+)",
+    "cfg": rb"^Number of particles\s*=\s*([0-9]+)",
+    "lammps-dump-text": rb"^ITEM: NUMBER OF ATOMS\s*\n\s*([0-9]+)",
+    "lammps-data": rb"^\s*([0-9]+)\s+atoms\b",
+    "xsf": rb"^\s*PRIMCOORD\s*[0-9]*\s*\n\s*([0-9]+)",
+    "vasp-xdatcar": rb"\A(?:[^\n]*\n){6}\s*([0-9][0-9 \t]*)$",
+}
+"""Where the number of particles stands, by ASE's name of the format; ASE sets memory aside for them at once."""
+HEAD = 1 << 16  # bytes
+
+
+def check_counts(path: Path, kind: str, file: str) -> None:
+    """Refuse a file that promises more particles than it has bytes.
+
+    Arguments:
+        path: Path of the file.
+        kind: ASE's name of the format.
+        file: The path as the user wrote it, for messages.
+
+    Raises:
+        EmpnetError: If it does.
+    """
+    if kind not in COUNTS:
+        return
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+    for match in re.finditer(COUNTS[kind], head, re.MULTILINE):
+        for text in b" ".join(match.groups()).split():
+            if len(text) > 18 or int(text) > size:
+                shown = text.decode() if len(text) <= 18 else f"a number of {len(text)} digits of"
+                raise EmpnetError(
+                    f"promises {shown} particles in {size} bytes", where=file, remedy="the file is cut short or damaged"
+                )
+
+
+def tell_further_frames(path: Path, kind: str) -> None:
+    """Warn if a file may hold more frames than the one that ASE's reader of its format gives.
+
+    Arguments:
+        path: Path of the file.
+        kind: ASE's name of the format.
+
+    Raises:
+        EmpnetError: If ASE would make one frame of several.
+    """
+    if kind not in ioformats or not ioformats[kind].single:
+        return
+    count = _count(path, re.compile(MARKS[kind], re.MULTILINE)) + (kind in BETWEEN) if kind in MARKS else 0
+    if count > 1 and kind in MIXED:
+        raise EmpnetError(
+            f"the file seems to hold {count} frames, of which ASE's reader of '{kind}' would make one",
+            wanted="one frame a file",
+            remedy="cut the file, or convert it to extended XYZ",
+        )
+    if count > 1:
+        told = f"the file seems to hold {count} frames, but ASE's reader of '{kind}' gives one: the others are not read"
+        warnings.warn(f"{told}; convert the file to extended XYZ with a program that reads all", stacklevel=2)
+    elif not count and kind in OUTPUTS:
+        warnings.warn(
+            f"ASE's reader of '{kind}' gives one frame; other steps, if there are any, are not read", stacklevel=2
+        )
+
+
+def _count(path: Path, mark: re.Pattern[bytes]) -> int:
+    """How often a mark stands in a file; its lines are read in blocks."""
+    count, rest = 0, b""
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            whole, newline, rest = (rest + block).rpartition(b"\n")
+            count += len(mark.findall(whole + newline))
+    return count + len(mark.findall(rest))
+
+
+def iread_gro(path: Path, file: str, first: int = 0) -> Iterator[System]:
+    """Read all frames of a Gromacs file (ASE reads the first).
+
+    Arguments:
+        path: Path of the plain text file.
+        file: The path as the user wrote it, for messages.
+        first: Frames before this one are passed over.
+
+    Raises:
+        EmpnetError: If a frame cannot be read or is cut short.
+    """
+    size, number = path.stat().st_size, 0
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        while title := stream.readline():
+            count = stream.readline()
+            if number and not title.strip() and not count.strip():
+                continue
+            origin = Origin(file, number)
+            if not count.strip().isdigit() or len(count.strip()) > 18 or int(count) > size:
+                raise EmpnetError(
+                    f"{count.strip()[:40]!r} stands where the number of atoms should be",
+                    where=origin,
+                    wanted=f"a whole number, and so many atoms (the file has {size} bytes)",
+                )
+            lines = [stream.readline() for _ in range(int(count) + 1)]
+            if not lines[-1]:  # without a cell the line is there, but empty
+                raise EmpnetError(
+                    "the file ends within this frame", where=origin, remedy="fetch it again or cut the frame"
+                )
+            if number >= first:
+                atoms = ase.io.read(StringIO("".join([title, count, *lines])), format="gromacs")
+                yield from_atoms(atoms, origin)
+            number += 1

@@ -1,0 +1,1 @@
+"""Numpy archives: the layouts in use, reading, writing."""

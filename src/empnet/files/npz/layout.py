@@ -1,0 +1,231 @@
+"""Numpy archives: what their arrays mean, by name and by shape."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase.outputs import all_outputs
+
+from empnet.errors import EmpnetError
+from empnet.system.atoms import PER_PARTICLE
+
+__all__ = ["NAMES", "ROLES", "Array", "Layout", "check_shapes", "layout_of", "roles_of", "without_odd_box"]
+
+# What arrays mean, by the names that they have in data sets of the field; the first name is the one that is written.
+NAMES = {
+    "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz"),
+    "species": ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers", "species", "symbols", "elements"),
+    "energy": ("E", "energy", "energies"),
+    "forces": ("F", "forces"),
+    "cell": ("cell", "cells", "lattice", "Lattice", "box", "unit_cell"),
+    "pbc": ("pbc",),
+    "counts": ("N", "num_atoms", "n_atoms", "natoms"),
+    "offsets": ("offsets", "ptr"),
+    "mask": ("mask", "atom_mask", "node_mask"),
+}
+SECOND_NAMES = frozenset({"num_atoms", "n_atoms", "natoms", "symbols", "elements", "Lattice", "atom_mask", "node_mask"})
+SECOND_NAMES |= {"box", "unit_cell", "ptr"}
+"""These have their meaning only where no other array has it."""
+ROLES = {name: role for role, names in NAMES.items() for name in names}
+OF_SYSTEM = frozenset({name for name in all_outputs if name not in PER_PARTICLE} | {"virial", "virials"})
+"""Arrays of the whole system, though their shape may look like one of particles: a dipole (frames, 3)."""
+PER_FRAME_AXES = {"energy": 0, "pbc": 1}  # axes that one frame's value has; one more counts frames
+
+
+@dataclass(slots=True)
+class Array:
+    """An array in an archive, read row by row as it is needed.
+
+    Arguments:
+        name: Its name in the archive.
+        shape: Its shape.
+        dtype: Of its values.
+        stream: Its bytes, from the first value on.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    stream: Any  # at the first value
+
+    def take(self, rows: int) -> np.ndarray:
+        """The next rows."""
+        shape = (rows, *self.shape[1:])
+        size = math.prod(shape) * self.dtype.itemsize
+        data = self.stream.read(size)
+        if len(data) < size:
+            raise EmpnetError(f"array '{self.name}' is cut short", remedy="fetch or make the file again")
+        return np.frombuffer(data, dtype=self.dtype).reshape(shape)
+
+    def skip(self, rows: int) -> None:
+        """Pass over the next rows."""
+        self.stream.seek(rows * math.prod(self.shape[1:]) * self.dtype.itemsize, io.SEEK_CUR)
+
+    def whole(self) -> np.ndarray:
+        """All values."""
+        return self.take(self.shape[0]) if self.shape else self.take(1).reshape(())
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the arrays of an archive make frames.
+
+    Frames stand side by side, R (frames, width, 3), perhaps padded with species 0 at the end; or, flat, all particles
+    follow each other, R (width, 3), with ``N`` or ``offsets`` to tell the frames apart (without: one frame).
+    """
+
+    frames: int
+    width: int
+    flat: bool
+    counts: np.ndarray | None  # particles of each frame; None: all of them, or as many as the species tell
+
+    def rows_before(self, frame: int, place: str) -> int:
+        """How many rows an array of frames or particles has before a frame's."""
+        return (
+            int(self.counts[:frame].sum()) if self.flat and place == "particle" and self.counts is not None else frame
+        )
+
+    def place(self, name: str, shape: tuple[int, ...], role: str | None, *, numeric: bool) -> str:
+        """What the rows of an array are, by its name if that has a meaning, else by its shape.
+
+        Returns:
+            ``"frame"``: one row a frame; ``"particle"``: rows for the particles of each frame; ``"fixed"``: one row a
+            particle, the same in all frames; ``"file"``: none of these.
+        """
+        rows = shape[:1]
+        if role in ("positions", "forces"):
+            return "particle"
+        if role in ("species", "mask"):
+            return "fixed" if len(shape) == 1 and not self.flat else "particle"
+        if role == "cell":
+            return "file" if len(shape) == 1 or shape == (3, 3) else "frame"
+        if role in PER_FRAME_AXES:
+            return "frame" if len(shape) > PER_FRAME_AXES[role] else "file"
+        of_system = name in OF_SYSTEM
+        if self.flat:
+            if rows == (self.width,) and not of_system and not (self.width == self.frames and len(shape) == 1):
+                return "particle"
+            return "frame" if rows == (self.frames,) else "file"
+        if rows == (self.frames,):
+            deep = len(shape) > 2 or (len(shape) == 2 and self.width > 1)
+            return "particle" if deep and shape[1] == self.width and not of_system else "frame"
+        return "fixed" if rows == (self.width,) and numeric and not of_system else "file"
+
+
+def layout_of(roles: dict[str, Array], file: str) -> Layout:
+    """How the arrays make frames.
+
+    Arguments:
+        roles: The arrays whose names have a meaning.
+        file: The path as the user wrote it, for messages.
+
+    Raises:
+        EmpnetError: If positions have another shape, or counts do not fit them.
+    """
+    positions = roles["positions"]
+    if len(positions.shape) not in (2, 3) or positions.shape[-1] != 3:
+        raise EmpnetError(
+            f"positions {positions.name} have shape {positions.shape}",
+            where=file,
+            wanted="shape (frames, particles, 3)",
+        )
+    if len(positions.shape) == 3:
+        frames, width = positions.shape[:2]
+        given = roles.get("counts")
+        counts = given.whole() if given and given.shape == (frames,) and given.dtype.kind in "iu" else None
+        if counts is not None and ((counts < 0) | (counts > width)).any():
+            raise EmpnetError(f"{given.name} counts more than {width} particles", where=file)  # type: ignore[union-attr]
+        return Layout(frames, width, False, counts)
+    width = positions.shape[0]
+    counts = np.array([width])
+    if "offsets" in roles:
+        offsets = roles["offsets"].whole().astype(np.int64)
+        counts = np.diff(offsets) if offsets[:1].tolist() == [0] else offsets[:0] - 1
+    elif "counts" in roles and roles["counts"].shape:
+        counts = roles["counts"].whole()
+    if counts.ndim != 1 or counts.dtype.kind not in "iu" or (counts < 0).any() or int(counts.sum()) != width:
+        raise EmpnetError(
+            f"N or offsets do not share out the {width} rows of {positions.name}",
+            where=file,
+            wanted="the number of particles of each frame",
+        )
+    return Layout(len(counts), width, True, counts)
+
+
+def roles_of(arrays: Mapping[str, Array], file: str) -> dict[str, Array]:
+    """The arrays whose names have a meaning.
+
+    Arguments:
+        arrays: All arrays by name.
+        file: The path as the user wrote it, for messages.
+
+    Raises:
+        EmpnetError: If two mean the same, or there are no positions.
+    """
+    roles = {}
+    for role, names in NAMES.items():
+        found = [name for name in names if name in arrays]
+        if len(found) > 1:
+            found = [name for name in found if name not in SECOND_NAMES] or found[:1]
+        if len(found) > 1:
+            raise EmpnetError(f"arrays {' and '.join(found)} mean the same", where=file, wanted="one of them")
+        if found:
+            roles[role] = arrays[found[0]]
+    if "positions" not in roles:
+        there = ", ".join(f"{array.name} {array.shape}" for array in arrays.values()) or "none"
+        wanted = "an array R of shape (frames, particles, 3)"
+        raise EmpnetError(f"no array of positions; there are: {there}", where=file, wanted=wanted)
+    return roles
+
+
+CELL_SIZES = (3, 6, 9)
+"""Numbers of a cell in a row: edges, edges with angles, vectors one after the other."""
+
+
+def without_odd_box(roles: dict[str, Array], layout: Layout) -> str:
+    """Leave out a box that is no cell by its shape; what is to be told of one that is, or is not.
+
+    Arguments:
+        roles: The arrays whose names have a meaning; changed.
+        layout: How they make frames.
+    """
+    cell = roles.get("cell")
+    if cell is None or cell.name not in ("box", "unit_cell"):
+        return ""
+    if cell.shape[-1:] in ((3,), (6,), (9,)) and cell.shape[:-1] in ((), (3,), (layout.frames,), (layout.frames, 3)):
+        return f"'{cell.name}' is read as the cell, for there is no 'cell' or 'lattice'"
+    del roles["cell"]
+    return f"'{cell.name}' {cell.shape} is not read as a cell; that is an array 'cell' of shape (frames, 3, 3)"
+
+
+def check_shapes(roles: Mapping[str, Array], layout: Layout, file: str) -> None:
+    """Refuse arrays with a known meaning that do not fit the positions.
+
+    Arguments:
+        roles: The arrays whose names have a meaning.
+        layout: How they make frames.
+        file: The path as the user wrote it, for messages.
+
+    Raises:
+        EmpnetError: If one does not fit.
+    """
+    n, width = layout.frames, layout.width
+    side_by_side = {
+        "species": ((width,), (n, width)), "energy": ((n,), (n, 1)), "forces": ((n, width, 3),),
+        "cell": ((n, 3, 3), (3, 3), *((*of, k) for of in ((n,), ()) for k in CELL_SIZES)), "pbc": ((n, 3), (3,), ()),
+    }  # fmt: skip
+    wanted = side_by_side | ({"species": ((width,),), "forces": ((width, 3),)} if layout.flat else {})
+    if n == 1:  # a single frame is often written without an axis for it
+        wanted = wanted | {"energy": ((1,), (1, 1), ())}
+    for role, shapes in wanted.items():
+        if role in roles and roles[role].shape not in shapes:
+            raise EmpnetError(
+                f"array '{roles[role].name}' ({role}) has shape {roles[role].shape}",
+                where=file,
+                wanted=f"shape {' or '.join(map(str, shapes))}, as {roles['positions'].name} has {n} frames",
+            )

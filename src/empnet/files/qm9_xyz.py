@@ -1,0 +1,69 @@
+"""The files of QM9 as published: a plain XYZ whose comment and last lines have a fixed meaning.
+
+Ramakrishnan, Dral, Rupp, von Lilienfeld, Scientific Data 1, 140022 (2014), table 2: a tag and an index, 15 properties;
+Mulliken charges in the fifth column; then frequencies, SMILES and InChI. Exponents may be written ``*^``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from empnet.files.extxyz.comment import number
+
+__all__ = ["TRAILING", "is_comment", "statements"]
+
+TRAILING = 3  # lines after the particles
+PROPERTIES = ("A", "B", "C", "mu", "alpha", "homo", "lumo", "gap", "r2", "zpve", "U0", "U", "H", "G", "Cv")
+COMMENT = re.compile(rf"\s*gdb\s+[0-9]{{1,9}}(?:\s+[-+.0-9eE*^]+){{{len(PROPERTIES)}}}\s*")
+
+
+def is_comment(comment: str) -> bool:
+    """Whether a comment line is one of QM9.
+
+    Arguments:
+        comment: The line.
+
+    Example:
+        >>> is_comment("gdb 1 157.7 157.7 157.7 0. 13.2 -0.38 0.11 0.50 35.3 0.04 -40.4 -40.4 -40.4 -40.4 6.4")
+        True
+    """
+    return comment.lstrip().startswith("gdb") and COMMENT.fullmatch(comment) is not None
+
+
+def statements(
+    comment: str, rows: Sequence[str], trailing: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a file of QM9 says of a molecule, and of its atoms.
+
+    Energies are in hartree, A to C in GHz, mu in debye, alpha in bohr^3, r2 in bohr^2, Cv in cal/mol/K.
+
+    Arguments:
+        comment: The comment line.
+        rows: The lines of the atoms.
+        trailing: The lines after them.
+
+    Returns:
+        Properties and texts by name; arrays by name.
+    """
+    _, index, *texts = comment.split()
+    info: dict[str, Any] = {"index": int(index)}
+    for name, text in zip(PROPERTIES, texts, strict=True):
+        try:
+            info[name] = number(text)
+        except ValueError:
+            info[name] = text  # whoever asks for it is told
+    columns = [row.split() for row in rows]
+    arrays = {}
+    try:
+        arrays["mulliken"] = np.array([number(values[4]) for values in columns])
+        info["frequencies"] = np.array([number(text) for text in trailing[0].split()])
+    except (ValueError, IndexError):
+        pass
+    for name, line in zip(("smiles", "inchi"), trailing[1:], strict=False):
+        if line.strip():
+            info[name] = line.split()[0]
+    return info, arrays

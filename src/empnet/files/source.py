@@ -1,0 +1,164 @@
+"""The one door for data: a path, the name of bundled data, systems or ase.Atoms, one or many."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from empnet.errors import EmpnetError
+from empnet.files.bundled import path_text
+from empnet.files.read import iread
+from empnet.system.atoms import from_atoms
+from empnet.system.checks import check_geometry
+from empnet.system.system import Origin, System
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    Data: TypeAlias = str | os.PathLike[str] | System | Atoms | Iterable[System | Atoms]
+    """What users may give as data: a path, the name of bundled data, or systems or ase.Atoms, one or any iterable."""
+
+__all__ = ["Data", "as_source", "iter_systems", "name_of"]
+
+WANTED = "a path, the name of bundled data, or systems (System or ase.Atoms, one or an iterable of them)"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Data":  # for those who evaluate annotations; ase is slow to import, so not before
+        return Any
+    raise AttributeError(name)
+
+
+def as_source(data: Data) -> str | list[System]:
+    """Data as everything that reads them more than once takes them: the path as text, or a list of systems.
+
+    An iterator is listed once. Geometry is not checked here: an inspection wants to see what is wrong with it.
+
+    Arguments:
+        data: A path, the name of bundled data, a system or ase.Atoms, or any iterable of systems and atoms.
+
+    Raises:
+        EmpnetError: If they are nothing of the kind, or no systems at all.
+
+    Example:
+        >>> from ase.build import molecule
+        >>> [system.formula for system in as_source(molecule(name) for name in ("H2O", "CH4"))]
+        ['H2O', 'CH4']
+    """
+    if isinstance(data, str | os.PathLike):
+        return path_text(data)
+    systems = list(_each(data, tell=True))
+    if not systems:
+        raise EmpnetError("there are no systems in the data", wanted="at least one")
+    return systems
+
+
+def iter_systems(data: Data, length_unit: str | None = None, *, tell: bool = True) -> Iterator[System]:
+    """Data as a stream of systems whose geometry is usable, one at a time.
+
+    Arguments:
+        data: As for :func:`as_source`.
+        length_unit: Unit of lengths in a file; None: what it states, else angstrom. Systems in memory are in angstrom.
+        tell: Whether to warn of calculators' results that belong to other atoms.
+
+    Raises:
+        EmpnetError: If data are of a wrong type: at once. If a system cannot be used: when it is reached.
+
+    Example:
+        >>> next(iter_systems("qm7")).formula
+        'C4H7NO2'
+    """
+    if isinstance(data, str | os.PathLike):
+        return iread(path_text(data), length_unit=length_unit)
+    return map(check_geometry, _each(data, tell))
+
+
+def name_of(data: Data, otherwise: str = "systems in memory") -> str:
+    """What data are called in messages: their path, or that they are in memory.
+
+    Arguments:
+        data: As for :func:`as_source`.
+        otherwise: What data in memory are called.
+
+    Example:
+        >>> name_of([]), name_of("water.xyz")
+        ('systems in memory', 'water.xyz')
+    """
+    return path_text(data) if isinstance(data, str | os.PathLike) else otherwise
+
+
+def _each(data: Any, tell: bool) -> Iterator[System]:
+    """The items of data in memory as systems; a wrong type of the whole is told at once."""
+    from ase import Atoms
+
+    if isinstance(data, System | Atoms):
+        return _converted([data], tell)
+    wrong = data is None or isinstance(data, Mapping | bytes) or hasattr(data, "dtype") or hasattr(data, "read")
+    try:
+        items = iter(()) if wrong else iter(data)
+    except TypeError:
+        wrong = True
+    if wrong:
+        raise EmpnetError(f"data are {_kind(data)}", wanted=WANTED, remedy=_remedy(data))
+    return _converted(items, tell)
+
+
+def _converted(items: Iterable[Any], tell: bool) -> Iterator[System]:
+    from ase import Atoms
+
+    for index, item in enumerate(items):
+        if isinstance(item, System):
+            yield item
+        elif isinstance(item, Atoms):
+            yield from_atoms(_with_own_results(item, index, tell), Origin(frame=index))
+        else:
+            remedy = _remedy(item)
+            raise EmpnetError(
+                f"item {index} of the data is {_kind(item)}", wanted="a System or ase.Atoms", remedy=remedy
+            )
+
+
+def _with_own_results(atoms: Atoms, index: int, tell: bool) -> Atoms:
+    """The atoms; without their calculator if its results belong to other atoms (one calculator for many, or moved)."""
+    check = getattr(atoms.calc, "check_state", None)
+    if check is None or not getattr(atoms.calc, "results", None):
+        return atoms
+    changed = check(atoms)
+    if not changed:
+        return atoms
+    if tell:
+        names = ", ".join(sorted(atoms.calc.results))
+        warnings.warn(
+            f"frame {index}: the calculator's results ({names}) belong to other {', '.join(changed)} and are left out; "
+            "compute them again, or keep each frame's in a SinglePointCalculator of its own",
+            stacklevel=2,
+        )
+    bare: Atoms = atoms.copy()  # without the calculator
+    return bare
+
+
+def _kind(value: Any) -> str:
+    """What a value is, in words."""
+    if value is None:
+        return "None"
+    if isinstance(value, str | int | float | bytes):
+        return f"{value!r}"
+    shape = f" of shape {value.shape}" if hasattr(value, "dtype") and hasattr(value, "shape") else ""
+    kind = type(value)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__.partition('.')[0]}."
+    return f"a {module}{kind.__name__}{shape}"
+
+
+def _remedy(value: Any) -> str:
+    """What to do with a value that is no system."""
+    if isinstance(value, str | os.PathLike):
+        return "to join files: [*empnet.read('a.xyz'), *empnet.read('b.xyz')]"
+    if hasattr(value, "toatoms"):  # a row of an ASE database
+        return "use row.toatoms(), or give the path of the database"
+    if isinstance(value, Mapping) or hasattr(value, "dtype"):
+        return "make systems of arrays: empnet.System(positions, species, properties={'energy': ...})"
+    if hasattr(value, "read"):
+        return "give the path in place of the open file"
+    return ""

@@ -1,0 +1,211 @@
+"""What data say of themselves: the units of their values, under the names that the field's files use."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from empnet.errors import EmpnetError
+from empnet.files.bundled import card
+from empnet.files.compression import inner_name
+from empnet.files.npz.layout import ROLES
+from empnet.files.read import first_frame
+from empnet.system.system import System
+from empnet.system.units import ENERGY, FORCE, PRESSURE, parse_unit
+
+__all__ = ["First", "check_stated", "first_of", "plain_name", "stated_unit", "states_unit"]
+
+USUAL_NAMES = {
+    "energy": ("e_unit", "E_unit", "energy_units", "energies_unit", "unit_energy"),
+    "forces": ("F_unit", "f_unit", "force_unit", "force_units", "forces_units", "unit_forces"),
+    "stress": ("stress_units", "unit_stress"),
+    "virial": ("virial_units", "unit_virial"),
+}
+"""Keys that state a unit, beside NAME_unit: sGDML's and MD17's archives, SchNetPack's databases."""
+KINDS = {
+    "energy": re.compile(r"energ|^E$", re.IGNORECASE),
+    "forces": re.compile(r"forces?$|^F$", re.IGNORECASE),
+    "stress": re.compile(r"stress$", re.IGNORECASE),
+    "virial": re.compile(r"virials?$", re.IGNORECASE),
+}
+"""Names of values with a unit that files state for all of their kind."""
+PER_PARTICLE = re.compile(r"per_?(atom|particle)", re.IGNORECASE)
+DIMENSIONS = {"energy": (ENERGY, "an energy"), "forces": (FORCE, "a force"), "stress": (PRESSURE, "a pressure")}
+DIMENSIONS |= {"virial": (ENERGY, "an energy")}
+UNITS_OF_ENERGY = ("units", "unit")
+"""Keys whose text, if it is a unit of energy, is that of energies."""
+UNIT_TABLES = ("_property_unit_dict", "property_unit_dict", "units")
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The beginning of data, for what it says of all of them.
+
+    Arguments:
+        system: The first system, as the file has it; None if there is none that can be read.
+        length: The unit of length that the file states, if that is another one than angstrom; else empty. Systems in
+            memory are in angstrom.
+    """
+
+    system: System | None = None
+    length: str = ""
+
+
+def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
+    """What the beginning of data says of all of them; nothing of bundled data, which have a card for that.
+
+    Arguments:
+        source: A path, the name of bundled data, or systems.
+
+    Example:
+        >>> first_of([System([[0, 0, 0]], [8])]).system.formula
+        'O'
+    """
+    if not isinstance(source, str | os.PathLike):
+        several = source if isinstance(source, Sequence) else ()
+        return First(several[0]) if len(several) and isinstance(several[0], System) else First()
+    if card(source) is not None:
+        return First()
+    try:
+        with warnings.catch_warnings():  # told when all of the data are read
+            warnings.simplefilter("ignore")
+            return First(*first_frame(source))
+    except EmpnetError:  # whoever reads the data tells it
+        return First()
+
+
+def plain_name(system: System | None, name: str) -> str:
+    """The name under which a reader gives a value that an archive holds under another: ``E`` is ``energy``.
+
+    Arguments:
+        system: The data's first system.
+        name: Its name in the file, as the user gives it.
+
+    Example:
+        >>> from empnet.system.system import Origin
+        >>> plain_name(System([[0, 0, 0]], properties={"energy": 1.0}, origin=Origin("a.npz")), "E")
+        'energy'
+    """
+    if system is None or not inner_name(Path(system.origin.file)).lower().endswith(".npz"):
+        return name
+    held = {**system.properties, **system.arrays, **system.info}
+    role = ROLES.get(name, name)
+    return name if name in held or role not in held else role
+
+
+def stated_unit(system: System | None, name: str) -> str:
+    """The unit that data state for one of their values; empty if they state none that is known.
+
+    Arguments:
+        system: Their first system.
+        name: Name of a property, or of forces, stress or virial.
+
+    Raises:
+        EmpnetError: If it measures something else than the value.
+
+    Example:
+        >>> stated_unit(System([[0, 0, 0]], info={"e_unit": "kcal/mol"}), "energy")
+        'kcal/mol'
+    """
+    key, unit = _stated(system, name)
+    if not unit or system is None:
+        return ""
+    if not _measures(unit, name):
+        kind = DIMENSIONS[_kind_of(name)][1]
+        raise EmpnetError(
+            f"the file states {name} in {unit} ({key}), which is {parse_unit(unit).kind}",
+            where=system.origin.file,
+            wanted=f"the unit of {kind}",
+            remedy="mend what it states",
+        )
+    return unit
+
+
+def states_unit(system: System | None, name: str) -> bool:
+    """Whether data state a unit for one of their values, be it a sensible one or not.
+
+    Arguments:
+        system: Their first system.
+        name: Name of a property, or of forces, stress or virial.
+
+    Example:
+        >>> states_unit(System([[0, 0, 0]], info={"e_unit": "kcal/mol"}), "forces")
+        False
+    """
+    return bool(_stated(system, name)[1])
+
+
+def _stated(system: System | None, name: str) -> tuple[str, str]:
+    """The key under which data state the unit of a value, and the unit; empty if they state none."""
+    if system is None:
+        return "", ""
+    for table in UNIT_TABLES:
+        if isinstance(units := system.info.get(table), Mapping) and _is_unit(units.get(name)):
+            return table, str(units[name])
+    kind = _kind_of(name)
+    for key in (f"{name}_unit", f"{name}_units", *((f"{kind}_unit", *USUAL_NAMES[kind]) if kind else ())):
+        if _is_unit(system.info.get(key)):
+            return key, str(system.info[key])
+    for key in UNITS_OF_ENERGY if kind == "energy" else ():
+        if _is_unit(text := system.info.get(key)) and parse_unit(str(text)).dimension[:5] == ENERGY[:5]:
+            return key, str(text)
+    return "", ""
+
+
+def _measures(unit: str, name: str) -> bool:
+    """Whether a unit, perhaps of one particle, fits a value of this name."""
+    wanted, _ = DIMENSIONS.get(_kind_of(name), (None, ""))
+    return wanted is None or parse_unit(unit).dimension[:5] == wanted[:5]
+
+
+def _kind_of(name: str) -> str:
+    """Whether a value is called an energy, forces, a stress or a virial; empty if it is none of these."""
+    if PER_PARTICLE.search(name):
+        return ""
+    return next((kind for kind, pattern in KINDS.items() if pattern.search(name)), "")
+
+
+def _is_unit(value: Any) -> bool:
+    if not isinstance(value, str | np.str_) or not value.strip():
+        return False
+    try:
+        parse_unit(str(value))
+    except EmpnetError:  # a text of some other meaning
+        return False
+    return True
+
+
+def check_stated(system: System | None, name: str, given: str, option: str = "--unit") -> None:
+    """Refuse a unit that contradicts the one that the data state.
+
+    Arguments:
+        system: The data's first system.
+        name: Name of the value.
+        given: The unit that the user gave; it may begin with a minus.
+        option: How the user gave it.
+
+    Raises:
+        EmpnetError: If they differ.
+    """
+    stated = _stated(system, name)[1]
+    if not stated or system is None or not _measures(stated, name):
+        return
+    try:
+        ours, theirs = parse_unit(given.removeprefix("-")), parse_unit(stated)
+    except EmpnetError:  # told where the unit is used
+        return
+    if ours.dimension == theirs.dimension and math.isclose(ours.factor, theirs.factor, rel_tol=1e-6):
+        return
+    raise EmpnetError(
+        f"the file states {name} in {stated}, but {option} says {given}",
+        where=system.origin.file,
+        remedy=f"leave {option} out or say {option} {stated}; if the file is wrong, mend what it states",
+    )

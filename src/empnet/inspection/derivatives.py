@@ -1,0 +1,240 @@
+"""Forces and stress that are to be learned, held against the energies: what is wrong with them, and the remedy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from empnet.inspection.consistency import (
+    CLOSE,
+    ENERGIES,
+    FORCES,
+    MATCH,
+    SHARP,
+    Slope,
+    force_energy_slope,
+    per_particle,
+    rival_findings,
+    verdict,
+)
+from empnet.inspection.forces import force_findings, largest_forces
+from empnet.inspection.frames import Frames
+from empnet.inspection.outlying import outlying_finding
+from empnet.inspection.record import Finding, Level
+from empnet.inspection.strain import order_in_words, shear_order, strain_slopes
+from empnet.inspection.stress import STRESSES, STRONGEST, VIRIALS
+from empnet.system.label_spec import RIVALS, Derivatives
+from empnet.system.units import parse_unit
+
+__all__ = ["MOST", "derivative_findings"]
+
+MOST = 500_000
+"""Particles that are looked at: of more data, runs of frames that follow each other."""
+
+STRONGEST_FORCE = 1000.0
+"""eV/angstrom: two atoms at half a bond length push each other with some hundreds."""
+
+SMALL_FORCES = ("meV/angstrom",)
+
+STRONGEST_NAMED = 10.0
+"""eV/angstrom^3, or 1,600 GPa: the bound on a stress whose unit somebody has named, for matter inside planets."""
+
+BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 times its usual bias
+
+
+def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives, named: bool = False) -> list[Finding]:
+    """Whether forces and stress are the slopes of the energies, in sign and unit; errors name the option that mends it.
+
+    Arguments:
+        frames: The data, with "forces" and "stress" as they were converted.
+        energy: Name of the energies.
+        derivatives: What was converted, from which units.
+        named: Whether somebody named the unit of the stress; else it is assumed.
+    """
+    frames = frames.sample(MOST)
+    findings, unit = [], derivatives.energy_unit or "units of energy"
+    if derivatives.forces:
+        odd = [found for found in force_findings(frames, "forces", f"{unit}/angstrom") if found.level != "note"]
+        findings += [*_forces(frames, energy, derivatives), *odd]
+        rival = RIVALS.get(energy, "")
+        if rival in frames.properties:
+            findings += rival_findings(frames, energy, rival, "forces")
+    if derivatives.stress:
+        sizes = np.abs(frames.stresses["stress"]).max(axis=(1, 2))
+        topic = "virial" if derivatives.virial else "stress"
+        findings += outlying_finding(frames, topic, sizes, f"{unit}/angstrom^3", "largest component")
+        findings += _stress(frames, energy, derivatives, named)
+    return findings
+
+
+def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:
+    absurd = _absurd_forces(frames, derivatives)
+    if absurd:
+        return absurd
+    slope = force_energy_slope(frames, energy, "forces")
+    if slope is None:
+        told = "too few frames of one kind to hold them against the energies"
+        return [Finding("note", "forces", told, "sign and unit are taken as given")]
+    measured = (
+        f"between {slope.pairs} pairs of near frames, energy differences are {slope.value:.3g} times the work of the "
+        f"forces (half of them within {slope.spread:.0%})"
+    )
+    found = verdict(slope)
+    if found == "unclear":
+        told = f"{measured}: frames are too far apart, or forces do not belong to the energies"
+        return [Finding("note", "forces", told, "sign and unit are taken as given")]
+    if found == "fits":
+        return [Finding("note", "forces", f"they fit '{energy}' in sign and unit: {measured}")]
+    wrong = _wrong_forces(slope, derivatives, measured)
+    if wrong.level == "warning" and (n := per_particle(frames, slope)):
+        told = f"'{energy}' seems to be divided by the number of particles ({n}), and forces belong to the whole energy"
+        return [Finding("error", "forces", f"{told}; {measured}", f"multiply '{energy}' by {n} in the data")]
+    return [wrong]
+
+
+def _absurd_forces(frames: Frames, derivatives: Derivatives) -> list[Finding]:
+    """Forces that no atoms have, whatever the energies say: half of the frames have a larger one than is possible."""
+    if not derivatives.energy_unit:
+        return []
+    factor = parse_unit(derivatives.energy_unit).factor
+    usual = float(np.nanmedian(largest_forces(frames, "forces"))) * factor
+    if not usual > STRONGEST_FORCE:
+        return []
+    raw = usual / abs(derivatives.forces_factor) / factor  # as the numbers stand in the data
+    minus = "-" if derivatives.forces_unit.startswith("-") else ""
+    options = [unit for unit in (*SMALL_FORCES, *FORCES) if raw * parse_unit(unit).factor < STRONGEST_FORCE / 20]
+    told = (
+        f"the largest force of a frame is {usual:.3g} eV/angstrom (median): none above {STRONGEST_FORCE:g} can be meant"
+    )
+    remedy = " or ".join(f"--forces-unit {minus}{unit}" for unit in options[:3]) or "see in which unit they are"
+    return [Finding("error", "forces", told, f"is the unit right? say {remedy}" if options else remedy)]
+
+
+def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Finding:
+    """An error if the sign is wrong or units explain the factor; else a warning."""
+    reversed_ = slope.value < 0
+    size = abs(slope.value)
+    turned = derivatives.forces_unit.startswith("-") != reversed_
+    options = []
+    if abs(np.log(size)) > CLOSE and (slope.spread < SHARP or abs(np.log(size)) > np.log(2)):
+        raw = size * abs(derivatives.forces_factor)
+        options = _force_options(raw, derivatives, "-" if turned else "", MATCH if slope.spread < SHARP else BLUNT)
+    sign = "their sign is reversed (gradients in place of forces)" if reversed_ else ""
+    other = f"their unit is wrong by a factor of {size:.3g}" if options or not reversed_ else ""
+    told = " and ".join(part for part in (sign, other) if part)
+    if reversed_ and not options and derivatives.forces_unit:
+        options = [f"--forces-unit {'-' if turned else ''}{derivatives.forces_unit.removeprefix('-')}"]
+    level: Level = "error" if reversed_ or options else "warning"
+    remedy = f"say {' or '.join(options)}" if options else "mend the forces or the energies"
+    return Finding(level, "forces", f"{told}; {measured}", remedy)
+
+
+def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float) -> list[str]:
+    """Options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
+    given, own = derivatives.energy_unit, derivatives.forces_unit.removeprefix("-")
+    pairs = [(given, unit) for unit in (*FORCES, own)] if given else []
+    pairs += [("Hartree", "Hartree/bohr"), *((energy, own) for energy in ENERGIES)]
+    pairs += [] if given else [(energy, unit) for unit in FORCES for energy in ENERGIES if unit.startswith(energy)]
+    found = []
+    for energy, unit in pairs:
+        if not (energy and unit) or energy not in (given, *ENERGIES):
+            continue
+        off = abs(np.log(raw * parse_unit(energy).factor / parse_unit(unit).factor))
+        of_energy = [] if energy == given else [f"--unit {energy}"]
+        of_unit = [] if f"{minus}{unit}" == derivatives.forces_unit else [f"--forces-unit {minus}{unit}"]
+        if off < miss and of_energy + of_unit:
+            found.append((len(of_energy + of_unit), off, " ".join(of_energy + of_unit)))
+    return list(dict.fromkeys(option for *_, option in sorted(found)))[:2]
+
+
+def _stress(frames: Frames, energy: str, derivatives: Derivatives, named: bool) -> list[Finding]:
+    """What strain does to the energy, held against the numbers as they stand in the data."""
+    volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
+    stress = frames.stresses["stress"]
+    raw = stress / derivatives.stress_factor * (-volumes if derivatives.virial else 1.0)
+    topic = "virial" if derivatives.virial else "stress"
+    forces = "forces" if derivatives.forces else ""
+    slopes = strain_slopes(replace(frames, stresses={"stress": raw}), energy, forces, "stress")
+    if slopes is None or min(slope.spread for slope in slopes) > SHARP:
+        return _large(stress, derivatives, topic, named)
+    given = slopes[1 if derivatives.virial else 0]
+    off = given.value / derivatives.stress_factor * (-1 if derivatives.virial else 1)
+    if given.spread < SHARP and off > 0 and abs(np.log(off)) < CLOSE:
+        wrong = _wrong_order(frames, energy, forces, derivatives, topic)
+        return wrong or [Finding("note", topic, f"it fits '{energy}' in sign and unit: {_measured(given, off)}")]
+    units = _stress_units(slopes, derivatives)
+    measured = _measured(given, off)
+    if units:
+        told = f"its sign, its unit or its kind is wrong: {measured}"
+        return [Finding("error", topic, told, f"say {' or '.join(units)}")]
+    if given.spread < SHARP:
+        return [Finding("warning", topic, f"no unit explains this: {measured}", "mend the stress or the energies")]
+    return _large(stress, derivatives, topic, named)
+
+
+def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: Derivatives, topic: str) -> list[Finding]:
+    """Shear that fits the energies in another order of the components only."""
+    order = shear_order(frames, energy, forces, "stress")
+    if order is None or order == (0, 1, 2):
+        return []
+    found = order_in_words(order, derivatives.stress_places)
+    told = f"in sheared cells it fits '{energy}' only if its components stand in the order {found}"
+    return [Finding("error", topic, told, f'say --stress-order "{found}"')]
+
+
+def _measured(slope: Slope, off: float) -> str:
+    return (
+        f"between {slope.pairs} pairs of near frames in different cells, energy differences are {off:.3g} times its "
+        f"work (half of them within {slope.spread:.0%})"
+    )
+
+
+def _stress_units(slopes: tuple[Slope, Slope], derivatives: Derivatives) -> list[str]:
+    """Options under which the energies would fit, the sharpest first."""
+    if not derivatives.energy_unit:
+        return []
+    energy = parse_unit(derivatives.energy_unit).factor
+    own = derivatives.stress_unit.removeprefix("-")
+    found = []
+    for slope, name, usual in zip(slopes, ("stress", "virial"), (STRESSES, VIRIALS), strict=True):
+        units = (own, *usual) if own and derivatives.virial == (name == "virial") else usual
+        for unit in units if slope.spread < SHARP else ():
+            miss = abs(np.log(abs(slope.value) * energy / parse_unit(unit).factor))
+            if miss < MATCH:
+                minus = "-" if (slope.value > 0) == (name == "virial") else ""
+                found.append((slope.spread, miss, f"--{name} {derivatives.stress} --{name}-unit {minus}{unit}"))
+    return list(dict.fromkeys(option for *_, option in sorted(found)))[:2]
+
+
+def _large(stress: np.ndarray, derivatives: Derivatives, topic: str, named: bool) -> list[Finding]:
+    """Energies cannot tell: its size can, where its unit is known."""
+    size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
+    usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
+    if usual <= STRONGEST:
+        told = "no near frames in different cells to hold it against the energies"
+        return [Finding("note", topic, told, "sign and unit are taken as given")]
+    told = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
+    if named and usual <= STRONGEST_NAMED:  # stars are so: who has named the unit knows
+        remedy = f"is --{topic}-unit right? 1 eV/angstrom^3 = 160 GPa = 1602 kB"
+        return [Finding("warning", topic, told, remedy)]
+    remedy = "1 eV/angstrom^3 = 160 GPa = 1602 kB"
+    options = " or ".join(_smaller_units(usual, derivatives))
+    return [Finding("error", topic, told, f"{remedy}; say {options}" if options else f"{remedy}; mend the data")]
+
+
+def _smaller_units(usual: float, derivatives: Derivatives) -> list[str]:
+    """Options under which numbers of this size are possible: VASP's first, whose sign is the other one."""
+    name, given = derivatives.stress, parse_unit(derivatives.energy_unit or "eV").factor
+    raw = usual / given / abs(derivatives.stress_factor)  # as they stand in the data; of a virial over the volume
+    minus = derivatives.stress_unit.startswith("-")
+    found = []
+    if derivatives.virial:
+        fits = [unit for unit in VIRIALS if raw * parse_unit(unit).factor < STRONGEST]
+        found += [f"--virial-unit {'-' if minus else ''}{unit}" for unit in fits]
+        return [*found, f"--stress {name} --stress-unit -kB (as VASP prints it) or kB, if it is a stress"]
+    for unit in STRESSES[1:]:
+        if raw * parse_unit(unit).factor < STRONGEST:
+            found += [f"--stress-unit -{unit}", f"--stress-unit {unit}"]
+    order = sorted(found, key=lambda option: "kB" not in option)
+    return [*order[:4], f"--virial {name}, if it is a virial"]

@@ -1,0 +1,42 @@
+"""Histograms of what was inspected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from empnet.inspection.forces import force_key
+from empnet.inspection.frames import Frames
+from empnet.inspection.geometry import Geometry
+from empnet.inspection.record import UNNAMED_UNIT, Bars, PropertyFacts, bars
+from empnet.inspection.targets import residuals
+from empnet.system.units import default_unit
+
+__all__ = ["histograms"]
+
+
+def histograms(frames: Frames, geometry: Geometry, facts: Iterable[PropertyFacts]) -> tuple[Bars, ...]:
+    """Sizes, distances, each property, what the composition leaves of it, and forces.
+
+    Arguments:
+        frames: The data.
+        geometry: Their distances.
+        facts: Of the properties.
+    """
+    drawn = [
+        bars("Sizes", "particles", frames.sizes),
+        bars("Nearest particle", "distance [angstrom]", geometry.nearest, "particles"),
+    ]
+    for fact in facts:
+        each = " a particle" if fact.pooling == "sum" else ""
+        drawn.append(bars(fact.name, f"{fact.name} [{fact.unit}]", frames.properties[fact.name]))
+        if fact.left > 0:
+            label = f"{fact.name} less composition [{fact.unit}{each}]"
+            drawn.append(bars(f"{fact.name}, what is left", label, residuals(frames, fact.name, fact.pooling)))
+    forces = force_key(frames)
+    if forces:
+        usual = default_unit(forces)
+        label = f"size of a force [{usual.name if usual else UNNAMED_UNIT}]"
+        drawn.append(bars("Forces", label, np.linalg.norm(frames.vectors[forces], axis=1), "particles"))
+    return tuple(bar for bar in drawn if bar is not None)

@@ -1,0 +1,195 @@
+"""What the data hold by which name, told frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from empnet.errors import nearest
+from empnet.inspection.record import Finding, Key, Level
+from empnet.system.system import System
+from empnet.system.values import array_of
+
+__all__ = ["Tally", "key_findings"]
+
+FEW = 20
+"""At most so many different values are labels; more are numbers or texts."""
+
+ONE_BY_ONE = 3
+"""Keys with the same trouble that are named one by one; of more, the first."""
+
+NUMBERS = ("number", "whole number", "label or count")
+"""Kinds of keys that are a number for each frame."""
+
+
+class _Values:
+    """What was seen under one name in one place."""
+
+    __slots__ = ("frames", "high", "kinds", "low", "not_finite", "seen", "whole")
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.not_finite = 0
+        self.low, self.high = np.inf, -np.inf
+        self.whole = True
+        self.kinds: dict[str, None] = {}
+        self.seen: dict[str, None] | None = {}  # None: too many
+
+    def add(self, value: Any) -> None:
+        """Take one frame's value into account."""
+        self.frames += 1
+        if isinstance(value, float):
+            self._add_number(value)
+        elif isinstance(value, str | bool | np.bool_):
+            self.kinds["text" if isinstance(value, str) else "truth value"] = None
+            self._see(str(value))
+        else:
+            self.add_array(value)
+
+    def _add_number(self, value: float) -> None:
+        self.kinds["number"] = None
+        if not np.isfinite(value):
+            self.not_finite += 1
+            return
+        self.low, self.high = min(self.low, value), max(self.high, value)
+        self.whole = self.whole and value.is_integer()
+        if self.seen is not None:
+            self._see(f"{value:g}")
+
+    def add_array(self, value: Any, rows: int = 0) -> None:
+        """Count an array; of one with a row a particle, the first ``rows`` axes say nothing of its kind."""
+        array = array_of(value)
+        if array is None:
+            self.kinds[type(value).__name__] = None
+            return
+        numeric = array.dtype.kind in "iuf"
+        self.kinds[_kind(array.shape[rows:], array.dtype)] = None
+        self.seen, self.whole = None, False  # its kind says so already
+        if numeric and array.size:
+            low, high = float(array.min()), float(array.max())
+            if np.isfinite(low) and np.isfinite(high):
+                self.low, self.high = min(self.low, low), max(self.high, high)
+            else:
+                self.not_finite += 1
+
+    def _see(self, text: str) -> None:
+        if self.seen is not None:
+            self.seen[text] = None
+            if len(self.seen) > FEW:
+                self.seen = None
+
+    def key(self, name: str, place: str) -> Key:
+        """What was seen, under its name."""
+        kind = " or ".join(self.kinds)
+        few = () if self.seen is None or len(self.seen) >= self.frames > 1 else tuple(self.seen)
+        if kind == "number" and self.whole and self.high >= self.low:
+            kind = "label or count" if few else "whole number"
+        labels = few if kind != "number" else ()
+        known = self.high >= self.low
+        low, high = (self.low, self.high) if known else (None, None)
+        return Key(name, place, kind, self.frames, low, high, labels, self.not_finite)
+
+
+def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
+    values = (
+        ""
+        if dtype.kind == "f"
+        else {"i": "whole numbers", "u": "whole numbers", "U": "texts"}.get(dtype.kind, str(dtype))
+    )
+    form = ("number", "vector")[len(shape)] if len(shape) < 2 else "tensor"
+    form = {"whole numbers": "whole number", "texts": "text"}.get(values, form) if not shape else form
+    size = "x".join(map(str, shape))
+    return " ".join(part for part in (form, size, f"of {values}" if values and shape else "") if part)
+
+
+class Tally:
+    """Counts names and values while frames go by."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._values: dict[tuple[str, str], _Values] = {}
+
+    def add(self, system: System) -> None:
+        """Count what a frame holds."""
+        self.frames += 1
+        for name, number in system.properties.items():
+            self._of(name, "per frame").add(number)
+        for name, item in system.info.items():
+            self._of(name, "per frame").add(item)
+        for name, array in system.arrays.items():
+            values = self._of(name, "per particle")
+            values.frames += 1
+            values.add_array(array, rows=1)
+
+    def _of(self, name: str, place: str) -> _Values:
+        return self._values.setdefault((name, place), _Values())
+
+    def keys(self) -> tuple[Key, ...]:
+        """What was counted."""
+        return tuple(values.key(name, place) for (name, place), values in self._values.items())
+
+
+def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list[Finding]:
+    """Names that are missing in some frames, and values that are not finite.
+
+    Arguments:
+        keys: What the data hold.
+        n: Number of frames.
+        properties: Names that are to be learned: for them both are errors.
+    """
+    findings, missing = [], []
+    for key in keys:
+        level: Level = "error" if key.name in properties and key.place == "per frame" else "warning"
+        if key.not_finite:
+            told = f"nan or infinite in {key.not_finite} of {key.frames} frames"
+            findings.append(Finding(level, key.name, told, "mend or remove those frames"))
+        if key.frames < n:
+            told = f"missing in {n - key.frames} of {n} frames"
+            grave: Level = level if level == "error" or key.low is not None else "note"
+            missing.append((key, Finding(grave, key.name, told, "remove those frames or add the value")))
+    findings += _grouped([pair for pair in missing if not _is_word(pair[0])])
+    findings += _words([key for key, _ in missing if _is_word(key)], n)
+    return findings + [finding for name in properties for finding in _no_number(name, keys)]
+
+
+def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
+    """Missing keys one by one while they are few, else one finding a level with the first of them."""
+    findings = [finding for _, finding in missing if finding.level == "error"]
+    levels: tuple[Level, ...] = ("warning", "note")
+    for level in levels:
+        alike = [finding for _, finding in missing if finding.level == level]
+        if len(alike) <= ONE_BY_ONE:
+            findings += alike
+            continue
+        first = ", ".join(f"{finding.topic} ({finding.told})" for finding in alike[:ONE_BY_ONE])
+        told = f"{len(alike)} keys are missing in some frames: {first} and {len(alike) - ONE_BY_ONE} more"
+        findings.append(Finding(level, "keys", told, "where they matter, remove those frames or add the values"))
+    return findings
+
+
+def _is_word(key: Key) -> bool:
+    """Whether a key is a bare word of a comment line, which readers take for a truth value."""
+    return key.place == "per frame" and key.kind == "truth value" and set(key.values) <= {"True"}
+
+
+def _words(keys: list[Key], n: int) -> list[Finding]:
+    """Bare words, all in one line: comments in plain language."""
+    if not keys:
+        return []
+    more = f" and {len(keys) - ONE_BY_ONE} more" if len(keys) > ONE_BY_ONE else ""
+    first = ", ".join(key.name for key in keys[:ONE_BY_ONE])
+    told = f"{len(keys)} bare words stand in comment lines of some of the {n} frames: {first}{more}"
+    return [Finding("note", "comments", told, "they hold no values; values are written as key=value")]
+
+
+def _no_number(name: str, keys: Sequence[Key]) -> list[Finding]:
+    """A property that is to be learned, and is no number of the whole system."""
+    found = [key for key in keys if key.name == name]
+    if any(key.place == "per frame" and key.kind.startswith(NUMBERS) for key in found):
+        return []
+    numbers = [key.name for key in keys if key.place == "per frame" and key.kind.startswith(NUMBERS)]
+    told = f"it is {found[0].kind} {found[0].place}" if found else "there is no such key in any frame"
+    remedy = nearest(name, numbers) or f"numeric properties found: {', '.join(numbers) or 'none'}"
+    return [Finding("error", name, f"{told}; wanted one number for the whole system", remedy)]

@@ -1,0 +1,74 @@
+"""Whether distances are those of atoms in angstrom, and points that coincide."""
+
+from __future__ import annotations
+
+import numpy as np
+from ase.data import covalent_radii
+
+from empnet.dataset.neighbours import COINCIDENT
+from empnet.inspection.frames import Frames
+from empnet.inspection.geometry import Geometry
+from empnet.inspection.record import Finding
+from empnet.system.units import parse_unit
+
+__all__ = ["distance_findings"]
+
+LENGTHS = ("bohr", "nm", "pm")
+NOBLE = (2, 10, 18, 36, 54, 86)  # far apart by nature
+
+BONDED = (0.88, 1.2)
+"""Distance to the nearest atom over the sum of covalent radii: 0.89 in molybdenum, 1 in molecules, 1.19 in lithium."""
+
+COLLIDING = 0.5
+"""Of the sum of covalent radii: the shortest bonds that are known, H2 and the like, have 0.9 or more."""
+
+ATOMS = 96  # elements with a covalent radius
+
+
+def distance_findings(frames: Frames, geometry: Geometry) -> list[Finding]:
+    """Coincident points, colliding atoms, and lengths that are in no angstrom.
+
+    Arguments:
+        frames: The data.
+        geometry: Their distances.
+    """
+    findings = []
+    coincident = geometry.nearest < COINCIDENT
+    if coincident.any():
+        of_frame = np.bincount(frames.frame_of[coincident], minlength=len(frames))
+        first = int(np.argmax(of_frame > 0))
+        told = (
+            f"{int(coincident.sum())} particles of {int((of_frame > 0).sum())} of {len(frames)} frames lie within "
+            f"{COINCIDENT:g} angstrom of another one"
+        )
+        findings.append(Finding("error", "distances", told, "remove one of each such pair", frames.where(first)))
+    return findings + _against_radii(frames, geometry)
+
+
+def _against_radii(frames: Frames, geometry: Geometry) -> list[Finding]:
+    """Compare the distance from each atom to the nearest one with the sum of their covalent radii."""
+    known = frames.named & np.isfinite(geometry.nearest) & (geometry.nearest >= COINCIDENT)
+    for kind in (frames.species, geometry.partner):
+        known &= (kind > 0) & (kind <= ATOMS) & ~np.isin(kind, NOBLE)
+    if not known.any():
+        return []
+    bond = covalent_radii[np.where(known, frames.species, 1)] + covalent_radii[np.where(known, geometry.partner, 1)]
+    middle = float(np.median(geometry.nearest[known] / bond[known]))
+    for name in LENGTHS:
+        if BONDED[0] < middle * parse_unit(name).factor < BONDED[1]:
+            told = (
+                f"suspected: lengths are in {name}, not angstrom: the nearest atom is {middle:.2f} times as far as "
+                "covalent radii tell"
+            )
+            return [Finding("warning", "distances", told, f"if that is so, say --length-unit {name}")]
+    near = known & (geometry.nearest < COLLIDING * bond)
+    if not near.any():
+        return []
+    worst = int(np.argmin(np.where(near, geometry.nearest, np.inf)))
+    frame = int(frames.frame_of[worst])
+    told = (
+        f"{int(near.sum())} atoms of {len(np.unique(frames.frame_of[near]))} frames are nearer than half the sum of "
+        f"covalent radii to another one, down to {geometry.nearest[worst]:.3g} angstrom"
+    )
+    remedy = "look at them: fused atoms, a wrong cell, or a wrong unit of length"
+    return [Finding("warning", "distances", told, remedy, frames.where(frame))]

@@ -1,0 +1,70 @@
+"""Frames whose numbers are far larger than those of the others: named, and left out where the usual is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from empnet.inspection.frames import Frames
+from empnet.inspection.record import Finding
+
+__all__ = ["NAMED", "outlying", "outlying_finding"]
+
+SCORE = 10.0
+"""Robust standard deviations of the logarithm: forces of one molecule differ by 0.2, of mixed sets by 1."""
+
+TIMES = 20.0
+"""A frame's size over the median from which it is outlying at all: strained crystals beside relaxed ones are not."""
+
+A_FEW, MANY = 3, 0.1
+"""So many frames, or this share, are outliers; more are a part of the data."""
+
+NAMED = 4
+"""Outliers that are named."""
+
+ROBUST = 1.4826  # standard deviations in a median absolute deviation, for a normal distribution
+
+
+def outlying(size: np.ndarray) -> np.ndarray:
+    """Which frames stand far above the others.
+
+    Arguments:
+        size: A size of each frame, not negative; nan where a frame has none, shape (S,).
+
+    Returns:
+        Shape (S,); all False if so many stand out that they are a part of the data.
+
+    Example:
+        >>> outlying(np.array([1.0, 1.2, 0.9, 1.1, 1e6])).tolist()
+        [False, False, False, False, True]
+    """
+    none = np.zeros(len(size), dtype=bool)
+    known = np.isfinite(size) & (size > 0)
+    if known.sum() < 2 * A_FEW - 1:
+        return none
+    logarithm = np.log(size[known])
+    middle = np.median(logarithm)
+    scale = ROBUST * np.median(np.abs(logarithm - middle))
+    out = none.copy()
+    out[known] = logarithm - middle > max(SCORE * scale, np.log(TIMES))
+    return out if out.sum() <= max(A_FEW, MANY * known.sum()) and 2 * out.sum() < known.sum() else none
+
+
+def outlying_finding(frames: Frames, name: str, size: np.ndarray, unit: str, what: str) -> list[Finding]:
+    """The frames that stand out, named; nothing if none does.
+
+    Arguments:
+        frames: The data.
+        name: What is looked at, such as "forces".
+        size: A size of each frame, shape (S,).
+        unit: Its unit.
+        what: What the size is, in words.
+    """
+    out = np.flatnonzero(outlying(size))
+    if not len(out):
+        return []
+    usual = float(np.median(size[np.isfinite(size)]))
+    worst = out[np.argsort(-size[out])][:NAMED]
+    named = ", ".join(f"frame {frames.numbers[k]} with {size[k]:.3g} {unit}" for k in worst)
+    told = f"{len(out)} of {int(np.isfinite(size).sum())} frames stand out by their {what}: {named}; the median is "
+    remedy = "look at them: failed calculations or another unit; they would rule the training: mend or remove them"
+    return [Finding("warning", name, f"{told}{usual:.3g} {unit}", remedy, frames.where(int(worst[0])))]

@@ -1,0 +1,167 @@
+"""In which unit, and against which zero, energies seem to be, judged by their size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from empnet.inspection.atomic_energies import all_electron_energy, cohesive_energy, valence_energy
+from empnet.inspection.frames import Frames
+from empnet.inspection.record import UNNAMED_UNIT, Finding, PropertyFacts
+from empnet.inspection.targets import ordinary
+from empnet.system.units import parse_unit
+
+__all__ = ["Guess", "guesses", "reference_findings"]
+
+UNITS = ("eV", "Hartree", "Ry", "kcal/mol", "kJ/mol", "meV")
+"""In which energies come."""
+
+NEAREST_NEXT = 2.0  # between Rydberg and Hartree, the two units that are nearest to each other
+TIGHT = 1.1  # total energies: relativity takes heavy atoms as far from the formula, and NEAREST_NEXT is well beyond
+WIDE = 4.0  # binding energies: from Mg (weakly bound metals) to VASP's, whose atoms are without spin
+STEADY = 0.25  # binding energies: what the composition may leave of their mean; of QM7's 1 %, of EMT's copper 45 %
+ODD = {"all electrons": TIGHT, "valence electrons": TIGHT, "binding": WIDE}
+
+WORDS = {
+    "all electrons": "total energies with all electrons",
+    "valence electrons": "total energies with valence electrons only (pseudopotentials)",
+    "binding": "energies against free atoms (atomisation, cohesive)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A unit and a zero that energies fit.
+
+    Arguments:
+        kind: ``"all electrons"``, ``"valence electrons"`` or ``"binding"``.
+        unit: The unit.
+        ratio: Median of energies over what bound atoms tell.
+        least: Nineteen in twenty frames are above this ratio to what bound or free atoms tell, whichever is nearer.
+        most: Nineteen in twenty frames are below this ratio.
+        expected: Median of what atoms tell, in that unit.
+    """
+
+    kind: str
+    unit: str
+    ratio: float
+    least: float
+    most: float
+    expected: float
+
+    @property
+    def odd(self) -> float:
+        """How far from perfect it is, as a factor of what is still likely; above 1 the guess is no good."""
+        return float(max(abs(np.log(self.least)), abs(np.log(self.most))) / np.log(ODD[self.kind]))
+
+
+def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
+    """Units and zeros that energies fit by their size, the best first.
+
+    A free atom counts either -E(Z) with all electrons (a formula), or the ionisation energies of its valence
+    electrons, or nothing; what it is bound by is taken from its element. Nine in ten total energies must come within
+    10 % of the sum over atoms, binding energies within a factor of 4.
+
+    Arguments:
+        frames: The data.
+        y: The energy of each frame; nan where there is none.
+    """
+    counts, species = frames.composition
+    there = ordinary(frames, y)  # a failed calculation says nothing of the unit
+    if not frames.named or not there.any() or min(species) < 1:
+        return []
+    bound = np.array([cohesive_energy(z) for z in species])
+    free = {
+        "all electrons": np.array([all_electron_energy(z) for z in species]),
+        "valence electrons": np.array([valence_energy(z) for z in species]),
+        "binding": np.zeros(len(species)),
+    }
+    found = []
+    for kind, atom in free.items():
+        gain = bound if kind == "binding" else np.nan_to_num(bound)  # in a total energy it hardly matters
+        low, high = counts[there] @ (atom + gain), counts[there] @ atom
+        for unit in UNITS:
+            factor = parse_unit(unit).factor
+            energy = y[there] * factor
+            nearer = low if kind == "binding" else np.clip(energy, low, high)
+            least, most = np.quantile(energy / nearer, [0.05, 0.95]).tolist()
+            if least > 0:  # and no nan
+                ratio, expected = np.median(energy / low), np.median(low) / factor
+                found.append(Guess(kind, unit, float(ratio), least, most, float(expected)))
+    return sorted((guess for guess in found if guess.odd <= 1), key=lambda guess: guess.odd)
+
+
+def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
+    """Whether energies can be in the unit that they are taken to be in.
+
+    Arguments:
+        frames: The data.
+        facts: Of a property that is an energy.
+    """
+    found = _steady(guesses(frames, frames.properties[facts.name]), facts)
+    if not found:
+        return _unknown(frames, facts)
+    stated = _listed(facts.unit)
+    fitting = [guess for guess in found if guess.unit == stated]
+    if fitting:
+        return [Finding("note", facts.name, f"the values look like {_told(fitting[0], facts)}")]
+    best = [guess for guess in found if guess.kind == found[0].kind]
+    options = " or ".join(dict.fromkeys(guess.unit for guess in best))
+    if facts.unit == UNNAMED_UNIT:
+        told = f"the unit is not stated; {options} is likely: the values look like {_told(best[0], facts)}"
+        return [Finding("note", facts.name, told, f"name it, such as --unit {best[0].unit}")]
+    told = f"probably in {options}, not {facts.unit}: the values look like {_told(best[0], facts)}; {_shares(facts)}"
+    remedy = f"if that is so, say --unit {best[0].unit}"
+    if best[0].kind == "binding" and parse_unit(best[0].unit).factor > parse_unit(facts.unit).factor:
+        told = f"{told}; or energies against another zero, such as energies of formation or differences"
+        return [Finding("advice", facts.name, told, remedy)]  # these are as small, and as usual
+    return [Finding("warning", facts.name, told, remedy)]
+
+
+def _steady(found: list[Guess], facts: PropertyFacts) -> list[Guess]:
+    """Without binding energies, if the geometry changes the values more than it changes any binding."""
+    steady = facts.left <= STEADY * abs(facts.mean)
+    return [guess for guess in found if steady or guess.kind != "binding"]
+
+
+def _listed(unit: str) -> str:
+    """The unit by the name that it has here: Ha is Hartree."""
+    if unit == UNNAMED_UNIT:
+        return ""
+    factor = parse_unit(unit).factor
+    return next((name for name in UNITS if np.isclose(parse_unit(name).factor, factor, rtol=1e-3)), unit)
+
+
+def _told(guess: Guess, facts: PropertyFacts) -> str:
+    return (
+        f"{WORDS[guess.kind]} in {guess.unit} (mean {_number(facts.mean)}; expected about "
+        f"{_number(guess.expected)}; ratio {guess.ratio:.3f})"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+
+
+def _shares(facts: PropertyFacts) -> str:
+    if not facts.per_species:
+        return "species do not vary independently, so the energy of each is unclear"
+    shares = ", ".join(f"{share:.4g} for each {name}" for name, share in facts.per_species.items())
+    return f"the fit to the composition gives {shares}"
+
+
+def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
+    """Energies of no size that is known: perhaps against a zero of somebody's own."""
+    if not frames.named or not facts.deviation:
+        return []
+    reversed_ = _steady(guesses(frames, -frames.properties[facts.name]), facts)
+    if reversed_:
+        told = f"the sign looks reversed: with the other sign, the values look like {_told(reversed_[0], facts)}"
+        return [Finding("note", facts.name, told, "energies needed to take systems apart are positive: is that meant?")]
+    told = (
+        f"the zero of energy is unknown: the mean {_number(facts.mean)} {facts.unit} is neither a total energy nor one "
+        f"against free atoms in any usual unit; {_shares(facts)}"
+    )
+    return [Finding("note", facts.name, told, "the unit cannot be checked by size: make sure of it")]

@@ -1,0 +1,129 @@
+"""Whether frames follow each other in time: then a random split tests on neighbours of what was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from empnet.inspection.frames import Frames
+from empnet.inspection.geometry import shortest_vectors, whole_cells
+from empnet.inspection.record import Finding
+
+__all__ = ["LARGEST_GROUP", "Correlation", "internal_distances", "order_findings", "time_order"]
+
+N_DISTANCES = 64
+"""So many distances tell frames of one molecule or crystal apart."""
+
+LEAST = 10
+"""Neighbours needed to say anything."""
+
+N_SHUFFLES = 99
+"""Orders that are drawn at random; if none is as smooth, chance has one in a hundred."""
+
+CORRELATED = 0.25
+"""Lag-one autocorrelation from which blocks are advised; below, neighbours differ nearly as much as any two frames."""
+
+LARGEST_GROUP = 4000
+"""Frames of one kind that are looked at; the first of them, as they must follow each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """How alike frames are that follow each other.
+
+    Arguments:
+        pairs: Number of neighbouring frames with the same species in the same order.
+        rho: Lag-one autocorrelation of internal distances, 1 - <|x_t+1 - x_t|^2> / <|x_s - x_t|^2>: 0 if the order
+            means nothing, 1 if neighbours are equal (von Neumann's ratio).
+        by_chance: The largest that 99 random orders reach.
+    """
+
+    pairs: int
+    rho: float
+    by_chance: float
+
+
+def internal_distances(frames: Frames, members: np.ndarray) -> np.ndarray:
+    """Distances between up to 64 fixed pairs of particles: no rotation changes them.
+
+    Arguments:
+        frames: The data.
+        members: Frames with the same species in the same order.
+
+    Returns:
+        Shape (members, pairs), angstrom.
+    """
+    size = int(frames.sizes[members[0]])
+    one, two = np.triu_indices(size, 1) if size <= 64 else np.random.default_rng(0).integers(size, size=(2, 4096))
+    differ = np.flatnonzero(one != two)
+    kept = np.random.default_rng(0).permutation(differ)[:N_DISTANCES]
+    rows = frames.rows(members)
+    vectors = frames.positions[rows[:, one[kept]]] - frames.positions[rows[:, two[kept]]]
+    wraps = frames.wraps[members]
+    if wraps.any():
+        vectors[wraps] = shortest_vectors(vectors[wraps], whole_cells(frames, members[wraps]))
+    distances: np.ndarray = np.linalg.norm(vectors, axis=2)
+    return distances
+
+
+def time_order(frames: Frames) -> Correlation | None:
+    """Compare frames that follow each other in the file with frames drawn at random.
+
+    J. von Neumann, Ann. Math. Stat. 12, 367 (1941), for vectors.
+
+    Arguments:
+        frames: The data.
+
+    Returns:
+        The correlation; None if less than half of the frames have a neighbour of their kind.
+    """
+    rng = np.random.default_rng(0)
+    observed, shuffled, pairs = 0.0, np.zeros(N_SHUFFLES), 0
+    for members in frames.repeated(LEAST):
+        x = internal_distances(frames, members[:LARGEST_GROUP])
+        x -= x.mean(axis=0)
+        adjacent = np.flatnonzero(np.diff(members[:LARGEST_GROUP]) == 1)
+        total = np.square(x).sum() / max(len(x) - 1, 1)
+        if not len(adjacent) or total <= 0:
+            continue
+        x /= np.sqrt(2 * total)
+        pairs += len(adjacent)
+        observed += float(np.square(x[adjacent + 1] - x[adjacent]).sum())
+        for k in range(N_SHUFFLES):
+            order = rng.permutation(len(x))
+            shuffled[k] += float(np.square(x[order[adjacent + 1]] - x[order[adjacent]]).sum())
+    if pairs < max(LEAST, len(frames) / 2):  # the few of a mixture that happen to have the same formula say nothing
+        return None
+    return Correlation(pairs, 1 - observed / pairs, float(1 - shuffled.min() / pairs))
+
+
+def order_findings(frames: Frames) -> list[Finding]:
+    """Frames in order of time, or sorted by size.
+
+    Arguments:
+        frames: The data.
+    """
+    found = time_order(frames)
+    if found and found.rho > max(CORRELATED, found.by_chance):
+        told = (
+            f"frames that follow each other are alike: autocorrelation {found.rho:.2f} of internal distances over "
+            f"{found.pairs} neighbours (random orders reach {found.by_chance:.2f}); suspected: a trajectory, or frames "
+            "made one from the other, or sorted by kind"
+        )
+        remedy = "use --split blocks if they follow each other in time: else the test has neighbours of training"
+        return [Finding("advice", "order", told, remedy)]
+    rank = _rank_correlation(frames.sizes)
+    if abs(rank) > 0.5:
+        told = f"frames are sorted by size (rank correlation {rank:.2f} with the order)"
+        return [Finding("advice", "order", told, "keep --split random: blocks would test on other sizes")]
+    return []
+
+
+def _rank_correlation(values: np.ndarray) -> float:
+    """Spearman's correlation of values with their order."""
+    if len(values) < LEAST or np.ptp(values) == 0:
+        return 0.0
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return float(np.corrcoef(rank, np.arange(len(values)))[0, 1])

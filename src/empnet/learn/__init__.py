@@ -1,1 +1,0 @@
-"""Dataset and configuration -> run folder."""

@@ -1,0 +1,22 @@
+"""Batch -> property: the three layers, the core that they share, and the network for systems of varying size."""
+
+from empnet.basis.radial import RadialBasis, envelope
+from empnet.basis.spline import CubicSpline
+from empnet.model.message_passing import MessagePassingLayer
+from empnet.model.pointwise import PointwiseConvolutionLayer
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.property_predictor import PropertyPredictor
+from empnet.model.summary import Summary, summary
+
+__all__ = [
+    "Architecture",
+    "CubicSpline",
+    "MessagePassingLayer",
+    "PointwiseConvolutionLayer",
+    "PropertyModel",
+    "PropertyPredictor",
+    "RadialBasis",
+    "Summary",
+    "envelope",
+    "summary",
+]

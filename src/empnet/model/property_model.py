@@ -1,0 +1,258 @@
+"""The network for systems of varying size and species: embedding, interactions, readout.
+
+How the formulas' symbols are called in the code:
+
+==================  ============================================================================
+``d``               distance of a pair, |r_i - r_j|, in angstrom
+``q``, ``w``        first knot of a pair and its four spline weights, times the cutoff's envelope
+``T``               spline coefficients of the filter phi
+``f``               features of the particles
+``f_bar``           what a particle receives: sum_i phi(d_ji) f_i
+``Y``, ``A``, ``V`` spherical harmonics of a pair's direction, moments that a particle receives, tensors it keeps
+``phi``, ``psi``    filter network and point-wise network
+==================  ============================================================================
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from empnet.basis.harmonics import MAX_DEGREE
+from empnet.basis.radial import RadialBasis
+from empnet.basis.spline import CubicSpline
+from empnet.kernels import pair_directions, pair_weights
+from empnet.kernels.pairs import mean_per_system, sum_per_system
+from empnet.model.interaction import Geometry, Interaction
+from empnet.model.moment_interaction import MomentInteraction
+from empnet.model.perceptron import perceptron
+from empnet.system.batch import Batch
+from empnet.system.composition import Pooling
+
+__all__ = ["Architecture", "PropertyModel"]
+
+_POOL = {"sum": sum_per_system, "mean": mean_per_system}
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """All that is needed to build a :class:`PropertyModel` but its weights.
+
+    Arguments:
+        n_species: How many species the features begin with, one-hot.
+        n_features: How many further features a particle has.
+        pooling: ``"sum"`` (extensive) or ``"mean"`` (intensive) for each property; its length is F'.
+        cutoff: Range of a message in angstrom.
+        layers: Number of interactions L.
+        width: Number of features F inside the network.
+        knots: Number of points in [0, cutoff] at which phi is evaluated.
+        n_basis: Number of radial basis functions that phi sees.
+        hidden: Width of phi's hidden layer.
+        products: Whether psi sees products of sums; without them an interaction has three matrix products, as SchNet's.
+        moments: Highest degree L of angular moments, at most 3; 0: distances only.
+
+    Raises:
+        ValueError: If there are no moments of such a degree.
+
+    Example:
+        >>> Architecture(n_species=5, pooling=("sum",)).width
+        64
+    """
+
+    n_species: int
+    pooling: tuple[Pooling, ...]
+    n_features: int = 0
+    cutoff: float = 5.0
+    layers: int = 3
+    width: int = 64
+    knots: int = 128
+    n_basis: int = 16
+    hidden: int = 64
+    products: bool = True
+    moments: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.moments <= MAX_DEGREE:
+            raise ValueError(f"moments: wanted 0 to {MAX_DEGREE}, given {self.moments}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for ``model.json``."""
+        return {**asdict(self), "pooling": list(self.pooling)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Architecture:
+        """The architecture that :meth:`to_json` wrote."""
+        return cls(**{**record, "pooling": tuple(record["pooling"])})
+
+
+class PropertyModel(torch.nn.Module):
+    r"""Predicts scalar properties of whole systems, unchanged by rotating, translating or reordering them.
+
+    .. math::
+        f^0 = W_e f, \quad f^{t+1}, V^{t+1} = \mathrm{interaction}_t(f^t, V^t), \quad
+        c_j = b_{z_j} + s \, \mathrm{out}(f^L_j), \quad
+        y = \sum_j c_j \;\text{ or }\; \frac{1}{N} \sum_j c_j
+
+    b is the composition baseline (one number a species, fitted before training) and s a fixed scale; both are part
+    of the model. The sums over particles are taken in float64.
+
+    Arguments:
+        architecture: Sizes, cutoff and pooling.
+
+    Example:
+        >>> from empnet.dataset.dataset import collate
+        >>> from empnet.system.one_hot import OneHot
+        >>> from empnet.system.system import System
+        >>> model = PropertyModel(Architecture(n_species=2, pooling=("sum",)))
+        >>> batch = collate([System([[0, 0, 0], [0, 0, 1.0]], species=[1, 8])], 5.0, OneHot([1, 8]))
+        >>> model(batch).shape
+        torch.Size([1, 1])
+    """
+
+    baseline: Tensor
+    scale: Tensor
+    interactions: torch.nn.ModuleList
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        F, F_prime = architecture.width, len(architecture.pooling)
+        self.spline = CubicSpline(architecture.knots, architecture.cutoff)
+        self.basis = RadialBasis(architecture.n_basis, architecture.cutoff)
+        self.embedding = torch.nn.Linear(architecture.n_species + architecture.n_features, F, bias=False)
+        self.interactions = torch.nn.ModuleList(self._interaction(t) for t in range(architecture.layers))
+        self.readout = perceptron(F, F, F_prime, torch.nn.SiLU)
+        self.register_buffer("baseline", torch.zeros(architecture.n_species, F_prime, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(F_prime, dtype=torch.float64))
+        self._initialise()
+
+    def _interaction(self, t: int) -> torch.nn.Module:
+        """The interaction number t, with angular moments or without."""
+        a = self.architecture
+        if not a.moments:
+            return Interaction(a.width, a.n_basis, a.hidden, self.spline, products=a.products)
+        ends = {"first": t == 0, "last": t == a.layers - 1}
+        return MomentInteraction(a.width, a.moments, a.n_basis, a.hidden, self.spline, **ends)
+
+    def _initialise(self) -> None:
+        """All that differs from torch's defaults: unit features at the start, a readout that begins near zero."""
+        torch.nn.init.normal_(self.embedding.weight)
+        with torch.no_grad():
+            self.readout[-1].weight.mul_(0.1)  # type: ignore[operator]
+
+    def frozen(self) -> PropertyModel:
+        """A copy for predictions: the filters' tables are made once, and no weight wants a gradient.
+
+        Example:
+            >>> model = PropertyModel(Architecture(n_species=2, pooling=("sum",)))
+            >>> any(parameter.requires_grad for parameter in model.frozen().parameters())
+            False
+        """
+        with torch.inference_mode(False):  # else its tensors could never be part of a graph, as forces want
+            model = copy.deepcopy(self).eval().requires_grad_(False)
+            basis = model.basis_at_knots()
+            for interaction in model.interactions:
+                assert isinstance(interaction, Interaction | MomentInteraction)  # own invariant, for the type checker
+                interaction.frozen_table = interaction.filter_table(basis)
+        return model
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the filters' tables were made once and for all."""
+        return any(interaction.frozen_table is not None for interaction in self.interactions)
+
+    def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:
+        """The radial basis at the spline's knots: what all filters see, in training, too."""
+        return self.basis(self.spline.knots).to(self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that the network computes in; sums over particles are float64 all the same."""
+        return self.embedding.weight.dtype
+
+    def geometry(self, batch: Batch) -> Geometry:
+        """Distances in float64, their spline weights and the envelope, directions, and phi's argument at the knots."""
+        basis = None if self.is_frozen else self.basis_at_knots()
+        of_batch = batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline
+        if self.architecture.moments:
+            w, Y, q, _ = pair_directions(*of_batch, self.architecture.moments, self.dtype)
+            return Geometry(w, q, basis, batch.pairs, Y)
+        w, q, _ = pair_weights(*of_batch, self.dtype)
+        return Geometry(w, q, basis, batch.pairs)
+
+    def features(self, batch: Batch) -> Float[Tensor, "N F"]:
+        """Features of the particles after the last interaction."""
+        geometry = self.geometry(batch)
+        f, V = self.embedding(batch.features), None
+        for interaction in self.interactions:
+            f, V = interaction(f, V, geometry)
+        return f  # type: ignore[no-any-return]
+
+    def contributions(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "N F_prime"]:
+        """c: what each particle adds to the property, in the property's unit, its species' baseline included.
+
+        Arguments:
+            batch: The systems.
+            kept: A list that takes what the standard deviation is computed from: the input of the last layer, shape
+                (N, F). It belongs to the caller, so that threads can share a model.
+        """
+        species = batch.features[:, : self.architecture.n_species].double()
+        hidden = self.readout[:-1](self.features(batch))
+        if kept is not None:
+            kept.append(hidden.detach())
+        return species @ self.baseline + self.scale * self.readout[-1](hidden).double()
+
+    def representation(self, batch: Batch, pooling: Pooling) -> Float64[Tensor, "B F"]:
+        r"""H: what the network has learned of each whole system, just before the readout's last, linear layer.
+
+        .. math::
+            h_j = \mathrm{SiLU}(W_1 f^L_j + b_1), \quad
+            H = \sum_j h_j \;\text{ or }\; \frac{1}{N} \sum_j h_j
+
+        H is pooled over the particles as the property is, because only then is the prediction linear in it: pooling
+        and the last layer, out(f) = W_2 h + b_2, can be taken in either order. With B the pooled composition baseline,
+
+        .. math::
+            y = B + s \, (W_2 H + N b_2) \;\text{ for the sum, }\; y = B + s \, (W_2 H + b_2) \;\text{ for the mean.}
+
+        Arguments:
+            batch: The systems.
+            pooling: ``"sum"`` or ``"mean"``: that of the property in question (``architecture.pooling``).
+
+        Returns:
+            H, shape (B, F), float64, without a unit; unchanged by rotating, translating or reordering a system.
+        """
+        hidden = self.readout[:-1](self.features(batch))
+        return _POOL[pooling](hidden, batch.system_of, batch.n_systems)
+
+    def forward(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "B F_prime"]:
+        """The properties of each system in their units.
+
+        Arguments:
+            batch: The systems.
+            kept: See :meth:`contributions`.
+        """
+        return self.pooled(self.contributions(batch, kept), batch)
+
+    def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """What the composition alone predicts: the best that can be done without geometry."""
+        species = batch.features[:, : self.architecture.n_species].double()
+        return self.pooled(species @ self.baseline, batch)
+
+    def pooled(self, c: Float64[Tensor, "N F_prime"], batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """The properties that contributions make up: each pooled over its system's particles as the property is.
+
+        Arguments:
+            c: What each particle adds, in the properties' units, shape (N, F').
+            batch: The systems.
+        """
+        kinds = self.architecture.pooling
+        if len(set(kinds)) == 1:
+            return _POOL[kinds[0]](c, batch.system_of, batch.n_systems)
+        columns = [_POOL[kind](c[:, [k]], batch.system_of, batch.n_systems) for k, kind in enumerate(kinds)]
+        return torch.cat(columns, dim=1)

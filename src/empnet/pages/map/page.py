@@ -1,0 +1,207 @@
+"""The map as a page: a point is chosen, and beside it stand the structure and its values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+
+import numpy as np
+
+from empnet.pages.map.colours import Scale
+from empnet.pages.map.gather import MOST_PARTICLES, MOST_POINTS, Points
+from empnet.pages.map.layout import Layout
+from empnet.pages.map.picture import axis_names, draw_map
+from empnet.pages.page import Section, page, paragraph, table
+from empnet.pages.report.scene import MOST, scene_of
+from empnet.pages.report.viewer import STYLE, legend, script
+from empnet.pages.report.words import amount
+from empnet.pages.svg import new_figure, svg
+from empnet.system.system import System
+from empnet.training.run.model_file import ModelCard
+
+__all__ = ["map_page"]
+
+STYLE_OF_MAP = """
+.map { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 19rem); gap: 1rem; align-items: start; }
+@media (max-width: 52rem) { .map { grid-template-columns: minmax(0, 1fr); } }
+.map figure { margin: 0; } .map h3 { margin: 0 0 .5rem; overflow-wrap: anywhere; }
+.chart { position: relative; border-radius: .3rem; cursor: crosshair; touch-action: pan-y pinch-zoom; }
+.chart:focus-visible, .tools button:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+.chart svg.plane { display: block; width: 100%; max-height: none; font-size: 12px; user-select: none; }
+.plane text { fill: var(--ink); } .plane .grid-line { stroke: var(--line); }
+.plane circle { stroke: var(--ink); stroke-opacity: .35; stroke-width: .6; }
+.plane .ring { stroke: var(--ink); stroke-opacity: 1; stroke-width: 2.5; }
+.plane .near { stroke: var(--ink); stroke-opacity: .8; stroke-width: 1.2; }
+.hint { position: absolute; pointer-events: none; background: var(--card); border: 1px solid var(--line);
+  font-size: .8rem; border-radius: .3rem; padding: .1rem .5rem; max-width: 16rem; overflow-wrap: anywhere; }
+.tools { display: flex; flex-wrap: wrap; gap: .4rem; align-items: center; margin: .6rem 0; }
+.tools button { font: inherit; font-size: .85rem; color: var(--ink); background: var(--card); cursor: pointer;
+  border: 1px solid var(--line); border-radius: .3rem; padding: .15rem .7rem; min-height: 2rem; }
+.bar { font-size: .8rem; margin: .4rem 0 .8rem; } .bar div { height: .7rem; border-radius: .2rem;
+  print-color-adjust: exact; }
+.bar p { display: flex; justify-content: space-between; margin: 0; max-width: none; color: var(--faint);
+  font-variant-numeric: tabular-nums; }
+.chosen table { width: 100%; } .chosen th { overflow-wrap: anywhere; }
+.chosen td { text-align: right; padding-right: 0; white-space: nowrap; }
+.chosen tr:first-child td { white-space: normal; overflow-wrap: anywhere; }
+@media print { .tools, .hint { display: none; } .map { grid-template-columns: minmax(0, 1fr) 18rem; } }
+"""
+
+KEYS = (
+    "Click on a point, or move from point to point with the arrow keys once the map has the focus. Page up and page "
+    "down go to the next higher and lower value, Home and End to the lowest and the highest; plus and minus zoom about "
+    "the chosen point, 0 shows all. Clicking again where points overlap takes the next one."
+)
+
+
+def map_page(title: str, card: ModelCard, points: Points, layout: Layout, scale: Scale, picture: str) -> str:
+    """The page as text.
+
+    Arguments:
+        title: Its heading.
+        card: What the model is.
+        points: The systems.
+        layout: Where they lie.
+        scale: Their colours.
+        picture: Name of the picture beside the page, which shows all systems.
+    """
+    scenes = [scene_of(system) for system in points.systems]
+    own = files("empnet.pages.map").joinpath("assets", "map.js").read_text(encoding="utf-8")
+    data = json.dumps(_record(points, layout, scale), separators=(",", ":"), allow_nan=False)
+    sections = [
+        Section(
+            "Map", _map(points, layout, scale, legend(scenes)) + paragraph(KEYS, kind="faint") + _shown(points, picture)
+        ),
+        Section("Explained variance", _variance(layout)),
+        Section("How to read it", "".join(map(paragraph, _reading(card, points)))),
+    ]
+    lead = f"<style>{STYLE_OF_MAP}{STYLE}</style>\n{paragraph(_lead(points, scale))}"
+    return page(title, lead, sections, script=script(scenes, f"const MAP = {data};\n{own}"))
+
+
+def _lead(points: Points, scale: Scale) -> str:
+    n = len(points.target)
+    return (
+        f"{n:,} systems ({points.side}), laid out by what the network has learned of them: systems that lie near each "
+        f"other are alike to it. The colour is {scale.label}."
+    )
+
+
+def _map(points: Points, layout: Layout, scale: Scale, species: str) -> str:
+    """The chart, still until the script replaces it, and the card of the chosen system."""
+    with new_figure(6.4, 4.6) as drawing:
+        draw_map(drawing, layout, scale)
+        still = svg(drawing, f"Map of systems, coloured by {scale.label}")
+    buttons = (("in", "Zoom in"), ("out", "Zoom out"), ("all", "Show all"))
+    tools = "".join(f'<button type="button" data-zoom="{what}" hidden>{name}</button>' for what, name in buttons)
+    return (
+        f'<div class="map"><figure><div class="chart">{still}</div>\n<div class="tools">{tools}</div>\n'
+        f"{_bar(scale)}</figure>\n"
+        '<div class="chosen card"><h3>No system is chosen</h3><div class="stage" data-scene="0"></div>'
+        f'{species}<div aria-live="polite"><table><tbody></tbody></table></div>'
+        "<noscript><p>Choosing a point takes JavaScript, which is switched off.</p></noscript></div></div>\n"
+    )
+
+
+def _bar(scale: Scale) -> str:
+    ends = [amount(value, scale.unit) for value in (scale.low, (scale.low + scale.high) / 2, scale.high)]
+    texts = "".join(f"<span>{escape(text)}</span>" for text in ends)
+    told = f"{scale.label}{_beyond(scale)}"
+    colours = ", ".join(scale.gradient())
+    return (
+        f'<div class="bar"><div role="img" aria-label="{escape(told)}" '
+        f'style="background: linear-gradient(to right, {colours})"></div><p>{texts}</p>{escape(told)}</div>'
+    )
+
+
+def _beyond(scale: Scale) -> str:
+    if not scale.beyond:
+        return ""
+    who = "1 system lies" if scale.beyond == 1 else f"{scale.beyond:,} systems lie"
+    return f"; {who} beyond the scale, in the colour of its end"
+
+
+def _shown(points: Points, picture: str) -> str:
+    n, m = len(points.target), len(points.shown)
+    if m == n:
+        return paragraph(f"All {n:,} systems are on this page; {picture} shows them as a still picture.", kind="faint")
+    return paragraph(
+        f"{m:,} of the {n:,} systems, drawn at random, are on this page, which holds at most {MOST_POINTS:,} "
+        f"structures with {MOST_PARTICLES:,} particles in all; {picture} shows every system."
+    )
+
+
+def _variance(layout: Layout) -> str:
+    rows = [
+        [name, *(f"{100 * share:.3f} %" for share in shares)]
+        for name, *shares in (
+            ("axis 1", layout.explained[0], layout.pca[0]),
+            ("axis 2", layout.explained[1], layout.pca[1]),
+            ("both", sum(layout.explained), sum(layout.pca)),
+        )
+    ]
+    told = (
+        "Share of the variance of the representations that the axes keep. A plane cannot keep more than principal "
+        "component analysis does; the transpose autoencoder, which is trained by descent, is to reach it. "
+        "What is missing to 100 % is lost in the map: systems that differ in it lie on one another."
+    )
+    columns = ["", "autoencoder", "PCA (scikit-learn)"]
+    return table(columns, rows, numbers=[1, 2]) + paragraph(told, kind="faint")
+
+
+def _reading(card: ModelCard, points: Points) -> list[str]:
+    pooling = card.architecture.pooling[card.properties.index(points.name)]
+    width = card.architecture.width
+    pooled = (
+        f"summed over the particles, as {points.name} is, so that it grows with the system and large systems lie far "
+        "from small ones"
+        if pooling == "sum"
+        else f"averaged over the particles, as {points.name} is, so that it does not grow with the system"
+    )
+    return [
+        f"The representation of a system is the {width} numbers that the network knows of it just before its last, "
+        f"linear layer, {pooled}. The prediction is linear in them, "
+        "but for what the composition alone tells, which is added at the end and is no part of the map.",
+        "The axes are two directions among these numbers, chosen so that the systems differ most along them; they "
+        "are perpendicular, have no unit and no meaning of their own, and each has its own scale on the map. Their "
+        "signs are arbitrary.",
+    ]
+
+
+def _record(points: Points, layout: Layout, scale: Scale) -> dict[str, object]:
+    """Plain values for the map's script; texts are ready to be shown."""
+    m = points.shown
+    texts = [_texts(points, layout, system, int(i)) for system, i in zip(points.systems, m, strict=True)]
+    errors = np.abs(points.error[m])
+    first = int(np.nanargmax(errors)) if np.isfinite(errors).any() else 0
+    return {
+        "axes": axis_names(layout),
+        "fields": _fields(points),
+        "places": [[float(f"{x:.6g}") for x in place] for place in layout.places[m].tolist()],
+        "colours": scale.of(m),
+        "values": [float(f"{value:.9g}") for value in scale.values[m].tolist()],
+        "texts": texts,
+        "formulas": [system.formula for system in points.systems],
+        "first": first,
+    }
+
+
+def _fields(points: Points) -> list[str]:
+    return ["where", "particles", f"{points.name} in the data", "predicted", "error", "on the map"]
+
+
+def _texts(points: Points, layout: Layout, system: System, i: int) -> Sequence[str]:
+    target, predicted, unit = points.target[i], points.predicted[i], points.unit
+    known = bool(np.isfinite(target))
+    x, y = layout.places[i].tolist()
+    drawn = f" ({MOST:,} drawn)" if len(system) > MOST else ""
+    return [
+        str(system.origin) or f"system {i}",
+        f"{len(system):,}{drawn}",
+        f"{target:.6g}\u00a0{unit}" if known else "not in the data",
+        f"{predicted:.6g}\u00a0{unit}",
+        f"{predicted - target:+.4g}\u00a0{unit}" if known else "unknown",
+        f"{x:.3g}, {y:.3g}",
+    ]

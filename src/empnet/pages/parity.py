@@ -1,0 +1,212 @@
+"""The parity plot: predicted against true, for eyes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from empnet.pages.ticks import number_ticks
+from empnet.prediction.derivative_errors import DerivativeErrors
+from empnet.prediction.evaluate import Evaluation
+from empnet.prediction.metrics import R2, r2_in_words
+from empnet.runtime.durable_files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "PLOTS",
+    "draw_component_errors",
+    "draw_component_parity",
+    "draw_error_distribution",
+    "draw_parity",
+    "parity_plot",
+    "plain",
+    "points_like",
+]
+
+COLOUR = "#1f5fa8"
+PLOTS = (".png", ".pdf", ".svg")
+"""Suffixes of a plot."""
+
+MANY = 400
+"""More points than this are drawn as one picture: as shapes they would make a page heavy."""
+
+POINTS = {60: (22, 0.8), MANY: (12, 0.6), 2_000: (8, 0.5), np.inf: (4, 0.3)}
+"""Size (points squared) and opacity of up to so many points."""
+
+FAR = 2.0
+"""The largest error over the 99 % quantile from which the hundredth beyond it is drawn at the edge."""
+
+MOST = 20_000
+"""Components that are drawn of forces."""
+
+N_GROUPS = 20
+"""Species that are drawn."""
+
+
+def plain(text: str) -> str:
+    """A text that matplotlib shows as it is: a dollar sign begins no formula.
+
+    Example:
+        >>> print(plain("a$b"))
+        a\\$b
+    """
+    return text.replace("$", r"\$")
+
+
+def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
+    """Draw predicted over true values, and the distribution of errors beside it; forces and stress below.
+
+    Arguments:
+        evaluation: What is drawn.
+        path: Path of the file, replaced if it is there; its suffix, one of :data:`PLOTS`, is the format; else PNG.
+    """
+    from matplotlib.figure import Figure  # no pyplot: no windows, no global state
+
+    matplotlib.rcParams["mathtext.default"] = "regular"
+    rows = 1 + len(evaluation.derivatives)
+    figure = Figure(figsize=(9.0, 4.2 * rows), dpi=150, layout="constrained")
+    (left, right), *others = figure.subplots(rows, 2, width_ratios=(1.1, 1.0), squeeze=False)
+    for axes, errors in zip(others, evaluation.derivatives.values(), strict=True):
+        draw_component_parity(axes[0], errors)
+        _component_told(axes[0], errors)
+        draw_component_errors(axes[1], errors)
+    draw_parity(left, evaluation)
+    _told(left, evaluation)
+    outside = draw_error_distribution(right, evaluation)
+    if outside:
+        told = f"{outside} of {len(evaluation.targets)} lie beyond the edges and are drawn at them"
+        right.set_title(told, fontsize=8, color="0.4")
+    number_ticks(figure)
+    with replacing(Path(path)) as unfinished:
+        suffix = Path(path).suffix.lower()
+        figure.savefig(unfinished, format=suffix[1:] if suffix in PLOTS else "png")
+
+
+def draw_parity(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> None:
+    """Draw predicted over true values; the line is where they are equal.
+
+    Arguments:
+        axes: Where it is drawn.
+        evaluation: What is drawn.
+        colour: Of the points.
+    """
+    y, y_hat, unit, name = evaluation.targets, evaluation.predicted, evaluation.unit, plain(evaluation.name)
+    _draw_equality(axes, y, y_hat)
+    axes.scatter(y, y_hat, color=colour, **points_like(len(y)))
+    axes.set(xlabel=f"{name} in the data [{unit}]", ylabel=f"{name} predicted [{unit}]")
+
+
+def points_like(n: int) -> dict[str, Any]:
+    """How points are drawn, by their number: a few so that they are seen, many so that they do not hide each other.
+
+    Arguments:
+        n: How many there are.
+
+    Example:
+        >>> points_like(8)["s"] > points_like(1000)["s"]
+        True
+    """
+    size, alpha = next(look for most, look in POINTS.items() if n <= most)
+    return {"s": size, "alpha": alpha, "linewidths": 0, "zorder": 2, "rasterized": n > MANY}
+
+
+def _draw_equality(axes: Axes, y: np.ndarray, y_hat: np.ndarray) -> None:
+    """Both axes alike, and the line on which predicted is true.
+
+    The limits are set here: those that an equal aspect chooses while it is drawn cut off the last tick's number.
+    """
+    low, high = float(min(y.min(), y_hat.min())), float(max(y.max(), y_hat.max()))
+    margin = 0.05 * (high - low) or 1e-3 * abs(high) or 1.0
+    axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
+    axes.axline((low, low), slope=1.0, color="0.6", linewidth=1.0, zorder=1)
+    axes.tick_params(axis="x", rotation=30)
+
+
+def draw_error_distribution(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> int:
+    """Draw how many systems have which error; a largest hundredth that is far off is drawn at the edges.
+
+    Arguments:
+        axes: Where it is drawn.
+        evaluation: What is drawn.
+        colour: Of the bars.
+
+    Returns:
+        How many systems lie beyond the edges.
+    """
+    error = evaluation.predicted - evaluation.targets
+    reach, largest = max(float(np.quantile(np.abs(error), 0.99)), 1e-12), float(np.abs(error).max())
+    reach = reach if largest > FAR * reach else max(largest, 1e-12)
+    bins = min(61, 2 * math.isqrt(len(error)) + 1)  # odd: an error of zero lies within a bin
+    axes.hist(np.clip(error, -reach, reach), bins=bins, color=colour, alpha=0.8)
+    axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    axes.axvline(0.0, color="0.6", linewidth=1.0)
+    axes.set(xlabel=f"error: predicted - true [{evaluation.unit}]", ylabel="systems")
+    return int((np.abs(error) > reach).sum())
+
+
+def draw_component_parity(axes: Axes, errors: DerivativeErrors, colour: str = COLOUR) -> None:
+    """Draw predicted over true components of forces or stress; of very many, some drawn at random.
+
+    Arguments:
+        axes: Where it is drawn.
+        errors: What is drawn.
+        colour: Of the points.
+    """
+    y, y_hat = errors.targets.reshape(-1), errors.predicted.reshape(-1)
+    if len(y) > MOST:
+        drawn = np.random.default_rng(0).choice(len(y), MOST, replace=False)
+        y, y_hat = y[drawn], y_hat[drawn]
+    _draw_equality(axes, y, y_hat)
+    axes.scatter(y, y_hat, color=colour, **points_like(len(y)))
+    axes.set(xlabel=f"{errors.name} in the data [{errors.unit}]", ylabel=f"{errors.name} predicted [{errors.unit}]")
+
+
+def draw_component_errors(axes: Axes, errors: DerivativeErrors, colour: str = COLOUR) -> None:
+    """Draw the mean absolute and root mean square errors of each species' forces, or of the stress's components.
+
+    Arguments:
+        axes: Where it is drawn.
+        errors: What is drawn.
+        colour: Of the bars.
+    """
+    shown = dict(list(errors.groups_and_all.items())[:N_GROUPS])
+    places = np.arange(len(shown))
+    for offset, name, shade in ((-0.2, "mae", 1.0), (0.2, "rmse", 0.5)):
+        metrics = [group[name] for group in shown.values()]
+        values = np.array([metric.value for metric in metrics])
+        reach = np.clip([values - [m.low for m in metrics], [m.high for m in metrics] - values], 0, None)
+        axes.barh(places + offset, values, xerr=reach, height=0.38, color=colour, alpha=shade, ecolor="0.55",
+                  label={"mae": "mean absolute", "rmse": "root mean square"}[name])  # fmt: skip
+    axes.set_yticks(places, [plain(name) for name in shown])
+    axes.invert_yaxis()
+    axes.set(xlabel=f"error of a component [{errors.unit}]", xlim=(0, None))
+    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2)
+
+
+def _told(axes: Axes, evaluation: Evaluation) -> None:
+    mae, r2 = evaluation.metrics["mae"], evaluation.metrics["r2"]
+    lines = (
+        f"MAE {mae.value:.3g} {evaluation.unit} ({mae.low:.3g} to {mae.high:.3g})",
+        f"{plain(evaluation.baseline_name)}: {evaluation.baseline['mae'].value:.3g} {evaluation.unit}",
+        f"{R2}: {r2_in_words(r2)}",
+        f"{len(evaluation.targets):,} systems",
+    )
+    axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8)
+
+
+def _component_told(axes: Axes, errors: DerivativeErrors) -> None:
+    mae, rmse = errors.metrics["mae"], errors.metrics["rmse"]
+    lines = (
+        f"MAE {mae.value:.3g} {errors.unit} ({mae.low:.3g} to {mae.high:.3g})",
+        f"RMSE {rmse.value:.3g} {errors.unit} ({rmse.low:.3g} to {rmse.high:.3g})",
+        f"root mean square of the data {errors.target_rms:.3g} {errors.unit}",
+        f"{errors.targets.size:,} components",
+    )
+    axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8)

@@ -1,0 +1,69 @@
+"""The course of a training run: what ``metrics.csv`` says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from empnet.training.run.model_file import ModelCard
+from empnet.training.run.run_folder import RunFolder
+
+__all__ = ["Curves", "read_curves"]
+
+COLUMNS = ("step", "seconds", "lr", "train_loss", "validation_loss")
+"""Of metrics.csv, in the order of the curves; the errors of each property stand beside them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curves:
+    """One number an epoch.
+
+    Arguments:
+        steps: Steps done by the end of the epoch, shape (epochs,).
+        seconds: Seconds since training began.
+        learning_rate: Of the epoch's last step.
+        training_loss: Mean over the epoch's steps.
+        validation_loss: After the epoch, of the averaged weights.
+        validation_mae: Of each property in its unit, shape (epochs, F').
+    """
+
+    steps: Float64[np.ndarray, " epochs"]
+    seconds: Float64[np.ndarray, " epochs"]
+    learning_rate: Float64[np.ndarray, " epochs"]
+    training_loss: Float64[np.ndarray, " epochs"]
+    validation_loss: Float64[np.ndarray, " epochs"]
+    validation_mae: Float64[np.ndarray, "epochs F_prime"]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def best(self) -> int:
+        """The epoch with the smallest validation error, counted from 0; with several properties their mean share."""
+        shares = self.validation_mae / np.clip(self.validation_mae.min(axis=0), 1e-300, None)
+        return int(np.argmin(shares.mean(axis=1)))
+
+
+def read_curves(run: RunFolder, card: ModelCard) -> tuple[Curves | None, str]:
+    """The curves of a run, and what of them is missing, in words; no curves if no epoch was finished.
+
+    Arguments:
+        run: The run folder.
+        card: Names and units of the properties.
+    """
+    rows, damage = run.read_metrics()
+    names = [f"validation_mae_{name} [{unit}]" for name, unit in zip(card.properties, card.units, strict=True)]
+    missing = [name for name in (*COLUMNS, *names) if rows and name not in rows[0]]
+    if missing:
+        return None, f"{run.metrics_file}: is damaged; there is no column '{missing[0]}'"
+    if not rows:
+        return None, damage
+
+    def column(name: str) -> np.ndarray:
+        return np.array([float(row[name] or "nan") for row in rows])
+
+    steps, seconds, rate, training, validation = map(column, COLUMNS)
+    mae = np.stack([column(name) for name in names], axis=1)
+    return Curves(steps, seconds, rate, training, validation, mae), damage

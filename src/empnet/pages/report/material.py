@@ -1,0 +1,108 @@
+"""All that the report is made of, gathered from a run folder; what cannot be had is told in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from empnet.audit import Audit, audit
+from empnet.dataset.split import Split
+from empnet.errors import EmpnetError
+from empnet.pages.report.curves import Curves, read_curves
+from empnet.pages.report.side import MeasuredSide, measure_side
+from empnet.prediction.accuracy import of_evaluations
+from empnet.prediction.last_words import read_results
+from empnet.prediction.predictor import Predictor, load
+from empnet.system.system import System
+from empnet.training.run.config import TrainConfig
+from empnet.training.run.model_file import ModelCard, read_card
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.uncertainty.ensemble import is_ensemble
+
+__all__ = ["Material", "gather"]
+
+
+AUDITED = 4
+"""Systems that the report audits: ``empnet check`` looks at more, and takes its time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a run folder holds, read.
+
+    Arguments:
+        run: The run folder.
+        config: Its configuration.
+        card: What its model is.
+        split: The sides of its data.
+        predictor: Its trained model; None before the first weights.
+        curves: The course of training; None before the first epoch.
+        results: ``results.json``: errors by side and property; empty before the end of training.
+        side: Errors measured again, system by system; None if the data cannot be had.
+        audit: What was found in a few systems of that side; None if it was not asked for or the data cannot be had.
+        log: Lines of ``log.txt``.
+        left_out: What the report cannot show, and why.
+    """
+
+    run: RunFolder
+    config: TrainConfig
+    card: ModelCard
+    split: Split
+    predictor: Predictor | None
+    curves: Curves | None
+    results: dict[str, Any]
+    side: MeasuredSide | None
+    audit: Audit | None
+    log: tuple[str, ...]
+    left_out: tuple[str, ...] = field(default=())
+
+
+def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Material:
+    """Read a run folder and measure its test side again.
+
+    Arguments:
+        run: The run folder.
+        audited: Audit the model, too.
+        quiet: No progress bar.
+
+    Raises:
+        EmpnetError: If it is no run folder, or a file in it is damaged.
+    """
+    folder = RunFolder(run)
+    config, card = folder.read_config(), read_card(folder.path)
+    left_out: list[str] = []
+    predictor = side = found = None
+    ensemble = is_ensemble(folder.path)
+    if ensemble or (folder.path / "model.safetensors").exists():
+        predictor = load(run)
+        try:
+            side = measure_side(predictor, quiet=quiet)
+            errors = of_evaluations(side.evaluations, side.name)
+            found = audit(predictor, _few(side), errors=errors, quiet=quiet) if audited else None
+        except EmpnetError as error:
+            left_out.append(f"Errors system by system, the worst systems and their pictures are left out: {error}.")
+    else:
+        left_out.append("Errors and filters are left out: there are no trained weights yet.")
+    (curves, missing), results = read_curves(folder, card), read_results(folder)
+    if ensemble:
+        left_out.append("Learning curves and filters are each member's own: empnet report RUN/member-1, and so on.")
+    elif curves is None:
+        left_out.append(f"Learning curves are left out: {missing or 'no epoch is finished'}.")
+    elif missing:
+        left_out.append(f"Learning curves are not complete: {missing}.")
+    if not results:
+        left_out.append("Training has not come to its end: what is shown here is of the best weights so far.")
+    split, log = folder.read_split(), _log(folder)
+    return Material(folder, config, card, split, predictor, curves, results, side, found, log, tuple(left_out))
+
+
+def _few(side: MeasuredSide) -> list[System]:
+    """Systems for the audit, from all over the sample."""
+    return list(side.sample[:: max(1, len(side.sample) // AUDITED)][:AUDITED])
+
+
+def _log(folder: RunFolder) -> tuple[str, ...]:
+    if not folder.log_file.exists():
+        return ()
+    return tuple(folder.log_file.read_text(encoding="utf-8", errors="replace").splitlines())

@@ -1,0 +1,169 @@
+"""The parts of the page that tell how the model came about: course, filters, split, configuration, model, files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from html import escape
+
+import numpy as np
+
+from empnet.dataset.dataset import collate
+from empnet.model.property_model import PropertyModel
+from empnet.model.summary import summary
+from empnet.pages.page import Section, figure, paragraph, table
+from empnet.pages.report.course import draw_learning_rate, draw_losses, draw_validation_error
+from empnet.pages.report.filters import draw_filters, filters_of
+from empnet.pages.report.material import Material
+from empnet.pages.report.words import amount, size
+from empnet.system.one_hot import species_name
+from empnet.system.system import System
+from empnet.training.run.config import TrainConfig
+from empnet.training.run.model_file import ModelCard
+from empnet.training.uncertainty.ensemble import Ensemble
+
+__all__ = ["configuration", "course", "files_and_versions", "filters", "model_told", "split"]
+
+FILES = {
+    "config.toml": "the merged configuration",
+    "split.json": "which system is on which side",
+    "model.json": "architecture, species, properties, units, versions, data",
+    "model.safetensors": "the best weights",
+    "metrics.csv": "one row an epoch",
+    "results.json": "errors on validation and test side",
+    "uncertainty.safetensors": "what standard deviations are computed from",
+    "ensemble.json": "the members, and the calibration of their spread",
+    "log.txt": "what was printed",
+}
+"""What the files of a run folder are; others are listed without a word."""
+
+
+def course(material: Material) -> Section | None:
+    """Learning curves; None before the first epoch."""
+    curves = material.curves
+    if curves is None:
+        return None
+    drawn = [
+        figure(
+            draw_losses(curves, material.config.loss),
+            "The loss is relative to the spread that the composition leaves, so it has no unit. In training it is the "
+            "mean over the epoch, while the weights still move; in validation it is of their moving average.",
+        )
+    ]
+    for k, (name, unit) in enumerate(zip(material.card.properties, material.card.units, strict=True)):
+        told = material.results.get("validation", {}).get(name)
+        beside = None if told is None else (material.card.baseline_names[k], told["baseline_mae"])
+        error = amount(float(curves.validation_mae[curves.best, k]), unit)
+        caption = f"Mean absolute error of {name} on the validation side; {error} in epoch {curves.best + 1}, the best."
+        drawn.append(figure(draw_validation_error(curves, k, name, unit, beside), caption))
+    drawn.append(figure(draw_learning_rate(curves), "The learning rate at the end of each epoch."))
+    return Section("Learning curves", _side_by_side(drawn))
+
+
+SUMMED = {"phi": "sums of features", "chi": "sums of tensors"}
+"""What a filter is for, by its name."""
+
+
+def filters(material: Material) -> Section | None:
+    """The learned filters of each interaction; None before the first weights, and for an ensemble, which has none."""
+    if material.predictor is None or isinstance(material.predictor.model, Ensemble):
+        return None
+    distances = None if material.side is None else material.side.distances
+    lead = paragraph(
+        "In each interaction a particle sums the features of its neighbours, each feature k weighted by a learned "
+        "function phi_k of the distance. The envelope env brings it smoothly to zero at the cutoff. In colour are "
+        "the eight features whose filters vary most, the others are grey. Nearer than the nearest neighbours in the "
+        "data a filter was never fitted."
+    )
+    behind = "; the grey area behind shows how often each distance occurs in the data"
+    behind = "" if distances is None else behind
+    drawn = [
+        figure(draw_filters(one, distances), f"Interaction {one.number}, {SUMMED[one.name]}{behind}.")
+        for one in filters_of(material.predictor.model)
+    ]
+    if material.card.architecture.moments:
+        lead += paragraph(
+            "There is a filter for each degree l of the moments: 0 is a plain sum, 1 sees on which side neighbours "
+            "are, 2 along which line. From the second interaction on, filters chi weigh the tensors that neighbours "
+            "have kept."
+        )
+    return Section("Learned filters", lead + _side_by_side(drawn))
+
+
+def _side_by_side(figures: list[str]) -> str:
+    return f'<div class="figures">{"".join(figures)}</div>'
+
+
+def split(material: Material) -> Section:
+    """How many systems are on which side, and how they came there."""
+    config = material.config
+    how = (
+        f"drawn at random (seed {config.seed})"
+        if config.split == "random"
+        else "cut in the file's order: training first, then validation, then test"
+    )
+    sides = {
+        "training": (material.split.train, "the weights are fitted to it"),
+        "validation": (material.split.validation, "it chooses the best weights"),
+        "test": (material.split.test, "nothing was chosen by it"),
+    }
+    total = sum(len(indices) for indices, _ in sides.values())
+    rows = [
+        [name, f"{len(indices):,}", f"{len(indices) / max(1, total):.1%}".replace("%", " %"), purpose]
+        for name, (indices, purpose) in sides.items()
+    ]
+    lead = paragraph(f"The sides were {how}. Exact duplicates are on one side. split.json lists every system.")
+    return Section("Split", lead + table(["side", "systems", "share", "what for"], rows, numbers=[1, 2]))
+
+
+def configuration(material: Material) -> Section:
+    """Every setting with its value and meaning."""
+    values = material.config.model_dump(mode="json", exclude_none=True)
+    rows = [
+        [name, _setting(value), TrainConfig.model_fields[name].description or ""]
+        for name, value in values.items()
+        if value != []
+    ]
+    return Section("Configuration", table(["setting", "value", "meaning"], rows))
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def model_told(material: Material) -> Section:
+    """What the model consists of."""
+    card = material.card
+    species = paragraph(f"Species that it knows: {', '.join(map(species_name, card.species))}.")
+    model = card.build() if material.predictor is None else material.predictor.model
+    layers = escape(str(summary(model, inputs=(_example(card, model),))))
+    shapes = "<summary>Layers, with output shapes for a system of two particles</summary>"
+    return Section("Model", f"{species}<details>{shapes}<pre>{layers}</pre></details>")
+
+
+def _example(card: ModelCard, model: PropertyModel) -> object:
+    """Two particles that the model can take."""
+    features = np.zeros((2, card.architecture.n_features))
+    system = System(np.eye(2, 3), species=np.array(card.species[:1] * 2), features=features)
+    return collate([system], card.architecture.cutoff, card.encoder, model.dtype)
+
+
+def files_and_versions(material: Material) -> Section:
+    """Versions, the data's hash, and the files of the run folder."""
+    data = material.card.data
+    rows = [["data", material.config.data], ["sha256 of the data", str(data.get("sha256", ""))]]
+    rows += [[name, version] for name, version in material.card.versions.items()]
+    rows.append(["processor threads", str(material.card.threads)])
+    listed = table(["file", "size", "what it holds"], list(_listed(material)), numbers=[1])
+    return Section("Versions and files", table(["what", "version"], rows) + "<h3>Run folder</h3>" + listed)
+
+
+def _listed(material: Material) -> Iterator[list[str]]:
+    folder = material.run.path
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not path.name.startswith(".") and name != "report.html":
+            what = "what resuming needs" if name.startswith("checkpoint/") else FILES.get(name, "")
+            yield [name, size(path.stat().st_size), what]

@@ -1,0 +1,131 @@
+"""The errors of one side of a run's own data, with what the report wants to know of each system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from empnet.dataset.dataset import species_of
+from empnet.kernels.pairs import pair_distances
+from empnet.prediction.derivative_errors import Labels
+from empnet.prediction.evaluate import Evaluation, Side, evaluations_of, measured_side, own_side
+from empnet.prediction.prediction import Prediction
+from empnet.prediction.predictor import Predictor, pieces
+from empnet.runtime.progress import track
+from empnet.system.checks import target_of
+from empnet.system.system import System
+from empnet.training.run.run_folder import RunFolder
+
+__all__ = ["DRAWN", "MeasuredSide", "measure_side"]
+
+DRAWN = 6
+"""How many of the worst systems are drawn."""
+
+SAMPLE = 5_000
+"""Particles whose distances to their neighbours are counted: enough for a histogram."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredSide:
+    """Errors on one side of the data.
+
+    Arguments:
+        name: ``"test"``, or ``"validation"`` where there is no test side.
+        evaluations: One for each property.
+        sizes: Number of particles of each system, shape (n,).
+        counts: Particles of each of the model's species in each system, shape (n, species).
+        worst: For each property the systems with the largest errors, the largest first.
+        sample: Some of the systems.
+        distances: Distances of neighbours within the cutoff in the sample, angstrom.
+    """
+
+    name: Side
+    evaluations: tuple[Evaluation, ...]
+    sizes: Int64[np.ndarray, " n"]
+    counts: Int64[np.ndarray, "n species"]
+    worst: tuple[tuple[System, ...], ...]
+    sample: tuple[System, ...]
+    distances: Float64[np.ndarray, " P"]
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What is noted of systems while they go by."""
+
+    predictor: Predictor
+    targets: list[list[float]] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    formulas: list[str] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    counts: list[np.ndarray] = field(default_factory=list)
+    sample: list[System] = field(default_factory=list)
+
+    def each(self, systems: Iterable[System]) -> Iterator[System]:
+        """The same systems, noted."""
+        card, sampled = self.predictor.card, 0
+        for system in systems:
+            self.targets.append([target_of(system, name) for name in card.properties])
+            self.origins.append(str(system.origin))
+            self.formulas.append(system.formula)
+            self.sizes.append(len(system))
+            self.counts.append((species_of(system)[:, None] == np.array(card.species)).sum(axis=0))
+            if sampled < SAMPLE:
+                self.sample.append(system)
+                sampled += len(system)
+            yield system
+
+
+def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
+    """Predict the test side of the run's own data, or the validation side if there is no test side.
+
+    Arguments:
+        predictor: The trained model of a run folder.
+        quiet: No progress bar.
+
+    Raises:
+        EmpnetError: If the data are no longer there or no longer the same.
+    """
+    run = RunFolder(predictor.run)
+    side = measured_side(run)
+    watch = _Watch(predictor)
+    systems = watch.each(track(own_side(predictor, side), f"predicting the {side} side", quiet=quiet))
+    found: list[Prediction] = []
+    done = 0
+    worst: list[list[tuple[float, System]]] = [[] for _ in predictor.card.properties]
+    labels = Labels(predictor.card)
+    for piece in pieces(systems):
+        found.append(labels.take(piece, predictor))
+        errors = np.abs(found[-1].values - np.array(watch.targets[done : done + len(piece)]))
+        done += len(piece)
+        for k, column in enumerate(errors.T):
+            largest = sorted([*worst[k], *zip(column.tolist(), piece, strict=True)], key=lambda item: -item[0])
+            worst[k] = largest[:DRAWN]
+    told = Prediction.joined(found, predictor.card)
+    sizes, counts, sample = np.array(watch.sizes), np.stack(watch.counts), tuple(watch.sample)
+    evaluations = evaluations_of(
+        predictor.card,
+        np.array(watch.targets),
+        told.values,
+        told.baseline,
+        watch.origins,
+        watch.formulas,
+        sizes,
+        derivatives=labels.errors(),
+        std=told.std,
+    )
+    systems_of = tuple(tuple(system for _, system in largest) for largest in worst)
+    return MeasuredSide(
+        side, tuple(evaluations), sizes, counts, systems_of, sample, _distances(predictor, watch.sample)
+    )
+
+
+def _distances(predictor: Predictor, systems: list[System]) -> Float64[np.ndarray, " P"]:
+    dataset = predictor.dataset(systems)
+    card, found = predictor.card, []
+    for chunk in dataset.chunks(np.arange(len(dataset))):
+        batch = dataset.batch(chunk, card.encoder, card.torch_dtype)
+        found.append(pair_distances(batch).numpy())
+    return np.concatenate(found)

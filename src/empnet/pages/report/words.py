@@ -1,0 +1,186 @@
+"""Numbers and findings as sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from empnet.model.property_model import PropertyModel
+from empnet.pages.report.curves import Curves
+from empnet.pages.report.material import Material
+from empnet.prediction.last_words import LEARNED
+from empnet.training.uncertainty.ensemble import members_of
+
+__all__ = ["amount", "duration", "notes", "pooling_told", "size", "training_told"]
+
+GAP = 2.0
+"""Validation loss over training loss from which overfitting is worth a sentence: at twice the loss, half of what is
+still wrong on new systems is something that the model has learned by heart."""
+
+MEMORISED = 100.0
+"""Validation loss over training loss from which the number itself says nothing more: all is memorised."""
+
+ANNEALED = 0.01
+"""Share of its highest value below which the learning rate has come to its end."""
+
+TENTH, MOST_IDLE = 10, 3
+"""Epochs without a better one at the end from which more time is not recommended: a tenth of all, three at least."""
+
+JUMP = 10.0
+"""Training loss over that of the epoch before from which training was thrown back: a mean over hundreds of steps does
+not do so by chance."""
+
+
+def amount(value: float, unit: str = "") -> str:
+    """A number with its unit: three significant digits, or whole above a hundred.
+
+    Example:
+        >>> print(amount(0.12345, "eV"), amount(12345.6), amount(6.3, "eV"), amount(100.0))
+        0.123 eV 12,346 6.30 eV 100
+    """
+    text = f"{value:,.0f}" if 100 <= abs(value) < 1e9 else f"{value:#.3g}"
+    return f"{text}\u00a0{unit}" if unit else text  # the unit stays on the number's line
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it.
+
+    Example:
+        >>> duration(0.42), duration(42.3), duration(100.0), duration(7325.0)
+        ('0.42 s', '42 s', '1 min 40 s', '2 h 2 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.2g} s" if whole < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(n_bytes: int) -> str:
+    """The size of a file.
+
+    Example:
+        >>> size(512), size(52_000), size(3_400_000)
+        ('512 bytes', '52.0 kB', '3.4 MB')
+    """
+    if n_bytes < 1000:
+        return f"{n_bytes} bytes"
+    return f"{n_bytes / 1e3:.1f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def training_told(material: Material, model: PropertyModel | None) -> str:
+    """How long it took to learn from what."""
+    config, split, curves = material.config, material.split, material.curves
+    sides = sum(map(len, (split.train, split.validation, split.test)))
+    total = material.card.data.get("systems", sides)  # a part of the data may be on no side
+    members = 1 if model is None else len(members_of(model))
+    who = "It" if members == 1 else f"Each of its {members} members"
+    told = f"{who} learned from {len(split.train):,} of {total:,} systems in {config.data}"
+    if curves is not None:
+        steps, seconds = int(curves.steps[-1]), float(curves.seconds[-1])
+        done = f"{_counted(steps, 'step')} of up to {config.batch} systems, {_counted(len(curves), 'epoch')}"
+        told += f", in {duration(seconds)}{_budget(material)}: {done}"
+    if model is not None:
+        told += f". The model has {sum(p.numel() for p in model.parameters()):,} parameters"
+    if config.fine_tune is not None:
+        told += f" and began with the weights of {config.fine_tune}"
+    return f"{told}."
+
+
+def _budget(material: Material) -> str:
+    """What the run was allowed, if a limit was given."""
+    given = material.config.time
+    return "" if given is None else f" of the {duration(given)} allowed (--time)"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def pooling_told(material: Material, k: int) -> str:
+    """How particles make up property k, and why it was decided so."""
+    name, pooling = material.card.properties[k], material.card.architecture.pooling[k]
+    prefix = f"pooling of {name}: "
+    why = next((line.removeprefix(prefix) for line in material.log if line.startswith(prefix)), "")
+    if why:
+        return f"Pooling of {name}: {why}."
+    meaning = "the property grows with the system" if pooling == "sum" else "the property does not grow with the system"
+    asked = ", as the configuration asks" if material.config.pooling != "auto" else ""
+    return f"Pooling of {name}: {pooling} over particles{asked} ({meaning})."
+
+
+def notes(material: Material) -> list[tuple[str, str]]:
+    """What to keep in mind, each with the kind of its paragraph ("good", "warn", "bad" or none)."""
+    told: list[tuple[str, str]] = []
+    if material.curves is not None:
+        told += [*_course(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
+    if material.config.split == "random":
+        told.append((
+            "The sides were drawn at random, so the error holds for systems like these. If frames follow each other "
+            "in time, their neighbours in the file look alike and it is too small: train again with --split blocks.",
+            "",
+        ))  # fmt: skip
+    else:
+        told.append(("The test side is the last part of the file, in order: the future of a trajectory.", ""))
+    return told + [(reason, "warn") for reason in material.left_out]
+
+
+def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
+    """What is known of the end of training, and what more of it would be for."""
+    best, last = curves.best + 1, len(curves)
+    patience = material.config.patience
+    if not material.results:
+        return []
+    if patience is not None and last - best >= patience:
+        return [
+            (f"Training ended after {patience} epochs without a better one (--patience). Epoch {best} is kept.", "")
+        ]
+    if curves.learning_rate[-1] > ANNEALED * curves.learning_rate.max():
+        return []
+    if last - best >= max(MOST_IDLE, last // TENTH):
+        return [(
+            f"The best validation error came in epoch {best} of {last}, and these weights are kept. The {last - best} "
+            "epochs after it brought nothing: more time of the same kind is not expected to help.",
+            "warn",
+        )]  # fmt: skip
+    return [(
+        "The learning rate falls to zero at the end, so the validation error levels off in every run: that says "
+        "nothing about a longer one.",
+        "",
+    )]  # fmt: skip
+
+
+def _gap(curves: Curves) -> list[tuple[str, str]]:
+    """How much better the model does on what it has seen."""
+    training, validation = float(curves.training_loss[-1]), float(curves.validation_loss[-1])
+    if not (training > 0 and np.isfinite(validation)):
+        return []
+    ratio = validation / training
+    told = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation side and {training:.3g} "
+    told += "in training"
+    if training > LEARNED:
+        return [(f"{told}: training itself has not come far (the baseline's loss is about 1).", "warn")]
+    if ratio > MEMORISED:
+        return [(
+            f"{told}: the training side is memorised, new systems are not. More data would help, not more time.",
+            "warn",
+        )]  # fmt: skip
+    if ratio > GAP:
+        return [(
+            f"{told}, {ratio:.1f} times as much on new systems: part of what was learned holds for the training side "
+            "alone (overfitting), and more data would help.",
+            "",
+        )]  # fmt: skip
+    if ratio > 1:
+        return [(f"{told}, {ratio:.2g} times as much on new systems: a gap, but no large one.", "")]
+    return [(f"{told}: no sign of overfitting.", "")]
+
+
+def _jumps(curves: Curves) -> list[tuple[str, str]]:
+    """Epochs in which training was thrown back."""
+    jumps = int((curves.training_loss[1:] > JUMP * curves.training_loss[:-1]).sum())
+    if not jumps:
+        return []
+    when = "in one epoch" if jumps == 1 else f"in {jumps} epochs"
+    told = f"The training loss jumped to more than {JUMP:g} times the one before {when}: the learning rate (--lr) may "
+    return [(f"{told}be too high.", "warn")]

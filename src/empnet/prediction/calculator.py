@@ -1,0 +1,151 @@
+"""A trained model as a calculator of ASE: energies, forces and stress for its optimisers and dynamics."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+
+from empnet.dataset.dataset import Dataset
+from empnet.errors import EmpnetError
+from empnet.prediction.prediction import Wanted
+from empnet.prediction.predictor import Predictor, as_predictor
+from empnet.system.atoms import from_atoms
+from empnet.system.checks import check_geometry
+from empnet.system.one_hot import symbol
+from empnet.system.spatial_order import in_given_order
+from empnet.system.units import convert, parse_unit
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["EMPNetCalculator"]
+
+
+class EMPNetCalculator(Calculator):
+    """Energies and their exact derivatives for ASE, in its units: eV, eV/angstrom, eV/angstrom^3.
+
+    ``energies`` are what each particle adds to the energy, baseline of the composition included. What has been asked
+    for once (forces, stress) is computed with the energy from then on, in one go. Neighbours are found anew each time.
+    ``results["energy_std"]`` is the energy's standard deviation in eV, if the run tells one.
+    Threads that share a calculator wait for each other; to compute at the same time, give each thread a calculator of
+    the same predictor.
+
+    Arguments:
+        run: The run folder, or a predictor that was loaded from one.
+        close: What to do about two particles that are nearer to each other than any two of their species were in
+            training: ``"warn"`` once, or ``"error"``.
+
+    Raises:
+        EmpnetError: If the run's first property is no energy or a mean over particles; when it calculates, if a species
+            was not in the training data, or stress is wanted of a system that does not repeat along all axes.
+
+    Example:
+        >>> from ase.build import molecule
+        >>> from empnet.training.run.model_file import ModelCard
+        >>> card = ModelCard(empnet.model.Architecture(n_species=2, pooling=("sum",)), (1, 8), ("energy",), ("eV",))
+        >>> water = molecule("H2O")
+        >>> water.calc = EMPNetCalculator(Predictor(card.build(), card))
+        >>> water.get_forces().shape
+        (3, 3)
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
+
+    def __init__(
+        self, run: str | os.PathLike[str] | Predictor, *, close: Literal["warn", "error"] = "warn", **options: Any
+    ) -> None:
+        super().__init__(**options)
+        if close not in ("warn", "error"):
+            raise EmpnetError(f"close '{close}' is not known", wanted="warn or error")
+        self.predictor = as_predictor(run)
+        self.close = close
+        self._one_at_a_time = threading.RLock()
+        self._warned = False
+        self._wanted = Wanted(energies=True)
+        self._wanted.refuse_impossible(self.predictor.card, self.predictor.run)
+        self._factor = self._to_electronvolt()
+
+    def _to_electronvolt(self) -> float:
+        card, run = self.predictor.card, self.predictor.run
+        name, unit = card.properties[0], card.units[0]
+        try:
+            kind = parse_unit(unit).kind
+        except EmpnetError:
+            kind = "none that is known"
+        if kind != "an energy":
+            remedy = "name its unit in training, with --unit" if kind.startswith("none") else ""
+            raise EmpnetError(f"the unit of '{name}' is {kind} ({unit})", where=run, wanted="an energy", remedy=remedy)
+        return convert(1.0, unit, "eV")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the lock, for pickles and copies."""
+        return {name: value for name, value in self.__dict__.items() if name != "_one_at_a_time"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _one_at_a_time=threading.RLock())
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """What ASE calls for each result; one thread at a time, because the results are kept in the calculator.
+
+        Arguments:
+            name: Which of :attr:`implemented_properties`.
+            atoms: The system.
+            allow_calculation: Whether it is computed if it is not at hand; if not, None is returned.
+        """
+        with self._one_at_a_time:
+            return super().get_property(name, atoms, allow_calculation)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """What ASE calls when results are out of date.
+
+        Arguments:
+            atoms: The system.
+            properties: Which of :attr:`implemented_properties` are wanted.
+            system_changes: What has changed since the last time.
+        """
+        super().calculate(atoms, properties, system_changes)
+        system = check_geometry(from_atoms(self.atoms))
+        Wanted(stress="stress" in properties).refuse_without_volume(system)
+        asked = self._wanted
+        self._wanted = Wanted(asked.forces or "forces" in properties, asked.stress or "stress" in properties, True)
+        dataset, (order,) = self.predictor.sorted_dataset([system])
+        self._look_at_distances(dataset)
+        wanted = Wanted(self._wanted.forces, self._wanted.stress and all(system.pbc), True)
+        found = self.predictor.predict_dataset(dataset, wanted)
+        energy = float(found.values[0, 0]) * self._factor
+        self.results: dict[str, Any] = {"energy": energy, "free_energy": energy}
+        for name, rows in (("energies", found.energies), ("forces", found.forces)):
+            if rows is not None:
+                self.results[name] = in_given_order(rows[0], order) * self._factor
+        if found.std is not None:
+            self.results["energy_std"] = float(found.std[0, 0]) * self._factor
+        if found.stress is not None:
+            self.results["stress"] = found.stress[0] * self._factor
+
+    def _look_at_distances(self, dataset: Dataset) -> None:
+        """Warn or raise if two particles are nearer to each other than any in training."""
+        seen = self.predictor.card.seen
+        if seen is None or self._warned:
+            return
+        near = seen.too_near(dataset)
+        if not near:
+            return
+        (a, b), d = near[0]
+        shortest = min((low for low, _ in seen.ranges.get((a, b), ())), default=np.inf)
+        known = f"nearer than {shortest:g}" if np.isfinite(shortest) else "within the cutoff"
+        told = f"{symbol(a)} and {symbol(b)} are {d:.3f} angstrom apart; the training data never had them {known}"
+        if self.close == "error":
+            raise EmpnetError(told, where=self.predictor.run, remedy="predictions there are guesses")
+        self._warned = True
+        warnings.warn(f"{told}: predictions there are guesses (said once)", stacklevel=2)

@@ -1,0 +1,125 @@
+"""The verdict on a run, from what lies in its folder or from errors that were measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from empnet.errors import EmpnetError
+from empnet.prediction.accuracy import Accuracy, of_evaluations, of_results
+from empnet.prediction.evaluate import Evaluation
+from empnet.prediction.predictor import Predictor
+from empnet.prediction.verdict import CourseFacts, Verdict, verdict
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.uncertainty.ensemble import FILE as ENSEMBLE
+from empnet.training.uncertainty.uncertainty_file import FILE as LAST_LAYER
+
+__all__ = ["LEARNED", "course_facts", "read_results", "recorded", "verdict_of_evaluations", "verdict_of_run"]
+
+
+LEARNED = 0.5
+"""Training loss below which a network has learned its training side: the loss of the baseline is about 1."""
+
+
+class _Errors(BaseModel):
+    """Errors of one property on one side, as far as they are needed; forces and stress lie beside them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    mae: float
+    rmse: float | None = None
+    baseline_mae: float
+    unit: str
+    baseline: str = ""
+    systems: int
+
+
+_RESULTS = TypeAdapter(dict[str, dict[str, _Errors]])
+
+
+def read_results(run: RunFolder) -> dict[str, Any]:
+    """What ``results.json`` holds; nothing before training has ended.
+
+    Arguments:
+        run: The run folder.
+
+    Raises:
+        EmpnetError: If the file is damaged.
+    """
+    path = run.path / "results.json"
+    if not path.exists():
+        return {}
+    try:
+        results = _RESULTS.validate_json(path.read_bytes())
+        plain = {side: {name: errors.model_dump() for name, errors in named.items()} for side, named in results.items()}
+        of_results(plain)
+    except ValidationError as error:
+        first = error.errors()[0]
+        part = ".".join(str(part)[:40] for part in first["loc"])
+        raise EmpnetError(f"is damaged ({part}: {first['msg'][:200]})", where=path, wanted="errors by side") from None
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise EmpnetError(f"is damaged ({error!r})", where=path, wanted="errors by side and property") from None
+    return plain
+
+
+def recorded(predictor: Predictor) -> list[Accuracy]:
+    """The errors that training measured on the run's own side; none before its end, or without a run folder.
+
+    Arguments:
+        predictor: The trained model.
+    """
+    if not predictor.run:
+        return []
+    names = predictor.card.properties
+    return [told for told in of_results(read_results(RunFolder(predictor.run))) if told.name in names]
+
+
+def verdict_of_run(run: str | Path) -> Verdict:
+    """The verdict from the numbers that training measured; empty before its end.
+
+    Arguments:
+        run: The run folder.
+    """
+    return verdict(of_results(read_results(RunFolder(run))), course_facts(run))
+
+
+def verdict_of_evaluations(evaluations: Sequence[Evaluation], side: str, run: str | Path = "") -> Verdict:
+    """The verdict from errors that were measured system by system.
+
+    Arguments:
+        evaluations: One for each property.
+        side: ``"test"``, ``"validation"``, or ``"given"`` for other data.
+        run: The run folder, if there is one.
+    """
+    return verdict(of_evaluations(evaluations, side), course_facts(run) if str(run) else None)
+
+
+def course_facts(run: str | Path) -> CourseFacts:
+    """What a run folder tells of its training; of an ensemble, what the first member's tells.
+
+    Arguments:
+        run: The run folder.
+    """
+    folder = Path(run)
+    ensemble = (folder / ENSEMBLE).exists()
+    row = _last_row(RunFolder(folder / "member-1" if ensemble else folder))
+    steps, training, validation = (row.get(key) for key in ("step", "train_loss", "validation_loss"))
+    learned = training is not None and 0 < training < LEARNED
+    return CourseFacts(
+        run=str(run),
+        finished=(folder / "results.json").exists(),
+        steps=None if steps is None else int(steps),
+        loss_ratio=validation / training if validation is not None and training is not None and learned else None,
+        uncertain=ensemble or (folder / LAST_LAYER).exists(),
+    )
+
+
+def _last_row(run: RunFolder) -> dict[str, float]:
+    """The finite numbers of the last epoch that can be read; none if there is no such epoch."""
+    rows, _ = run.read_metrics()
+    numbers = {key: float(text or "nan") for key, text in rows[-1].items()} if rows else {}
+    return {key: value for key, value in numbers.items() if math.isfinite(value)}

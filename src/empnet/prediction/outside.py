@@ -1,0 +1,68 @@
+"""Which systems lie outside the training data, and why, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64
+
+from empnet.dataset.coverage import BIN, Seen
+from empnet.dataset.dataset import Dataset
+from empnet.system.one_hot import symbol
+from empnet.training.run.model_file import ModelCard
+
+__all__ = ["told_outside", "why_outside"]
+
+
+def why_outside(
+    card: ModelCard,
+    dataset: Dataset,
+    std: Float64[np.ndarray, "B F_prime"] | None,
+    limits: Float64[np.ndarray, " F_prime"] | None,
+) -> list[str]:
+    """Why each system is unlike the training data; empty for those that are not.
+
+    Two things are looked at: particles nearer to each other (by more than a bin, 0.05 angstrom: systems drawn as those
+    of training may be so by chance) than any two of their species in training, and a standard
+    deviation beyond that of 99.5 % of the training and validation side. Species that were never there are an error
+    before any prediction.
+
+    Arguments:
+        card: What the model knows of its training side.
+        dataset: The systems, as the model takes them.
+        std: Standard deviations of their predictions; None if the run tells none.
+        limits: The largest ordinary one of each property.
+
+    Example:
+        >>> from empnet.system.system import System
+        >>> from empnet.model.property_model import Architecture
+        >>> seen = Seen((1,), (2, 2), 0.7, {(1, 1): ((0.7, 1.2),)})
+        >>> card = ModelCard(Architecture(1, ("sum",)), (1,), ("energy",), ("eV",), seen=seen)
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1]) for d in (0.5, 1.0, 1.1)]
+        >>> std, limits = np.array([[0.1], [0.1], [0.9]]), np.array([0.3])
+        >>> why_outside(card, Dataset.from_systems(pairs, 5.0), std, limits)
+        ['H-H 0.50 angstrom', '', 'energy +- 0.9 eV']
+    """
+    reasons: list[list[str]] = [[] for _ in range(len(dataset))]
+    seen: Seen | None = card.seen
+    for system, ((a, b), d) in ({} if seen is None else seen.too_near(dataset, BIN)).items():
+        reasons[system].append(f"{symbol(a)}-{symbol(b)} {d:.2f} angstrom")
+    if std is not None and limits is not None:
+        for system, k in zip(*np.nonzero(std > limits), strict=True):
+            reasons[system].append(f"{card.properties[k]} +- {std[system, k]:.3g} {card.units[k]}")
+    return ["; ".join(those) for those in reasons]
+
+
+def told_outside(n: int, outside: int) -> str:
+    """The summary line; empty if all is inside.
+
+    Arguments:
+        n: How many frames were predicted.
+        outside: How many of them lie outside.
+
+    Example:
+        >>> told_outside(500, 3)
+        '3 of 500 frames are unlike the training data: see empnet_outside'
+    """
+    if not outside:
+        return ""
+    return f"{outside} of {n} frames {'is' if outside == 1 else 'are'} unlike the training data: see empnet_outside"

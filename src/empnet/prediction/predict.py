@@ -1,0 +1,213 @@
+"""Predict a whole file of any size into a file of the same order."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from empnet.dataset.balance import deal
+from empnet.errors import EmpnetError, FileError
+from empnet.files.extxyz.write import frame_text
+from empnet.files.source import Data, name_of
+from empnet.files.write import write
+from empnet.prediction.outside import told_outside
+from empnet.prediction.prediction import Prediction, Wanted
+from empnet.prediction.predictor import Predictor, as_predictor, pieces
+from empnet.prediction.reading import Reading
+from empnet.runtime.distribution import Processes, processes
+from empnet.runtime.durable_files import refuse_to_replace, replacing
+from empnet.runtime.pipes import keeping_pipes
+from empnet.runtime.progress import tell, track
+from empnet.system.system import System
+from empnet.training.run.journal import Journal
+
+__all__ = ["predict_file"]
+
+Predicted = Callable[[list[System]], Prediction]
+"""What predicts a piece."""
+
+OUTSIDE = "empnet_outside"
+"""Where a frame that is unlike the training data says why."""
+
+WINDOW = 4
+"""Pieces for each process that are dealt out at a time: enough to be shared fairly, few enough for memory."""
+
+
+@keeping_pipes
+def predict_file(
+    predictor: Predictor | str | Path,
+    data: Data,
+    out: str | Path,
+    *,
+    forces: bool = False,
+    stress: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+    length_unit: str | None = None,
+    baseline_key: str | Sequence[str] | None = None,
+) -> int:
+    """Write each frame with its predicted properties, in order, in bounded memory.
+
+    Arguments:
+        predictor: The trained model, or its run folder.
+        data: Path of the data, the name of bundled data, or systems or ase.Atoms.
+        out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``: every frame as it was, with
+            ``empnet_<property>``, ``empnet_<property>_std`` if the run tells standard deviations, and, if it is unlike
+            the training data, ``empnet_outside``, which says why. ``-`` is standard output, as extended XYZ.
+        forces: Also write ``empnet_forces``, in the first property's unit per angstrom.
+        stress: Also write ``empnet_stress``, in the first property's unit per cubic angstrom, xx yy zz yz xz xy.
+        force: Replace a file that is there.
+        quiet: No progress bar.
+        length_unit: Unit of positions and cells in the data, if not angstrom; what is written is in angstrom.
+        baseline_key: What the data call the scalar that the model adds to, if not as in training.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        EmpnetError: If the data cannot be read or predicted; then no file is written. If forces or stress are wanted
+            in a table. If ``out`` is what is read, under whatever name.
+        FileError: If the file cannot be written; then what was there is as it was.
+    """
+    predictor, team, wanted, path = as_predictor(predictor), processes(), Wanted(forces, stress), Path(out)
+    wanted.refuse_impossible(predictor.card, predictor.run)
+    if wanted and path.suffix == ".csv":
+        raise EmpnetError(f"a table has no room for {wanted.named}", where=path, wanted="a file such as .extxyz")
+    wanted, quiet = replace(wanted, outside=True), quiet or not team.first
+    reading = Reading.of({"length_unit": length_unit, "baseline_key": baseline_key})
+    return team.together(lambda: _predict_file(predictor, data, reading, path, wanted, force, quiet, team))
+
+
+def _predict_file(
+    predictor: Predictor,
+    data: Data,
+    reading: Reading,
+    out: Path,
+    wanted: Wanted,
+    force: bool,
+    quiet: bool,
+    team: Processes,
+) -> int:
+    """The same; of several processes, only the first one writes."""
+    printed = str(out) == "-"
+    if team.first and not printed:
+        refuse_to_replace(out, force, inputs=[data, predictor.run or None])
+    reading = reading.for_data(data, predictor.card)
+    systems = track(reading.read(data, tell=False), f"predicting {name_of(data)}", quiet=quiet)
+
+    def predicted(piece: list[System]) -> Prediction:
+        return predictor.predict_piece([reading.in_model_terms(system, predictor.card) for system in piece], wanted)
+
+    stream = _stream(predicted, systems) if team.alone else _stream_together(predicted, systems, team)
+    labelled, counter = (row for piece, found in stream for row in _labelled(piece, found)), _Counter()
+    if not team.first:
+        for _ in counter.count(labelled):
+            pass
+    elif printed:
+        _print(counter.count(labelled))
+    elif out.suffix == ".csv":
+        _write_table(predictor, counter.count(labelled), out)
+    else:
+        write(out, counter.count(labelled), overwrite=force)
+    if counter.outside:
+        told = told_outside(counter.n, counter.outside)
+        tell(told, quiet=quiet) if printed else Journal(quiet).say(told)
+    return counter.n
+
+
+def _stream(predicted: Predicted, systems: Iterable[System]) -> Iterator[tuple[list[System], Prediction]]:
+    for piece in pieces(systems):
+        yield piece, predicted(piece)
+
+
+def _stream_together(
+    predicted: Predicted, systems: Iterable[System], team: Processes
+) -> Iterator[tuple[list[System], Prediction]]:
+    """As :func:`_stream`, in the same pieces, but each process predicts some of them and is told the others.
+
+    All processes read all systems: only numbers need be sent. Memory holds a few pieces for each process.
+    """
+    waiting = pieces(systems)
+    while window := list(itertools.islice(waiting, WINDOW * team.size)):
+        lots = deal(np.array([sum(map(len, piece)) for piece in window]), team.size)
+        mine = [window[k] for k in lots[team.rank]]
+        told = team.gather(partial(_predictions, predicted, mine))
+        found = dict(zip(np.concatenate(lots).tolist(), itertools.chain.from_iterable(told), strict=True))
+        for k, piece in enumerate(window):
+            yield piece, found[k]
+
+
+def _predictions(predicted: Predicted, mine: list[list[System]]) -> list[Prediction]:
+    return [predicted(piece) for piece in mine]
+
+
+class _Counter:
+    """Counts what passes through."""
+
+    def __init__(self) -> None:
+        self.n = self.outside = 0
+
+    def count(self, systems: Iterator[System]) -> Iterator[System]:
+        """The same systems, counted on their way."""
+        for system in systems:
+            self.n += 1
+            self.outside += OUTSIDE in system.info
+            yield system
+
+
+def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
+    """The systems with what was predicted, beside all that they have."""
+    names = [f"empnet_{name}" for name in found.properties]
+    for k, system in enumerate(piece):
+        predicted = dict(zip(names, found.values[k].tolist(), strict=True))
+        if found.std is not None:
+            predicted |= {f"{name}_std": s for name, s in zip(names, found.std[k].tolist(), strict=True)}
+        arrays = {} if found.forces is None else {"empnet_forces": found.forces[k]}
+        info = {key: value for key, value in system.info.items() if key != OUTSIDE}  # of an earlier prediction
+        info |= {} if found.stress is None else {"empnet_stress": found.stress[k]}
+        if found.outside and found.outside[k]:
+            info[OUTSIDE] = found.outside[k]
+        yield replace(
+            system,
+            properties={**system.properties, **predicted},
+            arrays={**system.arrays, **arrays},
+            info=info,
+        )
+
+
+def _print(systems: Iterator[System]) -> None:
+    """Write frames to standard output as they come, so that another program can begin with them."""
+    if sys.stdout is None:
+        raise EmpnetError("standard output is closed", where="--out -", remedy="name a file")
+    try:
+        sys.stdout.flush()
+        for system in systems:
+            sys.stdout.buffer.write(frame_text(system).encode())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if isinstance(error, EmpnetError):
+            raise
+        raise FileError("standard output", error) from error
+
+
+def _write_table(predictor: Predictor, systems: Iterator[System], out: Path) -> None:
+    card = predictor.card
+    names, units = [f"empnet_{name}" for name in card.properties], list(card.units)
+    if predictor.uncertainty is not None:
+        names, units = [*names, *(f"{name}_std" for name in names)], 2 * units
+    columns = [f"{name} [{unit}]" for name, unit in zip(names, units, strict=True)]
+    with replacing(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["frame", "formula", *columns, OUTSIDE])
+        for system in systems:
+            values = (repr(system.properties[name]) for name in names)
+            writer.writerow([system.origin.frame, system.formula, *values, system.info.get(OUTSIDE, "")])

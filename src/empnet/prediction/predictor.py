@@ -1,0 +1,330 @@
+"""Load a run and predict: the door for people who have systems or ase.Atoms at hand."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from empnet.dataset.dataset import MAX_PAIRS, Dataset, species_of
+from empnet.errors import EmpnetError, nearest
+from empnet.files.source import Data, iter_systems
+from empnet.model.potential import potential
+from empnet.model.property_model import PropertyModel
+from empnet.prediction.outside import why_outside
+from empnet.prediction.prediction import Prediction, Wanted
+from empnet.runtime.compilation import compiling
+from empnet.system.batch import Batch
+from empnet.system.checks import target_of
+from empnet.system.one_hot import symbol
+from empnet.system.spatial_order import in_given_order, sorted_in_space
+from empnet.system.system import System
+from empnet.training.run.model_file import ModelCard, load_model
+from empnet.training.uncertainty.ensemble import Spread, is_ensemble, load_ensemble
+from empnet.training.uncertainty.rigidity import LastLayer
+from empnet.training.uncertainty.uncertainty_file import load_last_layer
+
+__all__ = ["Predictor", "as_predictor", "load", "pieces"]
+
+
+class Predictor:
+    """A trained model with all that prediction needs; at the first prediction it is frozen as it is then.
+
+    Threads may share it. Forked processes may, too; they compute on one thread each.
+
+    Arguments:
+        model: The model, in evaluation mode.
+        card: Its species, properties and units.
+        run: The run folder, for messages.
+        uncertainty: What tells standard deviations; None: nothing does.
+    """
+
+    def __init__(
+        self, model: PropertyModel, card: ModelCard, run: str = "", uncertainty: LastLayer | Spread | None = None
+    ) -> None:
+        self.model, self.card, self.run, self.uncertainty = model, card, run, uncertainty
+        self._encoder = card.encoder
+
+    @property
+    def _frozen(self) -> PropertyModel:
+        """The model with its filters' tables made once; threads that come first together all take the same one."""
+        made: PropertyModel | None = self.__dict__.get("_made")
+        return self.__dict__.setdefault("_made", self.model.frozen()) if made is None else made  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.card.properties, self.card.units, strict=True))
+        return f"Predictor({told} of systems of species {list(self.card.species)}, from '{self.run}')"
+
+    def predict(
+        self,
+        systems: Data,
+        *,
+        forces: bool = False,
+        stress: bool = False,
+        energies: bool = False,
+    ) -> Prediction:
+        """Predict one system or several; :class:`ase.Atoms` and the path of a file will do.
+
+        Arguments:
+            systems: A system or atoms, any iterable of them, or the path of a file.
+            forces: Whether forces are wanted: the exact gradient of the first property.
+            stress: Whether stress is wanted.
+            energies: Whether the particles' contributions to the first property are wanted.
+
+        Returns:
+            The predictions in the same order.
+
+        Raises:
+            EmpnetError: If a species was not in the training data, a geometry cannot be meant, or a system lacks the
+                scalar that the model adds to (delta learning); if forces are wanted of a property that has none, or
+                stress of a system that does not repeat along all axes.
+
+        Example:
+            See :func:`load`.
+        """
+        wanted = Wanted(forces, stress, energies, outside=True)
+        wanted.refuse_impossible(self.card, self.run)
+        parts = [self.predict_piece(piece, wanted) for piece in pieces(self._each(systems))]
+        return Prediction.joined(parts, self.card, wanted)
+
+    def stream(self, systems: Iterable[System]) -> Iterator[tuple[list[System], np.ndarray, np.ndarray]]:
+        """Predict any number of systems in bounded memory.
+
+        Arguments:
+            systems: The systems, lazily; they are taken piece by piece.
+
+        Returns:
+            For each piece: its systems, their predictions and their composition baseline, both of shape (B, F').
+        """
+        for piece in pieces(systems):
+            found = self.predict_piece(piece)
+            yield piece, found.values, found.baseline
+
+    @torch.no_grad()
+    def represent(self, systems: Data, name: str | None = None) -> Float64[np.ndarray, "B F"]:
+        """What the network has learned of whole systems: see :meth:`~empnet.model.property_model.PropertyModel.representation`.
+
+        Arguments:
+            systems: As for :meth:`predict`, as many as fit into memory.
+            name: The property whose pooling over particles is taken; default: the first.
+
+        Returns:
+            A row for each system, in the same order; without a unit.
+
+        Raises:
+            EmpnetError: If the model does not predict the property, or a species was not in the training data.
+        """
+        pooling = self.card.architecture.pooling[self.number_of(name)]
+        listed = list(self._each(systems))
+        if not listed:
+            raise EmpnetError("there are no systems to represent", where=self.run, wanted="at least one")
+        dataset, _ = self.sorted_dataset(listed)
+        with compiling():
+            rows = [self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)]
+        return np.concatenate(rows)
+
+    def _each(self, systems: Data) -> Iterator[System]:
+        """Systems in any form, with usable geometry."""
+        return iter_systems(systems, tell=bool(self.card.baseline_keys))
+
+    def number_of(self, name: str | None = None) -> int:
+        """Which of the properties it is; the first, if none is named.
+
+        Arguments:
+            name: Name of a property.
+
+        Raises:
+            EmpnetError: If the model does not predict it.
+        """
+        names = self.card.properties
+        if name is not None and name not in names:
+            remedy = nearest(name, names) or f"there are: {', '.join(names)}"
+            raise EmpnetError(f"'{name}' is not predicted", where=self.run, remedy=remedy)
+        return 0 if name is None else names.index(name)
+
+    def sorted_dataset(self, systems: Sequence[System]) -> tuple[Dataset, list[np.ndarray]]:
+        """As :meth:`dataset`, but particles of large systems are sorted in space, for speed.
+
+        Arguments:
+            systems: One system or more.
+
+        Returns:
+            The systems, and the permutation that sorted each: see
+            :func:`~empnet.system.spatial_order.in_given_order`.
+
+        Raises:
+            EmpnetError: As :meth:`dataset`.
+        """
+        cutoff = self.card.architecture.cutoff
+        ordered, orders = zip(*(sorted_in_space(system, cutoff) for system in systems), strict=True)
+        try:
+            return self.dataset(ordered), list(orders)
+        except EmpnetError:  # to be said of the particles as they were given
+            return self.dataset(systems), [np.arange(len(system)) for system in systems]
+
+    def _batches(self, dataset: Dataset) -> Iterator[Batch]:
+        """The systems as the model takes them, in order, some at a time."""
+        for chunk in dataset.chunks(np.arange(len(dataset))):
+            yield dataset.batch(chunk, self._encoder, self.card.torch_dtype)
+
+    def predict_piece(self, systems: Sequence[System], wanted: Wanted = Wanted()) -> Prediction:
+        """Predict some systems at once.
+
+        Arguments:
+            systems: One or more, as many as fit into memory.
+            wanted: What is wanted beside the properties; it must be possible.
+
+        Raises:
+            EmpnetError: If stress is wanted of a system that does not repeat along all axes.
+        """
+        for system in systems:
+            wanted.refuse_without_volume(system)
+        dataset, orders = self.sorted_dataset(systems)
+        found, known = self.predict_dataset(dataset, wanted), self._known_beforehand(systems)
+
+        def given(rows: list[np.ndarray] | None) -> list[np.ndarray] | None:
+            return rows and [in_given_order(values, order) for values, order in zip(rows, orders, strict=True)]
+
+        return replace(
+            found,
+            values=found.values + known,
+            baseline=found.baseline + known,
+            forces=given(found.forces),
+            energies=given(found.energies),
+        )
+
+    @torch.no_grad()
+    def predict_dataset(self, dataset: Dataset, wanted: Wanted = Wanted()) -> Prediction:
+        """Predict systems with their neighbour lists, as the model has learned it: delta learning adds nothing here.
+
+        Arguments:
+            dataset: Of this model's cutoff: see :meth:`dataset`.
+            wanted: What is wanted beside the properties; it must be possible.
+
+        Returns:
+            The predictions, particles in the data set's order.
+        """
+        parts, sure = [], self.uncertainty
+        for batch in self._batches(dataset):
+            kept: list[torch.Tensor] | None = None if sure is None else []
+            asked = {"forces": wanted.forces, "stress": wanted.stress, "contributions": wanted.energies}
+            with compiling():
+                found = potential(self._frozen, batch, **asked, kept=kept)
+            ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
+            part = Prediction(
+                found.values.numpy(),
+                self._frozen.composition_baseline(batch).numpy(),
+                self.card.properties,
+                self.card.units,
+                None if found.forces is None else np.split(found.forces.numpy(), ends),
+                None if found.stress is None else found.stress.numpy(),
+                None if found.contributions is None else np.split(found.contributions[:, 0].numpy(), ends),
+                None if sure is None else sure.std(self._frozen, batch, kept or ()),
+            )
+            parts.append(part)
+        joined = Prediction.joined(parts, self.card, replace(wanted, outside=False))
+        if not wanted.outside:
+            return joined
+        limits = None if sure is None else sure.limits
+        return replace(joined, outside=why_outside(self.card, dataset, joined.std, limits))
+
+    def _known_beforehand(self, systems: Sequence[System]) -> Float64[np.ndarray, "B F_prime"]:
+        """What the systems themselves say of the properties and the model adds to (delta learning); else zero."""
+        keys = self.card.baseline_keys
+        if not keys:
+            return np.zeros((len(systems), len(self.card.properties)))
+        return np.array([[target_of(system, key, "--baseline-key") for key in keys] for system in systems])
+
+    def dataset(self, systems: Sequence[System]) -> Dataset:
+        """The systems as the model wants them: features joined, species checked, neighbours found.
+
+        Arguments:
+            systems: One system or more.
+
+        Raises:
+            EmpnetError: If a species was not in the training data.
+        """
+        for system in systems:
+            self._refuse_unknown(system)
+        joined = [system.join_features(self.card.features) for system in systems]
+        return Dataset.from_systems(joined, self.card.architecture.cutoff)
+
+    def _refuse_unknown(self, system: System) -> None:
+        species = species_of(system)
+        unknown = np.flatnonzero(~np.isin(species, self.card.species))
+        if len(unknown):
+            known = ", ".join(map(symbol, self.card.species))
+            raise EmpnetError(
+                f"particle {unknown[0]} is {symbol(species[unknown[0]])}, which the training data never had",
+                where=system.origin,
+                wanted=f"species among {known}",
+                remedy="train with systems that have it (--from starts from this run)",
+            )
+
+
+def pieces(systems: Iterable[System]) -> Iterator[list[System]]:
+    """Systems in order, in pieces whose particles are few enough to be predicted at once.
+
+    Arguments:
+        systems: The systems, lazily.
+
+    Example:
+        >>> [len(piece) for piece in pieces([System(np.random.rand(1000, 3))] * 5)]
+        [2, 2, 1]
+    """
+    waiting: list[System] = []
+    particles = 0
+    for system in systems:
+        if waiting and particles + len(system) > MAX_PAIRS // 20:
+            yield waiting
+            waiting, particles = [], 0
+        waiting.append(system)
+        particles += len(system)
+    if waiting:
+        yield waiting
+
+
+def as_predictor(run: Predictor | str | os.PathLike[str]) -> Predictor:
+    """A predictor as it is, or that of a run folder.
+
+    Arguments:
+        run: The predictor, or the run folder.
+
+    Raises:
+        EmpnetError: As :func:`load`.
+    """
+    return run if isinstance(run, Predictor) else load(run)
+
+
+def load(run: str | os.PathLike[str]) -> Predictor:
+    """The trained model of a run folder, or the ensemble of several.
+
+    Arguments:
+        run: The run folder.
+
+    Raises:
+        EmpnetError: If it is no run folder, or a file in it is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> from ase.build import molecule
+        >>> from empnet.training.train import train
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 8], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+        >>> run = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
+        >>> load(run).predict(molecule("H2O")).values.shape
+        (1, 1)
+    """
+    if not isinstance(run, str | os.PathLike):
+        remedy = "load(result.run)" if hasattr(run, "run") else ""
+        raise EmpnetError(f"a {type(run).__name__} is no run folder", wanted="the path of a run folder", remedy=remedy)
+    run = Path(run)
+    if is_ensemble(run):
+        ensemble, card, spread = load_ensemble(run)
+        return Predictor(ensemble, card, str(run), spread)
+    model, card = load_model(run)
+    return Predictor(model, card, str(run), load_last_layer(run, model))

@@ -1,0 +1,1 @@
+"""What the machine gives: durable files, pipes, terminal, processes, compiled loops."""

@@ -1,0 +1,280 @@
+"""What the cache folder holds: entries with their size and last use, which are removed when there are too many."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from empnet.errors import EmpnetError
+from empnet.runtime.cache_folder import cache_folder
+from empnet.runtime.checked_json import DAMAGED, read_checked
+from empnet.runtime.durable_files import flush_to_disk
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = [
+    "ABOUT",
+    "KINDS",
+    "CacheEntry",
+    "cache_entries",
+    "discard",
+    "hold",
+    "keep_within_limit",
+    "move_in",
+    "remove_entries",
+    "size_limit",
+]
+
+ABOUT = "about.json"
+"""File of an entry that says what it was made from."""
+
+INDEX = "arrays.json"
+"""File of a data set that a process locks while it uses the data set."""
+
+KINDS = ("data", "loops", "pictures", "study", "unfinished")
+"""Kinds of entries."""
+
+LIMIT = "EMPNET_CACHE_LIMIT"
+"""Environment variable: the size that the cache may have, such as ``20GB``, or ``none``."""
+
+DEFAULT_LIMIT = "20GB"
+RECENT = 24 * 3600.0
+"""Seconds for which an entry counts as used where the file system has no locks."""
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One entry of the cache.
+
+    Arguments:
+        kind: One of :data:`KINDS`.
+        path: Its file or folder.
+        source: What it was made from, as far as it is known.
+        size: Bytes.
+        used: When it was last used, in seconds since 1970.
+    """
+
+    kind: str
+    path: Path
+    source: str
+    size: int
+    used: float
+
+
+def cache_entries() -> list[CacheEntry]:
+    """All entries of the cache, the last used one first.
+
+    Raises:
+        EmpnetError: If there is no cache folder and none can be made.
+
+    Example:
+        >>> all(entry.size >= 0 for entry in cache_entries())
+        True
+    """
+    found = [entry for path in _paths(cache_folder()) if (entry := _entry(*path)) is not None]
+    return sorted(found, key=lambda entry: -entry.used)
+
+
+def _paths(folder: Path) -> Iterable[tuple[str, Path]]:
+    """The kind and path of everything in the cache folder that empnet may have put there; nothing else is touched."""
+    for path in _inside(folder):
+        if re.fullmatch("[0-9a-f]{32}", path.name):
+            yield "data", path
+        elif path.name.startswith("signdigits-"):
+            yield "pictures", path
+        elif re.fullmatch(r"regularisation[\w.-]*\.json", path.name):
+            yield "study", path
+        elif path.name.startswith(("unfinished-", "discarded-")):
+            yield "unfinished", path
+    for path in _inside(folder / "kernels"):
+        yield "loops", path
+    for path in _inside(folder / "unfinished"):
+        if path.suffix != ".lock":
+            yield "unfinished", path
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:  # it is not there, or no folder
+        return []
+
+
+def _entry(kind: str, path: Path) -> CacheEntry | None:
+    sizes, times = [], []
+    try:
+        for each in (path, *path.rglob("*")) if path.is_dir() and not path.is_symlink() else (path,):
+            with suppress(FileNotFoundError):
+                status = each.lstat()
+                sizes.append(0 if each.is_dir() else status.st_size)
+                times.append(status.st_mtime)
+    except OSError:  # it goes while it is looked at
+        return None
+    return CacheEntry(kind, path, _source(kind, path), sum(sizes), max(times)) if times else None
+
+
+def _source(kind: str, path: Path) -> str:
+    if kind != "data":
+        known = {
+            "loops": "compiled loops",
+            "pictures": "the bundled pictures of hands",
+            "study": "study regularisation",
+        }
+        return known.get(kind, "what was not finished")
+    try:
+        return str(read_checked(path / ABOUT)["source"])
+    except DAMAGED:
+        return "unknown"
+
+
+def hold(folder: Path, owner: object) -> None:
+    """Mark a data set as used now, and by this process for as long as an object lives.
+
+    Arguments:
+        folder: The entry.
+        owner: The object.
+    """
+    with suppress(OSError):  # a cache that can only be read
+        os.utime(folder / INDEX)
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        descriptor = os.open(folder / INDEX, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(owner, os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def _in_use(entry: CacheEntry) -> bool:
+    """Whether a process uses the entry, as far as can be known."""
+    recent = time.time() - entry.used < RECENT
+    if entry.kind == "unfinished":
+        return recent
+    index = entry.path / INDEX
+    if entry.kind != "data" or not index.is_file():
+        return False
+    if fcntl is None:
+        return recent
+    try:
+        descriptor = os.open(index, os.O_RDONLY)
+    except OSError:
+        return recent
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no locks on this file system
+        return recent
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def discard(path: Path) -> None:
+    """Remove an entry, be it a file or a folder: at once for all who look for it, then its files.
+
+    Arguments:
+        path: The entry; it need not be there.
+
+    Raises:
+        EmpnetError: If it cannot be removed.
+    """
+    aside = path.with_name(f"discarded-{os.getpid()}-{time.monotonic_ns()}-{path.name}")
+    try:
+        os.replace(path, aside)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        remedy = "end the processes that use it, or remove it"
+        raise EmpnetError(f"the cache entry cannot be removed ({error.strerror})", where=path, remedy=remedy) from error
+    if aside.is_dir() and not aside.is_symlink():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink(missing_ok=True)
+
+
+def move_in(unfinished: Path, entry: Path) -> None:
+    """Give a finished folder its name in the cache, in the place of whatever has it; on the disk when this returns.
+
+    Arguments:
+        unfinished: The folder; all files in it are on the disk.
+        entry: Where it is to be.
+    """
+    flush_to_disk(unfinished)
+    discard(entry)
+    os.replace(unfinished, entry)
+    flush_to_disk(entry.parent)
+
+
+def remove_entries(wanted: Callable[[CacheEntry], bool] = lambda _: True) -> tuple[list[CacheEntry], list[CacheEntry]]:
+    """Remove entries that no process uses.
+
+    Arguments:
+        wanted: Whether an entry is to be removed.
+
+    Returns:
+        Those that were removed, and those that are in use and were kept.
+    """
+    removed, kept = [], []
+    for entry in filter(wanted, cache_entries()):
+        if _in_use(entry):
+            kept.append(entry)
+        else:
+            discard(entry.path)
+            removed.append(entry)
+    return removed, kept
+
+
+def keep_within_limit() -> list[CacheEntry]:
+    """Remove what was used longest ago until the cache is as small as ``EMPNET_CACHE_LIMIT`` says.
+
+    What a process uses is kept, and so are results of studies.
+
+    Returns:
+        The entries that were removed.
+
+    Raises:
+        EmpnetError: If the limit is no size.
+    """
+    limit = size_limit()
+    entries = cache_entries()
+    total, removed = sum(entry.size for entry in entries), []
+    for entry in reversed(entries):
+        if total <= limit:
+            break
+        if entry.kind != "study" and not _in_use(entry):
+            discard(entry.path)
+            removed.append(entry)
+            total -= entry.size
+    return removed
+
+
+def size_limit() -> float:
+    """The size that the cache may have, in bytes.
+
+    Raises:
+        EmpnetError: If ``EMPNET_CACHE_LIMIT`` is no size.
+
+    Example:
+        >>> size_limit()
+        20000000000.0
+    """
+    text = os.environ.get(LIMIT) or DEFAULT_LIMIT
+    if text.strip().lower() == "none":
+        return float("inf")
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise EmpnetError(f"'{text}' is not a size", where=LIMIT, wanted="such as 500MB or 20GB, or none")
+    return float(match[1]) * UNITS[match[2].upper()]

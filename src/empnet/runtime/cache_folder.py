@@ -1,0 +1,31 @@
+"""Where what is costly to make is kept: data sets, compiled loops, weights of pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from empnet.errors import EmpnetError
+
+__all__ = ["cache_folder"]
+
+
+def cache_folder() -> Path:
+    """The folder that the environment variable ``EMPNET_CACHE`` names, else the user's cache folder; made if need be.
+
+    Raises:
+        EmpnetError: If it cannot be made.
+    """
+    named = os.environ.get("EMPNET_CACHE")
+    folder = Path(named) if named else user_cache_path("empnet")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmpnetError(
+            f"the cache folder cannot be made ({error.strerror})",
+            where=folder,
+            remedy="name a writable folder in the environment variable EMPNET_CACHE",
+        ) from error
+    return folder

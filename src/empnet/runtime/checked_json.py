@@ -1,0 +1,54 @@
+"""JSON files that know whether they are still what was written."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+from empnet.runtime.durable_files import write_text
+
+__all__ = ["DAMAGED", "read_checked", "write_checked"]
+
+DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
+"""What reading a damaged file, or one of another kind, may raise."""
+
+
+def write_checked(path: Path, value: Any) -> None:
+    """Write a value as JSON with its checksum, whole or not at all.
+
+    Arguments:
+        path: The file.
+        value: What JSON can hold.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "a.json"
+        >>> write_checked(file, {"a": [1, 2]})
+        >>> read_checked(file)
+        {'a': [1, 2]}
+        >>> _ = file.write_text(file.read_text().replace("1, 2", "1, 3"))
+        >>> read_checked(file)
+        Traceback (most recent call last):
+        ValueError: the checksum of a.json differs
+    """
+    text = json.dumps(value)
+    write_text(path, f'{{"crc32": {zlib.crc32(text.encode())}, "value": {text}}}\n')
+
+
+def read_checked(path: Path) -> Any:
+    """The value that :func:`write_checked` wrote.
+
+    Arguments:
+        path: The file.
+
+    Raises:
+        ValueError, KeyError, TypeError: If it is damaged, or not such a file.
+        OSError: If it cannot be read.
+    """
+    record = json.loads(path.read_bytes())
+    value = record["value"]
+    if zlib.crc32(json.dumps(value).encode()) != record["crc32"]:
+        raise ValueError(f"the checksum of {path.name} differs")
+    return value

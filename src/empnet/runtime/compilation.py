@@ -1,0 +1,114 @@
+"""Say so when Numba really compiles loops: which one it is, how many they were, and how long all of them took."""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+from numba.core import event
+
+from empnet.runtime.progress import busy, tell
+
+__all__ = ["compiling"]
+
+PACKAGE = __name__.split(".")[0]
+
+BEGUN = "compiling loops for this machine, up to a minute or two; later runs reuse them"
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Teller(event.Listener):
+    """Hears of each compilation of Numba's; loops that are read from the disk are none.
+
+    Numba compiles one loop at a time, in all threads together. A loop may have others compiled for itself: they count
+    as part of it.
+    """
+
+    voices: list[tuple[Say, bool]] = field(default_factory=list)
+    loops: int = 0
+    seconds: float = 0.0
+    depth: int = 0
+    began: float = 0.0
+    shown: AbstractContextManager[None] = field(default_factory=nullcontext)
+
+    def on_start(self, event: event.Event) -> None:
+        """A loop is about to be compiled."""
+        name, ours = _name(event)
+        if self.depth == 0 and not ours:  # another library's loop
+            return
+        self.depth += 1
+        if self.depth > 1:
+            return
+        if self.loops == 0:
+            self.say(BEGUN)
+        self.loops += 1
+        self.began = time.perf_counter()
+        self.shown = busy(f"compiling loop {self.loops}: {name}", quiet=self.quiet)
+        self.shown.__enter__()
+
+    def on_end(self, event: event.Event) -> None:
+        """A loop is compiled, or cannot be."""
+        if self.depth == 0:
+            return
+        self.depth -= 1
+        if self.depth == 0:
+            self.seconds += time.perf_counter() - self.began
+            self.shown.__exit__(None, None, None)
+
+    @property
+    def quiet(self) -> bool:
+        return bool(self.voices) and all(quiet for _, quiet in self.voices)
+
+    def say(self, line: str) -> None:
+        """Say a line by all voices; by standard error if there is none."""
+        for say, _ in self.voices or [(tell, False)]:
+            say(line)
+
+    def sum_up(self) -> None:
+        """Say how many loops were compiled since the last time, if any."""
+        if self.loops and not self.depth:
+            loops, seconds = self.loops, self.seconds
+            self.loops, self.seconds = 0, 0.0
+            self.say(f"compiled {loops} loop{'s' * (loops > 1)} in {seconds:.0f} s; they are kept for later runs")
+
+
+def _name(event: event.Event) -> tuple[str, bool]:
+    """What the loop is called, and whether it is one of this package."""
+    function = event.data["dispatcher"].py_func
+    return function.__name__, function.__module__.split(".")[0] == PACKAGE
+
+
+_TELLER = _Teller()
+event.register("numba:compile", _TELLER)
+atexit.register(_TELLER.sum_up)  # what was compiled outside of any block
+
+
+@contextmanager
+def compiling(say: Say | None = None, *, quiet: bool = False) -> Iterator[None]:
+    """A block of work in which loops may be compiled; when it ends, it says how many were and how long they took.
+
+    Nothing is said if all loops are read from the disk, or known to this process already.
+
+    Arguments:
+        say: Who tells it, beside the blocks around this one; None: nobody more, and standard error if they have nobody.
+        quiet: Whether ``say`` prints nothing, so that a terminal shows no progress either.
+
+    Example:
+        >>> with compiling(print):
+        ...     pass  # nothing was compiled
+    """
+    voice = [] if say is None else [(say, quiet)]
+    if not _TELLER.voices:
+        _TELLER.sum_up()  # what came before this block was announced elsewhere: the block announces its own
+    _TELLER.voices += voice
+    try:
+        yield
+    finally:
+        _TELLER.sum_up()
+        for each in voice:
+            _TELLER.voices.remove(each)

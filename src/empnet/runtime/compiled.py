@@ -1,0 +1,228 @@
+"""Loops that Numba compiles at their first call and keeps on disk: how, in one place."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+import numpy as np
+import torch
+from numba import config, njit
+from numba.core.codegen import get_host_cpu_features
+
+from empnet.runtime import compilation  # noqa: F401 (tells of what is compiled)
+from empnet.runtime.cache_entries import discard
+from empnet.runtime.cache_folder import cache_folder
+from empnet.runtime.forking import is_forked
+from empnet.runtime.loop_files import LoopFiles
+
+__all__ = ["compiled", "n_threads", "threaded"]
+
+# torch's own threads are OpenMP's, too
+config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
+
+
+OPTIONS = {"cache": True, "boundscheck": False, "nogil": True, "error_model": "numpy"}
+"""Of all loops; with Python's error model each division is a branch, and loops with one are not vectorised."""
+
+
+PACKAGE = __name__.split(".")[0]
+
+VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__)
+"""Of the libraries that shape what is compiled."""
+
+
+def _use_wide_vectors() -> None:
+    """Registers of 512 bits where there are any: the loops here are a third faster with them (LLVM prefers 256)."""
+    if config.CPU_FEATURES is None and "+avx512f" in (features := get_host_cpu_features()):  # type: ignore[attr-defined]
+        config.CPU_FEATURES = f"{features},-prefer-256-bit"  # type: ignore[attr-defined]
+
+
+_use_wide_vectors()
+
+
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator for functions of arrays that Numba is to compile.
+
+    They are kept beside the data sets, since the package's own folder may be read-only, and let go of Python's lock.
+
+    Arguments:
+        **options: Further options of :func:`numba.njit`, such as ``parallel``.
+
+    Example:
+        >>> @compiled(cache=False)  # what has no file cannot be kept
+        ... def total(values):
+        ...     return values.sum()
+        >>> float(total(np.ones(3)))
+        3.0
+    """
+    chosen = {**OPTIONS, **options}
+    # a folder for each set of options: Numba tells compiled functions apart by their name and types alone
+    told = sorted(f"{name} {sorted(value) if isinstance(value, set) else value}" for name, value in chosen.items())
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        bare = inspect.unwrap(function)  # the tests' shape checks wrap every function, and Numba wants the bare one
+        key = hashlib.sha256(repr([told, VERSIONS, _sources_hash(bare.__module__)]).encode()).hexdigest()[:16]
+        folder = _folder() / key
+        for path in (folder.parent, folder):
+            if path.exists() and not path.is_dir():  # a file has taken its place
+                discard(path)
+        before, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
+        try:
+            made = njit(**chosen)(bare)
+        finally:
+            config.CACHE_DIR = before  # type: ignore[attr-defined]
+        if chosen["cache"]:
+            kept = made._cache
+            stamp = "" if _file(bare.__module__) else str(kept._impl.locator.get_source_stamp())  # of a notebook's cell
+            kept._cache_file = LoopFiles(Path(kept.cache_path), kept._impl.filename_base, stamp)
+        return made
+
+    return decorate
+
+
+@cache
+def _sources_hash(module: str) -> str:
+    """SHA-256 of a module's source and of all modules of this package that it imports, directly or not.
+
+    Numba looks at the file of the loop alone: a helper from another file that is inlined would change unseen.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_package_imports(module)):
+        digest.update(name.encode() + _source(name))
+    return digest.hexdigest()
+
+
+def _package_imports(module: str) -> set[str]:
+    """The module's name and the names of all modules of this package that it imports, directly or not."""
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if name != __name__:  # what this module imports keeps loops, but is no part of them
+            waiting += _direct_imports(name)
+    return found
+
+
+@cache
+def _direct_imports(module: str) -> tuple[str, ...]:
+    """Names of the modules of this package that a module imports itself; each source is parsed once."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.ImportFrom):
+            package = _absolute(node, module)
+            names += [package, *(f"{package}.{alias.name}" for alias in node.names)]  # a name may be a module
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return tuple(name for name in names if name.split(".")[0] == PACKAGE and _file(name) is not None)
+
+
+def _absolute(node: ast.ImportFrom, module: str) -> str:
+    """The whole name of the module that names are imported from."""
+    if not node.level:
+        return str(node.module)
+    path = _file(module)
+    parts = module.split(".") + (["self"] if path is not None and path.name == "__init__.py" else [])
+    return ".".join([*parts[: -node.level], *([node.module] if node.module else [])])
+
+
+def _source(module: str) -> bytes:
+    """The bytes of a module's source; none for one without a file, such as a notebook."""
+    path = _file(module)
+    return b"" if path is None else path.read_bytes()
+
+
+def _file(module: str) -> Path | None:
+    """The file of a module of this package, or of one that is loaded; None if there is none."""
+    package, *parts = module.split(".")
+    if package == PACKAGE:
+        path = Path(__file__).parents[1].joinpath(*parts)
+        files = [path.with_name(f"{path.name}.py"), path / "__init__.py"]
+    else:
+        files = [Path(getattr(sys.modules.get(module), "__file__", None) or "")]
+    return next((file for file in files if file.suffix == ".py" and file.is_file()), None)
+
+
+def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., None]]:
+    """A decorator like :func:`compiled` for loops over ``prange``: on as many threads as torch uses.
+
+    For one thread the loop is compiled apart, without threads: a pool with more threads than are asked for makes a call
+    take milliseconds now and then when the machine is busy.
+
+    Arguments:
+        **options: Further options of :func:`numba.njit`.
+
+    Example:
+        >>> @threaded(cache=False)
+        ... def double(values, out):
+        ...     for k in numba.prange(len(values)):
+        ...         out[k] = 2 * values[k]
+        >>> out = np.empty(2)
+        >>> double(np.array([1.0, 3.0]), out)
+        >>> out.tolist()
+        [2.0, 6.0]
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., None]:
+        alone = compiled(**options)(function)
+        together = compiled(parallel=True, **options)(function)
+
+        def call(*arguments: Any) -> None:
+            threads = n_threads()
+            if threads == 1:
+                alone(*arguments)
+            else:
+                asked = torch.get_num_threads()
+                numba.set_num_threads(threads)
+                with _together():
+                    together(*arguments)
+                if torch.get_num_threads() != asked:  # they share a pool, and Numba's first call sets its size
+                    torch.set_num_threads(asked)
+
+        call.__doc__ = function.__doc__
+        return call
+
+    return decorate
+
+
+_ONE_AT_A_TIME = threading.RLock()
+
+
+def _together() -> AbstractContextManager[Any]:
+    """Numba's own pool, which is used where there is no OpenMP, ends the process if two threads call it at once."""
+    global _safe
+    if not _safe:
+        try:
+            _safe = numba.threading_layer() != "workqueue"
+        except ValueError:  # nothing has run in parallel yet
+            return _ONE_AT_A_TIME
+    return nullcontext() if _safe else _ONE_AT_A_TIME
+
+
+_safe = False
+
+
+def n_threads() -> int:
+    """How many threads a loop gets: torch's number, as far as Numba has them; one in a forked process.
+
+    Example:
+        >>> 1 <= n_threads() <= torch.get_num_threads()
+        True
+    """
+    return 1 if is_forked() else min(torch.get_num_threads(), config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
+def _folder() -> Path:
+    return cache_folder() / "kernels"

@@ -1,0 +1,36 @@
+"""The device on which a process trains."""
+
+from __future__ import annotations
+
+import torch
+from lightning_fabric import Fabric
+
+from empnet.errors import EmpnetError
+from empnet.runtime.distribution import Processes
+
+__all__ = ["fabric_for"]
+
+
+def fabric_for(device: str, processes: Processes) -> Fabric:
+    """The device of this process; ``auto`` takes GPUs if there is one for each process of this machine.
+
+    Arguments:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        processes: With whom the machine is shared.
+
+    Raises:
+        EmpnetError: If GPUs are asked for and there are too few.
+
+    Example:
+        >>> fabric_for("cpu", Processes()).device
+        device(type='cpu')
+    """
+    there = torch.cuda.device_count()
+    if device == "cuda" and there < processes.local_size:
+        found = (
+            "there is no CUDA device" if not there else f"{processes.local_size} processes share {there} CUDA devices"
+        )
+        raise EmpnetError(found, where="--device cuda", remedy="use --device cpu, or a process for each device")
+    if device == "cpu" or there < processes.local_size:
+        return Fabric(accelerator="cpu", devices=1)
+    return Fabric(accelerator="cuda", devices=1 if processes.alone else [processes.local_rank])

@@ -1,0 +1,262 @@
+"""Writing files so that a reader never meets half of one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import stat
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from empnet.errors import EmpnetError, FileError
+from empnet.runtime.faults import system_fault
+
+__all__ = [
+    "flush_to_disk",
+    "is_stream",
+    "plain_name",
+    "refuse_input",
+    "refuse_standard_output",
+    "refuse_to_replace",
+    "replacing",
+    "write_text",
+]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write to; it takes the place of ``path`` when the block ends well, else it goes.
+
+    The file is on the disk before it gets its name, so that a crash of the machine leaves the old file or the new one.
+    Where ``path`` is a symbolic link, the file that it leads to is replaced; where it is a pipe or a device, such as
+    ``/dev/stdout``, the content is written into it.
+
+    Arguments:
+        path: The file that is to be there in the end.
+
+    Raises:
+        FileError: If the file cannot be written. What was there is as it was.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with replacing(target) as unfinished:
+        ...     _ = unfinished.write_text("done")
+        >>> target.read_text()
+        'done'
+    """
+    try:
+        with _filling(path) if is_stream(path) else _beside(path) as unfinished:
+            yield unfinished
+    except EmpnetError:
+        raise
+    except Exception as error:
+        fault = system_fault(error)
+        if fault is None or isinstance(fault, EmpnetError):
+            raise
+        raise FileError(path if _is_within(fault.filename, path) else fault.filename, fault) from error
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A file in the same folder, which is moved to its place in the end."""
+    place = path.resolve() if path.is_symlink() else path
+    unfinished = place.with_name(_unfinished_name(place.name))
+    try:
+        yield unfinished
+        unfinished.chmod(0o666 & ~_umask())  # some libraries write files that only the owner can read
+        flush_to_disk(unfinished)
+        os.replace(unfinished, place)
+        flush_to_disk(place.parent)
+    finally:
+        for left in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):  # the latter of SQLite
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
+
+
+@contextmanager
+def _filling(path: Path) -> Iterator[Path]:
+    """A temporary file, which is written into a pipe or a device in the end."""
+    with tempfile.TemporaryDirectory(prefix="empnet-") as folder:
+        unfinished = Path(folder) / (path.name or "unfinished")
+        yield unfinished
+        with unfinished.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+
+
+def _unfinished_name(name: str) -> str:
+    """A hidden name with the same suffix, no longer than file systems allow."""
+    own = f".{os.getpid()}.unfinished."
+    room = LONGEST_NAME - len(own) - len("-journal")
+    kept = name.encode(errors="surrogateescape")[-room:].decode(errors="ignore")
+    return own + kept
+
+
+def is_stream(path: Path) -> bool:
+    """Whether this is a pipe, a terminal or another device: written into, never replaced.
+
+    Arguments:
+        path: Any path.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _is_within(name: object, path: Path) -> bool:
+    """Whether a system's error that names this file was about ``path``: about itself, or a part of it on its way."""
+    return name is None or not isinstance(name, str | bytes) or path.parent in Path(os.fsdecode(name)).parents
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, is on the disk; where folders cannot be flushed, go on.
+
+    Arguments:
+        path: A file or a folder.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot
+            raise
+    finally:
+        os.close(descriptor)
+
+
+LONGEST_NAME = 255
+"""Bytes of a file's name on most file systems."""
+_UMASK = threading.Lock()
+
+
+def _umask() -> int:
+    with _UMASK:  # of two threads at once, the second would read the first one's 0, and leave it behind
+        mask = os.umask(0)  # can only be read by setting it
+        os.umask(mask)
+    return mask
+
+
+def plain_name(text: str) -> str:
+    """A text as part of a file's name: what is no letter, digit, dot, dash or underscore becomes a dash.
+
+    Arguments:
+        text: Such as the name of a property.
+
+    Example:
+        >>> plain_name("energy/atom (eV)")
+        'energy-atom-eV'
+    """
+    return re.sub(r"[^\w.-]+", "-", text).strip("-")
+
+
+def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs: Iterable[object] = ()) -> None:
+    """Raise if a file cannot be written where it is wanted, or would replace something: before the work is done.
+
+    Arguments:
+        path: Where a file is to be written.
+        force: It may be replaced.
+        option: The option that named it, for the message.
+        inputs: Paths that are read: none of them is replaced, whatever ``force`` is; see :func:`refuse_input`.
+
+    Raises:
+        EmpnetError: If it is there, is a folder or an input, or there is no such folder.
+        FileError: If nothing may be written there.
+    """
+    refuse_standard_output(path, "a file", option)
+    try:
+        there, folder, stream = path.exists(), path.is_dir(), is_stream(path)
+    except OSError as error:  # a name that is too long
+        raise FileError(path, error, remedy=f"choose another {option}") from error
+    if folder:
+        raise EmpnetError("is a folder", where=path, wanted=f"{option} with the name of a file")
+    refuse_input(path, inputs, option)
+    if there and not (force or stream):
+        raise EmpnetError("already exists", where=path, remedy=f"choose another {option}, or overwrite it with --force")
+    if not path.parent.is_dir():
+        raise EmpnetError("its folder does not exist", where=path, remedy="make the folder first")
+    if not (stream or _may_write(path.resolve().parent)):
+        denied = OSError(errno.EACCES, os.strerror(errno.EACCES))
+        raise FileError(path, denied, remedy=f"choose another place with {option}")
+
+
+def refuse_standard_output(path: Path, wanted: str, option: str = "--out") -> None:
+    """Raise if standard output is named where something is written that cannot go there.
+
+    Arguments:
+        path: What the option names.
+        wanted: What it should name: ``"a file"`` or ``"a folder"``.
+        option: The option, for the message.
+
+    Raises:
+        EmpnetError: If it is ``-``.
+    """
+    if str(path) == "-":
+        raise EmpnetError(f"{option} -: this cannot go to standard output", remedy=f"name {wanted}")
+
+
+def _may_write(folder: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
+
+
+def refuse_input(path: Path, inputs: Iterable[object], option: str = "--out") -> None:
+    """Raise if what is to be written is what is read, under whatever name: a link, another spelling.
+
+    Arguments:
+        path: The file or folder that is to be written.
+        inputs: Paths that are read: files, or folders such as a run, of which every file counts except pages and
+            pictures, which are made from the others. What is no path of something that exists does not count.
+        option: The option that named ``path``, for the message.
+
+    Raises:
+        EmpnetError: If it is one of the inputs, or a folder that holds one.
+    """
+    for given in inputs:
+        source = Path(given) if isinstance(given, str | os.PathLike) else None
+        try:
+            if source is None or not source.exists() or not path.exists() or is_stream(path):
+                continue
+            if any(_is_or_holds(path, each) for each in _files_of(source)):
+                raise EmpnetError(
+                    f"is read by this command and is not replaced, not even with --force ({source})",
+                    where=path,
+                    remedy=f"choose another {option}",
+                )
+        except OSError:  # what cannot be looked at cannot be replaced by mistake
+            continue
+
+
+def _files_of(source: Path) -> Iterator[Path]:
+    yield source
+    if source.is_dir():
+        yield from (file for file in source.rglob("*") if file.is_file() and file.suffix not in (".html", ".png"))
+
+
+def _is_or_holds(path: Path, source: Path) -> bool:
+    return path.samefile(source) or (path.is_dir() and path.resolve() in source.resolve().parents)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Arguments:
+        path: Path of the file.
+        text: What it is to hold.
+
+    Raises:
+        FileError: If it cannot be written.
+    """
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

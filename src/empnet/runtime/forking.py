@@ -1,0 +1,75 @@
+"""Forked processes compute on one thread, and do not wait for their parent's OpenMP threads, which they do not have."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import torch
+from threadpoolctl import ThreadpoolController
+
+from empnet.errors import EmpnetError
+
+__all__ = ["is_forked", "use_threads"]
+
+_forked = False
+
+HARD = 2
+"""OpenMP's number for giving up threads and all that belongs to them."""
+
+
+def is_forked() -> bool:
+    """Whether this process was forked from one that had loaded empnet.
+
+    Only the thread that forks lives on in the child. GNU's OpenMP would still count on its other threads there, and the
+    first region of more than one thread would wait for them for ever; so they are given up before each fork.
+
+    Example:
+        >>> is_forked()
+        False
+    """
+    return _forked
+
+
+def use_threads(count: int) -> None:
+    """Set torch's number of threads.
+
+    Arguments:
+        count: Number of threads.
+
+    Raises:
+        EmpnetError: If a forked process asks for more than one.
+    """
+    if _forked and count > 1:
+        raise EmpnetError(
+            f"{count} threads in a forked process: compiled loops have one there",
+            wanted="1 thread",
+            remedy='or start the process with multiprocessing.get_context("spawn")',
+        )
+    torch.set_num_threads(count)
+
+
+@cache
+def _gnu_libraries() -> list[Any]:
+    """The copies of GNU's OpenMP in this process; LLVM's and Intel's take care of forks themselves."""
+    found = ThreadpoolController().select(user_api="openmp").lib_controllers
+    return [each.dynlib for each in found if "gomp" in str(each.prefix)]
+
+
+def _before_fork() -> None:
+    """Give up the threads of the pool that belongs to the thread that forks; the next region starts others."""
+    for library in _gnu_libraries():
+        with suppress(AttributeError):  # older than OpenMP 5
+            library.omp_pause_resource_all(HARD)
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+    torch.set_num_threads(1)  # the processes of a pool would else want all cores each
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

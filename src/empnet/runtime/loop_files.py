@@ -1,0 +1,72 @@
+"""The files in which compiled loops are kept: one for each loop, types, processor and constants, with a checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from numba.core.serialize import dumps
+
+from empnet.runtime.durable_files import replacing
+
+__all__ = ["LoopFiles"]
+
+
+class LoopFiles:
+    """What Numba calls to keep compiled loops, in the place of its own index of numbered files.
+
+    Two processes that compile at the same time can give one of Numba's numbers to two loops: then its index names the
+    machine code of one of them for the other (the same loop for other types, another width or another processor), which
+    computes wrong numbers. Here a file's name is the hash of its key. A file that is damaged is compiled anew.
+
+    Arguments:
+        folder: Where the files are.
+        name: How their names begin.
+        stamp: What else the key depends on.
+    """
+
+    def __init__(self, folder: Path, name: str, stamp: str = "") -> None:
+        self._folder, self._name, self._stamp = folder, name, stamp
+
+    def load(self, key: tuple[Any, ...]) -> Any:
+        """What was kept for a key, or None.
+
+        Arguments:
+            key: Types, processor, and hashes of code and constants.
+        """
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(content[32:]).digest() != content[:32]:
+            return None
+        with suppress(OSError):  # a cache that can only be read
+            os.utime(self._folder)  # when it was last used
+        return pickle.loads(content[32:])
+
+    def save(self, key: tuple[Any, ...], data: Any) -> None:
+        """Keep what was compiled; where it cannot be kept, it is compiled again next time.
+
+        Arguments:
+            key: Types, processor, and hashes of code and constants.
+            data: What Numba has made.
+        """
+        content = dumps(data)
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with replacing(self._path(key)) as unfinished:
+                unfinished.write_bytes(hashlib.sha256(content).digest() + content)
+
+    def flush(self) -> None:
+        """Forget everything (Numba's ``recompile``)."""
+        for path in self._folder.glob(f"{self._name}.*.nbc"):
+            path.unlink(missing_ok=True)
+
+    def _path(self, key: tuple[Any, ...]) -> Path:
+        shape = f"{self._stamp} {key}"
+        return self._folder / f"{self._name}.{hashlib.sha256(shape.encode()).hexdigest()[:32]}.nbc"

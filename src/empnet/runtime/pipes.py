@@ -1,0 +1,244 @@
+"""Data that come through a pipe: it gives them once, so a temporary file keeps them while a call needs them."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
+
+from empnet.errors import EmpnetError, FileError
+from empnet.runtime.progress import tell
+
+__all__ = ["called", "is_pipe", "keeping_pipes", "kept_pipe", "received_pipe", "refuse_gone_pipe"]
+
+P, R = ParamSpec("P"), TypeVar("R")
+
+STREAMS = re.compile(r"-|/dev/(stdin|fd/\d+)|/proc/(self|\d+)/fd/\d+")
+"""Names of what a shell hands over: standard input, and ``<(...)``."""
+
+HEAD = 4096
+"""Bytes at the beginning that tell a format."""
+
+PACKED: dict[bytes, tuple[str, Any]] = {
+    b"\x1f\x8b": (".gz", gzip.open), b"BZh": (".bz2", bz2.open), b"\xfd7zXZ\x00": (".xz", lzma.open)
+}  # fmt: skip
+"""How compressed data begin."""
+
+MAGIC = {
+    b"PK\x03\x04": ".npz", b"SQLite format 3\x00": ".db", b"- of Ulm": ".traj", b"{": ".json", b"data_": ".cif"
+}  # fmt: skip
+"""How data of a format begin."""
+
+TEXTS = (
+    (re.compile(rb"\s*\d+[ \t]*\r?\n"), ".extxyz"),
+    (re.compile(rb"(?s).*\bV[23]000\b"), ".sdf"),
+)
+"""What text of a format looks like."""
+
+SUFFIXES = frozenset({".xyz", ".extxyz", ".npz", ".db", ".json", ".traj", ".cif", ".sdf", ".gz", ".bz2", ".xz"})
+"""Of named pipes, believed."""
+
+
+@dataclass
+class _Kept:
+    """What came through pipes while a call lasts, or why it did not, by the pipe's name."""
+
+    quiet: bool
+    files: dict[str, Path] = field(default_factory=dict)
+    failures: dict[str, EmpnetError] = field(default_factory=dict)
+
+
+_KEPT: ContextVar[_Kept | None] = ContextVar("_KEPT", default=None)
+
+
+def keeping_pipes(function: Callable[P, R]) -> Callable[P, R]:
+    """A function that may read its data more than once, though they come through a pipe.
+
+    Arguments:
+        function: What reads data; with ``quiet=True`` nothing is said of the format.
+    """
+
+    @wraps(function)
+    def keeping(*arguments: P.args, **named: P.kwargs) -> R:
+        if _KEPT.get() is not None:  # the outermost call keeps them
+            return function(*arguments, **named)
+        kept = _Kept(bool(named.get("quiet")))
+        before = _KEPT.set(kept)
+        try:
+            return function(*arguments, **named)
+        finally:
+            _KEPT.reset(before)
+            for file in kept.files.values():
+                shutil.rmtree(file.parent, ignore_errors=True)
+
+    return keeping
+
+
+def is_pipe(name: str | os.PathLike[str]) -> bool:
+    """Whether data of this name can be read only once: standard input (``-``), a pipe, ``<(...)``.
+
+    Arguments:
+        name: What the user gave as data.
+
+    Example:
+        >>> is_pipe("-"), is_pipe("/dev/stdin"), is_pipe("water.xyz")
+        (True, True, False)
+    """
+    text = os.fspath(name)
+    if STREAMS.fullmatch(text):
+        return True
+    try:
+        return stat.S_ISFIFO(Path(text).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def refuse_gone_pipe(name: object, where: object, remedy: str) -> None:
+    """Raise if a run's data came through a pipe that is empty by now.
+
+    Arguments:
+        name: What the run's configuration calls its data.
+        where: The run folder.
+        remedy: What to do.
+
+    Raises:
+        EmpnetError: If they did.
+    """
+    kept = _KEPT.get()
+    if isinstance(name, str) and is_pipe(name) and not (kept and name in kept.files):
+        found = f"its data came through a pipe ({name}), which gives them only once"
+        raise EmpnetError(found, where=where, remedy=remedy)
+
+
+@contextmanager
+def received_pipe(name: str) -> Iterator[Path]:
+    """A file with all that comes through a pipe; within :func:`keeping_pipes` the same file each time.
+
+    Arguments:
+        name: A name for which :func:`is_pipe` is true.
+
+    Raises:
+        EmpnetError: If nothing comes, or several processes would have to share the pipe.
+        FileError: If the temporary file cannot be written.
+    """
+    if _KEPT.get() is not None:
+        yield kept_pipe(name)
+        return
+    file = _received(name, quiet=True)
+    try:
+        yield file
+    finally:
+        shutil.rmtree(file.parent, ignore_errors=True)
+
+
+def kept_pipe(name: str) -> Path:
+    """The file that keeps what came through a pipe until the call that reads it ends.
+
+    Arguments:
+        name: A name for which :func:`is_pipe` is true.
+
+    Raises:
+        EmpnetError: As for :func:`received_pipe`; if no function keeps it.
+    """
+    kept = _KEPT.get()
+    if kept is None:
+        raise EmpnetError("is a pipe, which can be read only once", where=name, remedy="write it to a file first")
+    if name in kept.failures:  # what is left in the pipe is not the data
+        raise kept.failures[name]
+    if name not in kept.files:
+        try:
+            kept.files[name] = _received(name, kept.quiet)
+        except EmpnetError as error:
+            kept.failures[name] = error
+            raise
+    return kept.files[name]
+
+
+def _received(name: str, quiet: bool) -> Path:
+    """All that comes through the pipe, in a temporary folder of its own."""
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        remedy = "write the data to a file first: several processes cannot share a pipe"
+        raise EmpnetError("is a pipe", where=name, remedy=remedy)
+    folder = Path(tempfile.mkdtemp(prefix="empnet-pipe-"))
+    file = folder / "received"
+    try:
+        with _source(name) as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        if not file.stat().st_size:
+            raise EmpnetError("the file is empty", where=name, wanted="at least one frame")
+        suffix = "" if Path(name).suffix.lower() in SUFFIXES else _suffix(file, name)
+        received = file.rename(folder / (f"data{suffix}" if suffix else Path(name).name))
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError) and not isinstance(error, EmpnetError):
+            remedy = (
+                "name a folder with more room in the environment variable TMPDIR, or write the data to a file first"
+            )
+            raise FileError(error.filename or folder, error, found="cannot be kept", remedy=remedy) from error
+        raise
+    told = f"read as {suffix}, as they begin" if suffix else "read as what their name or content tells"
+    tell(f"{called(name)}: {received.stat().st_size:,} bytes through a pipe, {told}", quiet=quiet)
+    return received
+
+
+@contextmanager
+def _source(name: str) -> Iterator[BinaryIO]:
+    if name == "-" and sys.stdin is None:
+        raise EmpnetError("standard input is closed", where=name, wanted="data")
+    if name == "-":
+        if sys.stdin.isatty():
+            remedy = "send data: zcat water.xyz.gz | empnet inspect -"
+            raise EmpnetError("standard input is a terminal", where=name, remedy=remedy)
+        yield cast(BinaryIO, sys.stdin.buffer)
+        return
+    mode = Path(name).stat().st_mode
+    if stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not Path(name).samefile(os.devnull)):
+        raise EmpnetError("is no pipe and no file", where=name, wanted="data")
+    with Path(name).open("rb") as source:
+        yield source
+
+
+def called(name: str) -> str:
+    """What a pipe is called in messages.
+
+    Arguments:
+        name: What the user gave as data.
+
+    Example:
+        >>> called("-"), called("water.xyz")
+        ('standard input', 'water.xyz')
+    """
+    return "standard input" if name in ("-", "/dev/stdin") else name
+
+
+def _suffix(file: Path, name: str) -> str:
+    """The suffix that a file of this content would have; none if that is for ASE to tell."""
+    with file.open("rb") as stream:
+        head = stream.read(HEAD)
+    for magic, (suffix, opener) in PACKED.items():
+        if head.startswith(magic):
+            try:
+                with opener(file, "rb") as stream:
+                    return _plain_suffix(stream.read(HEAD)) + suffix
+            except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+                raise EmpnetError(f"cannot be decompressed ({error})", where=name) from error
+    return _plain_suffix(head)
+
+
+def _plain_suffix(head: bytes) -> str:
+    known = next((suffix for magic, suffix in MAGIC.items() if head.lstrip().startswith(magic)), None)
+    return known or next((suffix for pattern, suffix in TEXTS if pattern.match(head)), "")

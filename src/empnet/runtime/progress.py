@@ -1,0 +1,94 @@
+"""What long work tells on the way: a progress bar, on a terminal only, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from empnet.runtime.console import lasting_console
+
+__all__ = ["busy", "tell", "track"]
+
+Item = TypeVar("Item")
+
+_CONSOLE = lasting_console(error=True)
+_SHOWN: list[Progress] = []
+
+
+def track(items: Iterable[Item], description: str, *, total: int | None = None, quiet: bool = False) -> Iterator[Item]:
+    """Pass items on and show how many have gone by, on standard error if that is a terminal.
+
+    Arguments:
+        items: What is worked through, lazily.
+        description: What is being done, such as ``"reading qm7"``.
+        total: How many items there will be, if known.
+        quiet: Show nothing.
+
+    Example:
+        >>> list(track([1, 2], "counting"))
+        [1, 2]
+    """
+    if quiet or not _CONSOLE.is_terminal:
+        yield from items
+        return
+    with _progress() as progress:
+        task = progress.add_task(description, total=total)
+        try:
+            for item in items:
+                yield item
+                progress.advance(task)
+        finally:
+            progress.remove_task(task)
+
+
+def tell(text: str, *, quiet: bool = False) -> None:
+    """Say something of long work on standard error.
+
+    Arguments:
+        text: What is to be said.
+        quiet: Say nothing.
+    """
+    if not quiet:
+        _CONSOLE.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def busy(description: str, *, quiet: bool = False) -> Iterator[None]:
+    """Show that something is under way and for how long, on standard error if that is a terminal.
+
+    Arguments:
+        description: What is being done, such as ``"compiling"``.
+        quiet: Show nothing.
+
+    Example:
+        >>> with busy("counting"):
+        ...     pass
+    """
+    if quiet or not _CONSOLE.is_terminal:
+        yield
+        return
+    with _progress() as progress:
+        task = progress.add_task(description, total=None)
+        try:
+            yield
+        finally:
+            progress.remove_task(task)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """The display on the terminal; work within work adds its bar to the one that is there."""
+    if _SHOWN:
+        yield _SHOWN[-1]
+        return
+    text = TextColumn("{task.description}", markup=False)  # file names may hold brackets
+    columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_CONSOLE, transient=True) as progress:
+        _SHOWN.append(progress)
+        try:
+            yield progress
+        finally:
+            _SHOWN.remove(progress)

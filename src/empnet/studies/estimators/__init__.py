@@ -1,0 +1,1 @@
+"""Estimators of the exam, with scikit-learn's interface."""

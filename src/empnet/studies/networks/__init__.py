@@ -1,0 +1,1 @@
+"""Networks that only the exam needs."""

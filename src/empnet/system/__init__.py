@@ -1,0 +1,1 @@
+"""A system of particles, and what everything speaks of: units, species, batches."""

@@ -1,0 +1,206 @@
+"""ase.Atoms to System and back: which of ASE's many places a value lives in."""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import all_properties
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.data import chemical_symbols
+from ase.outputs import ArrayProperty, all_outputs
+from ase.spacegroup import Spacegroup
+
+from empnet.errors import EmpnetError
+from empnet.system.label_spec import CONSTRAINTS
+from empnet.system.system import Origin, System
+from empnet.system.values import array_of
+
+__all__ = [
+    "NESTED_ARRAYS",
+    "PER_PARTICLE",
+    "atomic_numbers",
+    "from_atoms",
+    "particle_arrays",
+    "split_values",
+    "with_results",
+]
+
+# Results of a calculator that have one row a particle, by their names: shapes alone do not tell (a dipole of 3 atoms).
+PER_PARTICLE = frozenset(
+    name
+    for name, output in all_outputs.items()
+    if isinstance(output, ArrayProperty) and output.shapespec[0] == "natoms"
+)
+# Formats with a place for any value of the whole system, but none for arrays of the user's, hold these under one key.
+NESTED_ARRAYS = "empnet_arrays"
+LARGEST_EXACT_INTEGER = 2**53  # of float64
+
+
+def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
+    """Gather what an :class:`ase.Atoms` holds in ``info``, ``arrays`` and its calculator's results.
+
+    Results are taken as they stand, without applying constraints (``get_forces()`` sets forces of fixed atoms to
+    zero). A key that is both a result and in ``info`` or ``arrays`` has the result's value.
+
+    Arguments:
+        atoms: Particles, in angstrom.
+        origin: Where they came from.
+
+    Returns:
+        The system, with each value under its plain name: scalars in ``properties``, what else belongs to the whole
+        system in ``info``, and what belongs to particles in ``arrays``. Kinds of constraints, if there are any, are
+        named in ``info["constraints"]``.
+
+    Example:
+        >>> from ase.build import molecule
+        >>> water = molecule("H2O")
+        >>> water.info["energy"] = -14.2
+        >>> from_atoms(water).properties["energy"]
+        -14.2
+    """
+    values = dict(atoms.info)
+    arrays = {name: array for name, array in atoms.arrays.items() if name not in ("positions", "numbers")}
+    arrays.update(values.pop(NESTED_ARRAYS, {}))
+    for name, value in getattr(atoms.calc, "results", {}).items():
+        if value is not None:
+            (arrays if name in PER_PARTICLE else values)[name] = value
+    odd = [name for name, array in arrays.items() if not _fits(array, len(atoms))]
+    if odd:  # nobody may want them, and whoever does is told that they are missing
+        warnings.warn(f"left out, for they do not have one value a particle: {', '.join(sorted(odd))}", stacklevel=2)
+        arrays = {name: array for name, array in arrays.items() if name not in odd}
+    # ASE reads columns of text as Python objects, which no format without pickle can keep.
+    arrays = {n: np.asarray(a).astype(str) if np.asarray(a).dtype == object else a for n, a in arrays.items()}
+    properties, info = split_values(values)
+    if atoms.constraints:
+        info.setdefault(CONSTRAINTS, ", ".join(sorted({type(item).__name__ for item in atoms.constraints})))
+    cell = np.asarray(atoms.cell)
+    return System(
+        positions=atoms.positions,
+        species=atoms.numbers,
+        cell=cell if cell.any() else None,
+        pbc=tuple(atoms.pbc),
+        properties=properties,
+        info=info,
+        arrays=arrays,
+        origin=origin,
+    )
+
+
+def _fits(array: Any, n: int) -> bool:
+    """Whether an array has a row for each of n particles."""
+    try:
+        return np.shape(array)[:1] == (n,)
+    except ValueError:  # rows of different lengths
+        return False
+
+
+def split_values(values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Tell scalars from everything else that a file says of a whole system.
+
+    Arguments:
+        values: Anything by name.
+
+    Returns:
+        Numbers (an array of a single number is one), and the rest: texts, truth values, vectors, and whole numbers
+        too large for a float64, such as identifiers.
+
+    Example:
+        >>> split_values({"energy": np.array([-1.5]), "name": "water", "converged": True})
+        ({'energy': -1.5}, {'name': 'water', 'converged': True})
+    """
+    properties, info = {}, {}
+    for name, value in values.items():
+        number = _number(value)
+        if number is not None:
+            properties[str(name)] = number
+        else:
+            info[str(name)] = _plain(value)
+    return properties, info
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Spacegroup):
+        return value.symbol
+    return value.item() if isinstance(value, (np.ndarray, np.generic)) and value.ndim == 0 else value
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, np.ndarray) and value.size == 1 and value.ndim <= 1:
+        value = value.reshape(())[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        return None
+    if isinstance(value, numbers.Integral) and abs(int(value)) > LARGEST_EXACT_INTEGER:
+        return None
+    return float(value)
+
+
+def particle_arrays(system: System) -> dict[str, np.ndarray]:
+    """All that a file is to keep of the particles beside positions and species; features under that name.
+
+    Arguments:
+        system: The system.
+
+    Example:
+        >>> list(particle_arrays(System([[0, 0, 0]], features=[[1.0, 2.0]])))
+        ['features']
+    """
+    features = {} if system.features is None else {"features": system.features}
+    return {**features, **system.arrays}
+
+
+def atomic_numbers(system: System) -> np.ndarray:
+    """The species as ASE's formats take them; 0, ASE's "X", if all particles are alike.
+
+    Arguments:
+        system: The system.
+
+    Raises:
+        EmpnetError: If a species is not an atomic number.
+    """
+    if system.species is None:
+        return np.zeros(len(system), dtype=np.int64)
+    wrong = (system.species < 0) | (system.species >= len(chemical_symbols))
+    if wrong.any():
+        particle = int(np.argmax(wrong))
+        raise EmpnetError(
+            f"species {system.species[particle]} of particle {particle} has no chemical symbol",
+            where=system.origin,
+            wanted=f"atomic numbers up to {len(chemical_symbols) - 1}",
+            remedy="write .npz, which keeps any number",
+        )
+    return system.species
+
+
+def with_results(system: System, *, nested: bool = False) -> Atoms:
+    """The system as ASE's formats want it: what ASE calls a result (energy, forces, ...) in a calculator.
+
+    Arguments:
+        system: The system.
+        nested: Keep arrays of particles in ``info``, for formats that hold any ``info`` but no arrays of the user's.
+
+    Returns:
+        Atoms with other values of the whole system in ``info``, and other arrays of particles in ``arrays``.
+    """
+    atoms = Atoms(numbers=atomic_numbers(system), positions=system.positions, cell=system.cell, pbc=system.pbc)
+    results: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for name, value in {**system.properties, **system.info}.items():
+        array = array_of(value) if name in all_properties and name not in PER_PARTICLE else None
+        is_result = array is not None and array.dtype.kind in "iuf"
+        (results if is_result else atoms.info)[name] = value
+    for name, array in particle_arrays(system).items():
+        is_result = name in all_properties and name in PER_PARTICLE and array.dtype.kind in "iuf"
+        (results if is_result else arrays)[name] = array
+    if nested and arrays:
+        # ASE's encodings know no arrays of text, only lists.
+        atoms.info[NESTED_ARRAYS] = {k: v.tolist() if v.dtype.kind == "U" else v for k, v in arrays.items()}
+    else:
+        for name, array in arrays.items():
+            atoms.set_array(name, array)
+    atoms.calc = SinglePointCalculator(atoms, **results) if results else None
+    return atoms

@@ -1,0 +1,91 @@
+"""Several systems at once, flat: the frozen record that networks take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from empnet.runtime import forking  # noqa: F401 (whoever computes with batches may be forked)
+
+__all__ = ["Batch", "Pairs"]
+
+
+def _moved(record, device: torch.device):  # noqa: ANN001, ANN202 (any of the two records below)
+    """A copy of a frozen record with its tensors, at any depth, on ``device``."""
+    changes = {}
+    for item in fields(record):
+        value = getattr(record, item.name)
+        if isinstance(value, Tensor):
+            changes[item.name] = value.to(device, non_blocking=True)
+        elif isinstance(value, Pairs):
+            changes[item.name] = _moved(value, device)
+    return replace(record, **changes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """The neighbour list of a batch: pairs of particles that hear each other, each of them listed once.
+
+    Invariants: j <= i in every pair (j, i) = (first, second), with i = j only for a particle and its image in another
+    cell, of which the one with the opposite shift is the same pair. Pairs are sorted by j, so the pairs of j are those
+    from ``row_pointers[j]`` to ``row_pointers[j + 1]``; ``transposed`` puts them in the order of i (stable), those of i
+    from ``column_pointers[i]`` on. A particle hears those of its row and of its column. The self pair i = j in the same
+    cell is not listed: it has distance zero and no direction.
+
+    Arguments:
+        first: Index j of the particle that comes first, ascending, shape (P,), int64.
+        second: Index i of the other one, shape (P,), int64.
+        row_pointers: First pair of each j, and P at the end, shape (N + 1,), int64.
+        transposed: The permutation that sorts pairs by i, shape (P,), int64.
+        column_pointers: First of ``transposed`` of each i, and P at the end, shape (N + 1,), int64.
+        shifts: Lattice vectors from j's cell to i's, whole numbers, shape (P, 3), float64; None if nothing repeats.
+    """
+
+    first: Int64[Tensor, " P"]
+    second: Int64[Tensor, " P"]
+    row_pointers: Int64[Tensor, " N_1"]
+    transposed: Int64[Tensor, " P"]
+    column_pointers: Int64[Tensor, " N_1"]
+    shifts: Float64[Tensor, "P 3"] | None = None
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """B systems with N particles in all, one after the other.
+
+    Arguments:
+        positions: Positions r in angstrom, shape (N, 3), float64.
+        features: Features f of the particles, one-hot species first, shape (N, F).
+        system_of: The system that each particle belongs to, ascending, shape (N,), int64.
+        n_systems: B, the number of systems.
+        pairs: The neighbour list.
+        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
+        targets: The property to be learned in its unit, shape (B, F'), float64; None in prediction.
+        forces: Forces to be learned, in the property's unit per angstrom, shape (N, 3), float64; nan throughout a
+            system that has none; None if none are learned.
+        stress: Stress to be learned, in the property's unit per cubic angstrom, positive where the system would shrink,
+            in Voigt's order xx yy zz yz xz xy (as ASE has both), shape (B, 6), float64; nan for a system that has none.
+    """
+
+    positions: Float64[Tensor, "N 3"]
+    features: Float[Tensor, "N F"]
+    system_of: Int64[Tensor, " N"]
+    n_systems: int
+    pairs: Pairs
+    cells: Float64[Tensor, "B 3 3"] | None = None
+    targets: Float64[Tensor, "B F_prime"] | None = None
+    forces: Float64[Tensor, "N 3"] | None = None
+    stress: Float64[Tensor, "B 6"] | None = None
+
+    def __len__(self) -> int:
+        return self.n_systems
+
+    def to(self, device: torch.device) -> Batch:
+        """A copy with all tensors on ``device``."""
+        return _moved(self, device)

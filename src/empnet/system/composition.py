@@ -1,0 +1,171 @@
+"""What the composition alone tells of a property: the baseline that is removed before learning, and pooling by it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from empnet.errors import EmpnetError
+from empnet.system.units import per_particle
+
+__all__ = [
+    "Pooling",
+    "choose_pooling",
+    "composition_baseline",
+    "composition_left",
+    "count_kinds",
+    "design",
+    "fit_composition",
+]
+
+Pooling = Literal["sum", "mean"]
+"""How contributions of particles become a property of the system."""
+
+
+def count_kinds(
+    kinds: Int64[np.ndarray, " N"], sizes: Int64[np.ndarray, " n"], n_kinds: int
+) -> Float64[np.ndarray, "n kinds"]:
+    """How many particles of each kind each system has.
+
+    Arguments:
+        kinds: Kind of each particle, from 0 to ``n_kinds`` - 1, system after system.
+        sizes: Number of particles of each system.
+        n_kinds: Number of kinds.
+
+    Example:
+        >>> count_kinds(np.array([0, 1, 1, 0]), np.array([3, 1]), 2)
+        array([[1., 2.],
+               [1., 0.]])
+    """
+    codes = np.repeat(np.arange(len(sizes)) * n_kinds, sizes) + kinds
+    return np.bincount(codes, minlength=len(sizes) * n_kinds).reshape(-1, n_kinds).astype(np.float64)
+
+
+def design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
+    """What a property is linear in: the counts themselves, or for a mean the fractions.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        pooling: ``"sum"`` or ``"mean"``.
+    """
+    return counts if pooling == "sum" else counts / counts.sum(axis=1, keepdims=True)
+
+
+def fit_composition(
+    counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], pooling: Pooling
+) -> Float64[np.ndarray, " species"]:
+    """One number a species whose sum (or mean) over the particles is nearest to the property.
+
+    b = argmin_b sum_s (y_s - sum_z n_sz b_z)^2, of minimum norm where species never vary independently; for the mean
+    with fractions in place of the counts n.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        targets: The property y of each system.
+        pooling: ``"sum"`` or ``"mean"``.
+
+    Example:
+        >>> water, hydrogen = [2.0, 1.0], [2.0, 0.0]
+        >>> fit_composition(np.array([water, hydrogen]), np.array([-9.0, -4.0]), "sum").round(6)
+        array([-2., -5.])
+    """
+    return np.linalg.lstsq(design(counts, pooling), targets, rcond=None)[0]
+
+
+def composition_baseline(
+    counts: Float64[np.ndarray, "n species"],
+    targets: Float64[np.ndarray, " n"],
+    pooling: Pooling,
+    isolated: Bool[np.ndarray, " n"],
+) -> Float64[np.ndarray, " species"]:
+    """The baseline that a model starts from: a fit to all systems but free atoms.
+
+    A fit to free atoms and bound systems together is right for neither. Free atoms alone would leave all that atoms
+    are bound by to the network: in a minute of training on copper with forces it came to 13.6 eV of error, from the
+    fit to 3.7 meV. Only a species that the data have in free atoms alone gets their energy.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        targets: The property y of each system.
+        pooling: ``"sum"`` or ``"mean"``.
+        isolated: Which systems are free atoms.
+
+    Example:
+        >>> counts, y = np.array([[1.0], [4.0], [4.0]]), np.array([-0.25, -14.0, -13.6])
+        >>> composition_baseline(counts, y, "sum", np.array([True, False, False])).round(6)
+        array([-3.45])
+    """
+    b = fit_composition(counts[~isolated], targets[~isolated], pooling)
+    for kind in np.flatnonzero(~(counts[~isolated] > 0).any(axis=0) & (counts[isolated] > 0).any(axis=0)):
+        b[kind] = targets[isolated][counts[isolated][:, kind] > 0].mean()
+    return b
+
+
+def composition_left(
+    counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], pooling: Pooling
+) -> Float64[np.ndarray, " n"]:
+    """What :func:`fit_composition` leaves of the property of each system: what geometry has to explain.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        targets: The property y of each system.
+        pooling: ``"sum"`` or ``"mean"``.
+
+    Example:
+        >>> composition_left(np.array([[2.0], [2.0]]), np.array([-5.0, -3.0]), "sum").round(6)
+        array([-1.,  1.])
+    """
+    return targets - design(counts, pooling) @ fit_composition(counts, targets, pooling)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def choose_pooling(
+    counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], name: str, unit: str
+) -> tuple[Pooling, str]:
+    """Decide whether a property adds up over particles, from the data.
+
+    Arguments:
+        counts: Particles of each species in each system.
+        targets: The property of each system.
+        name: The property's name.
+        unit: The property's unit, for the message.
+
+    Returns:
+        The pooling, and why it was chosen, in words.
+
+    Raises:
+        EmpnetError: If all systems have one size and the property is no energy: then the data cannot tell.
+
+    Example:
+        >>> choose_pooling(np.array([[1.0], [2.0], [4.0]]), np.array([3.0, 6.0, 12.1]), "energy", "eV")[0]
+        'sum'
+    """
+    if per_particle(unit):
+        return "mean", f"{name}: averaged over particles, because its unit {unit} is per particle"
+    sizes = counts.sum(axis=1)
+    if np.all(sizes == sizes[0]):
+        if "energy" in name.lower() or name in ("E", "U0", "U", "H", "G"):
+            return (
+                "sum",
+                f"{name}: summed over particles, as every energy (all systems have {sizes[0]:.0f} particles)",
+            )
+        raise EmpnetError(
+            f"all systems have {sizes[0]:.0f} particles, so it is unclear whether '{name}' grows with system size",
+            wanted="--pooling sum (grows with the system, as an energy) or --pooling mean (does not, as a gap)",
+        )
+    by_sum, by_mean = (_rms(composition_left(counts, targets, pooling)) for pooling in ("sum", "mean"))
+    pooling: Pooling = "sum" if by_sum <= by_mean else "mean"
+    told = (
+        "summed over particles, because it grows with system size"
+        if pooling == "sum"
+        else "averaged over particles, because it does not grow with system size"
+    )
+    return pooling, (
+        f"{name}: {told} "
+        f"(a fit to the numbers of particles leaves {by_sum:.3g} {unit}, to their fractions {by_mean:.3g} {unit})"
+    )

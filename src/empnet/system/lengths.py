@@ -1,0 +1,76 @@
+"""Lengths in files: what a file states of their unit, and taking them to angstrom."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from empnet.errors import EmpnetError
+from empnet.system.system import System
+from empnet.system.units import LENGTH, Unit, parse_unit
+
+__all__ = ["LENGTH_UNITS", "in_angstrom", "stated_length_unit"]
+
+LENGTH_UNITS = (
+    *("r_unit", "R_unit", "length_unit", "length_units", "distance_unit", "distance_units", "_distance_unit"),
+    *("unit_length", "positions_unit", "position_unit", "coordinates_unit", "coords_unit", "pos_unit"),
+)
+"""Keys under which files state the unit of their lengths: sGDML's archives, SchNetPack's databases, and others."""
+
+
+def stated_length_unit(system: System) -> tuple[str, Unit | None]:
+    """The key under which a file states the unit of its lengths, and the unit; None if it states none.
+
+    Arguments:
+        system: A system of the file as it stands.
+
+    Example:
+        >>> stated_length_unit(System([[0, 0, 0]], info={"r_unit": "bohr"}))[1].kind
+        'a length'
+    """
+    for key in LENGTH_UNITS:
+        value = system.info.get(key)
+        if isinstance(value, np.ndarray) and value.size == 1:
+            value = value.reshape(())[()]
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if not isinstance(value, str) or not value.strip():
+            continue
+        try:
+            unit = parse_unit(value)
+        except EmpnetError:  # a text of some other meaning
+            continue
+        if unit.dimension == LENGTH:
+            return key, unit
+    return "", None
+
+
+def in_angstrom(system: System, given: Unit | None, *, states: bool) -> System:
+    """A system with its lengths in angstrom, and with what it states of them mended.
+
+    Arguments:
+        system: As the file has it.
+        given: The unit that the user gave; None: what the file states, else angstrom.
+        states: Whether files of this format can state a unit of length.
+
+    Raises:
+        EmpnetError: If the unit that was given contradicts the one that is stated.
+    """
+    key, stated = stated_length_unit(system) if states else ("", None)
+    if given and stated and not math.isclose(given.factor, stated.factor, rel_tol=1e-6):
+        raise EmpnetError(
+            f"the file states {key} {stated}, but lengths are to be read in {given}",
+            where=system.origin.file,
+            remedy=f"leave the unit of length out or give {stated}; if the file is wrong, mend what it states",
+        )
+    unit = given or stated
+    if unit is None or math.isclose(unit.factor, 1.0, rel_tol=1e-12):
+        return system
+    if not given:
+        warnings.warn(f"{system.origin.file}: lengths are in {unit}, as the file states ({key})", stacklevel=2)
+    cell = None if system.cell is None else system.cell * unit.factor
+    info = {**system.info, key: "angstrom"} if key else system.info
+    return replace(system, positions=system.positions * unit.factor, cell=cell, info=info)

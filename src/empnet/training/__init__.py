@@ -1,0 +1,1 @@
+"""Train a model: prepare the data, run the loop, keep the run."""

@@ -1,0 +1,93 @@
+"""What the runs were trained on that a run was fine-tuned from: the network has seen it, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from empnet.dataset.cache import cached_dataset
+from empnet.dataset.dataset import Dataset
+from empnet.errors import EmpnetError
+from empnet.files.read import iread
+from empnet.system.batch import Batch
+from empnet.training.own_data import find_data
+from empnet.training.prepare import recipe_of
+from empnet.training.run.config import TrainConfig
+from empnet.training.run.model_file import ModelCard, read_card
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.uncertainty.rigidity import INSIDE
+
+__all__ = ["limits_with_earlier"]
+
+MOST = 500
+"""Systems of each earlier run that are looked at: enough for a quantile, seconds for a potential."""
+
+
+def limits_with_earlier(
+    limits: Float64[np.ndarray, " F_prime"],
+    std: Callable[[Batch], Float64[np.ndarray, "B F_prime"]],
+    config: TrainConfig,
+    card: ModelCard,
+) -> tuple[Float64[np.ndarray, " F_prime"], list[str]]:
+    """Limits of ordinary standard deviations for a network that was trained on one data set after another.
+
+    The standard deviation itself is that of the last run, on whose labels it was calibrated: systems like the earlier
+    ones have a larger one, rightly. But they are none that the network has never seen. So the limit is raised to
+    what 99.5 % of the earlier training systems have.
+
+    Arguments:
+        limits: Those of the last run's own data.
+        std: The standard deviations of a batch.
+        config: The last run's configuration.
+        card: Its card.
+
+    Returns:
+        The limits, and a line for each earlier run whose data cannot be had any more.
+    """
+    told: list[str] = []
+    for run in _earlier_runs(config):
+        try:
+            dataset, chosen = _training_side(run)
+        except EmpnetError as error:
+            told.append(f"systems like those of {run} may be called unlike the training data ({error})")
+            continue
+        pieces = dataset.chunks(chosen)
+        found = np.concatenate([std(dataset.batch(piece, card.encoder, card.torch_dtype)) for piece in pieces])
+        limits = np.maximum(limits, np.quantile(found, INSIDE, axis=0, method="higher"))
+    return limits, told
+
+
+def _earlier_runs(config: TrainConfig) -> Iterator[str]:
+    """The run that this one was fine-tuned from, the one before it, and so on, as far as they are there."""
+    known: set[Path] = set()
+    while config.fine_tune is not None and (path := Path(config.fine_tune).resolve()) not in known:
+        known.add(path)
+        yield config.fine_tune
+        try:
+            config = RunFolder(path).read_config()
+        except EmpnetError:
+            return
+
+
+def _training_side(run: str) -> tuple[Dataset, Int64[np.ndarray, " n"]]:
+    """Some of a run's training systems, drawn at random: a data set and which of its systems they are.
+
+    Raises:
+        EmpnetError: If neither the cache nor the file has them any more as they were.
+    """
+    folder = RunFolder(run)
+    config, card, indices = folder.read_config(), read_card(folder.path), folder.read_split().train
+    chosen = np.sort(np.random.default_rng(0).permutation(indices)[:MOST])
+    kept = cached_dataset(str(card.data.get("sha256")), recipe_of(config))
+    if kept is not None:
+        return kept, chosen
+    data = find_data(folder, remedy="they are needed as they were")
+    assert isinstance(data, str)  # only systems that are given are no path
+    frames = enumerate(islice(iread(data, length_unit=config.length_unit), int(chosen[-1]) + 1))
+    wanted = set(chosen.tolist())
+    systems = [system.join_features(card.features) for index, system in frames if index in wanted]
+    return Dataset.from_systems(systems, card.architecture.cutoff), np.arange(len(systems))

@@ -1,0 +1,339 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from functools import cached_property
+from typing import NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from empnet.dataset.balance import deal, work_of
+from empnet.errors import EmpnetError
+from empnet.model.property_model import PropertyModel
+from empnet.runtime.compilation import compiling
+from empnet.runtime.device import fabric_for
+from empnet.runtime.distribution import Processes
+from empnet.runtime.interrupt import Interrupt
+from empnet.training.epoch_row import columns, in_words
+from empnet.training.job import Job
+from empnet.training.keeper import Keeper, Trained
+from empnet.training.measure import Measured, measure_together
+from empnet.training.optimiser.average import MovingAverage
+from empnet.training.optimiser.budget import PaceMaker, StepBudget, steps_from_epochs
+from empnet.training.optimiser.clipping import clip_gradients
+from empnet.training.optimiser.descent import epoch_batches, take_step
+from empnet.training.optimiser.diagnosis import Explosion, cause_of
+from empnet.training.optimiser.muon import new_optimizer
+from empnet.training.optimiser.objective import Objective
+from empnet.training.optimiser.schedule import WARM_UP, Schedule
+from empnet.training.run.journal import Journal
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.warm_up import warm_up
+
+__all__ = ["Trainer"]
+
+CHECKPOINT_SECONDS = 120.0
+"""Between checkpoints within an epoch."""
+EPOCH_SECONDS = 10.0
+"""Between checkpoints at the ends of epochs: one at each end of very short ones would take longer than these."""
+PACE_STEPS = 10
+"""Steps between two looks at the clock under a time budget: as many as its first measurement wants."""
+CHANCES = 3
+"""How often a run whose loss has exploded goes on from its best weights, each time with half the learning rate."""
+
+
+class _Exploded(Exception):
+    """A step that must not be taken: what was found."""
+
+
+class Trainer:
+    """Trains a model and keeps its run folder up to date.
+
+    A step: one batch, Muon and AdamW with clipped gradients, the moving average follows. An epoch: a pass over the
+    training side in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so
+    far. If the loss explodes, training goes on from the best weights with half the learning rate.
+
+    Several processes share each batch and take the same steps: gradients are summed, and all that decides (loss,
+    validation, the time that is left, a wish to stop) is agreed upon. The first one alone writes and speaks.
+
+    Arguments:
+        job: What is to be learned from what.
+        model: The model, with its statistics set; trained in place.
+        run: An existing run folder; its checkpoint, if it has one, is where training goes on.
+        journal: Where progress is told.
+        processes: With whom the work is shared.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        model: PropertyModel,
+        run: RunFolder,
+        journal: Journal,
+        processes: Processes | None = None,
+    ) -> None:
+        self.job, self.config, self.run, self.journal = job, job.config, run, journal
+        self.processes = processes or Processes()
+        self.fabric = fabric_for(job.config.device, self.processes)
+        self.fabric.launch()
+        self.model, self.average = model, MovingAverage(model)
+        optimizer = new_optimizer(model, job.config.lr)
+        _, self.optimizer = self.fabric.setup(model, optimizer)
+        self.average.model.to(self.fabric.device)
+        trained = Trained(model, self.average.model, self.optimizer.optimizer)
+        self._keeper = Keeper(run, job, trained, journal, self.processes)
+        self.progress = self._keeper.take_up()
+        self._exploded = Explosion(len(job.split.train), job.batch)
+        self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.fabric.device)
+        self._start_clock()
+        self._budget: StepBudget | None = None
+        self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
+
+    def _start_clock(self) -> None:
+        """From now on a time budget is spent; what was spent of it before the run was stopped stays spent."""
+        self._saved = time.perf_counter()
+        self._started = self._saved - self.progress.elapsed
+        self._pace = self._new_pace()
+
+    def _warm_up(self) -> None:
+        """Compile all loops before the clock starts; one process compiles, the others read what it has kept."""
+        average, device = self.average.model, self.fabric.device
+        with compiling():
+            self.processes.in_turn(lambda: warm_up(self.objective, self.model, average, self.job, device))
+
+    @cached_property
+    def steps_an_epoch(self) -> int:
+        """Steps in one pass over the training side."""
+        return math.ceil(len(self.job.split.train) / self.job.batch)
+
+    def fit(self) -> bool:
+        """Train to the end, or until somebody asks to stop.
+
+        Returns:
+            Whether training has ended (and not been stopped).
+
+        Raises:
+            EmpnetError: If the loss is no longer a number, or has exploded.
+        """
+        progress = self.progress
+        if not progress.done:
+            self._warm_up()
+            self._start_clock()
+        if progress.total is None:
+            progress.total = steps_from_epochs(self.config, self.steps_an_epoch)
+            progress.anneal_from = 0 if progress.total is None else min(WARM_UP, progress.total // 10)
+        if progress.best is None or progress.total is None:
+            measured = self._validate()
+            if progress.best is None:  # a run has usable weights from the first moment
+                self._keep_if_best(measured)
+            if progress.total is None and self.config.time is not None:
+                began = time.perf_counter()
+                self._validate()  # once more: the first time, the data came from the disk
+                self._budget = StepBudget(self.config.time, self.steps_an_epoch, time.perf_counter() - began)
+        self._interrupt = Interrupt(insistent=self.processes.alone)
+        with self._interrupt, self.journal:
+            while not progress.done and not self._stopping:
+                self._epoch()
+                if progress.done or self._stopping or time.perf_counter() - self._saved > EPOCH_SECONDS:
+                    self._checkpoint()
+            self.processes.together(self._keeper.raise_failure)
+        return progress.done
+
+    def best_weights(self) -> dict[str, Tensor]:
+        """The best weights so far, which the first process keeps and tells the others."""
+        return self._keeper.best_weights()
+
+    @property
+    def _stopping(self) -> bool:
+        """Whether training is to stop: on request, or after a failed write; of several processes, whether all know."""
+        return self._wants_to_stop if self.processes.alone else self._asked
+
+    @property
+    def _wants_to_stop(self) -> bool:
+        return self._interrupt.asked or self._keeper.failed
+
+    def _epoch(self) -> None:
+        """From where the epoch stands to its end, to the last step, or to an interruption."""
+        progress = self.progress
+        batches = self._batches(progress.epoch)
+        for indices in batches[progress.batch :]:
+            if self._stopping or progress.step == progress.total:
+                break
+            progress.loss_sum += self._step(indices)
+            progress.step += 1
+            progress.batch += 1
+            self._fix_total()
+            if progress.step % PACE_STEPS == 0:  # not only between epochs: one can take all the time there is
+                self._keep_pace()
+            self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1)
+            if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
+                self._checkpoint()
+        if progress.batch == len(batches) or progress.step == progress.total:
+            self._end_epoch()
+
+    @property
+    def _schedule(self) -> Schedule:
+        peak = self.config.lr * 0.5**self.progress.explosions
+        return Schedule(peak, self.progress.anneal_from, self.progress.total)
+
+    def _batches(self, epoch: int) -> list[np.ndarray]:
+        """The training side in random order, in equal parts of at most the batch size."""
+        return epoch_batches(self.job.split.train, self.job.batch, seed=self.config.seed, epoch=epoch)
+
+    def _step(self, indices: np.ndarray) -> float:
+        """One step of the optimiser; returns the loss, or its mean so far if the step was not taken."""
+        progress = self.progress
+        progress.rate = self._schedule(progress.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = progress.rate
+        try:
+            value, length = self._alone(indices) if self.processes.alone else self._together(indices)
+            if not math.isfinite(length):
+                raise _Exploded(f"the gradient of the loss is {length:.3g}")
+        except _Exploded as found:
+            self._start_from_best(str(found), indices)
+            return progress.loss_sum / max(1, progress.batch)
+        self.average.update(self.model, progress.step)
+        return value
+
+    def _alone(self, indices: np.ndarray) -> tuple[float, float]:
+        """Loss and length of the gradient of a step taken."""
+        loss = self.objective.loss(self.model, indices)
+        value = loss.item()
+        self._refuse_explosion(value)
+        return value, take_step(loss, self.optimizer, backward=self.fabric.backward, clip=self._clip)
+
+    def _together(self, indices: np.ndarray) -> tuple[float, float]:
+        """The same on several processes: the gradient is that of the mean loss over the whole batch."""
+        sizes, pairs = self.job.dataset.sizes[indices], self.job.dataset.arrays["n_pairs"][indices]
+        mine = deal(work_of(sizes, pairs), self.processes.size)[self.processes.rank]
+        loss = self.objective.loss(self.model, indices, mine) if len(mine) else torch.zeros(())
+        value = loss.item()
+
+        def backward(loss: Tensor, inputs: list[Tensor]) -> None:
+            nonlocal value
+            if len(mine):
+                self.fabric.backward(loss, inputs=inputs)
+            value, asked = self.processes.sum_gradients(self._parameters, [value, float(self._wants_to_stop)])
+            self._asked = asked > 0
+            self._refuse_explosion(value)
+
+        length = take_step(loss, self.optimizer, backward=backward, clip=self._clip)
+        return value, length
+
+    def _refuse_explosion(self, value: float) -> None:
+        if self._exploded(value):
+            raise _Exploded(f"the loss is {value:.3g}")
+
+    def _clip(self, parameters: Iterable[Tensor]) -> float:
+        length, self.progress.usual_gradient = clip_gradients(parameters, self.progress.usual_gradient)
+        return length
+
+    def _start_from_best(self, found: str, indices: np.ndarray) -> None:
+        """Go on from the best weights with half the learning rate, unless they fail on the same batch, too."""
+        progress, rate = self.progress, self.progress.rate
+        cause = cause_of(self.model, self.job.dataset, indices, self.job.card, self.job.scales, rate)
+        told = f"{found} at step {progress.step}: {cause}"
+        if progress.best is None or progress.explosions == CHANCES:
+            self._stop(told, rate)
+        best = self.best_weights()
+        self.model.load_state_dict(best)
+        self.average.model.load_state_dict(best)
+        if self.processes.from_first(self._exploded(self.objective.loss(self.model, indices).item())):
+            self._stop(told, rate)
+        self.journal.say(f"{told}; going on from the best weights with half the learning rate")
+        self.optimizer.optimizer.state.clear()
+        progress.explosions += 1
+        progress.usual_gradient = None
+
+    def _stop(self, told: str, rate: float) -> NoReturn:
+        """End a run that has gone wrong; the best weights are in its folder."""
+        remedy = f"the last good weights are kept; mend the data, or try: --from {self.run} --lr {rate / 4:.1g}"
+        raise EmpnetError(told, where=self.run, remedy=remedy)
+
+    def _fix_total(self) -> None:
+        """Under a time budget: once enough steps are measured, fix how many there will be."""
+        progress = self.progress
+        if progress.total is not None or self._budget is None:
+            return
+        total = self._budget.total(progress.step, time.perf_counter() - self._started)
+        progress.total = self.processes.from_first(total)
+        if progress.total is not None:
+            progress.anneal_from = progress.step
+            self._pace = self._new_pace()
+            self.journal.note(f"the time budget allows {progress.total} steps")
+            self._checkpoint()  # the number is part of the run: resuming must not measure again
+
+    def _new_pace(self) -> PaceMaker | None:
+        """What keeps a run with a time budget in time, once its steps are counted."""
+        if self.config.time is None or self.progress.total is None:
+            return None
+        return PaceMaker(self.config.time, self.progress.step, time.perf_counter() - self._started)
+
+    def _keep_pace(self) -> None:
+        """Count the steps anew if the run would miss its time."""
+        progress = self.progress
+        if self._pace is None or progress.total is None or progress.step == progress.total:
+            return
+        total = self._pace.total(progress.step, progress.total, time.perf_counter() - self._started)
+        total = self.processes.from_first(total)
+        if total != progress.total:
+            self.journal.note(f"steps take another time than at first: {total} in place of {progress.total}")
+            progress.anneal_from = self._schedule.hastened(progress.step, total).anneal_from
+            progress.total = total
+
+    def _validate(self) -> Measured:
+        validation, card = self.job.split.validation, self.job.card
+        return measure_together(
+            self.processes, self.average.model, self.job.dataset, validation, card, self.fabric.device
+        )
+
+    def _end_epoch(self) -> None:
+        """Validate, keep the best weights, write the epoch's row."""
+        progress = self.progress
+        measured = self._validate()
+        self._keep_if_best(measured)
+        if self.processes.first:
+            self._record(measured)
+        patience = self.config.patience
+        out_of_patience = patience is not None and progress.epoch - progress.best_epoch >= patience
+        self._keep_pace()
+        progress.done = progress.step == progress.total or out_of_patience
+        progress.epoch += 1
+        progress.batch, progress.loss_sum = 0, 0.0
+
+    def _keep_if_best(self, measured: Measured) -> None:
+        progress = self.progress
+        score = self.processes.from_first(self.objective.score(measured))
+        if not math.isfinite(score):
+            self._start_from_best(f"the validation error is {score}", self.job.split.validation[:256])
+        elif progress.best is None or score < progress.best:
+            progress.best, progress.best_epoch = score, progress.epoch
+            self._keeper.keep_best()
+
+    def _record(self, measured: Measured) -> None:
+        """Write the epoch's row and tell it."""
+        progress = self.progress
+        train_loss = progress.loss_sum / max(1, progress.batch)
+        row = {
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "seconds": round(time.perf_counter() - self._started, 3),
+            "lr": progress.rate,
+            "train_loss": train_loss,
+            "validation_loss": self.objective.measured_loss(measured),
+        }
+        self._keeper.keep_row(row | columns(measured, self.job.card))
+        told = f"loss {train_loss:.4f}, {in_words(measured, self.job.card)}"
+        self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {told}")
+        self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=told)
+
+    def _checkpoint(self) -> None:
+        self.progress.elapsed = time.perf_counter() - self._started
+        self._keeper.keep_checkpoint(self.progress)
+        self._saved = time.perf_counter()

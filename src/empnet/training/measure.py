@@ -1,0 +1,267 @@
+"""Predictions for parts of a data set, and their plain errors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+
+from empnet.dataset.balance import deal, work_of
+from empnet.dataset.dataset import Dataset
+from empnet.dataset.joining import ranges
+from empnet.model.potential import potential
+from empnet.model.property_model import PropertyModel
+from empnet.runtime.distribution import Processes
+from empnet.system.one_hot import symbol
+from empnet.training.run.model_file import ModelCard
+from empnet.training.uncertainty.bootstrap import mean_error, share_of
+from empnet.training.uncertainty.calibration import Coverage
+
+__all__ = ["Compared", "Measured", "measure", "measure_together"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """Forces or stress beside what they should be; rows without a target are nan there and count for nothing.
+
+    Arguments:
+        predicted: One row a particle, or a system.
+        targets: The same shape.
+
+    Example:
+        >>> Compared(np.array([[3.0], [0.0]]), np.array([[1.0], [np.nan]])).mae
+        2.0
+    """
+
+    predicted: Float64[np.ndarray, "n C"]
+    targets: Float64[np.ndarray, "n C"]
+
+    @property
+    def there(self) -> np.ndarray:
+        """Which rows have a target, shape (n,), bool."""
+        return ~np.isnan(self.targets[:, 0])
+
+    def of(self, rows: np.ndarray) -> Compared:
+        """Some rows alone.
+
+        Arguments:
+            rows: Which, as indices or bool.
+        """
+        return Compared(self.predicted[rows], self.targets[rows])
+
+    @property
+    def errors(self) -> Float64[np.ndarray, "m C"]:
+        """Predicted minus target where there is one."""
+        there = self.there
+        return self.predicted[there] - self.targets[there]
+
+    @property
+    def mae(self) -> float:
+        """Mean absolute error of a component; nan if there is none."""
+        errors = self.errors
+        return float(np.abs(errors).mean()) if errors.size else np.nan
+
+    @property
+    def rmse(self) -> float:
+        """Root mean square error of a component; nan if there is none."""
+        errors = self.errors
+        return float(np.sqrt(np.square(errors).mean())) if errors.size else np.nan
+
+    def summary(self, unit: str) -> dict[str, float | str | int]:
+        """Errors for ``results.json``, and how large what is predicted is: the root mean square error of saying zero.
+
+        Arguments:
+            unit: Of the numbers.
+        """
+        targets = self.targets[self.there]
+        return {
+            "mae": self.mae,
+            "rmse": self.rmse,
+            "target_rms": float(np.sqrt(np.square(targets).mean())),
+            "unit": unit,
+            "components": targets.size,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Predictions beside what they should be.
+
+    Arguments:
+        predicted: Shape (n, F'), in the properties' units.
+        targets: The same shape.
+        baseline: What the composition alone predicts.
+        sizes: Number of particles of each system, shape (n,).
+        species: Of each particle, system after system, shape (n_atoms,).
+        forces: Forces in the first property's unit per angstrom, shape (n_atoms, 3); None if not learned.
+        stress: Stress in the first property's unit per cubic angstrom, shape (n, 6); None if not learned.
+    """
+
+    predicted: Float64[np.ndarray, "n F_prime"]
+    targets: Float64[np.ndarray, "n F_prime"]
+    baseline: Float64[np.ndarray, "n F_prime"]
+    sizes: Int64[np.ndarray, " n"]
+    species: Int64[np.ndarray, " n_atoms"]
+    forces: Compared | None = None
+    stress: Compared | None = None
+
+    @property
+    def mae(self) -> Float64[np.ndarray, " F_prime"]:
+        """Mean absolute error of each property."""
+        return np.abs(self.predicted - self.targets).mean(axis=0)
+
+    @property
+    def baseline_mae(self) -> Float64[np.ndarray, " F_prime"]:
+        """Mean absolute error of the composition baseline."""
+        return np.abs(self.baseline - self.targets).mean(axis=0)
+
+    def per_particle(self, k: int = 0) -> Compared:
+        """A property divided by the number of particles.
+
+        Arguments:
+            k: Which property.
+        """
+        n = self.sizes[:, None]
+        return Compared(self.predicted[:, [k]] / n, self.targets[:, [k]] / n)
+
+    def summary(
+        self, card: ModelCard, std: Float64[np.ndarray, "n F_prime"] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Errors by property, for ``results.json``; of one that adds up over particles also per particle.
+
+        Arguments:
+            card: Names and units.
+            std: Predicted standard deviations in the properties' units; None if the run predicts none.
+        """
+        rmse = np.sqrt(np.square(self.predicted - self.targets).mean(axis=0))
+        told: dict[str, dict[str, Any]] = {
+            name: {
+                "mae": float(self.mae[k]),
+                "rmse": float(rmse[k]),
+                "baseline_mae": float(self.baseline_mae[k]),
+                "baseline": card.baseline_names[k],
+                "unit": card.units[k],
+                "systems": len(self.targets),
+                **self._intervals(k),
+            }
+            for k, name in enumerate(card.properties)
+        }
+        for k, name in enumerate(card.properties):
+            if card.architecture.pooling[k] == "sum":
+                each = self.per_particle(k)
+                told[name]["per_particle"] = {"mae": each.mae, "rmse": each.rmse, "unit": f"{card.units[k]}/particle"}
+            found = None if std is None else Coverage.of(self.predicted[:, k] - self.targets[:, k], std[:, k])
+            if found is not None:
+                told[name]["coverage"] = asdict(found)
+        first = told[card.properties[0]]
+        if self.forces is not None and self.forces.there.any():
+            unit = f"{card.units[0]}/angstrom"
+            first["forces"] = self.forces.summary(unit)
+            first["forces"]["by_species"] = {
+                symbol(kind): both.summary(unit) for kind, both in self.forces_by_species().items()
+            }
+        if self.stress is not None and self.stress.there.any():
+            first["stress"] = self.stress.summary(f"{card.units[0]}/angstrom^3")
+        return told
+
+    def _intervals(self, k: int) -> dict[str, Any]:
+        """The interval of property k's error, and the share of the baseline's error that is left."""
+        targets = self.targets[:, k]
+        errors, beside = self.predicted[:, k] - targets, self.baseline[:, k] - targets
+        mae, share = mean_error(errors), share_of(errors, beside, targets)
+        return {
+            "mae_interval": [mae.low, mae.high],
+            "share_of_baseline": None if share is None else asdict(share),
+        }
+
+    def forces_by_species(self) -> dict[int, Compared]:
+        """The forces on the particles of each species that has any, ascending; empty if none are learned."""
+        if self.forces is None:
+            return {}
+        there = self.forces.there
+        kinds = np.unique(self.species[there])
+        return {int(kind): self.forces.of(there & (self.species == kind)) for kind in kinds}
+
+
+@torch.no_grad()
+def measure(
+    model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
+) -> Measured:
+    """Predict the systems of these indices, in pieces of bounded memory; forces and stress where they are learned.
+
+    Arguments:
+        model: The model.
+        dataset: Data with targets.
+        indices: Which systems, at least one.
+        card: Species and dtype of the model.
+        device: Where the model is.
+    """
+    rows: dict[str, list[np.ndarray]] = {"predicted": [], "baseline": [], "forces": [], "stress": []}
+    encoder = card.encoder
+    for piece in dataset.chunks(indices):
+        batch = dataset.batch(piece, encoder, card.torch_dtype).to(device)
+        found = potential(model, batch, forces=dataset.has_forces, stress=dataset.has_stress)
+        told = (found.values, model.composition_baseline(batch), found.forces, found.stress)
+        for name, value in zip(rows, told, strict=True):
+            if value is not None:
+                rows[name].append(value.cpu().numpy())
+    return _beside(dataset, indices, {name: np.concatenate(parts) for name, parts in rows.items() if parts})
+
+
+def _beside(dataset: Dataset, indices: Int64[np.ndarray, " n"], rows: dict[str, np.ndarray]) -> Measured:
+    """Predictions of these systems beside their targets."""
+    arrays, sizes = dataset.arrays, dataset.sizes
+    particles = ranges((np.cumsum(sizes) - sizes)[indices], sizes[indices])
+    return Measured(
+        rows["predicted"],
+        dataset.targets[indices],
+        rows["baseline"],
+        sizes[indices],
+        arrays["species"][particles].astype(np.int64),
+        Compared(rows["forces"], arrays["forces"][particles]) if "forces" in rows else None,
+        Compared(rows["stress"], arrays["stress"][indices]) if "stress" in rows else None,
+    )
+
+
+def measure_together(
+    processes: Processes,
+    model: PropertyModel,
+    dataset: Dataset,
+    indices: Int64[np.ndarray, " n"],
+    card: ModelCard,
+    device: torch.device,
+) -> Measured:
+    """Predict the systems of these indices on several processes, each of which knows all predictions in the end.
+
+    Arguments:
+        processes: Among which the systems are dealt out.
+        model: The model, the same in all processes.
+        dataset: Data with targets.
+        indices: Which systems, at least one.
+        card: Species and dtype of the model.
+        device: Where the model is.
+    """
+    if processes.alone:
+        return measure(model, dataset, indices, card, device)
+    sizes = dataset.sizes[indices]
+    lots = deal(work_of(sizes, dataset.arrays["n_pairs"][indices]), processes.size)
+    mine = indices[lots[processes.rank]]
+
+    def predict() -> dict[str, np.ndarray] | None:
+        if not len(mine):
+            return None
+        part = measure(model, dataset, mine, card, device)
+        rows = {"predicted": part.predicted, "baseline": part.baseline}
+        derivatives = {"forces": part.forces, "stress": part.stress}
+        return rows | {name: both.predicted for name, both in derivatives.items() if both is not None}
+
+    rows: dict[str, np.ndarray] = {}
+    first = np.cumsum(sizes) - sizes
+    for lot, part in zip(lots, processes.gather(predict), strict=True):
+        for name, values in (part or {}).items():
+            at, n = (ranges(first[lot], sizes[lot]), int(sizes.sum())) if name == "forces" else (lot, len(indices))
+            rows.setdefault(name, np.empty((n, values.shape[1])))[at] = values
+    return _beside(dataset, indices, rows)

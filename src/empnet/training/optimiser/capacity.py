@@ -1,0 +1,172 @@
+"""Can a network get a loss to nil? Many starts and two optimisers, so that it is not the optimiser that fails."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from empnet.training.optimiser.descent import descend
+from empnet.training.optimiser.schedule import Schedule
+
+__all__ = ["ITERATIONS", "NIL", "STEPS", "Attempt", "Capacity"]
+
+NIL = 1e-6
+"""A mean squared error below this counts as nil: a thousandth of the data's spread, as a root mean square."""
+
+STEPS = 2000
+"""Of AdamW in one attempt."""
+
+ITERATIONS = 500
+"""Of L-BFGS."""
+
+CALL = 20
+"""Iterations of L-BFGS between two looks at the loss."""
+
+Show = Callable[[str, int, int, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One way of getting the loss down.
+
+    Arguments:
+        what: The optimiser and the network, in words.
+        loss: The loss that it reached.
+        steps: Steps, or iterations of L-BFGS.
+        widening: How many times as wide as asked for the network is.
+        network: The network as it was left.
+    """
+
+    what: str
+    loss: float
+    steps: int
+    widening: int
+    network: torch.nn.Module = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    r"""Gets the loss of a kind of network as near to nil as two optimisers can.
+
+    AdamW with a falling learning rate is tried from several starts, then L-BFGS in float64 from the best of them: near
+    a minimum it converges faster than linearly, and its line search lives on small differences. What is minimised is
+
+    .. math:: L(\theta) + \frac{\lambda}{2} \lVert \theta \rVert^2
+
+    with :math:`\lambda` the weight decay; what is told is L alone.
+
+    References:
+        Understanding deep learning requires rethinking generalization, Zhang et al., 2017,
+        https://arxiv.org/abs/1611.03530 (a network with enough weights learns anything by heart).
+
+    Arguments:
+        build: Number of times the width -> a network with fresh random weights; they are drawn from torch's global
+            generator, which is seeded for it and put back afterwards.
+        loss: A network -> its loss, a scalar in the precision of the network's parameters or a higher one.
+        floor: The loss that no network can get below.
+        weight_decay: :math:`\lambda`.
+        lr: Highest learning rate of AdamW.
+        steps: Of AdamW in one attempt.
+        iterations: Of L-BFGS in one attempt, in twenties.
+        named: The network of a width, in words.
+        show: Called as work goes on with what is done, steps done, steps in all, and the loss that is minimised.
+
+    Example:
+        >>> x = torch.linspace(-1, 1, 5)[:, None]
+        >>> def loss(network):
+        ...     points = x.to(next(network.parameters()).dtype)
+        ...     return (network(points) - (2 * points + 1)).square().mean()
+        >>> line = Capacity(lambda widening: torch.nn.Linear(1, 1), loss)
+        >>> [(attempt.what, line.is_nil(attempt.loss)) for attempt in line.attempts(seeds=range(3))]
+        [('AdamW, 1 times the width, seed 0', True)]
+    """
+
+    build: Callable[[int], torch.nn.Module]
+    loss: Callable[[Any], Tensor]
+    floor: float = 0.0
+    weight_decay: float = 0.0
+    lr: float = 1e-2
+    steps: int = STEPS
+    iterations: int = ITERATIONS
+    named: Callable[[int], str] = "{} times the width".format
+    show: Show | None = None
+
+    def is_nil(self, loss: float) -> bool:
+        """Whether a loss is as good as the floor."""
+        return loss <= self.floor + NIL
+
+    def attempts(self, seeds: Iterable[int], widening: int = 1) -> Iterator[Attempt]:
+        """AdamW from each start, then L-BFGS from the best; lazily, and no further than the first that reaches nil.
+
+        Arguments:
+            seeds: Of the fresh weights.
+            widening: How many times as wide as asked for the network is.
+        """
+        best: Attempt | None = None
+        for seed in seeds:
+            attempt = self._adamw(widening, seed)
+            yield attempt
+            if self.is_nil(attempt.loss):
+                return
+            if best is None or attempt.loss < best.loss:
+                best = attempt
+        if best is not None:
+            yield self._lbfgs(best)
+
+    def _objective(self, network: torch.nn.Module) -> Tensor:
+        """What is minimised: the loss and the penalty on the weights."""
+        loss = self.loss(network)
+        if self.weight_decay == 0.0:
+            return loss
+        squares = torch.stack([parameter.square().sum() for parameter in network.parameters()])
+        return loss + 0.5 * self.weight_decay * squares.sum()
+
+    def _adamw(self, widening: int, seed: int) -> Attempt:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = self.build(widening)
+        what = f"AdamW, {self.named(widening)}, seed {seed}"
+        # The penalty is in the objective: AdamW's own decay is another thing, which L-BFGS does not have.
+        optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.0, foreach=True)
+        schedule = Schedule(self.lr, anneal_from=self.steps // 4, total=self.steps)
+        descent = descend(self._objective, repeat(network, self.steps), optimizer, rate=schedule, clip=_clip)
+        value, step = math.inf, 0
+        for step, value in enumerate(descent, start=1):
+            self._tell(what, step, self.steps, value)
+            if self.is_nil(value) or not math.isfinite(value):
+                break  # at the yield, before the step: the weights are those of the loss
+        return Attempt(what, self._measured(network), step, widening, network)
+
+    def _lbfgs(self, start: Attempt) -> Attempt:
+        network = copy.deepcopy(start.network).double()
+        settings: dict[str, Any] = {"tolerance_grad": 0.0, "tolerance_change": 0.0, "line_search_fn": "strong_wolfe"}
+        optimizer = torch.optim.LBFGS(network.parameters(), max_iter=CALL, history_size=CALL, **settings)
+        what = f"L-BFGS in float64, {self.named(start.widening)}, from the best of these"
+        loss, done = self._measured(network), 0
+        calls = repeat(network, self.iterations // CALL)
+        for done, _ in enumerate(descend(self._objective, calls, optimizer), start=1):
+            loss = self._measured(network)
+            self._tell(what, CALL * done, self.iterations, loss)
+            if self.is_nil(loss) or not math.isfinite(loss):
+                break
+        return Attempt(what, loss, CALL * done, start.widening, network)
+
+    def _measured(self, network: torch.nn.Module) -> float:
+        with torch.no_grad():
+            return self.loss(network).item()
+
+    def _tell(self, what: str, done: int, total: int, loss: float) -> None:
+        if self.show is not None:
+            self.show(what, done, total, loss)
+
+
+def _clip(parameters: Iterable[Tensor]) -> float:
+    """No gradient is longer than one: a wide network's first ones can be."""
+    return float(torch.nn.utils.clip_grad_norm_(parameters, 1.0))

@@ -1,0 +1,184 @@
+"""Energies, forces and stress in one number: the loss of a batch, and the score that decides which weights are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from empnet.dataset.dataset import Dataset
+from empnet.errors import EmpnetError
+from empnet.model.potential import potential
+from empnet.model.property_model import PropertyModel
+from empnet.training.measure import Compared, Measured
+from empnet.training.optimiser.loss import FORCES_WEIGHT, STRESS_WEIGHT, Loss, summed_loss
+from empnet.training.optimiser.scales import Scales
+from empnet.training.run.config import TrainConfig
+from empnet.training.run.model_file import ModelCard
+
+__all__ = ["Objective", "Weights"]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each mean counts in the loss; they add up to one.
+
+    Arguments:
+        energy: Of the properties.
+        forces: Of the forces; 0 if none are learned.
+        stress: Of the stress; 0 if none is learned.
+
+    Example:
+        >>> Weights.of(TrainConfig(data="a.xyz", forces="forces", forces_weight=3.0))
+        Weights(energy=0.25, forces=0.75, stress=0.0)
+    """
+
+    energy: float = 1.0
+    forces: float = 0.0
+    stress: float = 0.0
+
+    @classmethod
+    def of(cls, config: TrainConfig) -> Weights:
+        """Those of a configuration, with the defaults of :mod:`~empnet.training.optimiser.loss`.
+
+        Arguments:
+            config: The configuration.
+
+        Raises:
+            EmpnetError: If all of them are zero.
+        """
+        forces = FORCES_WEIGHT if config.forces_weight is None else config.forces_weight
+        stress = STRESS_WEIGHT if config.stress_weight is None else config.stress_weight
+        parts = (
+            config.energy_weight,
+            forces if config.forces else 0.0,
+            stress if config.stress or config.virial else 0.0,
+        )
+        if not sum(parts):
+            raise EmpnetError("all weights of the loss are zero", wanted="one above zero")
+        return cls(*(part / sum(parts) for part in parts))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Term:
+    """One mean of the loss: its weight, and the sum over how many numbers."""
+
+    weight: float
+    predicted: Tensor
+    targets: Tensor
+    unit: Tensor
+    count: int
+
+
+class Objective:
+    r"""What training minimises: the weighted mean of up to three mean losses, each of errors in its own unit.
+
+    .. math::
+        L = w_E \, \Big\langle \ell\Big(\frac{E - E^*}{s_E \sqrt N}\Big) \Big\rangle_{\text{systems}}
+          + w_F \, \Big\langle \ell\Big(\frac{F - F^*}{s_F}\Big) \Big\rangle_{\text{components}}
+          + w_S \, \Big\langle \ell\Big(\frac{S - S^*}{s_S}\Big) \Big\rangle_{\text{components}}
+
+    A mean is over what is there: a system without forces or stress has no part in theirs. Without derivatives the root
+    of N, the number of particles, is left out. See :class:`~empnet.training.optimiser.scales.Scales` for the units.
+
+    Arguments:
+        config: Kind of loss and weights.
+        card: Species of the model.
+        dataset: The data with targets.
+        scales: The units.
+        device: Where the model is.
+    """
+
+    def __init__(
+        self, config: TrainConfig, card: ModelCard, dataset: Dataset, scales: Scales, device: torch.device
+    ) -> None:
+        self.kind: Loss = config.loss
+        self.weights, self.scales = Weights.of(config), scales
+        self._dataset, self._device, self._encoder = dataset, device, card.encoder
+        self._n_forces = 3 * dataset.sizes * dataset.with_forces
+        self._n_stress = 6 * dataset.with_stress
+
+    def loss(
+        self, model: PropertyModel, indices: Int64[np.ndarray, " B"], part: Int64[np.ndarray, " b"] | None = None
+    ) -> Float64[Tensor, ""]:
+        """The loss of a batch, or the share of it that some of its systems have: shares add up to the whole.
+
+        Arguments:
+            model: The model.
+            indices: The systems of the batch.
+            part: Whose share is meant, by their place in ``indices``; None: all.
+        """
+        mine = indices if part is None else indices[part]
+        terms = self._terms(model, mine, indices)
+        shares = [term.weight / term.count * self._summed(term.predicted, term.targets, term.unit) for term in terms]
+        return torch.stack(shares).sum()
+
+    def _terms(self, model: PropertyModel, mine: np.ndarray, whole: np.ndarray) -> Iterator[_Term]:
+        """What there is to compare in the systems that are mine, with the number of all such in the whole batch."""
+        batch = self._dataset.batch(mine, self._encoder, model.dtype).to(self._device)
+        assert batch.targets is not None  # own invariant: a data set for training has targets
+        weights, scales = self.weights, self.scales
+        forces = weights.forces > 0 and self._n_forces[mine].any()  # not asked for if no system has any: it would cost
+        stress = weights.stress > 0 and self._n_stress[mine].any()
+        found = potential(model, batch, forces=bool(forces), stress=bool(stress), graph=True)
+        unit = torch.from_numpy(scales.of_energies(self._dataset.sizes[mine])).to(self._device)
+        yield _Term(weights.energy, found.values, batch.targets, unit, len(whole) * batch.targets.shape[1])
+        if found.forces is not None and batch.forces is not None:
+            count = int(self._n_forces[whole].sum())
+            yield _Term(weights.forces, found.forces, batch.forces, unit.new_tensor(scales.forces), count)
+        if found.stress is not None and batch.stress is not None:
+            count = int(self._n_stress[whole].sum())
+            yield _Term(weights.stress, found.stress, batch.stress, unit.new_tensor(scales.stress), count)
+
+    def _summed(self, predicted: Tensor, targets: Tensor, unit: Tensor) -> Tensor:
+        """Sum of the losses; where there is no target, whatever is predicted counts nothing."""
+        error = torch.where(targets.isnan(), 0.0, predicted - targets) / unit
+        return summed_loss(error, self.kind)
+
+    def measured_loss(self, measured: Measured) -> float:
+        """The loss of predictions that were measured already, as :meth:`loss` has it for a batch.
+
+        Arguments:
+            measured: Predictions beside targets.
+        """
+        unit = torch.from_numpy(self.scales.of_energies(measured.sizes))
+        parts = [(self.weights.energy, measured.predicted, measured.targets, unit)]
+        parts += [
+            (weight, both.predicted, both.targets, unit.new_tensor(scale))
+            for weight, both, scale in self._derivatives(measured)
+        ]
+        total = 0.0
+        for weight, predicted, targets, part_unit in parts:
+            count = max(1, int((~np.isnan(targets)).sum()))
+            lost = self._summed(torch.from_numpy(predicted), torch.from_numpy(targets), part_unit)
+            total += weight / count * float(lost)
+        return total
+
+    def score(self, measured: Measured) -> float:
+        """Mean absolute errors in the loss's units, weighted as in the loss: what is validated by; smaller is better.
+
+        With the default weights the forces decide. What the side does not have, has no part in it.
+
+        Arguments:
+            measured: Predictions beside targets.
+        """
+        energy = np.abs(measured.predicted - measured.targets) / self.scales.of_energies(measured.sizes)
+        parts = [(self.weights.energy, float(energy.mean()))]
+        parts += [(weight, both.mae / scale) for weight, both, scale in self._derivatives(measured)]
+        weights, errors = np.array(parts).T
+        return float(weights @ errors / weights.sum()) if weights.any() else float(energy.mean())
+
+    def _derivatives(self, measured: Measured) -> Iterator[tuple[float, Compared, float]]:
+        """Weight, predictions and unit of the forces and the stress, as far as there are any."""
+        scales, weights = self.scales, self.weights
+        forces, stress = (
+            (weights.forces, measured.forces, scales.forces),
+            (weights.stress, measured.stress, scales.stress),
+        )
+        for weight, both, scale in (forces, stress):
+            if weight > 0 and both is not None and both.there.any():
+                yield weight, both, scale

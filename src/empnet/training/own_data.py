@@ -1,0 +1,130 @@
+"""Where the data of a run are now: a run and its data may be moved, and the hash of the bytes tells them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from empnet.dataset.cache import data_hash
+from empnet.errors import EmpnetError
+from empnet.files.bundled import card as bundled_card
+from empnet.files.bundled import resolve
+from empnet.system.system import System
+from empnet.training.prepare import refuse_changed_data, refuse_data_in_memory
+from empnet.training.run.config import TrainConfig, write_config
+from empnet.training.run.model_file import ModelCard, read_card, save_card
+from empnet.training.run.run_folder import RunFolder
+
+__all__ = ["find_data", "inputs_of", "keep_place", "with_place"]
+
+FROM_RUN = "from_run"
+"""Key of the data's path relative to the run folder, in ``data`` of ``model.json``."""
+
+
+def find_data(
+    run: RunFolder, *, remedy: str, given: str | Path | Sequence[System] | None = None
+) -> str | Sequence[System]:
+    """The data that a run was made with: those that are given, else wherever they are found with the same hash.
+
+    A path that the user gave relative to the working directory is tried from there, from each folder above the run,
+    and from the run folder as it was at the start: so a project can be moved as a whole, and its commands be called
+    from anywhere.
+
+    Arguments:
+        run: The run folder.
+        remedy: What to do if they are not found.
+        given: The data as the user names them now.
+
+    Returns:
+        A path, the name of bundled data, or the systems that were given.
+
+    Raises:
+        EmpnetError: If no data with this hash are found, or they were systems in memory.
+    """
+    config, card = run.read_config(), read_card(run.path)
+    if given is not None:
+        refuse_changed_data(card, data_hash(given, str(card.data.get("sha256", ""))), run.path, remedy)
+        return str(given) if isinstance(given, str | Path) else given
+    refuse_data_in_memory(config.data, run.path, remedy)
+    other = ""
+    for place in _places(run, config, card):
+        with suppress(EmpnetError, OSError):
+            if (found := data_hash(place)) == card.data.get("sha256"):
+                return place
+            other = other or found
+    if other:
+        hashes = f"sha256 was {str(card.data.get('sha256', 'not recorded'))[:12]}, is {other[:12]}"
+        told = f"the data have changed: the file {config.data} has changed since training ({hashes})"
+        raise EmpnetError(told, where=run, remedy=remedy)
+    raise EmpnetError(f"no such file '{config.data}': the data of {run} are no longer there", remedy=remedy)
+
+
+def _places(run: RunFolder, config: TrainConfig, card: ModelCard) -> Iterator[str]:
+    """Where the data may be, the likeliest place first, each once."""
+    seen: set[str] = set()
+    here = Path(os.path.realpath(run.path))
+    others = [] if Path(config.data).is_absolute() else [str(folder / config.data) for folder in here.parents]
+    if kept := card.data.get(FROM_RUN):
+        others.append(os.path.normpath(here / kept))
+    for place in (config.data, *others):
+        with suppress(EmpnetError, OSError):
+            path = os.path.realpath(resolve(place))
+            if path not in seen:
+                seen.add(path)
+                yield place
+
+
+def inputs_of(run: str | Path) -> list[object]:
+    """What is read where a run is measured on its own data: its folder, and wherever its data may be.
+
+    Nothing that is made of a run replaces one of these.
+
+    Arguments:
+        run: The run folder; of what is no run, or is damaged, the folder alone.
+    """
+    folder = RunFolder(run)
+    found: list[object] = [folder.path]
+    with suppress(EmpnetError):
+        found += _places(folder, folder.read_config(), read_card(folder.path))
+    return found
+
+
+def with_place(card: ModelCard, data: str | Path | Sequence[System], run: Path) -> ModelCard:
+    """A card that says where the data are, seen from the run folder.
+
+    Arguments:
+        card: The run's card.
+        data: What it learned from.
+        run: The run folder.
+    """
+    if not isinstance(data, str | Path) or bundled_card(data) is not None:
+        return card
+    with suppress(ValueError):  # Windows: another drive, to which no relative path leads
+        place = os.path.relpath(os.path.realpath(data), os.path.realpath(run))
+        return replace(card, data={**card.data, FROM_RUN: Path(place).as_posix()})
+    return card
+
+
+def keep_place(
+    run: RunFolder, data: str | Sequence[System], config: TrainConfig, card: ModelCard
+) -> tuple[TrainConfig, ModelCard]:
+    """Remember a new place of the data, whose hash has been compared.
+
+    Arguments:
+        run: The run folder.
+        data: What the user gave; systems in memory have no place.
+        config: The run's configuration.
+        card: Its card.
+
+    Returns:
+        Configuration and card as they are in the folder now.
+    """
+    if not isinstance(data, str) or data == config.data:
+        return config, card
+    config, card = config.model_copy(update={"data": data}), with_place(card, data, run.path)
+    save_card(run.path, card)
+    write_config(run.config_file, config)
+    return config, card

@@ -1,0 +1,76 @@
+"""Settings that stand in config.toml and in model.json: which they are, and that both say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from empnet.errors import EmpnetError
+from empnet.training.run.config import TrainConfig
+from empnet.training.run.model_file import ModelCard
+
+__all__ = ["SHARED", "disagreements", "refuse_disagreement"]
+
+SHARED: dict[str, Callable[[ModelCard], Any]] = {
+    "property": lambda card: card.properties,
+    "unit": lambda card: card.units,
+    "features": lambda card: card.features,
+    "baseline_key": lambda card: card.baseline_keys,
+    "length_unit": lambda card: card.length_unit,
+    "derivatives": lambda card: card.derivatives,  # forces, stress, virial, their units and order
+    "dtype": lambda card: card.dtype,
+    "cutoff": lambda card: card.architecture.cutoff,
+    "layers": lambda card: card.architecture.layers,
+    "width": lambda card: card.architecture.width,
+    "moments": lambda card: card.architecture.moments,
+    "pooling": lambda card: card.architecture.pooling,
+    "threads": lambda card: card.threads,
+}
+"""Each setting of a configuration that the model's card holds too, and where the card holds it."""
+
+
+def disagreements(config: TrainConfig, card: ModelCard) -> Iterator[str]:
+    """Settings for which a run's configuration and its card say different things, in words.
+
+    A pooling of ``"auto"`` leaves the choice to the card, and so do ``threads`` that nobody gave. Threads are compared
+    for one process only: the card counts those of each process.
+
+    Arguments:
+        config: What ``config.toml`` says.
+        card: What ``model.json`` says.
+
+    Example:
+        >>> from empnet.model.property_model import Architecture
+        >>> config = TrainConfig(data="a.xyz", property="energy", unit="eV", cutoff=4.0, layers=3, moments=0)
+        >>> card = ModelCard(Architecture(2, ("sum",)), (1, 8), ("energy",), ("eV",))
+        >>> list(disagreements(config, card))
+        ['cutoff is 4.0 in config.toml, 5.0 in model.json']
+    """
+    for name, of_card in SHARED.items():
+        if name == "moments" and name not in config.model_fields_set:
+            continue  # runs of versions without moments do not name them
+        here, there = getattr(config, name), of_card(card)
+        if name == "pooling":
+            agree = here == "auto" or set(there) == {here}
+        elif name == "threads":
+            agree = here is None or card.processes > 1 or here == there
+        else:
+            agree = here == there
+        if not agree:
+            yield f"{name} is {here} in config.toml, {there} in model.json"
+
+
+def refuse_disagreement(config: TrainConfig, card: ModelCard, run: object) -> None:
+    """Raise if a run's configuration and its card say different things.
+
+    Arguments:
+        config: What ``config.toml`` says.
+        card: What ``model.json`` says.
+        run: The run folder, for the message.
+
+    Raises:
+        EmpnetError: If they do.
+    """
+    found = "; ".join(disagreements(config, card))
+    if found:
+        raise EmpnetError(found, where=run, remedy="restore the file that was changed")

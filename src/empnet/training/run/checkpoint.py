@@ -1,0 +1,240 @@
+"""Everything that a run needs to go on as if it had never stopped, in one file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from empnet.errors import EmpnetError
+from empnet.runtime.durable_files import replacing
+from empnet.training.run.belonging import refuse_other_belonging
+from empnet.training.run.integrity import file_of_tensors, hash_of_tensors, refuse_flipped
+
+__all__ = [
+    "FILE",
+    "PREVIOUS",
+    "Progress",
+    "Restored",
+    "copied",
+    "load_checkpoint",
+    "restore",
+    "save_checkpoint",
+    "state_of",
+]
+
+FILE = Path("checkpoint") / "state.safetensors"
+PREVIOUS = FILE.with_name("previous.safetensors")
+"""The checkpoint before: training goes on from it, to the same weights, if the last one is damaged."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands.
+
+    Arguments:
+        step: Steps done.
+        epoch: The epoch that is under way, counted from 0.
+        batch: Batches done in it.
+        loss_sum: Sum of their losses.
+        total: Steps in all, once it is fixed; the learning rate anneals towards it.
+        anneal_from: The step from which it anneals.
+        explosions: How often the loss has exploded; the learning rate was halved each time.
+        rate: Learning rate of the last step, for a run that is resumed at the end of an epoch: it has taken no step.
+        usual_gradient: Running mean of the gradients' lengths.
+        elapsed: Seconds spent in training so far.
+        best: Lowest validation score so far.
+        best_epoch: The epoch that had it.
+        done: Whether training has ended.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    loss_sum: float = 0.0
+    total: int | None = None
+    anneal_from: int = 0
+    explosions: int = 0
+    rate: float = 0.0
+    usual_gradient: float | None = None
+    elapsed: float = 0.0
+    best: float | None = None
+    best_epoch: int = -1
+    done: bool = False
+
+
+def state_of(model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """All tensors that training goes on from, by name: copies on the CPU. Nothing tells how many processes there are.
+
+    Arguments:
+        model: The model that is trained.
+        average: The moving average of its weights.
+        optimizer: The optimiser with its moments.
+    """
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+    return {name: value.detach().cpu().clone() for name, value in tensors.items()}  # no two share memory
+
+
+def copied(model: torch.nn.Module) -> dict[str, Tensor]:
+    """A model's weights and statistics on the CPU, which do not change with it.
+
+    Arguments:
+        model: The model.
+    """
+    return {name: value.detach().cpu().clone().contiguous() for name, value in model.state_dict().items()}
+
+
+def restore(
+    tensors: dict[str, Tensor], model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Put tensors where :func:`state_of` found them.
+
+    Arguments:
+        tensors: By name.
+        model: The model that is trained.
+        average: The moving average of its weights.
+        optimizer: The optimiser.
+    """
+    model.load_state_dict(_below("model.", tensors))
+    average.load_state_dict(_below("average.", tensors))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in _below("optimizer.", tensors).items():
+        index, key = name.split(".", 1)
+        moments.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, kept in optimizer.state.items():  # torch leaves a state called "step" where it was, on the CPU
+        optimizer.state[parameter] = {name: value.to(parameter.device) for name, value in kept.items()}
+
+
+def save_checkpoint(
+    run: Path,
+    model: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    best: Mapping[str, Tensor] | None = None,
+    belongs: str = "",
+) -> None:
+    """Write the state of training, whole or not at all, and keep the one before.
+
+    Arguments:
+        run: The run folder.
+        model: The model that is trained.
+        average: The moving average of its weights.
+        optimizer: The optimiser with its moments.
+        progress: Where the run stands.
+        best: The best weights so far, on the CPU; None if there are none yet.
+        belongs: What :func:`~empnet.training.run.belonging.belonging` says of the run.
+    """
+    path = run / FILE
+    path.parent.mkdir(exist_ok=True)
+    tensors = state_of(model, average, optimizer) | {f"best.{name}": value for name, value in (best or {}).items()}
+    told = json.dumps(asdict(progress))
+    metadata = {"progress": told, "belongs": belongs, "sha256": hash_of_tensors(tensors, told + belongs)}
+    content = file_of_tensors(tensors, metadata)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)  # safetensors' own writing hides the reason of a failure
+        _keep(path, run / PREVIOUS)
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Give the last checkpoint a second name, under which it stays; a file system that cannot goes without."""
+    with suppress(OSError):
+        beside = previous.with_name(f".{os.getpid()}.unfinished.{previous.name}")
+        beside.unlink(missing_ok=True)
+        os.link(path, beside)
+        os.replace(beside, previous)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was read from a checkpoint.
+
+    Arguments:
+        progress: Where the run stood.
+        best: The best weights at that moment; empty if there were none, or an earlier version wrote the file.
+        told: What was wrong with the last checkpoint, if the one before was read; else empty.
+    """
+
+    progress: Progress
+    best: dict[str, Tensor]
+    told: str = ""
+
+
+def load_checkpoint(
+    run: Path,
+    model: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    belongs: str = "",
+) -> Restored:
+    """Put the saved state into model, average and optimiser.
+
+    Arguments:
+        run: The run folder.
+        model: The model that is trained.
+        average: The moving average of its weights.
+        optimizer: The optimiser.
+        belongs: What :func:`~empnet.training.run.belonging.belonging` says of the run; nothing is compared if it is empty.
+
+    Raises:
+        EmpnetError: If the file is missing, damaged or of another run, and the one before it, too.
+    """
+    state = belongs, model, average, optimizer
+    try:
+        return _read(run / FILE, *state)
+    except EmpnetError as error:
+        mistake = error
+    if (run / PREVIOUS).exists():
+        with suppress(EmpnetError):
+            found = _read(run / PREVIOUS, *state)
+            told = f"{mistake}; going on from the one before, step {found.progress.step}: it leads to the same weights"
+            return Restored(found.progress, found.best, told)
+    raise mistake
+
+
+def _read(
+    path: Path,
+    belongs: str,
+    model: torch.nn.Module,
+    average: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> Restored:
+    remedy = f"bring it back from a copy, or train anew from the run's weights with --from {path.parent.parent}"
+    if not path.exists():
+        raise EmpnetError("the checkpoint is missing: training cannot go on", where=path, remedy=remedy)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+        tensors = safetensors.torch.load_file(path)
+        written = metadata.get("belongs", "")
+        refuse_flipped(
+            metadata.get("sha256"), hash_of_tensors(tensors, metadata["progress"] + written), where=path, remedy=remedy
+        )
+        refuse_other_belonging(written, belongs, path)
+        progress = Progress(**json.loads(metadata["progress"]))
+        restore(tensors, model, average, optimizer)
+    except EmpnetError:
+        raise
+    except OSError as error:
+        raise EmpnetError(f"cannot be read ({error.strerror or error})", where=path) from None
+    except (safetensors.SafetensorError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        wanted = "a checkpoint of this run"
+        raise EmpnetError(f"is damaged ({error})", where=path, wanted=wanted, remedy=remedy) from None
+    best = {name: value.clone() for name, value in _below("best.", tensors).items()}  # the file is mapped to memory
+    return Restored(progress, best)
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,273 @@
+"""A trained model as data: ``model.safetensors`` (numbers) and ``model.json`` (all else). Never code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from empnet.dataset.coverage import Seen
+from empnet.errors import EmpnetError
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.runtime.durable_files import replacing, write_text
+from empnet.system.label_spec import Derivatives
+from empnet.system.one_hot import OneHot
+from empnet.training.run.card_record import checked_record
+from empnet.training.run.integrity import file_of_tensors, hash_of_card, hash_of_tensors, refuse_flipped
+from empnet.training.run.versions import refuse_later_version
+
+__all__ = [
+    "FORMAT_VERSION",
+    "RESTORE",
+    "SPLIT",
+    "ModelCard",
+    "card_record",
+    "load_model",
+    "read_card",
+    "save_card",
+    "save_weights",
+    "split_of_weights",
+]
+
+FORMAT_VERSION = 3
+"""Of the two files. A later version of the package must read all earlier ones.
+
+2: baseline_keys, seen. 3: derivatives, moments.
+"""
+
+RESTORE = "restore the run folder from a copy, or train again"
+"""What to do about a damaged file."""
+
+WEIGHTS, CARD, SPLIT = "model.safetensors", "model.json", "split.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What ``model.json`` says: all that prediction needs apart from the weights.
+
+    Arguments:
+        architecture: Sizes, cutoff and pooling.
+        species: The species that the model knows, in the order of its one-hot columns.
+        properties: Names of what it predicts.
+        units: Their units.
+        features: Per-particle arrays that it wants beside the species.
+        baseline_keys: For each property the scalar of the data to which the model adds; empty if it adds to none.
+        length_unit: Unit of lengths in its training data.
+        dtype: What the network computes in.
+        data: Path, SHA-256 and number of systems of its training data.
+        versions: Versions of this package and of those that its results depend on.
+        threads: Processor threads in training, of each process.
+        processes: How many processes the run was begun with.
+        seen: What the training side had: species, sizes, distances; None in files that do not tell.
+        derivatives: Forces and stress that were learned with the first property, and what the data call them.
+    """
+
+    architecture: Architecture
+    species: tuple[int, ...]
+    properties: tuple[str, ...]
+    units: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    baseline_keys: tuple[str, ...] = ()
+    length_unit: str = "angstrom"
+    dtype: str = "float32"
+    data: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    threads: int = 1
+    processes: int = 1
+    seen: Seen | None = None
+    derivatives: Derivatives = field(default_factory=Derivatives)
+
+    @property
+    def encoder(self) -> OneHot:
+        """One-hot encoder of the species."""
+        return OneHot(self.species)
+
+    @property
+    def baseline_names(self) -> tuple[str, ...]:
+        """What stands beside each property's errors for comparison, in words."""
+        if not self.baseline_keys:
+            return ("composition baseline",) * len(self.properties)
+        return tuple(f"{key} and composition baseline" for key in self.baseline_keys)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """:attr:`dtype` as torch has it."""
+        return {"float32": torch.float32, "float64": torch.float64}[self.dtype]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values with the format's version."""
+        seen = None if self.seen is None else self.seen.to_json()
+        architecture = self.architecture.to_json()
+        return {"format_version": FORMAT_VERSION, **asdict(self), "architecture": architecture, "seen": seen}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> ModelCard:
+        """The card that :meth:`to_json` wrote, in this or an earlier version."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
+        }
+        del values["format_version"]
+        if values.get("seen") is not None:
+            values["seen"] = Seen.from_json(record["seen"])
+        if "derivatives" in values:
+            values["derivatives"] = Derivatives(**record["derivatives"])
+        return cls(**{**values, "architecture": Architecture.from_json(record["architecture"])})
+
+    def build(self) -> PropertyModel:
+        """A model of this card with fresh weights."""
+        model = PropertyModel(self.architecture)
+        for parameter in model.parameters():  # not model.to: the baseline stays float64
+            parameter.data = parameter.data.to(self.torch_dtype)
+        return model
+
+
+def save_card(folder: Path, card: ModelCard) -> None:
+    """Write ``model.json``.
+
+    Arguments:
+        folder: The run folder.
+        card: What it is to say.
+    """
+    write_text(folder / CARD, json.dumps(card.to_json(), indent=1) + "\n")
+
+
+def save_weights(folder: Path, model: PropertyModel) -> None:
+    """Write ``model.safetensors``, whole or not at all, with hashes of its numbers, its card and its split.
+
+    The hashes lie in the file itself, so that no reader, at no moment, meets weights of one time and hashes of another.
+
+    Arguments:
+        folder: The run folder, with its card and its split.
+        model: The model whose weights and statistics are kept.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    metadata = {"sha256": hash_of_tensors(state)}
+    if (folder / CARD).exists():
+        metadata["card_sha256"] = hash_of_card(card_record(folder))
+    if (folder / SPLIT).exists():
+        metadata["split_sha256"] = hashlib.sha256((folder / SPLIT).read_bytes()).hexdigest()
+    with replacing(folder / WEIGHTS) as unfinished:
+        # its own writing hides the reason of a failure
+        unfinished.write_bytes(file_of_tensors(state, metadata))
+
+
+def split_of_weights(folder: Path) -> str | None:
+    """The hash of the split that a run's weights were trained with; None if they do not say.
+
+    Arguments:
+        folder: The folder of a run, or of an ensemble, whose members share a split.
+    """
+    weights = folder / WEIGHTS
+    path = weights if weights.exists() else folder / "member-1" / WEIGHTS
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("split_sha256")
+    except (safetensors.SafetensorError, OSError):  # missing or damaged: whoever needs the weights says so
+        return None
+
+
+def card_record(folder: Path) -> dict[str, Any]:
+    """What ``model.json`` holds, checked.
+
+    Arguments:
+        folder: The run folder.
+
+    Raises:
+        EmpnetError: If it is not there, damaged, or written by a later version of this package.
+    """
+    path = folder / CARD
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        remedy = "is this a run folder of empnet?" if folder.exists() else "no such folder"
+        raise EmpnetError(f"cannot be read ({error.strerror})", where=path, remedy=remedy) from None
+    refuse_later_version(text, FORMAT_VERSION, path)
+    checked_record(text, path)
+    try:
+        record: dict[str, Any] = json.loads(text)
+    except ValueError:  # a whole number of thousands of digits among what nobody reads
+        raise EmpnetError("is damaged (a number is too long)", where=path, wanted="a model file of empnet") from None
+    return record
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read ``model.json``.
+
+    Arguments:
+        folder: The run folder.
+
+    Raises:
+        EmpnetError: If it is not there, damaged, or written by a later version of this package.
+    """
+    path = folder / CARD
+    try:
+        return ModelCard.from_json(card_record(folder))
+    except EmpnetError as error:
+        raise error if str(error).startswith(str(path)) else EmpnetError(f"is damaged ({error})", where=path) from None
+
+
+def load_model(folder: str | Path) -> tuple[PropertyModel, ModelCard]:
+    """The model of a run folder, ready to predict.
+
+    Arguments:
+        folder: The run folder.
+
+    Returns:
+        The model with its best weights, in evaluation mode, and its card.
+
+    Raises:
+        EmpnetError: If a file is missing or damaged.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    path = folder / WEIGHTS
+    if not path.exists():
+        raise EmpnetError("there are no weights yet", where=path, remedy=f"go on with: empnet train --resume {folder}")
+    state = _read_weights(folder, card)
+    model = card.build()
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise EmpnetError(f"is damaged ({error})", where=path, wanted="the weights of this run's model") from None
+    return model.eval(), card
+
+
+def _read_weights(folder: Path, card: ModelCard) -> dict[str, torch.Tensor]:
+    """The weights, once it is sure that they are those of this card; nothing of the card's sizes is built before."""
+    path = folder / WEIGHTS
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            names, written = list(file.keys()), file.metadata() or {}
+            _refuse_other_shapes({name: tuple(file.get_slice(name).get_shape()) for name in names}, card, path)
+            state = {name: file.get_tensor(name) for name in names}
+    except (safetensors.SafetensorError, OSError, TypeError) as error:
+        raise EmpnetError(f"is damaged ({error})", where=path, wanted="the weights of this run's model") from None
+    refuse_flipped(written.get("sha256"), hash_of_tensors(state), where=path, remedy=RESTORE)
+    stated = written.get("card_sha256")
+    if stated is not None and stated != hash_of_card(card_record(folder)):
+        raise EmpnetError(
+            "is not the card that the weights were written with: it was changed, or one of the two is damaged",
+            where=folder / CARD,
+            remedy=RESTORE,
+        )
+    return state
+
+
+def _refuse_other_shapes(shapes: dict[str, tuple[int, ...]], card: ModelCard, path: Path) -> None:
+    """Raise if a file holds weights of another model than the card's, told by their shapes alone."""
+    layers = len({name.split(".")[1] for name in shapes if name.startswith("interactions.")})
+    a = card.architecture
+    first = shapes.get("embedding.weight")
+    wanted: dict[str, tuple[int, ...]] = {}
+    if layers == a.layers and first == (a.width, a.n_species + a.n_features):
+        with torch.device("meta"):  # without memory
+            wanted = {name: tuple(value.shape) for name, value in PropertyModel(a).state_dict().items()}
+    if shapes != wanted:
+        found = f"is damaged, or belongs to another model: {layers} interactions, embedding {first}"
+        raise EmpnetError(found, where=path, wanted=f"the weights of this run's model ({a.layers} of width {a.width})")

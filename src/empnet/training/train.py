@@ -1,0 +1,287 @@
+"""Train from data to a run folder, or go on with a run that was stopped."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from empnet.errors import EmpnetError
+from empnet.files.source import Data, as_source
+from empnet.model.property_model import PropertyModel
+from empnet.model.summary import summary
+from empnet.runtime.compilation import compiling
+from empnet.runtime.distribution import Processes, processes
+from empnet.runtime.durable_files import plain_name, refuse_input, write_text
+from empnet.runtime.interrupt import ended_by_signals
+from empnet.runtime.pipes import is_pipe, keeping_pipes
+from empnet.system.system import System
+from empnet.training.fine_tune import adopt_architecture, start_from
+from empnet.training.job import Job
+from empnet.training.optimiser.muon import new_optimizer
+from empnet.training.optimiser.statistics import fit_statistics
+from empnet.training.own_data import find_data, keep_place, with_place
+from empnet.training.prepare import (
+    configured,
+    look_at,
+    make_card,
+    name_targets,
+    open_data,
+    split_data,
+)
+from empnet.training.run.agreement import refuse_disagreement
+from empnet.training.run.belonging import belonging
+from empnet.training.run.checkpoint import Progress, save_checkpoint
+from empnet.training.run.config import TrainConfig, differences, write_config
+from empnet.training.run.journal import Journal
+from empnet.training.run.model_file import read_card, save_card
+from empnet.training.run.reservation import alone_in, reserved, reserved_name
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.run.unwritten import writing
+from empnet.training.train_run import TrainResult, train_run
+from empnet.training.uncertainty.ensemble import refuse_ensemble
+
+__all__ = ["TrainResult", "resume", "run_name", "train"]
+
+
+@keeping_pipes
+def train(
+    data: Data,
+    property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
+    *,
+    out: str | Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **settings: Any,
+) -> TrainResult:
+    """Learn scalar properties of whole systems.
+
+    Arguments:
+        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
+        property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
+        out: The run folder; default: a free name in ``runs``.
+        force: Replace a run folder that is there.
+        quiet: Print nothing.
+        **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig`, such as ``time="10m"``.
+
+    Raises:
+        EmpnetError: If the data or a setting cannot be meant; then nothing is written.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+        >>> result = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True)
+        >>> sorted(result.results)
+        ['test', 'validation']
+    """
+    source = as_source(data)
+    return _trained(lambda *held: _begin(source, property, out, force, settings, *held), source, quiet)
+
+
+@keeping_pipes
+def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
+    """Go on with a run that was stopped, exactly as if it had not been.
+
+    Arguments:
+        run: The run folder.
+        data: The data again; needed only if they have been moved alone, came through a pipe or were in memory.
+        quiet: Print nothing.
+        **settings: Settings that must be as they were.
+
+    Raises:
+        EmpnetError: If a setting or the data have changed, a file of the run is missing or damaged, or another process
+            is training it.
+    """
+    source = None if data is None else as_source(data)
+    return _trained(lambda *held: _begin_again(RunFolder(run), source, settings, *held), source, quiet)
+
+
+def _trained(
+    begin: Callable[[Journal, ExitStack], _Begun], source: str | Sequence[System] | None, quiet: bool
+) -> TrainResult:
+    """Begin a run in the first process, share it with the others, and train it.
+
+    Arguments:
+        begin: Makes the run ready; what it enters on the stack belongs to this process alone until the run has ended.
+        source: The data as the user gave them.
+        quiet: Print nothing.
+    """
+    team = processes()
+    journal = Journal(quiet, mute=not team.first)
+    with ExitStack() as held, journal.keeping_warnings(), compiling(journal.say, quiet=journal.quiet):
+        if team.first:  # a signal ends the first process cleanly; the others end with it
+            held.enter_context(ended_by_signals())
+        begun = _share(team, team.together(lambda: begin(journal, held) if team.first else None), source)
+        return train_run(begun.job, begun.model, begun.run, journal, team)
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A run that is ready to be trained; of several processes, in the first one."""
+
+    job: Job
+    model: PropertyModel
+    run: RunFolder
+    source: str | None
+    """Where the data were found; None for systems in memory."""
+
+
+def _begin(
+    data: str | Path | Sequence[System],
+    property_: str | Sequence[str] | None,
+    out: str | Path | None,
+    force: bool,
+    settings: dict[str, Any],
+    journal: Journal,
+    held: ExitStack,
+) -> _Begun:
+    """A new run with its folder, whose name is taken before the work."""
+    config = configured(data, property_, settings)
+    config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
+    if out is not None:
+        refuse_input(Path(out), [data, config.fine_tune])
+    place = reserved_name(run_name(config)) if out is None else reserved(Path(out), force)
+    reservation = held.enter_context(place)
+    run = RunFolder(reservation.path)
+    _set_threads(config.threads, journal)
+    config = name_targets(config, journal, data)
+    job, model = _prepare(data, config, journal)
+    job = replace(job, card=with_place(job.card, data, run.path))
+    with writing(run.path):
+        reservation.fill(lambda folder: _fill(folder, job, model))
+    return _Begun(job, model, run, str(data) if isinstance(data, str | Path) else None)
+
+
+def _begin_again(
+    run: RunFolder,
+    data: str | Path | Sequence[System] | None,
+    settings: dict[str, Any],
+    journal: Journal,
+    held: ExitStack,
+) -> _Begun:
+    """A run that was stopped."""
+    refuse_ensemble(run.path, "the command that began it goes on with it")
+    run.refuse_incomplete()
+    held.enter_context(alone_in(run.path))
+    config, card = run.read_config(), read_card(run.path)
+    _refuse_changed(config, settings, run)
+    refuse_disagreement(config, card, run)
+    remedy = f"if they have been moved, say where: empnet train DATA --resume {shlex.quote(str(run))}"
+    source = find_data(run, remedy=remedy, given=data)
+    if data is not None:
+        with writing(run.path):
+            config, card = keep_place(run, source, config, card)
+    if source != config.data and isinstance(source, str):
+        journal.say(f"data: found at {source}")
+    _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
+    dataset = open_data(source, config, journal.quiet)
+    split = run.read_split(len(dataset))
+    model = card.build()
+    scales = fit_statistics(model, dataset, split.train, card.encoder)
+    return _Begun(Job(config, card, dataset, split, scales), model, run, source if isinstance(source, str) else None)
+
+
+def _share(team: Processes, begun: _Begun | None, data: str | Path | Sequence[System] | None) -> _Begun:
+    """The same run in all processes: each opens the data itself, of which the first one has made flat files."""
+    if team.alone and begun is not None:
+        return begun
+    told = (
+        None
+        if begun is None
+        else (begun.job.config, begun.job.card, begun.job.split, begun.job.scales, begun.run, begun.source)
+    )
+    config, card, split, scales, run, found = team.from_first(told)  # type: ignore[misc]
+
+    def follow() -> _Begun:
+        if begun is not None:
+            return begun
+        team.choose_threads(card.threads)
+        source = found or data
+        assert source is not None  # systems in memory are given in every process
+        dataset = open_data(source, config, quiet=True)
+        return _Begun(Job(config, card, dataset, split, scales), card.build(), run, found)
+
+    return team.in_turn(follow)
+
+
+def run_name(config: TrainConfig) -> str:
+    """What a run is called after its data and properties.
+
+    Arguments:
+        config: The configuration.
+
+    Example:
+        >>> run_name(TrainConfig(data="data/water.xyz", property="energy"))
+        'water-energy'
+    """
+    stem = Path(config.data).name.split(".")[0] or "run"
+    return plain_name("-".join([stem, *config.property]))
+
+
+def _set_threads(threads: int | None, journal: Journal) -> None:
+    team = processes()
+    team.choose_threads(threads)
+    if not team.alone:
+        journal.say(str(team))
+
+
+def _refuse_changed(config: TrainConfig, given: dict[str, Any], run: RunFolder) -> None:
+    given = {key: value for key, value in given.items() if value is not None}
+    saved = config.model_dump()
+    wanted = TrainConfig.make({**saved, **given}).model_dump()
+    changed = differences(saved, {key: wanted[key] for key in given})
+    if changed:
+        raise EmpnetError(
+            f"the configuration has changed: {'; '.join(changed)}",
+            where=run,
+            remedy="resume without these options, or start a new run with --from",
+        )
+
+
+def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: Journal) -> tuple[Job, PropertyModel]:
+    """Read, split, and build the model with its statistics."""
+    dataset = open_data(data, config, journal.quiet)
+    if not dataset.arrays["n_pairs"].any() and (dataset.sizes > 1).any():
+        raise EmpnetError(
+            f"no two particles are within the cutoff of {config.cutoff:g} angstrom, so there is nothing to learn from",
+            where=config.data,
+            remedy="choose a larger --cutoff, or name the data's --length-unit",
+        )
+    split = split_data(dataset, config)
+    least, most = dataset.sizes.min(), dataset.sizes.max()
+    sizes = f"{least} particles each" if least == most else f"{least} to {most} particles"
+    journal.say(f"{config.data}: {dataset.sizes.size} systems, {sizes}")
+    if is_pipe(config.data):
+        journal.say("the data came through a pipe: the run keeps their hash, and resumes only if they are given again")
+    look_at(dataset, config, journal)
+    sides = f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} for test"
+    seed = config.seed if config.split_seed is None else config.split_seed
+    journal.say(f"split ({config.split}, seed {seed}): {sides}")
+    torch.manual_seed(config.seed)
+    card = make_card(dataset, split, config, journal)
+    if config.fine_tune is not None:
+        model, card = start_from(config, card, dataset, split, journal)
+        scales = fit_statistics(card.build(), dataset, split.train, card.encoder)
+    else:
+        model = card.build()
+        scales = fit_statistics(model, dataset, split.train, card.encoder)
+    refuse_disagreement(config, card, config.data)
+    batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
+    journal.say(str(summary(model, inputs=(batch,))))
+    job = Job(config, card, dataset, split, scales)
+    return replace(job, config=config.model_copy(update={"batch": job.batch})), model
+
+
+def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
+    """The first files of a run folder: enough to resume from the first moment. config.toml makes it a run: the last."""
+    write_text(folder / "split.json", json.dumps(job.split.to_json()) + "\n")
+    save_card(folder, job.card)
+    belongs = belonging(folder, job.config)
+    save_checkpoint(folder, model, model, new_optimizer(model, job.config.lr), Progress(), None, belongs)
+    write_config(folder / "config.toml", job.config)

@@ -1,0 +1,347 @@
+"""Several networks that differ in their seed: their mean is the prediction, their spread tells how sure it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from empnet.basis.spline import CubicSpline
+from empnet.dataset.dataset import Dataset
+from empnet.dataset.split import Split
+from empnet.errors import EmpnetError
+from empnet.model.property_model import PropertyModel
+from empnet.runtime.durable_files import write_text
+from empnet.system.batch import Batch
+from empnet.system.composition import Pooling
+from empnet.training.run.integrity import hash_of_card, refuse_flipped
+from empnet.training.run.model_file import RESTORE, ModelCard, load_model
+from empnet.training.run.versions import refuse_later_version
+from empnet.training.uncertainty.calibration import Calibration
+from empnet.training.uncertainty.rigidity import INSIDE
+
+__all__ = [
+    "FILE",
+    "Ensemble",
+    "Spread",
+    "fit_spread",
+    "is_ensemble",
+    "load_ensemble",
+    "load_members",
+    "members_of",
+    "refuse_ensemble",
+    "save_ensemble",
+]
+
+FILE = "ensemble.json"
+FORMAT_VERSION = 1
+"""Of the file. A later version of the package must read all earlier ones."""
+
+
+class Ensemble(PropertyModel):
+    r"""The mean of several models of the same architecture.
+
+    .. math:: y = \frac 1K \sum_k y_k
+
+    Arguments:
+        members: K models.
+
+    Example:
+        >>> from empnet.dataset.dataset import collate
+        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.system.one_hot import OneHot
+        >>> from empnet.system.system import System
+        >>> models = [PropertyModel(Architecture(n_species=1, pooling=("sum",))) for _ in range(2)]
+        >>> batch = collate([System([[0, 0, 0], [0, 0, 1.0]], species=[1, 1])], 5.0, OneHot([1]))
+        >>> torch.allclose(Ensemble(models)(batch), (models[0](batch) + models[1](batch)) / 2)
+        True
+    """
+
+    def __init__(self, members: Sequence[PropertyModel]) -> None:
+        torch.nn.Module.__init__(self)  # not PropertyModel's: an ensemble has no weights but its members'
+        self.architecture = members[0].architecture
+        self.members = torch.nn.ModuleList(members)
+
+    def each(self) -> Iterator[PropertyModel]:
+        """The members in order."""
+        for member in self.members:
+            assert isinstance(member, PropertyModel)  # own invariant, for the type checker
+            yield member
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that the networks compute in."""
+        return next(self.each()).dtype
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the members' tables were made once and for all."""
+        return all(member.is_frozen for member in self.each())
+
+    @property
+    def baseline(self) -> Float64[Tensor, "K F_prime"]:  # type: ignore[override]
+        """What a particle of each species adds to the composition's prediction, on average over the members."""
+        return self._mean([member.baseline for member in self.each()])
+
+    @property
+    def scale(self) -> Float64[Tensor, " F_prime"]:  # type: ignore[override]
+        """The largest of the members' scales, for each property."""
+        return torch.stack([member.scale for member in self.each()]).amax(dim=0)
+
+    @property
+    def spline(self) -> CubicSpline:  # type: ignore[override]
+        """The knots of the members' tables, the same for all."""
+        return next(self.each()).spline
+
+    def frozen(self) -> Ensemble:
+        """A copy for predictions: see :meth:`~empnet.model.property_model.PropertyModel.frozen`."""
+        return Ensemble([member.frozen() for member in self.each()]).eval()
+
+    def forward(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "B F_prime"]:
+        """The mean of the members' predictions.
+
+        Arguments:
+            batch: The systems.
+            kept: A list that takes the members' predictions, shape (B, F') each; it belongs to the caller.
+        """
+        values = [member(batch) for member in self.each()]
+        if kept is not None:
+            kept += [each.detach() for each in values]
+        return self._mean(values)
+
+    def contributions(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "N F_prime"]:
+        """What each particle adds, on average over the members.
+
+        Arguments:
+            batch: The systems.
+            kept: See :meth:`forward`.
+        """
+        values = [member.contributions(batch) for member in self.each()]
+        if kept is not None:
+            kept += [self.pooled(each.detach(), batch) for each in values]
+        return self._mean(values)
+
+    def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """What the composition alone predicts."""
+        return self._mean([member.composition_baseline(batch) for member in self.each()])
+
+    def representation(self, batch: Batch, pooling: Pooling) -> Float64[Tensor, "B K_F"]:
+        """What the members have learned of each system, side by side.
+
+        Arguments:
+            batch: The systems.
+            pooling: ``"sum"`` or ``"mean"``.
+        """
+        return torch.cat([member.representation(batch, pooling) for member in self.each()], dim=1)
+
+    @staticmethod
+    def _mean(values: list[Tensor]) -> Tensor:
+        return torch.stack(values).mean(dim=0)
+
+
+def members_of(model: PropertyModel) -> list[PropertyModel]:
+    """The members of an ensemble; a model that is none is its only member.
+
+    Arguments:
+        model: The model.
+    """
+    return list(model.each()) if isinstance(model, Ensemble) else [model]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    r"""The standard deviation of an ensemble's prediction.
+
+    .. math::
+        q(x)^2 = \frac{1}{K - 1} \sum_k (y_k(x) - \bar y(x))^2, \quad s = \alpha \, (\nu + q^2)^{\gamma / 2}
+
+    Members that agree may all be wrong: alpha, nu and gamma come from the errors of the validation side, see
+    :class:`~empnet.training.uncertainty.calibration.Calibration`.
+
+    References:
+        Simple and scalable predictive uncertainty estimation using deep ensembles, Lakshminarayanan et al., 2017,
+        https://arxiv.org/abs/1612.01474
+
+    Arguments:
+        limits: Standard deviation below which 99.5 % of the validation side are, shape (F',).
+        calibrations: From q to s, for each property.
+    """
+
+    limits: Float64[np.ndarray, " F_prime"]
+    calibrations: tuple[Calibration, ...]
+
+    def std(self, model: PropertyModel, batch: Batch, kept: Sequence[Tensor] = ()) -> Float64[np.ndarray, "B F_prime"]:
+        """The standard deviation of each prediction, in the properties' units.
+
+        Arguments:
+            model: The ensemble.
+            batch: The systems.
+            kept: The members' predictions, if the model has kept them; else they are computed anew.
+        """
+        members = members_of(model)
+        if len(kept) != len(members):
+            with torch.no_grad():
+                kept = [member(batch) for member in members]
+        q = torch.stack(list(kept)).std(dim=0).cpu().numpy()
+        return np.stack([each.std(q[:, k]) for k, each in enumerate(self.calibrations)], axis=1)
+
+
+def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard, device: torch.device) -> Spread:
+    """Calibrate the spread by the errors of the validation side.
+
+    Arguments:
+        model: The ensemble.
+        dataset: Its data with targets.
+        split: The sides, the same for all members; without a validation side the spread is left as it is.
+        card: Species and dtype of the models.
+        device: Where the models are.
+    """
+    F_prime = len(card.properties)
+    raw = Spread(np.full(F_prime, np.inf), (Calibration(1.0),) * F_prime)
+    if not len(split.validation):
+        return raw
+    q, predicted = [], []
+    for piece in dataset.chunks(split.validation):
+        batch = dataset.batch(piece, card.encoder, card.torch_dtype).to(device)
+        kept: list[Tensor] = []
+        with torch.no_grad():
+            predicted.append(model(batch, kept).cpu().numpy())
+        q.append(raw.std(model, batch, kept))
+    spread, errors = np.concatenate(q), np.concatenate(predicted) - dataset.targets[split.validation]
+    calibrations = tuple(Calibration.of(errors[:, k], spread[:, k]) for k in range(F_prime))
+    limits = np.quantile(spread, INSIDE, axis=0, method="higher")
+    return Spread(np.concatenate([each.std(limits[[k]]) for k, each in enumerate(calibrations)]), calibrations)
+
+
+def is_ensemble(folder: str | Path) -> bool:
+    """Whether a run folder holds an ensemble.
+
+    Arguments:
+        folder: The run folder.
+    """
+    return (Path(folder) / FILE).exists()
+
+
+def refuse_ensemble(folder: str | Path, remedy: str) -> None:
+    """Raise if a run folder holds an ensemble, finished or not, where one network is wanted.
+
+    Arguments:
+        folder: The run folder.
+        remedy: What to do instead.
+
+    Raises:
+        EmpnetError: If so.
+    """
+    if is_ensemble(folder) or (Path(folder) / "member-1").exists():
+        raise EmpnetError("is an ensemble", where=folder, wanted="the run of one network", remedy=remedy)
+
+
+def save_ensemble(folder: Path, members: Sequence[str], spread: Spread) -> None:
+    """Write ``ensemble.json``.
+
+    Arguments:
+        folder: The run folder.
+        members: Names of the members' run folders within it.
+        spread: Its calibration.
+    """
+    record = {
+        "format_version": FORMAT_VERSION,
+        "members": list(members),
+        "limits": spread.limits.tolist(),
+        "calibrations": [asdict(each) for each in spread.calibrations],
+    }
+    record["sha256"] = hash_of_card(record)
+    write_text(folder / FILE, json.dumps(record, indent=1) + "\n")
+
+
+def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
+    """The ensemble of a run folder, ready to predict.
+
+    Arguments:
+        folder: The run folder.
+
+    Returns:
+        The ensemble in evaluation mode, the card of its first member, and its spread.
+
+    Raises:
+        EmpnetError: If a file is missing or damaged, or written by a later version.
+    """
+    path = Path(folder) / FILE
+    try:
+        text = path.read_bytes()
+        refuse_later_version(text, FORMAT_VERSION, path)
+        record = EnsembleRecord.model_validate_json(text)
+    except OSError as error:
+        raise EmpnetError(f"cannot be read ({error.strerror})", where=path) from None
+    except ValidationError as error:
+        told = error.errors()[0]
+        where = ".".join(str(part)[:40] for part in told["loc"])
+        raise EmpnetError(
+            f"is damaged ({where}: {told['msg'][:200]})", where=path, wanted="an ensemble of empnet"
+        ) from None
+    if len(set(record.members)) != len(record.members):
+        raise EmpnetError("is damaged: a member is named twice", where=path)
+    rest = {key: value for key, value in json.loads(text).items() if key != "sha256"}
+    refuse_flipped(record.sha256, hash_of_card(rest), where=path, remedy=RESTORE)
+    ensemble, card = load_members(path.parent, record.members)
+    F_prime = len(card.properties)
+    if (len(record.limits), len(record.calibrations)) != (F_prime, F_prime):
+        raise EmpnetError("is damaged", where=path, wanted=f"limits and calibrations of {F_prime} properties")
+    calibrations = tuple(Calibration(**each.model_dump()) for each in record.calibrations)
+    return ensemble, card, Spread(np.array(record.limits, dtype=np.float64), calibrations)
+
+
+class CalibrationRecord(BaseModel):
+    """Of one property; see :class:`~empnet.training.uncertainty.calibration.Calibration`. nan and infinity have their meaning."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    scale: float
+    noise: float = 0.0
+    power: float = 1.0
+    wide: float = np.nan
+    n: int = Field(default=0, ge=0, le=10**12)
+
+
+class EnsembleRecord(BaseModel):
+    """A whole ``ensemble.json``; names of members are those of folders in this one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format_version: int = Field(ge=1)
+    members: list[Annotated[str, Field(pattern=r"^[\w-][\w.-]{0,200}$")]] = Field(min_length=2, max_length=1000)
+    limits: list[float]
+    calibrations: list[CalibrationRecord]
+    sha256: str | None = None
+
+
+def load_members(folder: Path, names: Sequence[str]) -> tuple[Ensemble, ModelCard]:
+    """An ensemble of trained runs, and the card of the first.
+
+    Arguments:
+        folder: Where the run folders are.
+        names: Their names.
+
+    Raises:
+        EmpnetError: If a file is missing or damaged, or the members do not predict the same.
+    """
+    loaded = [load_model(folder / name) for name in names]
+    card = loaded[0][1]
+    for name, (_, other) in zip(names, loaded, strict=True):
+        if _kind(other) != _kind(card):
+            raise EmpnetError(f"is a model of another kind than {names[0]}", where=folder / name)
+    return Ensemble([model for model, _ in loaded]).eval(), card
+
+
+def _kind(card: ModelCard) -> tuple[object, ...]:
+    """What all members must have in common, for their mean to mean something."""
+    names = card.species, card.properties, card.units, card.features, card.baseline_keys
+    return card.architecture, *names, card.dtype

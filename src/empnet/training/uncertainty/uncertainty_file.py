@@ -1,0 +1,128 @@
+"""What tells a run's standard deviations as data: ``uncertainty.safetensors`` beside the model."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, replace
+from functools import partial
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from empnet.dataset.dataset import Dataset
+from empnet.dataset.split import Split
+from empnet.errors import EmpnetError
+from empnet.model.property_model import PropertyModel
+from empnet.runtime.durable_files import replacing
+from empnet.training.earlier import limits_with_earlier
+from empnet.training.run.integrity import file_of_tensors, hash_of_tensors, refuse_flipped
+from empnet.training.run.model_file import load_model
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.uncertainty.calibration import Calibration
+from empnet.training.uncertainty.rigidity import LastLayer, fit_last_layer
+
+__all__ = ["FILE", "FORMAT_VERSION", "keep_last_layer", "load_last_layer", "save_last_layer"]
+
+FILE = "uncertainty.safetensors"
+FORMAT_VERSION = 1
+"""Of the file. A later version of the package must read all earlier ones."""
+
+
+def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
+    """Fit the best weights' last layer, write ``uncertainty.safetensors``, and tell what the deviation means.
+
+    Arguments:
+        folder: A run folder with its best weights.
+        dataset: Its data with targets.
+        split: The sides.
+
+    Returns:
+        A line for each property, and for each earlier run that could not be taken into account.
+    """
+    model, card = load_model(folder)
+    fitted = fit_last_layer(model, dataset, split, card, torch.device("cpu"))
+    if fitted is None:
+        (folder / FILE).unlink(missing_ok=True)
+        return ["predictions will have no standard deviation: there is no validation side to calibrate it on"]
+    config = RunFolder(folder).read_config()
+    limits, missing = limits_with_earlier(fitted.limits, partial(fitted.std, model), config, card)
+    save_last_layer(folder, replace(fitted, limits=limits), model)
+    told = [f"{name}: {each.told()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
+    return told + missing
+
+
+def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None = None) -> None:
+    """Write ``uncertainty.safetensors``, whole or not at all.
+
+    ================  ===========================================================================
+    whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias
+    limits            the standard deviation beyond which a system is unlike the training side
+    calibrations      alpha, nu, gamma, the width that holds 95 %, and the number of errors that
+                      they were taken from, shape (F', 5), float64
+    ================  ===========================================================================
+
+    Arguments:
+        folder: The run folder.
+        fitted: What is kept.
+        model: The model that was fitted, whose hash is kept, too.
+    """
+    tensors = {
+        "whitening": fitted.whitening.contiguous(),
+        "limits": torch.from_numpy(fitted.limits),
+        "calibrations": torch.tensor([astuple(each) for each in fitted.calibrations], dtype=torch.float64),
+    }
+    metadata = {"format_version": str(FORMAT_VERSION), "sha256": hash_of_tensors(tensors)}
+    if model is not None:
+        metadata["weights_sha256"] = hash_of_tensors(model.state_dict())
+    with replacing(folder / FILE) as unfinished:
+        unfinished.write_bytes(file_of_tensors(tensors, metadata))
+
+
+def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:
+    """What :func:`save_last_layer` wrote.
+
+    Arguments:
+        folder: The run folder.
+        model: Its model.
+
+    Returns:
+        None if the run has no such file: it is older, or had no validation side.
+
+    Raises:
+        EmpnetError: If the file is damaged, written by a later version, or belongs to another model.
+    """
+    path = Path(folder) / FILE
+    if not path.exists():
+        return None
+    remedy = "remove it to predict without uncertainty"
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            written = file.metadata()
+            version = int(written["format_version"])
+            if version > FORMAT_VERSION:
+                later = "a later empnet wrote this; update empnet"
+                raise EmpnetError(f"format version {version}", where=path, remedy=later)
+            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        _refuse_other_shapes(kept, model, path, remedy)
+    except EmpnetError:
+        raise
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise EmpnetError(f"is damaged ({error})", where=path, remedy=remedy) from None
+    refuse_flipped(written.get("sha256"), hash_of_tensors(kept), where=path, remedy=remedy)
+    if written.get("weights_sha256", now := hash_of_tensors(model.state_dict())) != now:
+        raise EmpnetError("belongs to other weights than model.safetensors", where=path, remedy=remedy)
+    rows = kept["calibrations"].tolist()
+    calibrations = tuple(Calibration(row[0], row[1], row[2], row[3], int(row[4])) for row in rows)
+    return LastLayer(kept["whitening"], kept["limits"].numpy(), calibrations)
+
+
+def _refuse_other_shapes(kept: dict[str, torch.Tensor], model: PropertyModel, path: Path, remedy: str) -> None:
+    """Raise if the file is of another model, or holds what is no number where one must be."""
+    F_prime, F = model.readout[-1].weight.shape  # type: ignore[misc, union-attr]
+    wanted = {"whitening": (F_prime, F + 1, F + 1), "limits": (F_prime,), "calibrations": (F_prime, 5)}
+    for name, shape in wanted.items():
+        if tuple(kept[name].shape) != shape or kept[name].dtype != torch.float64:
+            raise EmpnetError("belongs to another model", where=path, wanted=f"{name} of shape {shape}", remedy=remedy)
+    if not kept["whitening"].isfinite().all() or not kept["calibrations"][:, 4].isfinite().all():
+        raise EmpnetError("is damaged (a number is not finite)", where=path, remedy=remedy)

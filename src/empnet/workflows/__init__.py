@@ -1,0 +1,1 @@
+"""Train, report and judge in one call; ensembles and learning curves."""

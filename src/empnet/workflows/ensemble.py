@@ -1,0 +1,179 @@
+"""Train an ensemble: the same data, the same sides, another seed for each member."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from empnet.dataset.cache import data_hash
+from empnet.errors import EmpnetError
+from empnet.files.source import Data, as_source
+from empnet.runtime.distribution import processes
+from empnet.runtime.durable_files import refuse_input, write_text
+from empnet.runtime.pipes import keeping_pipes
+from empnet.training.earlier import limits_with_earlier
+from empnet.training.error_lines import error_lines
+from empnet.training.measure import measure
+from empnet.training.own_data import find_data, with_place
+from empnet.training.prepare import configured, open_data, refuse_changed_data
+from empnet.training.run.config import TrainConfig, differences
+from empnet.training.run.journal import Journal
+from empnet.training.run.model_file import read_card, save_card
+from empnet.training.run.reservation import alone_in, reserved, reserved_name
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.run.run_marks import is_broken_start, is_run
+from empnet.training.run.unwritten import writing
+from empnet.training.train import TrainResult, resume, run_name, train
+from empnet.training.uncertainty.ensemble import FILE, fit_spread, load_members, save_ensemble
+from empnet.training.uncertainty.rigidity import deviations
+from empnet.workflows.train import reported
+
+__all__ = ["train_ensemble"]
+
+
+@keeping_pipes
+def train_ensemble(
+    data: Data,
+    property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
+    *,
+    members: int,
+    out: str | Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **settings: Any,
+) -> TrainResult:
+    """Train several runs that differ in their seed, calibrate the spread of their predictions, and write a report.
+
+    The members are runs of their own in ``member-1``, ``member-2``, ...; a time budget is that of each. If training
+    is stopped, the same call goes on with it.
+
+    Arguments:
+        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
+        property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
+        members: How many, at least two; seeds are ``seed``, ``seed + 1``, ...
+        out: The run folder; default: a free name in ``runs``.
+        force: Replace an ensemble that is there.
+        quiet: Print nothing.
+        **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig`, such as ``time="10m"``.
+
+    Returns:
+        The folder, whether all members are trained, and the errors of their mean.
+
+    Raises:
+        EmpnetError: If the data or a setting cannot be meant, or the folder holds something else.
+
+    Example:
+        >>> from empnet import System
+        >>> import tempfile, numpy as np
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+        >>> out = tempfile.mkdtemp() + "/run"
+        >>> result = train_ensemble(pairs, "energy", members=2, out=out, width=8, layers=1, epochs=1, quiet=True)
+        >>> result.finished, sorted(result.results)
+        (True, ['test', 'validation'])
+    """
+    if members < 2:
+        raise EmpnetError(f"{members} members", where="--ensemble", wanted="2 or more, such as 5")
+    source = as_source(data)
+    config = configured(source, property, settings)
+    if out is not None:
+        refuse_input(Path(out), [source, settings.get("fine_tune")])
+    shared = {**settings, "split_seed": config.seed if config.split_seed is None else config.split_seed}
+    journal, team = Journal(quiet, mute=not processes().first), processes()
+    with ExitStack() as held:
+        folder = team.from_first(team.together(lambda: _own_folder(config, out, force, held) if team.first else Path()))
+        for k in range(members):
+            run, seed = folder / f"member-{k + 1}", config.seed + k
+            journal.say(f"member {k + 1} of {members}, seed {seed}")
+            if not _train(run, source, property, {**shared, "seed": seed}, quiet):
+                journal.say(f"stopped; the same command with --out {shlex.quote(str(folder))} goes on with it")
+                return TrainResult(folder, False, {})
+        names = [f"member-{k + 1}" for k in range(members)]
+        with journal.keeping_warnings():
+            results = team.together(lambda: _finish(folder, names, source, journal) if team.first else {})
+        return reported(TrainResult(folder, True, team.from_first(results)), quiet)
+
+
+def _own_folder(config: TrainConfig, out: str | Path | None, force: bool, held: ExitStack) -> Path:
+    """The ensemble's folder, which no other process works in while it is held.
+
+    An ensemble that is not complete is gone on with; a complete one goes, if it is to be replaced.
+    """
+    if out is None:
+        return held.enter_context(reserved_name(f"{run_name(config)}-ensemble")).path
+    folder = Path(out)
+    if (folder / "member-1").is_dir() and is_run(folder) and not (folder / FILE).exists():
+        held.enter_context(alone_in(folder))
+    else:
+        if folder.is_dir() and not is_broken_start(folder) and not (folder / FILE).exists():
+            raise EmpnetError("already exists and is no ensemble", where=folder, remedy="choose another --out")
+        with writing(folder):
+            held.enter_context(reserved(folder, force)).fill(lambda _: None)
+    return folder
+
+
+def _train(run: Path, data: Any, property_: Any, settings: dict[str, Any], quiet: bool) -> bool:
+    """Train a member, go on with it, or leave it if it is finished. Returns whether it is."""
+    team = processes()
+
+    def stands() -> str:
+        return _stands(run, data, configured(data, property_, settings), settings) if team.first else ""
+
+    now = team.from_first(team.together(stands))
+    if now == "new":
+        return train(data, property_, out=run, quiet=quiet, **settings).finished
+    return now == "finished" or resume(run, data, quiet=quiet).finished
+
+
+def _stands(run: Path, data: Any, config: TrainConfig, settings: dict[str, Any]) -> str:
+    """Whether a member is new, begun or finished; other settings or data are an error."""
+    if not run.exists() or is_broken_start(run):
+        return "new"
+    saved = RunFolder(run).read_config().model_dump()
+    given = config.model_dump(include=set(settings) - {"property"})
+    changed = differences(saved, given)
+    if changed:
+        raise EmpnetError(f"has other settings: {'; '.join(changed)}", where=run, remedy="choose another --out")
+    card = read_card(run)
+    refuse_changed_data(card, data_hash(data, str(card.data.get("sha256", ""))), run, "choose another --out")
+    return "finished" if (run / "results.json").exists() else "begun"
+
+
+def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict[str, Any]:
+    """What makes the members an ensemble: the calibration of their spread, and errors of their mean."""
+    first = RunFolder(folder / names[0])
+    config, split = first.read_config(), first.read_split()
+    source = find_data(first, remedy="choose another --out", given=data)
+    model, card = load_members(folder, names)
+    dataset, cpu = open_data(source, config, quiet=True), torch.device("cpu")
+    spread = fit_spread(model, dataset, split, card, cpu)
+    limits, missing = limits_with_earlier(spread.limits, partial(spread.std, model), config, card)
+    spread = replace(spread, limits=limits)
+    for line in missing:
+        journal.say(line)
+    sides = {"validation": split.validation, "test": split.test}
+    results = {
+        side: measure(model, dataset, indices, card, cpu).summary(
+            card, deviations(spread, model, dataset, indices, card)
+        )
+        for side, indices in sides.items()
+        if len(indices)
+    }
+    with writing(folder):
+        save_card(folder, with_place(read_card(first.path), source, folder))
+        for name in ("split.json", "config.toml"):
+            write_text(folder / name, (first.path / name).read_text(encoding="utf-8"))
+        write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
+        save_ensemble(folder, names, spread)
+    journal.write_to(RunFolder(folder).log_file)  # not before: a log alone would make the folder a stranger's
+    for line in error_lines(results):
+        journal.say(f"mean of the members: {line}")
+    journal.say(f"ensemble: {folder}")
+    return results

@@ -1,0 +1,292 @@
+"""The learning curve: how the error falls as training data grow, and how many more would halve it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from empnet.dataset.cache import data_hash
+from empnet.errors import EmpnetError
+from empnet.files.source import Data, as_source
+from empnet.pages.report import write_report
+from empnet.prediction.evaluate import Evaluation, evaluate
+from empnet.prediction.metrics import Metric
+from empnet.prediction.predictor import load
+from empnet.runtime.compilation import compiling
+from empnet.runtime.durable_files import plain_name, refuse_standard_output, write_text
+from empnet.runtime.pipes import keeping_pipes
+from empnet.system.system import System
+from empnet.training.fine_tune import adopt_architecture
+from empnet.training.prepare import configured, name_targets, open_data, refuse_changed_data, split_data
+from empnet.training.run.config import TrainConfig, differences
+from empnet.training.run.journal import Journal
+from empnet.training.run.model_file import read_card
+from empnet.training.run.reservation import NameTaken, alone_in, reserved
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.run.run_marks import is_broken_start
+from empnet.training.run.unwritten import writing
+from empnet.training.train import resume, run_name, train
+from empnet.workflows.curve_figure import curve_figure
+
+__all__ = ["LearningCurve", "Point", "learning_curve"]
+
+FLAT = -0.05
+"""A slope above this means that more data of this kind do not help: half the error would need a million times more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The error of one training size.
+
+    Arguments:
+        size: Number of systems for training.
+        mae: Mean absolute error on the test side, with its 95 % interval.
+    """
+
+    size: int
+    mae: Metric
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    r"""Error against training size for one property, with the power law through it.
+
+    .. math:: \mathrm{MAE}(n) \approx a \, n^{\alpha}
+
+    References:
+        Learning curves: asymptotic values and rate of convergence, Cortes et al., 1993.
+
+    Arguments:
+        name: The property.
+        unit: Its unit.
+        points: The measured errors, by size.
+        baseline: Error of the composition baseline (of the largest size).
+
+    Example:
+        >>> points = [Point(n, Metric(100 / n**0.5, 0.0, 0.0)) for n in (100, 400, 1600)]
+        >>> curve = LearningCurve("energy", "eV", tuple(points), 50.0)
+        >>> round(curve.slope, 6), round(curve.half_error_factor, 6)
+        (-0.5, 4.0)
+    """
+
+    name: str
+    unit: str
+    points: tuple[Point, ...]
+    baseline: float
+
+    @property
+    def _line(self) -> tuple[float, float]:
+        sizes, errors = zip(*((point.size, max(point.mae.value, 1e-300)) for point in self.points), strict=True)
+        slope, log_a = np.polyfit(np.log(sizes), np.log(errors), 1)
+        return float(slope), float(log_a)
+
+    @property
+    def slope(self) -> float:
+        """alpha: least squares on a double logarithmic scale."""
+        return self._line[0]
+
+    @property
+    def slope_error(self) -> float | None:
+        """Standard error of alpha; None with two points, which always lie on a line."""
+        n = len(self.points)
+        if n < 3:
+            return None
+        x = np.log([point.size for point in self.points])
+        left = np.log([point.mae.value for point in self.points]) - np.log([self.fitted(p.size) for p in self.points])
+        return float(np.sqrt(np.square(left).sum() / (n - 2) / np.square(x - x.mean()).sum()))
+
+    @property
+    def half_error_factor(self) -> float:
+        """How many times as many systems halve the error; infinite if more do not help."""
+        return 2.0 ** (-1.0 / self.slope) if self.slope < FLAT else np.inf
+
+    def fitted(self, size: int | float) -> float:
+        """The power law's error at a training size.
+
+        Arguments:
+            size: Number of systems.
+        """
+        slope, log_a = self._line
+        return float(np.exp(log_a + slope * np.log(size)))
+
+    def told(self) -> str:
+        """The curve in words."""
+        largest = self.points[-1]
+        error = "" if self.slope_error is None else f" (standard error {self.slope_error:.2f})"
+        line = f"{self.name}: the error falls as n^{self.slope:.2f}{error}"
+        if not np.isfinite(self.half_error_factor):
+            return f"{line}: more data of this kind hardly help"
+        factor, wanted = self.half_error_factor, self.half_error_factor * largest.size
+        return (
+            f"{line}; half of {largest.mae.value:.3g} {self.unit} would take {factor:.1f} times as many systems, "
+            f"about {wanted:,.0f}, if the line goes on"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``curve.json`` and ``--json``."""
+        factor = self.half_error_factor
+        return {
+            "property": self.name,
+            "unit": self.unit,
+            "points": [asdict(point) for point in self.points],
+            "baseline_mae": self.baseline,
+            "slope": self.slope,
+            "slope_error": self.slope_error,
+            "half_error_factor": factor if np.isfinite(factor) else None,
+        }
+
+
+@keeping_pipes
+def learning_curve(
+    data: Data,
+    property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
+    *,
+    sizes: Sequence[int],
+    out: str | Path | None = None,
+    quiet: bool = False,
+    **settings: Any,
+) -> list[LearningCurve]:
+    """Train on more and more of the data, with one validation and one test side for all, and measure the errors.
+
+    What is there already in ``out`` is not done again: the same call goes on where it was stopped, and more sizes can
+    be added later.
+
+    Arguments:
+        data: Path of a file, the name of bundled data, or systems or ase.Atoms, one or any iterable.
+        property: The scalar to be learned, or several.
+        sizes: Training sizes, two or more.
+        out: The folder for the curve, with one run folder a size; default: runs/DATA-PROPERTY-curve.
+        quiet: Print nothing.
+        **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig`, the same for each size.
+
+    Returns:
+        A curve for each property; none if training was stopped before its end.
+
+    Raises:
+        EmpnetError: If there are fewer than two sizes, or ``out`` holds a curve of other settings.
+    """
+    journal, source = Journal(quiet), as_source(data)
+    ordered = sorted(set(sizes))
+    if len(ordered) < 2 or ordered[0] < 1:
+        raise EmpnetError(f"sizes {list(sizes)}", where="--sizes", wanted="two or more, such as 100,300,1000")
+    config = _checked(source, configured(source, property, {**settings, "train_size": ordered[-1]}), settings, quiet)
+    folder = Path(out) if out is not None else Path("runs") / f"{run_name(config)}-curve"
+    refuse_standard_output(folder, "a folder")
+    with _own_folder(folder, config, source):
+        for size in ordered:
+            journal.say(f"training on {size} systems")
+            with compiling(journal.say, quiet=quiet):
+                finished = _train(folder / f"n-{size}", source, property, size, settings)
+            if not finished:
+                journal.say(f"stopped; the same command goes on with {folder}")
+                return []
+        curves = _measure(folder, ordered, source)
+        with writing(folder):
+            _write(folder, curves)
+    for curve in curves:
+        journal.say(curve.told())
+    journal.say(f"curve: {folder}")
+    return curves
+
+
+def _checked(source: str | Sequence[System], config: TrainConfig, settings: dict[str, Any], quiet: bool) -> TrainConfig:
+    """The configuration of the largest size, complete, once it is sure that the data are enough for it."""
+    config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
+    if config.test == 0:
+        raise EmpnetError("there is no test side", where="--test", wanted="a side on which all sizes are measured")
+    config = name_targets(config, Journal(quiet), source)
+    split_data(open_data(source, config, quiet), config)
+    return config
+
+
+@contextmanager
+def _own_folder(folder: Path, config: TrainConfig, source: str | Sequence[System]) -> Iterator[None]:
+    """The curve's folder, new or begun with the same settings, in which no other process works meanwhile."""
+    runs = sorted(folder.glob("n-*"))
+    if not runs:
+        try:
+            place = reserved(folder)
+            with place as reservation:
+                reservation.fill(lambda _: None)
+                yield
+        except NameTaken as error:
+            if folder.is_dir() and not is_broken_start(folder):
+                told = "already exists and holds no learning curve"
+                raise EmpnetError(told, where=folder, remedy="choose another --out") from error
+            raise
+        return
+    with alone_in(folder):
+        _refuse_other(folder, runs, config, source)
+        yield
+
+
+def _refuse_other(folder: Path, runs: Sequence[Path], config: TrainConfig, source: str | Sequence[System]) -> None:
+    """Raise if runs of the curve have other settings or data."""
+    free = {"train_size", "data"} | ({"batch"} if config.batch is None else set())  # each run has chosen its own
+    now = config.model_dump(exclude=free)
+    for run in runs:
+        if is_broken_start(run):
+            continue
+        saved = RunFolder(run).read_config().model_dump(exclude=free)
+        changed = differences(saved, now)
+        if changed:
+            raise EmpnetError(
+                f"holds a curve of other settings: {'; '.join(changed)}", where=folder, remedy="choose another --out"
+            )
+        card = read_card(run)
+        data = data_hash(source, str(card.data.get("sha256", "")))
+        refuse_changed_data(card, data, run, "choose another --out")
+
+
+def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, settings: dict[str, Any]) -> bool:
+    """Train one size, go on with it, or leave it if it is finished. Returns whether it is."""
+    if (run / "results.json").exists():
+        return True
+    if run.exists() and not is_broken_start(run):
+        result = resume(run, data, quiet=True)
+    else:
+        result = train(data, property_, out=run, quiet=True, train_size=size, **settings)
+    if result.finished:
+        write_report(run, audited=False, quiet=True)  # the points of a curve are models to compare, not to use
+    return result.finished
+
+
+def _measure(folder: Path, sizes: Sequence[int], source: str | Sequence[System]) -> list[LearningCurve]:
+    found = [_evaluate(folder / f"n-{size}", source) for size in sizes]
+    return [
+        LearningCurve(
+            name=last.name,
+            unit=last.unit,
+            points=tuple(Point(size, row[k].metrics["mae"]) for size, row in zip(sizes, found, strict=True)),
+            baseline=last.baseline["mae"].value,
+        )
+        for k, last in enumerate(found[-1])
+    ]
+
+
+def _evaluate(run: Path, source: str | Sequence[System]) -> list[Evaluation]:
+    """Errors on the test side, which no run keeps of systems in memory."""
+    test = None if isinstance(source, str) else [source[k] for k in RunFolder(run).read_split().test]
+    return evaluate(load(run), test, quiet=True)
+
+
+def _write(folder: Path, curves: Sequence[LearningCurve]) -> None:
+    """The curves as numbers, ``curve.json`` and ``curve.csv``, and as pictures."""
+    write_text(folder / "curve.json", json.dumps([curve.to_json() for curve in curves], indent=1) + "\n")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["property", "systems", "mae", "low", "high", "unit"])
+    for curve in curves:
+        curve_figure(curve, folder / f"curve-{plain_name(curve.name)}.png")
+        for point in curve.points:
+            mae = point.mae
+            writer.writerow([curve.name, point.size, repr(mae.value), repr(mae.low), repr(mae.high), curve.unit])
+    write_text(folder / "curve.csv", text.getvalue())

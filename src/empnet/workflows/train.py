@@ -1,0 +1,109 @@
+"""Training as people want it: the run, and a report of it to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from empnet.errors import EmpnetError
+from empnet.files.source import Data
+from empnet.pages.report import write_report
+from empnet.prediction.last_words import verdict_of_run
+from empnet.prediction.verdict import Verdict
+from empnet.runtime.compilation import compiling
+from empnet.runtime.distribution import processes
+from empnet.runtime.pipes import keeping_pipes
+from empnet.training.run.journal import Journal
+from empnet.training.run.run_folder import RunFolder
+from empnet.training.train import TrainResult
+from empnet.training.train import resume as resume_only
+from empnet.training.train import train as train_only
+
+__all__ = ["reported", "resume", "train"]
+
+
+@keeping_pipes
+def train(
+    data: Data,
+    property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
+    *,
+    out: str | Path | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    **settings: Any,
+) -> TrainResult:
+    """Learn scalar properties of whole systems, and write a report into the run folder.
+
+    Arguments:
+        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
+        property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
+        out: The run folder; default: a free name in ``runs``.
+        force: Replace a run folder that is there.
+        quiet: Print nothing.
+        **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig`, such as ``time="10m"``.
+
+    Raises:
+        EmpnetError: If the data or a setting cannot be meant; then nothing is written.
+
+    Example:
+        >>> from empnet import System
+        >>> import tempfile, numpy as np
+        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+        >>> result = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True)
+        >>> sorted(result.results), (result.run / "report.html").exists()
+        (['test', 'validation'], True)
+    """
+    return reported(train_only(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
+
+
+@keeping_pipes
+def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
+    """Go on with a run that was stopped, exactly as if it had not been, and write its report.
+
+    Arguments:
+        run: The run folder.
+        data: The data again; needed only if they were systems in memory, or ase.Atoms.
+        quiet: Print nothing.
+        **settings: Settings that must be as they were.
+
+    Raises:
+        EmpnetError: If a setting or the data have changed.
+    """
+    return reported(resume_only(run, data, quiet=quiet, **settings), quiet)
+
+
+def reported(result: TrainResult, quiet: bool) -> TrainResult:
+    """The same result, once the report is written and the verdict told.
+
+    A run that was stopped gets its report when it is finished. A report that cannot be written is a line.
+
+    Arguments:
+        result: What came of training: of a run, or of an ensemble.
+        quiet: Print nothing.
+    """
+    if not (result.finished and processes().first):
+        return result
+    journal = Journal(quiet)
+    journal.write_to(RunFolder(result.run).log_file)
+    try:
+        with journal.keeping_warnings(), compiling(journal.say, quiet=quiet):
+            report = write_report(result.run, quiet=quiet)
+        journal.say(f"report: {report}")
+    except (EmpnetError, OSError) as error:  # the run itself is whole: hours of training do not end in a failure
+        journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
+    _tell_verdict(verdict_of_run(result.run), journal)
+    return result
+
+
+def _tell_verdict(words: Verdict, journal: Journal) -> None:
+    """Print and keep a verdict; where the model is worse than its baseline, a warning on standard error too.
+
+    Arguments:
+        words: The verdict.
+        journal: Where it is told.
+    """
+    for line in words.lines:
+        journal.say(line)
+    for line in words.warnings:
+        journal.warn(line)

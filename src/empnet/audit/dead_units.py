@@ -26,8 +26,8 @@ def dead_units_line(subject: Subject, dataset: Dataset) -> AuditLine:
     """Count the dead units of each hidden layer, and judge the layer with the largest share of them.
 
     A unit is dead if its output varies over the data by less than 8 eps of what the liveliest unit of its layer does
-    (:func:`~empnet.model.dead_units.dead_units`): that is lost when the next layer adds them up. Filters are evaluated at
-    their knots from the shortest distance of the data on. A layer whose input is the same for all particles is not
+    (:func:`~empnet.model.dead_units.dead_units`): that is lost when the next layer adds them up. Filters are evaluated
+    at their knots from the shortest distance of the data on. A layer whose input is the same for all particles is not
     judged: it cannot be lively.
 
     Arguments:

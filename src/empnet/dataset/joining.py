@@ -11,8 +11,8 @@ from empnet.dataset.acceleration import compiled_loops
 __all__ = ["Joined", "chosen", "join_pairs", "ranges"]
 
 Joined = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""First, second, row pointers, transposed and column pointers, as :class:`~empnet.system.batch.Pairs` has them; and which
-of the ordered pairs they are."""
+"""First, second, row pointers, transposed and column pointers of :class:`~empnet.system.batch.Pairs`; and the
+numbers of these pairs among the ordered ones."""
 
 
 def chosen() -> Callable[..., Joined]:

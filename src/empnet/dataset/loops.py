@@ -77,7 +77,7 @@ def pairs_within(positions, cutoff, nearest):  # type: ignore[no-untyped-def]  #
 
 @compiled()
 def pair_distances(sizes, neighbours, senders, positions, places, n_species, chosen, one_way):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Receiver, code of both species and distance of the pairs of the chosen systems, as in :mod:`empnet.dataset.coverage`."""
+    """Receiver, species code and distance of each pair of the chosen systems (:mod:`empnet.dataset.coverage`)."""
     P = len(senders)
     receivers, codes, d = np.empty(P, np.int64), np.empty(P, np.int64), np.empty(P)
     before = row = p = 0

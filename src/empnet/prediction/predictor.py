@@ -107,7 +107,9 @@ class Predictor:
 
     @torch.no_grad()
     def represent(self, systems: Data, name: str | None = None) -> Float64[np.ndarray, "B F"]:
-        """What the network has learned of whole systems: see :meth:`~empnet.model.property_model.PropertyModel.representation`.
+        """Return the hidden values of whole systems.
+
+        See :meth:`~empnet.model.property_model.PropertyModel.representation`.
 
         Arguments:
             systems: As for :meth:`predict`, as many as fit into memory.

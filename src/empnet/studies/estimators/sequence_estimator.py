@@ -31,11 +31,12 @@ MOST_LETTERS = 100_000
 
 
 class SequenceEstimator(BaseEstimator):
-    """Base of :class:`~empnet.studies.estimators.sequence_classifier.SequenceClassifier` and of the regressor; not used by itself.
+    """Base of the classifier and the regressor of sequences; not used by itself.
 
-    Strings are one-hot encoded batch by batch (:class:`~empnet.system.one_hot.OneHot`), read by a
-    :class:`~empnet.studies.networks.sequence_network.SequenceNetwork` and trained with Adam and clipped gradients. Part of the
-    strings is held out to stop early and to choose the best weights; equal strings are held out together.
+    Strings are one-hot encoded batch by batch (:class:`~empnet.system.one_hot.OneHot`). A
+    :class:`~empnet.studies.networks.sequence_network.SequenceNetwork` reads them; Adam trains it.
+    Gradients are clipped. Part of the strings is held out to stop early and to choose the best weights; equal strings
+    are held out together.
     """
 
     # no docstring of the parameters here: those who derive have it

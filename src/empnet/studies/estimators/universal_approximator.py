@@ -66,9 +66,9 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
 
     ``method="least_squares"`` places the centres t_j at quantiles of the data (and a few beyond the ends), with slopes
     that fit the spacing h_j, and solves for a and c; ``"descent"`` goes on from there with L-BFGS on all weights;
-    ``"staircase"`` constructs :meth:`SigmoidNetwork.staircase <empnet.studies.networks.sigmoid_network.SigmoidNetwork.staircase>`
-    from the data's values at the middles of equal cells, and needs no fit: its error is bounded by the data's modulus
-    of continuity.
+    ``"staircase"`` constructs
+    :meth:`SigmoidNetwork.staircase <empnet.studies.networks.sigmoid_network.SigmoidNetwork.staircase>` from the data's
+    values at the middles of equal cells, and needs no fit: its error is bounded by the data's modulus of continuity.
 
     References:
         Approximation by superpositions of a sigmoidal function, Cybenko, 1989, https://doi.org/10.1007/BF02551274

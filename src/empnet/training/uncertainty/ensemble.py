@@ -300,7 +300,10 @@ def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
 
 
 class CalibrationRecord(BaseModel):
-    """Of one property; see :class:`~empnet.training.uncertainty.calibration.Calibration`. nan and infinity have their meaning."""
+    """The calibration of one property, as :class:`~empnet.training.uncertainty.calibration.Calibration` defines it.
+
+    nan and infinity are valid values.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -5,7 +5,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-NEED_TORCH = ("torch", "lightning-fabric", "kornia")
+NEED_TORCH = ("torch", "kornia")
 """With these pip would install torch."""
 
 project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]

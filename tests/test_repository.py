@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-HEAVY = ["torch", "ase", "matplotlib", "lightning_fabric", "sklearn", "pydantic", "numpy"]
+HEAVY = ["torch", "ase", "matplotlib", "sklearn", "pydantic", "numpy"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

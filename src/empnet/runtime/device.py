@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import torch
-from lightning_fabric import Fabric
 
 from empnet.errors import EmpnetError
 from empnet.runtime.distribution import Processes
 
-__all__ = ["fabric_for"]
+__all__ = ["device_for"]
 
 
-def fabric_for(device: str, processes: Processes) -> Fabric:
-    """The device of this process; ``auto`` takes GPUs if there is one for each process of this machine.
+def device_for(device: str, processes: Processes) -> torch.device:
+    """Choose the device of this process; ``auto`` takes GPUs if there is one for each process of this machine.
 
     Arguments:
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -22,7 +21,7 @@ def fabric_for(device: str, processes: Processes) -> Fabric:
         EmpnetError: If GPUs are asked for and there are too few.
 
     Example:
-        >>> fabric_for("cpu", Processes()).device
+        >>> device_for("cpu", Processes())
         device(type='cpu')
     """
     there = torch.cuda.device_count()
@@ -32,5 +31,7 @@ def fabric_for(device: str, processes: Processes) -> Fabric:
         )
         raise EmpnetError(found, where="--device cuda", remedy="use --device cpu, or a process for each device")
     if device == "cpu" or there < processes.local_size:
-        return Fabric(accelerator="cpu", devices=1)
-    return Fabric(accelerator="cuda", devices=1 if processes.alone else [processes.local_rank])
+        return torch.device("cpu")
+    own = torch.device("cuda", processes.local_rank)
+    torch.cuda.set_device(own)  # torch.distributed sends from the current device
+    return own

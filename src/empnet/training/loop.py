@@ -16,7 +16,7 @@ from empnet.dataset.balance import deal, work_of
 from empnet.errors import EmpnetError
 from empnet.model.property_model import PropertyModel
 from empnet.runtime.compilation import compiling
-from empnet.runtime.device import fabric_for
+from empnet.runtime.device import device_for
 from empnet.runtime.distribution import Processes
 from empnet.runtime.interrupt import Interrupt
 from empnet.training.epoch_row import columns, in_words
@@ -79,17 +79,15 @@ class Trainer:
     ) -> None:
         self.job, self.config, self.run, self.journal = job, job.config, run, journal
         self.processes = processes or Processes()
-        self.fabric = fabric_for(job.config.device, self.processes)
-        self.fabric.launch()
-        self.model, self.average = model, MovingAverage(model)
-        optimizer = new_optimizer(model, job.config.lr)
-        _, self.optimizer = self.fabric.setup(model, optimizer)
-        self.average.model.to(self.fabric.device)
-        trained = Trained(model, self.average.model, self.optimizer.optimizer)
+        self.device = device_for(job.config.device, self.processes)
+        self.model, self.average = model.to(self.device), MovingAverage(model)
+        self.optimizer = new_optimizer(model, job.config.lr)
+        self.average.model.to(self.device)
+        trained = Trained(model, self.average.model, self.optimizer)
         self._keeper = Keeper(run, job, trained, journal, self.processes)
         self.progress = self._keeper.take_up()
         self._exploded = Explosion(len(job.split.train), job.batch)
-        self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.fabric.device)
+        self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.device)
         self._start_clock()
         self._budget: StepBudget | None = None
         self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
@@ -102,7 +100,7 @@ class Trainer:
 
     def _warm_up(self) -> None:
         """Compile all loops before the clock starts; one process compiles, the others read what it has kept."""
-        average, device = self.average.model, self.fabric.device
+        average, device = self.average.model, self.device
         with compiling():
             self.processes.in_turn(lambda: warm_up(self.objective, self.model, average, self.job, device))
 
@@ -206,7 +204,7 @@ class Trainer:
         loss = self.objective.loss(self.model, indices)
         value = loss.item()
         self._refuse_explosion(value)
-        return value, take_step(loss, self.optimizer, backward=self.fabric.backward, clip=self._clip)
+        return value, take_step(loss, self.optimizer, clip=self._clip)
 
     def _together(self, indices: np.ndarray) -> tuple[float, float]:
         """The same on several processes: the gradient is that of the mean loss over the whole batch."""
@@ -218,7 +216,7 @@ class Trainer:
         def backward(loss: Tensor, inputs: list[Tensor]) -> None:
             nonlocal value
             if len(mine):
-                self.fabric.backward(loss, inputs=inputs)
+                loss.backward(inputs=inputs)
             value, asked = self.processes.sum_gradients(self._parameters, [value, float(self._wants_to_stop)])
             self._asked = asked > 0
             self._refuse_explosion(value)
@@ -247,7 +245,7 @@ class Trainer:
         if self.processes.from_first(self._exploded(self.objective.loss(self.model, indices).item())):
             self._stop(told, rate)
         self.journal.say(f"{told}; going on from the best weights with half the learning rate")
-        self.optimizer.optimizer.state.clear()
+        self.optimizer.state.clear()
         progress.explosions += 1
         progress.usual_gradient = None
 
@@ -289,9 +287,7 @@ class Trainer:
 
     def _validate(self) -> Measured:
         validation, card = self.job.split.validation, self.job.card
-        return measure_together(
-            self.processes, self.average.model, self.job.dataset, validation, card, self.fabric.device
-        )
+        return measure_together(self.processes, self.average.model, self.job.dataset, validation, card, self.device)
 
     def _end_epoch(self) -> None:
         """Validate, keep the best weights, write the epoch's row."""

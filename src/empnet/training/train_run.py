@@ -96,7 +96,7 @@ def _write_results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> t
 
 def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Measured]:
     """Predictions of the best weights for validation and test side."""
-    team, device = trainer.processes, trainer.fabric.device
+    team, device = trainer.processes, trainer.device
     best = job.card.build().eval()
     best.load_state_dict(trainer.best_weights())
     best.to(device)

@@ -55,7 +55,7 @@ def take_step(
     Arguments:
         loss: A scalar with its graph.
         optimizer: Whose parameters move.
-        backward: What computes the gradient, with the signature of :meth:`torch.Tensor.backward`: Fabric's, say. It is
+        backward: What computes the gradient, with the signature of :meth:`torch.Tensor.backward`. It is
             asked for the optimiser's parameters only, not for the positions, say, of which forces were taken.
         clip: Shortens the gradient of the parameters that it is given, and returns the length that it had; if that
             is no number, no step is taken.

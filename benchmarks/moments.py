@@ -23,7 +23,7 @@ from ase.build import molecule
 
 import empnet
 from empnet.dataset.dataset import collate
-from empnet.model.potential import potential
+from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import Architecture, PropertyModel
 from empnet.system.batch import Batch
 from empnet.system.one_hot import OneHot
@@ -54,7 +54,7 @@ def model_of(moments: int, layers: int) -> PropertyModel:
 def evaluation(model: PropertyModel, batch: Batch) -> Callable[[], object]:
     """Energies and forces, as in prediction."""
     frozen = model.frozen()
-    return lambda: potential(frozen, batch)
+    return lambda: energy_and_derivatives(frozen, batch)
 
 
 def step(model: PropertyModel, batch: Batch, forces: torch.Tensor) -> Callable[[], object]:
@@ -62,7 +62,7 @@ def step(model: PropertyModel, batch: Batch, forces: torch.Tensor) -> Callable[[
     optimizer, parameters = new_optimizer(model, 1e-4), list(model.parameters())
 
     def take() -> None:
-        found = potential(model, batch, graph=True)
+        found = energy_and_derivatives(model, batch, graph=True)
         assert found.forces is not None
         loss = (found.forces - forces).square().mean() + 0.01 * found.values.square().mean()
         optimizer.zero_grad()

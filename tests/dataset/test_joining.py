@@ -12,6 +12,7 @@ from empnet.dataset.acceleration import compiled_loops
 from empnet.dataset.coverage import Seen
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.neighbours import neighbour_list
+from empnet.runtime.numba_probe import numba_works
 from empnet.system.one_hot import OneHot
 from empnet.system.system import System
 
@@ -65,17 +66,33 @@ def test_batches_without_numba_are_the_same(dataset, name, monkeypatch):
                 assert getattr(record, key).equal(getattr(other, key))
 
 
-def test_without_numba_plain_numpy_does_the_same(dataset, monkeypatch):
-    seen, pairs = Seen.of(dataset), neighbour_list(of(molecule("C6H6")), 4.0)
+@pytest.fixture
+def forgotten(monkeypatch):
+    """Nothing is known of Numba and of the compiled loops, before and after."""
     monkeypatch.delattr(empnet.dataset, "loops", raising=False)
-    monkeypatch.setitem(sys.modules, "empnet.dataset.loops", None)  # importing it fails
+    monkeypatch.delitem(sys.modules, "empnet.dataset.loops", raising=False)
+    for known in (compiled_loops, numba_works):
+        known.cache_clear()
+    yield
+    for known in (compiled_loops, numba_works):
+        known.cache_clear()
+
+
+def test_without_numba_plain_numpy_does_the_same(dataset, forgotten, monkeypatch):
+    seen, pairs = Seen.of(dataset), neighbour_list(of(molecule("C6H6")), 4.0)
     compiled_loops.cache_clear()
-    try:
+    numba_works.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
+    with pytest.warns(UserWarning, match="^Numba does not work here"):
         assert joining.chosen() is joining.join_pairs
-        assert Seen.of(dataset) == seen
-        assert np.array_equal(neighbour_list(of(molecule("C6H6")), 4.0).senders, pairs.senders)
-    finally:
-        compiled_loops.cache_clear()
+    assert Seen.of(dataset) == seen
+    assert np.array_equal(neighbour_list(of(molecule("C6H6")), 4.0).senders, pairs.senders)
+
+
+def test_a_mistake_in_the_compiled_loops_is_an_error(forgotten, monkeypatch):
+    monkeypatch.delattr("empnet.runtime.compiled.compiled")  # which the loops import
+    with pytest.raises(ImportError, match="cannot import name 'compiled'"):
+        joining.chosen()
 
 
 def test_mapped_arrays_may_be_dropped_at_any_time(dataset, monkeypatch, tmp_path):

@@ -1,11 +1,15 @@
 """The sum over pairs against a literal loop, and its derivatives against finite differences."""
 
+import sys
+from types import ModuleType
+
 import pytest
 import torch
 
 from empnet import kernels
 from empnet.errors import EmpnetError
 from empnet.kernels.pairs import sum_over_neighbours
+from empnet.runtime.numba_probe import numba_works
 from empnet.system.batch import Pairs
 
 K = 6
@@ -140,7 +144,7 @@ def test_compiled_loops_are_the_reference_in_other_order(F: int, L: int | None, 
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found, wanted = (values_and_derivatives(name, args, monkeypatch) for name in ("fused", "reference"))
+        found, wanted = (values_and_derivatives(name, args, monkeypatch) for name in ("compiled", "reference"))
     finally:
         torch.set_num_threads(before)
     for a, b in zip(found, wanted, strict=True):
@@ -150,7 +154,7 @@ def test_compiled_loops_are_the_reference_in_other_order(F: int, L: int | None, 
 
 
 def test_third_derivatives(monkeypatch) -> None:
-    monkeypatch.setenv("EMPNET_KERNELS", "fused")
+    monkeypatch.setenv("EMPNET_KERNELS", "compiled")
     w, T, _, f, q, pairs = problem(3, 5, 2, None)
 
     def force_gradient(w: torch.Tensor) -> torch.Tensor:
@@ -164,13 +168,13 @@ def test_the_same_bits_again(monkeypatch) -> None:
     w, T, Y, f, q, pairs = problem(50, 3000, 17, 2)
     single = tuple(x.float() for x in (w, T, Y, f))
     args = (*single, q, pairs)
-    first = values_and_derivatives("fused", args, monkeypatch)
+    first = values_and_derivatives("compiled", args, monkeypatch)
     for _ in range(3):
-        assert all(map(torch.equal, values_and_derivatives("fused", args, monkeypatch), first))
+        assert all(map(torch.equal, values_and_derivatives("compiled", args, monkeypatch), first))
 
 
 def test_what_is_not_finite_stays_so(monkeypatch) -> None:
-    monkeypatch.setenv("EMPNET_KERNELS", "fused")
+    monkeypatch.setenv("EMPNET_KERNELS", "compiled")
     w, T, _, f, q, pairs = problem(5, 23, 8, None)
     with torch.no_grad():
         f[pairs.second[0]] = float("nan")
@@ -178,7 +182,7 @@ def test_what_is_not_finite_stays_so(monkeypatch) -> None:
 
 
 def test_slices_and_expanded_gradients(monkeypatch) -> None:
-    monkeypatch.setenv("EMPNET_KERNELS", "fused")
+    monkeypatch.setenv("EMPNET_KERNELS", "compiled")
     w, T, _, f, q, pairs = problem(5, 23, 8, None)
     whole = torch.cat([f, f], dim=1)
     part = whole[:, ::2].detach().requires_grad_()
@@ -188,21 +192,50 @@ def test_slices_and_expanded_gradients(monkeypatch) -> None:
     torch.testing.assert_close(part.grad, wanted, rtol=0, atol=1e-12)
 
 
-def test_without_numba_there_is_one_warning_and_the_same_result(monkeypatch) -> None:
-    import sys
-
+@pytest.fixture
+def forgotten(monkeypatch: pytest.MonkeyPatch):
+    """Nothing is known of Numba and of the compiled kernels, before and after."""
     monkeypatch.delenv("EMPNET_KERNELS", raising=False)
-    monkeypatch.delattr(kernels, "fused", raising=False)
-    monkeypatch.setitem(sys.modules, "empnet.kernels.fused", None)  # importing it fails
-    kernels._fused.cache_clear()
-    try:
-        args = problem(5, 23, 3, None)
-        with pytest.warns(UserWarning, match="Numba does not work here"):
-            A = kernels.pair_sums(*args)
-        assert torch.equal(A, kernels.pair_sums(*args))  # and no second one
-        torch.testing.assert_close(A, loop(*args), rtol=0, atol=1e-12)
-    finally:
-        kernels._fused.cache_clear()
+    monkeypatch.delattr(kernels, "compiled", raising=False)
+    for known in (kernels._compiled, numba_works):
+        known.cache_clear()
+    yield
+    for known in (kernels._compiled, numba_works):
+        known.cache_clear()
+
+
+def no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
+
+
+def numba_without_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
+    def njit(**_: object) -> object:
+        raise OSError("Could not find LLVM")
+
+    monkeypatch.setattr("numba.njit", njit)
+
+
+@pytest.mark.parametrize("broken", [no_numba, numba_without_llvm])
+def test_without_numba_there_is_one_warning_and_the_same_result(broken, forgotten, monkeypatch) -> None:
+    broken(monkeypatch)
+    args = problem(5, 23, 3, None)
+    with pytest.warns(UserWarning, match=r"^Numba does not work here \(.*\), so plain torch and NumPy take its place"):
+        A = kernels.pair_sums(*args)
+    assert torch.equal(A, kernels.pair_sums(*args))  # and no second one
+    torch.testing.assert_close(A, loop(*args), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("mistake", [ImportError("no loop of this name"), NameError("name 'F' is not defined")])
+def test_a_mistake_in_the_compiled_kernels_is_an_error(mistake, forgotten, monkeypatch) -> None:
+    class Mistaken(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise mistake
+
+    # the first name that is imported from it raises, as the module itself would
+    monkeypatch.delitem(sys.modules, "empnet.kernels.compiled", raising=False)
+    monkeypatch.setitem(sys.modules, "empnet.kernels.autograd_moments", Mistaken("empnet.kernels.autograd_moments"))
+    with pytest.raises(type(mistake), match=str(mistake)):
+        kernels.pair_sums(*problem(5, 23, 3, None))
 
 
 def test_other_devices_and_types_get_plain_torch(monkeypatch) -> None:
@@ -214,5 +247,5 @@ def test_other_devices_and_types_get_plain_torch(monkeypatch) -> None:
 
 def test_an_unknown_kernel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMPNET_KERNELS", "abacus")
-    with pytest.raises(EmpnetError, match="EMPNET_KERNELS: 'abacus' is not a kernel; wanted reference or fused"):
+    with pytest.raises(EmpnetError, match="EMPNET_KERNELS: 'abacus' is not a kernel; wanted reference or compiled"):
         kernels.choose(torch.device("cpu"), torch.float32)

@@ -9,10 +9,10 @@ import torch
 from empnet.basis.harmonics import degree_of
 from empnet.basis.spline import CubicSpline
 from empnet.dataset.dataset import collate
-from empnet.kernels import fused, fused_moments, reference
+from empnet.kernels import autograd_moments, compiled, reference
 from empnet.kernels.pairs import full_pairs
 from empnet.kernels.topology import Topology
-from empnet.model.potential import potential
+from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import Architecture, PropertyModel
 from empnet.system.batch import Batch
 from empnet.system.one_hot import OneHot
@@ -118,7 +118,7 @@ CASES = [(L, PLAIN) for L in (1, 2, 3)] + [(2, WIDE)]
 def test_values_and_derivatives_to_the_third(L, F, name, tensors, order):
     batch = batch_of(name)
     assert (len(batch.pairs) == 0) == (name in ("no pairs", "one"))
-    found, wanted = (derivatives(kernel, batch, L, F, order, tensors=tensors) for kernel in (fused, reference))
+    found, wanted = (derivatives(kernel, batch, L, F, order, tensors=tensors) for kernel in (compiled, reference))
     assert_equal_to_rounding(found, wanted, 2.0**-53, terms(batch, L, F))
 
 
@@ -130,11 +130,11 @@ def test_the_crystal_has_images_of_a_particle_itself(L, F):
     assert len(at) > 0
     pairs = batch.pairs
     of_batch = batch.positions, pairs, batch.cells, batch.system_of, SPLINE, L, torch.float64
-    w, Y, q, _ = fused.pair_directions(*of_batch)
+    w, Y, q, _ = compiled.pair_directions(*of_batch)
     T, U, f, V = (x.detach() for x in random_slots(2, L, F))
     alone = torch.zeros_like(w)
     alone[at] = w[at]
-    A, both = fused.pair_sums(alone, T, Y, f, q, pairs), fused.moments(alone, Y, T, f, U, V, q, pairs)
+    A, both = compiled.pair_sums(alone, T, Y, f, q, pairs), compiled.moments(alone, Y, T, f, U, V, q, pairs)
     B = both - V - A
     l_of = torch.tensor(degree_of(L))
     for j in range(2):
@@ -153,14 +153,14 @@ def test_a_pair_at_a_knot_at_the_cutoff_beyond_it_and_at_distance_zero(L, F):
     """To second derivatives: the third one of a spline jumps at a knot, as that of the envelope does at its end."""
     r = torch.tensor([[0, 0, 0], [0, 1.25, 0], [CUTOFF, 0, 0], [0, 0, 0], [0, 0, -1.7], [0, CUTOFF + 1.25, 0]])
     batch = all_of(r)
-    found, wanted = (derivatives(kernel, batch, L, F, 2) for kernel in (fused, reference))
+    found, wanted = (derivatives(kernel, batch, L, F, 2) for kernel in (compiled, reference))
     assert_equal_to_rounding(found, wanted, 2.0**-53, terms(batch, L, F))
     d = found[0][2]
     assert {0.0, 1.25, CUTOFF}.issubset(d.tolist())
     assert all(x.isfinite().all() for row in found for x in row)
 
 
-@pytest.mark.parametrize("kernel", [fused, reference])
+@pytest.mark.parametrize("kernel", [compiled, reference])
 def test_a_pair_at_distance_zero_has_no_direction_and_feels_nothing(kernel):
     r = torch.zeros(2, 3, dtype=torch.float64, requires_grad=True)
     w, Y, _, d = kernel.pair_directions(r, full_pairs(1, 2, r.device), None, None, SPLINE, 3, torch.float64)
@@ -176,7 +176,7 @@ def test_a_pair_at_distance_zero_has_no_direction_and_feels_nothing(kernel):
 def test_float32():
     """Against plain torch in float64, with the same tables and features; the geometry is float64 for both."""
     batch = batch_of("both")
-    found = derivatives(fused, batch, 2, WIDE, 2, torch.float32)
+    found = derivatives(compiled, batch, 2, WIDE, 2, torch.float32)
     assert {x.dtype for x in found[0]} == {torch.float32}
     wanted = derivatives(reference, batch, 2, WIDE, 2)
     assert [x.dtype for x in found[1]] == [torch.float64] * 2 + [torch.float32] * 4
@@ -187,17 +187,17 @@ def test_float32():
 def test_parts_of_the_list_add_up(L, F, monkeypatch):
     """The list cut into as many parts as three threads have, an empty one among them."""
     batch = batch_of("both")
-    wanted = derivatives(fused, batch, L, F, 2)
+    wanted = derivatives(compiled, batch, L, F, 2)
     monkeypatch.setattr(Topology, "chunks", lambda at: np.array([0, 2, 2, 5, len(at.rows) - 1]))
-    assert_equal_to_rounding(derivatives(fused, batch, L, F, 2), wanted, 2.0**-53, terms(batch, L, F))
+    assert_equal_to_rounding(derivatives(compiled, batch, L, F, 2), wanted, 2.0**-53, terms(batch, L, F))
 
 
 def test_two_threads_add_in_another_order_and_always_in_the_same():
     cloud = System(rng.uniform(0, 6, (40, 3)), np.ones(40, int))
     batch = collate([cloud, CRYSTAL], CUTOFF, OneHot([1]), torch.float64)
-    alone, again = (derivatives(fused, batch, 2, WIDE, 0) for _ in range(2))
+    alone, again = (derivatives(compiled, batch, 2, WIDE, 0) for _ in range(2))
     with threads(2):
-        two, once_more = (derivatives(fused, batch, 2, WIDE, 0) for _ in range(2))
+        two, once_more = (derivatives(compiled, batch, 2, WIDE, 0) for _ in range(2))
     assert all(map(torch.equal, alone[0], again[0]))
     assert all(map(torch.equal, two[0], once_more[0]))
     assert_equal_to_rounding(two, alone, 2.0**-53, terms(batch, 2, WIDE))
@@ -211,21 +211,21 @@ def test_derivatives_are_those_of_finite_differences(L, F):
     r, cells = batch.positions.clone().requires_grad_(), batch.cells.clone().requires_grad_()
     pairs = batch.pairs
     with torch.no_grad():
-        fixed = fused.pair_directions(r, pairs, cells, batch.system_of, SPLINE, L, torch.float64)
+        fixed = compiled.pair_directions(r, pairs, cells, batch.system_of, SPLINE, L, torch.float64)
     w, Y = (x.clone().requires_grad_() for x in fixed[:2])
     q = fixed[2]
 
     def directions(r, cells):
-        return fused.pair_directions(r, pairs, cells, batch.system_of, SPLINE, L, torch.float64)[:2]
+        return compiled.pair_directions(r, pairs, cells, batch.system_of, SPLINE, L, torch.float64)[:2]
 
     def sums(w, T, Y, f):
-        return fused.pair_sums(w, T, Y, f, q, pairs)
+        return compiled.pair_sums(w, T, Y, f, q, pairs)
 
     def tensors(w, U, V):
-        return fused.tensor_sums(w, U, V, q, pairs)
+        return compiled.tensor_sums(w, U, V, q, pairs)
 
     def moments(w, Y, T, f, U, V):
-        return fused.moments(w, Y, T, f, U, V, q, pairs)
+        return compiled.moments(w, Y, T, f, U, V, q, pairs)
 
     forms = [(directions, (r, cells)), (sums, (w, T, Y, f)), (tensors, (w, U, V)), (moments, (w, Y, T, f, U, V))]
     for form, slots in forms:
@@ -236,7 +236,7 @@ def test_derivatives_are_those_of_finite_differences(L, F):
 @pytest.mark.parametrize(("L", "F"), CASES)
 def test_no_particles_at_all(L, F):
     batch = all_of(torch.zeros(0, 3))
-    for row in derivatives(fused, batch, L, F, 1):
+    for row in derivatives(compiled, batch, L, F, 1):
         assert all(x.isfinite().all() for x in row)
 
 
@@ -245,7 +245,7 @@ def test_expanded_gradients_and_slices():
     T, U, f, V = (x.detach() for x in random_slots(len(batch.positions), 2, WIDE))
     of_batch = batch.positions, batch.pairs, batch.cells, batch.system_of, SPLINE, 2, torch.float64
     found = []
-    for kernel in (fused, reference):
+    for kernel in (compiled, reference):
         w, Y, q, _ = kernel.pair_directions(*of_batch)
         part = torch.cat([f, f], dim=1)[:, ::2].requires_grad_()
         of_tensors = torch.cat([V, V], dim=2)[..., ::2].requires_grad_()
@@ -258,14 +258,14 @@ def test_without_gradients_the_same_values():
     batch = batch_of("both")
     with torch.no_grad():
         of_batch = batch.positions, batch.pairs, batch.cells, batch.system_of, SPLINE, 3, torch.float64
-        still = fused.pair_directions(*of_batch)
+        still = compiled.pair_directions(*of_batch)
     r = batch.positions.clone().requires_grad_()
-    moving = fused.pair_directions(r, *of_batch[1:])
+    moving = compiled.pair_directions(r, *of_batch[1:])
     assert all(torch.equal(a, b) for a, b in zip(still, moving, strict=True))
     assert [x.requires_grad for x in moving] == [True, True, False, False]
 
 
-@pytest.mark.parametrize("kernel", [fused, reference])
+@pytest.mark.parametrize("kernel", [compiled, reference])
 def test_shifts_without_cells_are_refused(kernel):
     batch = batch_of("self-images")
     with pytest.raises(ValueError, match=r"^cells: wanted shape .*, because the pairs have shifts, given None$"):
@@ -275,14 +275,20 @@ def test_shifts_without_cells_are_refused(kernel):
 def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch):
     """Forces want no gradient of the tables, and training on them none of the pairs."""
     asked = []
-    for name in ("pairs", "features", "tables", "bend"):
-        loop = getattr(fused_moments.Loops, name)
-        monkeypatch.setattr(fused_moments.Loops, name, lambda *a, name=name, loop=loop: asked.append(name) or loop(*a))
+    for name in ("grad_pairs", "grad_features", "grad_tables", "second_order"):
+        loop = getattr(autograd_moments.Loops, name)
+        monkeypatch.setattr(
+            autograd_moments.Loops, name, lambda *a, name=name, loop=loop: asked.append(name) or loop(*a)
+        )
     batch = batch_of("both")
     model = PropertyModel(Architecture(1, ("sum",), width=WIDE, layers=2, cutoff=CUTOFF, moments=2)).double()
-    found = potential(model, batch, graph=True)
-    assert sorted(asked) == ["features", "pairs", "pairs"]  # features of the first one do not depend on positions
+    found = energy_and_derivatives(model, batch, graph=True)
+    assert sorted(asked) == [
+        "grad_features",
+        "grad_pairs",
+        "grad_pairs",
+    ]  # features of the first one do not depend on positions
     asked.clear()
     found.forces.square().sum().backward(inputs=list(model.parameters()))
-    assert "pairs" not in asked
-    assert asked.count("bend") == 2
+    assert "grad_pairs" not in asked
+    assert asked.count("second_order") == 2

@@ -61,7 +61,7 @@ def test_values_and_derivatives_are_those_of_plain_torch(name: str, threads: int
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found, wanted = all_orders("fused"), all_orders("reference")
+        found, wanted = all_orders("compiled"), all_orders("reference")
     finally:
         torch.set_num_threads(before)
     for a, b in zip(found, wanted, strict=True):
@@ -80,7 +80,7 @@ def test_gradients_against_finite_differences(name: str, cells_move: bool, monke
     cells = None if batch.cells is None else batch.cells.clone().requires_grad_(cells_move)
 
     def form(r, cells=None):
-        return weights("fused", monkeypatch, batch, r, cells)[0]
+        return weights("compiled", monkeypatch, batch, r, cells)[0]
 
     slots = [r] if cells is None else [r, cells]
     assert torch.autograd.gradcheck(form, slots)
@@ -90,7 +90,7 @@ def test_gradients_against_finite_differences(name: str, cells_move: bool, monke
 def test_a_gradient_that_is_not_differentiated_again(monkeypatch) -> None:
     batch = BATCHES["open"]()
     found = []
-    for kernel in ("fused", "reference"):
+    for kernel in ("compiled", "reference"):
         r = batch.positions.clone().requires_grad_()
         w, _ = weights(kernel, monkeypatch, batch, r, None)
         w.pow(2).sum().backward()
@@ -107,7 +107,7 @@ def test_pairs_at_knots_at_the_cutoff_beyond_it_and_at_zero(monkeypatch) -> None
     mask = torch.ones(7, 2, dtype=torch.bool)
     pairs, system_of = all_pairs(mask), torch.arange(7).repeat_interleave(2)
     spline, found = CubicSpline(9, CUTOFF), []
-    for kernel in ("fused", "reference"):
+    for kernel in ("compiled", "reference"):
         monkeypatch.setenv("EMPNET_KERNELS", kernel)
         at = r.clone().requires_grad_()
         w, q, _ = kernels.pair_weights(at, pairs, None, system_of, spline, torch.float64)
@@ -125,7 +125,7 @@ def test_what_is_no_number_stays_so(monkeypatch) -> None:
     batch = BATCHES["open"]()
     r = batch.positions.clone()
     r[0, 0] = float("nan")
-    w, q = weights("fused", monkeypatch, batch, r, None)
+    w, q = weights("compiled", monkeypatch, batch, r, None)
     of_first = (batch.pairs.first == 0) | (batch.pairs.second == 0)
     assert w[of_first].isnan().all()
     assert not w[~of_first].isnan().any()
@@ -135,7 +135,7 @@ def test_what_is_no_number_stays_so(monkeypatch) -> None:
 def test_float32_weights_are_rounded_float64_ones(monkeypatch) -> None:
     batch = BATCHES["periodic"]()
     far = batch.positions + 1e6
-    w, _ = weights("fused", monkeypatch, batch, far, batch.cells, dtype=torch.float32)
+    w, _ = weights("compiled", monkeypatch, batch, far, batch.cells, dtype=torch.float32)
     exact, _ = weights("reference", monkeypatch, batch, batch.positions, batch.cells)
     # positions 1e6 away have rounded to 1e-10; the weights' slope is below 10
     torch.testing.assert_close(w.double(), exact, rtol=0, atol=1e-7)
@@ -144,22 +144,22 @@ def test_float32_weights_are_rounded_float64_ones(monkeypatch) -> None:
 def test_shifts_without_cells(monkeypatch) -> None:
     batch = BATCHES["periodic"]()
     with pytest.raises(ValueError, match="because the pairs have shifts"):
-        weights("fused", monkeypatch, batch, batch.positions, None)
+        weights("compiled", monkeypatch, batch, batch.positions, None)
 
 
 def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch) -> None:
     """Forces want no gradient of the tables, and training on them none of the positions: a third of the sums."""
-    from empnet.kernels import fused_sums
+    from empnet.kernels import autograd_sums
     from empnet.model import Architecture, PropertyModel
 
-    monkeypatch.setenv("EMPNET_KERNELS", "fused")
-    asked, evaluate = [], fused_sums.PairSums.evaluate
+    monkeypatch.setenv("EMPNET_KERNELS", "compiled")
+    asked, evaluate = [], autograd_sums.PairSums.evaluate
 
     def counted(form, slot: int, slots):
-        asked.append(fused_sums.SLOTS[slot])
+        asked.append(autograd_sums.SLOTS[slot])
         return evaluate(form, slot, slots)
 
-    monkeypatch.setattr(fused_sums.PairSums, "evaluate", counted)
+    monkeypatch.setattr(autograd_sums.PairSums, "evaluate", counted)
     model = PropertyModel(Architecture(n_species=1, pooling=("sum",), width=4, layers=2, cutoff=CUTOFF)).double()
     batch = BATCHES["open"]()
     positions = batch.positions.clone().requires_grad_()
@@ -172,7 +172,7 @@ def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch) -> 
     assert {"T", "f", "g"} == set(asked)
 
 
-@pytest.mark.parametrize("kernel", ["fused", "reference"])
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
 @pytest.mark.parametrize("at", [0.0, 1.0, 2.0, 5.0])
 def test_without_an_envelope_the_table_gives_what_was_on_the_knots(kernel: str, at: float, monkeypatch) -> None:
     from empnet.kernels.pairs import full_pairs

@@ -8,8 +8,8 @@ from scipy.spatial.transform import Rotation
 from empnet.basis import products as plain
 from empnet.basis.harmonics import degree_of, harmonics
 from empnet.basis.spline import CubicSpline
-from empnet.kernels import fused, fused_products
-from empnet.kernels.moment_loops import pays
+from empnet.kernels import autograd_products, compiled
+from empnet.kernels.fast_loops import has_fast_loops
 from empnet.model.moment_interaction import MomentInteraction
 
 WIDE = 32
@@ -45,8 +45,8 @@ def test_they_are_those_of_complex_matrices():
     A, B = moments(4, 3, 0), moments(4, 3, 1)
     M, N = hermitian(A), hermitian(B)
     f = moments(4, 3, 2)[:, 0]
-    seen, D = plain.products(f, A, B)
-    invariants, C = seen[:, 1:], D - B
+    with_features, D = plain.products(f, A, B)
+    invariants, C = with_features[:, 1:], D - B
     # each number is a sum of some 20 products of numbers below 10
     atol = 100 * EPS * 100
     np.testing.assert_allclose(hermitian(C), M @ N + N @ M, rtol=0, atol=atol)
@@ -55,7 +55,7 @@ def test_they_are_those_of_complex_matrices():
         degrees = np.sqrt([1, 3, 5]) @ invariants[:, 3 * n : 3 * n + 3].numpy()
         np.testing.assert_allclose(degrees, np.einsum("nkab,nkba->nk", X, Y).real, rtol=0, atol=10 * atol)
     assert torch.equal(invariants[:, 9], A[:, 0])
-    assert torch.equal(seen[:, 0], f)
+    assert torch.equal(with_features[:, 0], f)
 
 
 def test_the_form_does_not_change_when_its_three_are_exchanged():
@@ -88,13 +88,13 @@ def test_invariants_stay_and_coupled_moments_turn(name, L):
     A, B = moments(4, 5, 0, (L + 1) ** 2), moments(4, 5, 1, (L + 1) ** 2)
     layer = MomentInteraction(5, L, 4, 4, CubicSpline(8, 3.0), first=True, last=True)
     f = moments(4, 5, 2)[:, 0]
-    seen, D_kept = layer.products(f, A, B)
-    assert seen.shape == (4, 11 + (L == 3), 5)
+    invariants, D_kept = layer.products(f, A, B)
+    assert invariants.shape == (4, 11 + (L == 3), 5)
     assert D_kept.shape == A.shape
     turned = [torch.einsum("st,ntk->nsk", D, X) for X in (A, B)]
     found, D_turned = layer.products(f, *turned)
     # products of four numbers below 4, of which D rounds each to some 30 eps
-    torch.testing.assert_close(found, seen, rtol=0, atol=4 * 30 * EPS * 4**4 * 10)
+    torch.testing.assert_close(found, invariants, rtol=0, atol=4 * 30 * EPS * 4**4 * 10)
     torch.testing.assert_close(D_turned, torch.einsum("st,ntk->nsk", D, D_kept), rtol=0, atol=4 * 30 * EPS * 4**2 * 10)
 
 
@@ -128,9 +128,9 @@ def derivatives(products, dtype: torch.dtype, order: int) -> list[list[torch.Ten
 
 @pytest.mark.parametrize(("dtype", "order"), [(torch.float64, 3), (torch.float32, 2)])
 def test_compiled_loops_are_plain_torch_to_rounding(dtype, order):
-    assert pays(WIDE)
+    assert has_fast_loops(WIDE)
     eps = torch.finfo(dtype).eps / 2
-    found, wanted = derivatives(fused.products, dtype, order), derivatives(plain.products, torch.float64, order)
+    found, wanted = derivatives(compiled.products, dtype, order), derivatives(plain.products, torch.float64, order)
     for n, (row, other) in enumerate(zip(found, wanted, strict=True)):
         for a, b in zip(row, other, strict=True):
             assert a.dtype == dtype
@@ -140,8 +140,8 @@ def test_compiled_loops_are_plain_torch_to_rounding(dtype, order):
 
 def test_derivatives_are_those_of_finite_differences():
     slots = three(1)
-    assert torch.autograd.gradcheck(fused.products, slots, fast_mode=True)
-    assert torch.autograd.gradgradcheck(fused.products, slots, fast_mode=True)
+    assert torch.autograd.gradcheck(compiled.products, slots, fast_mode=True)
+    assert torch.autograd.gradgradcheck(compiled.products, slots, fast_mode=True)
 
 
 def test_gradients_of_one_result_or_one_argument_alone():
@@ -151,7 +151,7 @@ def test_gradients_of_one_result_or_one_argument_alone():
             moving = [x for x in slots if x.requires_grad]
             found, wanted = (
                 torch.autograd.grad(of(*slots)[pick].pow(2).sum(), moving, materialize_grads=True)
-                for of in (fused.products, plain.products)
+                for of in (compiled.products, plain.products)
             )
             for a, b in zip(found, wanted, strict=True):
                 torch.testing.assert_close(a, b, rtol=0, atol=100 * EPS * float(b.abs().max()))
@@ -160,26 +160,26 @@ def test_gradients_of_one_result_or_one_argument_alone():
 def test_slices_no_particles_and_no_gradient():
     A, B = moments(3, 2 * WIDE, 0)[..., ::2], moments(3, 2 * WIDE, 1)[..., ::2]
     f = moments(3, 2 * WIDE, 2)[:, 0, ::2]
-    found, wanted = fused.products(f, A, B), plain.products(f, A, B)
+    found, wanted = compiled.products(f, A, B), plain.products(f, A, B)
     for a, b in zip(found, wanted, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=100 * EPS * float(b.abs().max()))
     empty = moments(0, WIDE).requires_grad_()
-    seen, D = fused.products(empty[:, 0], empty, empty)
-    assert (seen.shape, D.shape) == ((0, 11, WIDE), (0, 9, WIDE))
-    assert torch.autograd.grad(seen.sum() + D.sum(), empty)[0].shape == (0, 9, WIDE)
+    invariants, D = compiled.products(empty[:, 0], empty, empty)
+    assert (invariants.shape, D.shape) == ((0, 11, WIDE), (0, 9, WIDE))
+    assert torch.autograd.grad(invariants.sum() + D.sum(), empty)[0].shape == (0, 9, WIDE)
 
 
 def test_other_numbers_of_features_go_through_plain_torch():
     f, A, B = moments(3, 5, 2)[:, 0], moments(3, 5, 0), moments(3, 5, 1)
-    assert not pays(5)
-    assert all(map(torch.equal, fused_products.products(f, A, B), plain.products(f, A, B)))
+    assert not has_fast_loops(5)
+    assert all(map(torch.equal, autograd_products.products(f, A, B), plain.products(f, A, B)))
 
 
 @pytest.mark.parametrize("L", [1, 2, 3])
 def test_mixing_is_a_linear_layer_for_each_degree(L):
     A, W = moments(4, 5, 0, (L + 1) ** 2), moments(L + 1, 7, 1, 5)
     wanted = torch.stack([A[:, s] @ W[degree] for s, degree in enumerate(degree_of(L))], dim=1)
-    for kernel in (fused, plain):
+    for kernel in (compiled, plain):
         torch.testing.assert_close(kernel.mixed(A, W), wanted, rtol=0, atol=10 * EPS * 50)
 
 
@@ -188,7 +188,7 @@ def test_mixing_is_a_linear_layer_for_each_degree(L):
 def test_gates_are_a_number_for_each_degree(L, F):
     g, X = moments(4, F, 0, L + 1), moments(4, F, 1, (L + 1) ** 2)
     wanted = torch.stack([g[:, degree] * X[:, s] for s, degree in enumerate(degree_of(L))], dim=1)
-    for kernel in (fused, plain):
+    for kernel in (compiled, plain):
         assert torch.equal(kernel.gated(g, X), wanted)
 
 
@@ -197,7 +197,7 @@ def test_gates_are_a_number_for_each_degree(L, F):
 def test_derivatives_of_mixtures_and_gates_are_those_of_plain_torch(name, n):
     X, W, g = moments(n, WIDE, 1), moments(3, WIDE, 0, WIDE), moments(n, WIDE, 0, 3)
     slots, found = (X, W) if name == "mixed" else (g, X), []
-    for kernel in (fused, plain):
+    for kernel in (compiled, plain):
         moving = [x.clone().requires_grad_() for x in slots]
         row = [getattr(kernel, name)(*moving)]
         for order in range(3):

@@ -262,7 +262,7 @@ def test_what_inference_made_serves_training() -> None:
     assert torch.equal(pickle.loads(pickle.dumps(layer))(r, f), trained)
 
 
-@pytest.mark.parametrize("kernel", ["fused", "reference"])
+@pytest.mark.parametrize("kernel", ["compiled", "reference"])
 def test_positions_that_are_no_numbers_stay_so(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMPNET_KERNELS", kernel)
     layer = MessagePassingLayer(3, 2, knots=8, r_max=9.0)

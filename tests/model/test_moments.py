@@ -139,7 +139,7 @@ def test_a_frozen_copy_gives_the_same(model):
 @pytest.mark.parametrize("moments", [0, 1, 2, 3])
 def test_both_kernels_share_a_state_dict_and_agree(moments, monkeypatch):
     states, outputs = [], []
-    for kernel in ("reference", "fused"):
+    for kernel in ("reference", "compiled"):
         monkeypatch.setenv("EMPNET_KERNELS", kernel)
         model = model_of(moments, layers=2)
         states.append(model.state_dict())

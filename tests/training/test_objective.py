@@ -6,7 +6,7 @@ import torch
 
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
-from empnet.model.potential import potential
+from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import Architecture, PropertyModel
 from empnet.training.measure import measure
 from empnet.training.optimiser.objective import Objective
@@ -50,7 +50,7 @@ def test_the_loss_is_the_formula(kind, mixed):
     lost = {"mse": np.square, "mae": np.abs}.get(kind, lambda e: np.where(abs(e) < 0.1, e**2 / 2, 0.1 * abs(e) - 0.005))
     scales, terms = objective.scales, {"energy": [], "forces": [], "stress": []}
     for k, system in enumerate(mixed):
-        found = potential(model, dataset.batch(np.array([k]), CARD.encoder, torch.float64), stress=True)
+        found = energy_and_derivatives(model, dataset.batch(np.array([k]), CARD.encoder, torch.float64), stress=True)
         off = found.values.item() - system.properties["energy"]
         terms["energy"].append(off / (scales.energy[0] * np.sqrt(len(system))))
         if "forces" in system.arrays:

@@ -14,7 +14,7 @@ from empnet.audit.subject import EPS, OPERATIONS, SHARP, Base, Subject, batches,
 from empnet.audit.variants import opened
 from empnet.errors import EmpnetError
 from empnet.kernels.pairs import sum_per_system
-from empnet.model.potential import potential
+from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.prediction.predictor import Predictor
 from empnet.system.system import System
 from empnet.system.units import parse_unit
@@ -177,7 +177,7 @@ def _net(predictor: Predictor, systems: Sequence[System]) -> tuple[np.ndarray, n
     sizes: list[np.ndarray] = []
     model = predictor.model
     for batch in batches(predictor, systems):
-        found = potential(model, batch, contributions=True)
+        found = energy_and_derivatives(model, batch, contributions=True)
         forces, c = found.forces, found.contributions
         assert forces is not None and c is not None  # own invariant: asked for
         learned = c[:, 0] - batch.features[:, : model.architecture.n_species].double() @ model.baseline[:, 0]
@@ -197,7 +197,7 @@ def _derivatives(
     """Forces of each system, and stress, if it is wanted."""
     forces, stresses = [], [np.zeros((0, 6))]
     for batch in batches(predictor, systems):
-        found = potential(predictor.model, batch, stress=stress)
+        found = energy_and_derivatives(predictor.model, batch, stress=stress)
         assert found.forces is not None  # own invariant: asked for
         ends = torch.bincount(batch.system_of, minlength=batch.n_systems).cumsum(0)[:-1]
         forces += [rows.numpy() for rows in found.forces.tensor_split(ends)]

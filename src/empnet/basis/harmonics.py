@@ -11,11 +11,11 @@ from torch import Tensor
 __all__ = ["MAX_DEGREE", "degree_of", "harmonics"]
 
 MAX_DEGREE = 3
-"""The highest degree that there is."""
+"""The highest supported degree."""
 
 
 def degree_of(degree: int) -> list[int]:
-    """The degree l of each component s = (l, m) up to a degree.
+    """Return the degree l of each component s = (l, m) up to a degree.
 
     Arguments:
         degree: L.
@@ -28,13 +28,13 @@ def degree_of(degree: int) -> list[int]:
 
 
 def harmonics(unit: Float[Tensor, "P 3"], degree: int) -> Float[Tensor, "P S"]:
-    r"""Y_lm of unit vectors for l = 0, 1, ... L and m = -l ... l, scaled so that their mean square is one.
+    r"""Return Y_lm of unit vectors for l = 0, 1, ... L and m = -l ... l, scaled so that their mean square is one.
 
     .. math::
         \sum_m Y_{lm}(\hat u) \, Y_{lm}(\hat v) = (2l + 1) \, P_l(\hat u \cdot \hat v)
 
-    Degree 1 is sqrt(3) (y, z, x). They are written as polynomials in which every term has degree l, so that a zero
-    vector gives zeros for l > 0, and a derivative along the vector is l times the value.
+    Degree 1 is sqrt(3) (y, z, x). Every term of the polynomials has degree l, so a zero vector gives zeros for l > 0,
+    and the derivative along the vector is l times the value.
 
     Arguments:
         unit: Unit vectors, shape (P, 3), or zero vectors.

@@ -16,7 +16,7 @@ __all__ = ["coupled", "gated", "inner", "matrices", "mixed", "products"]
 
 @cache
 def _basis() -> Tensor:
-    """The nine Hermitian matrices of unit length on which moments stand, as real numbers: R + iS is kept as R + S."""
+    """Return the nine Hermitian matrices of unit length that moments are components of; R + iS is stored as R + S."""
     C = torch.zeros(9, 3, 3, dtype=torch.float64)
     C[0] = torch.eye(3, dtype=torch.float64) / math.sqrt(3)
     for s, axis in ((1, 1), (2, 2), (3, 0)):  # y, z, x
@@ -30,7 +30,7 @@ def _basis() -> Tensor:
 
 
 def matrices(A: Float[Tensor, "N 9 F"]) -> tuple[Float[Tensor, "N F 3 3"], Float[Tensor, "N F 3 3"]]:
-    """Real (symmetric) and imaginary (antisymmetric) part of the Hermitian matrix that a channel's moments make up.
+    """Return the real (symmetric) and imaginary (antisymmetric) part of the Hermitian matrix of a channel's moments.
 
     Arguments:
         A: Moments of degree 0, 1, 2, shape (N, 9, F).
@@ -42,15 +42,15 @@ def matrices(A: Float[Tensor, "N 9 F"]) -> tuple[Float[Tensor, "N F 3 3"], Float
 
 
 def coupled(A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]) -> Float[Tensor, "N 9 F"]:
-    """The anticommutator AB + BA of the matrices that moments make up, as moments again.
+    """Return the moments of the anticommutator AB + BA, with A and B as the matrices of moments.
 
     Arguments:
         A: Moments of degree 0, 1, 2, shape (N, 9, F).
-        B: Others, the same shape.
+        B: Other moments of the same shape.
 
     Example:
         >>> x = torch.zeros(1, 9, 1)
-        >>> x[0, 3] = 1.0  # a vector along x: with itself it gives a length and a stretch
+        >>> x[0, 3] = 1.0  # a vector along x: its square has a part of degree 0 and one of degree 2
         >>> [round(value, 3) for value in coupled(x, x)[0, :, 0].tolist()]
         [1.155, 0.0, 0.0, 0.0, 0.0, 0.0, 0.408, 0.0, -0.707]
     """
@@ -61,11 +61,11 @@ def coupled(A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]) -> Float[Tenso
 
 
 def inner(A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]) -> Float[Tensor, "N L_1 F"]:
-    r"""The inner product of each degree, :math:`\sum_m A_{lm} B_{lm} / \sqrt{2l + 1}`.
+    r"""Return the inner product of each degree, :math:`\sum_m A_{lm} B_{lm} / \sqrt{2l + 1}`.
 
     Arguments:
         A: Moments, shape (N, (L + 1)^2, F).
-        B: Others, the same shape.
+        B: Other moments of the same shape.
     """
     degrees = math.isqrt(A.shape[1])
     product = A * B
@@ -75,18 +75,18 @@ def inner(A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]) -> Float[Tensor,
 def products(
     f: Float[Tensor, "N F"], A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
 ) -> tuple[Float[Tensor, "N 11 F"], Float[Tensor, "N 9 F"]]:
-    """What :func:`empnet.kernels.products` says, one formula after the other."""
+    """Compute the invariants and coupled moments as :func:`empnet.kernels.products` defines them."""
     C = coupled(A, B)
     return torch.cat([f[:, None], inner(A, B), inner(C, B), inner(C, C), A[:, :1]], dim=1), B + C
 
 
 def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[Tensor, "N S F_out"]:
-    """What :func:`empnet.kernels.mixed` says, in one product of matrices for each component."""
+    """Compute :func:`empnet.kernels.mixed` in one product of matrices for each component."""
     l_of = torch.tensor(degree_of(len(W) - 1), device=A.device)
     return torch.einsum("nsk,skc->nsc", A, W.index_select(0, l_of))
 
 
 def gated(g: Float[Tensor, "N L_1 F"], X: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
-    """What :func:`empnet.kernels.gated` says."""
+    """Compute :func:`empnet.kernels.gated`."""
     l_of = torch.tensor(degree_of(g.shape[1] - 1), device=g.device)
     return g.index_select(1, l_of) * X

@@ -1,4 +1,4 @@
-"""Functions of one distance: the basis that phi sees, and the envelope that ends at the cutoff."""
+"""Functions of one distance: the radial basis, input of phi, and the envelope, which is zero from the cutoff on."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ __all__ = ["RadialBasis", "envelope"]
 
 
 def envelope(d: Float[Tensor, "*shape"], cutoff: float) -> Float[Tensor, "*shape"]:
-    r"""Falls from 1 at zero distance to 0 at the cutoff, where two derivatives vanish; exactly 0 beyond.
+    r"""Return a polynomial that falls from 1 at distance 0 to 0 at the cutoff, with two zero derivatives there.
 
     .. math:: env(d) = 1 - 10 u^3 + 15 u^4 - 6 u^5 = (1 - u)^3 (1 + 3u + 6u^2), \quad u = d / d_{cut}
 
-    The product form is never negative and exact near the cutoff, where the sum loses its digits.
+    It is exactly 0 beyond. The product is never negative, and exact near the cutoff, where the sum loses its digits.
 
     References:
         Directional message passing for molecular graphs, Gasteiger et al., 2020, https://arxiv.org/abs/2003.03123
-        (the same idea, another polynomial).
+        (another polynomial for the same purpose).
 
     Arguments:
         d: Distances in angstrom, any shape.
-        cutoff: Range in angstrom.
+        cutoff: Interaction cutoff in angstrom.
 
     Returns:
-        The envelope, without unit, in d's shape and dtype.
+        The envelope, dimensionless, in d's shape and dtype.
 
     Example:
         >>> envelope(torch.tensor([0.0, 2.5, 5.0, 7.0]), cutoff=5.0).tolist()
@@ -38,8 +38,8 @@ def envelope(d: Float[Tensor, "*shape"], cutoff: float) -> Float[Tensor, "*shape
 
 
 def _sinc(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """sin(x) / x, by its series near zero: there torch.sinc has no second derivative."""
-    near = x.abs() < 0.1  # the first term left out is then below 1e-17
+    """Return sin(x) / x, by its series near zero, where torch.sinc has no second derivative."""
+    near = x.abs() < 0.1  # the first omitted term is then below 1e-17
     x2 = torch.where(near, x, 0).square()
     series = 1 - x2 / 6 * (1 - x2 / 20 * (1 - x2 / 42 * (1 - x2 / 72)))
     far = torch.where(near, 1, x)  # keeps the quotient away from zero where it is not used
@@ -69,7 +69,7 @@ class RadialBasis(torch.nn.Module):
         self.r_max = r_max
 
     def forward(self, d: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape n"]:
-        """The basis functions at each distance.
+        """Return the basis functions at each distance.
 
         Arguments:
             d: Distances in angstrom, any shape; zero is allowed.
@@ -81,5 +81,5 @@ class RadialBasis(torch.nn.Module):
         return math.sqrt(2 / self.r_max) * frequencies * _sinc(d[..., None] * frequencies)
 
     def extra_repr(self) -> str:
-        """What ``print`` shows of the module."""
+        """Return the sizes that ``print`` shows."""
         return f"n={self.n}, r_max={self.r_max}"

@@ -1,4 +1,4 @@
-"""A uniform cubic spline through values on knots: any smooth function of one distance for the price of four weights."""
+"""A uniform cubic spline through values on knots: any smooth function of a distance at the cost of four weights."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["CubicSpline"]
 
 
 def _interpolation_matrix(n_knots: int) -> Float64[Tensor, "K_2 K"]:
-    """From values on K knots to the K + 2 coefficients of the spline that passes through them."""
+    """Return the matrix from values on K knots to the K + 2 coefficients of the spline through them."""
     matrix = torch.zeros(n_knots + 2, n_knots + 2, dtype=torch.float64)
     row = torch.arange(n_knots)
     for b, weight in enumerate((1, 4, 1)):  # the B-spline's values on three knots, times 6
         matrix[row, row + b] = weight / 6
-    # no kink in the third derivative at the second knot and the last but one ("not a knot")
+    # the third derivative is continuous at the second knot and the last but one ("not a knot")
     matrix[n_knots, :5] = matrix[n_knots + 1, -5:] = torch.tensor([1.0, -4.0, 6.0, -4.0, 1.0], dtype=torch.float64)
     inverse = torch.linalg.inv(matrix)[:, :n_knots]
-    # knots far away count for nothing; in float32 they would be denormal numbers, which processors are slow with
+    # knots far away have tiny weights; in float32 these would be denormal numbers, which are slow
     return torch.where(inverse.abs() < 1e-20, 0, inverse).contiguous()
 
 
@@ -31,12 +31,12 @@ class CubicSpline(torch.nn.Module):
         S(d) = \sum_{b=0}^{3} w_b(u) \, T_{q+b}, \quad q = \lfloor d / h \rfloor, \quad u = d / h - q, \quad
         w = \tfrac16 \, \big( (1-u)^3,\; 3u^3 - 6u^2 + 4,\; 3(1-u)^3 - 6(1-u)^2 + 4,\; u^3 \big)
 
-    The coefficients T are linear in the values on the knots, so gradients flow through them into whatever made the
-    values. Cubic polynomials are reproduced exactly; elsewhere the error falls as h^4, up to the very ends, because
-    the fourth differences of T vanish there. (Third differences would leave an error of h^3 at the ends.)
+    The coefficients T are linear in the values on the knots, so gradients flow through them to the function that
+    computed the values. Cubic polynomials are reproduced exactly; otherwise the error falls as h^4, up to both ends,
+    because the fourth differences of T vanish there. (With third differences the error at the ends would be h^3.)
 
-    The module has no parameters and nothing in the state dict. Its two tables stay in float64 whatever dtype the
-    module is moved to.
+    The module has no parameters, and its state dict is empty. Its two tables stay in float64 when the module is moved
+    to another dtype.
 
     References:
         A practical guide to splines, de Boor, 1978.
@@ -75,14 +75,14 @@ class CubicSpline(torch.nn.Module):
         self.register_buffer("inverse", _interpolation_matrix(n_knots), persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> CubicSpline:
-        """What ``to``, ``float`` and the like do: here the device may change, the dtype may not."""
+        """Move the tables to another device, but keep their dtype; ``to``, ``float`` and the like call this."""
         knots, inverse = self.knots, self.inverse
         super()._apply(fn, recurse)
         self.knots, self.inverse = knots.to(self.knots.device), inverse.to(self.inverse.device)
         return self
 
     def coefficients(self, values: Float[Tensor, "K *shape"]) -> Float[Tensor, "K_2 *shape"]:
-        """The coefficients T of the spline that passes through values on the knots.
+        """Return the coefficients T of the spline through values on the knots.
 
         Arguments:
             values: Values at :attr:`knots`, shape (K, ...).
@@ -93,22 +93,22 @@ class CubicSpline(torch.nn.Module):
         return torch.tensordot(self.inverse.to(values.dtype), values, dims=1)
 
     def locate(self, d: Float[Tensor, " P"]) -> Int64[Tensor, " P"]:
-        """q: the first of each distance's four coefficients; distances beyond r_max get the last four.
+        """Return q, the first of each distance's four coefficients; distances beyond r_max get the last four.
 
         Arguments:
             d: Distances in angstrom, shape (P,).
 
         Returns:
-            q, shape (P,), int64, between 0 and K - 2. No gradient flows through it.
+            q, shape (P,), int64, between 0 and K - 2, without a gradient.
         """
         return (d.detach() / self.spacing).to(torch.int64).clamp(0, self.n_knots - 2)
 
     def weights(self, d: Float[Tensor, " P"], q: Int64[Tensor, " P"]) -> Float[Tensor, "P 4"]:
-        """w: what each of a distance's four coefficients counts.
+        """Return w, the weights of each distance's four coefficients.
 
         Arguments:
             d: Distances in angstrom, shape (P,), best in float64.
-            q: What :meth:`locate` says of them, shape (P,), int64.
+            q: Their first coefficients, from :meth:`locate`, shape (P,), int64.
 
         Returns:
             w, shape (P, 4), in d's dtype.
@@ -119,5 +119,5 @@ class CubicSpline(torch.nn.Module):
         return torch.stack([v2 * v, u2 * (3 * u - 6) + 4, v2 * (3 * v - 6) + 4, u2 * u], dim=1) / 6
 
     def extra_repr(self) -> str:
-        """What ``print`` shows of the module."""
+        """Return the sizes that ``print`` shows."""
         return f"n_knots={self.n_knots}, r_max={self.r_max}"

@@ -1,21 +1,23 @@
-"""Whether loops over particles and pairs are compiled here."""
+"""The compiled loops over particles and pairs, where Numba works."""
 
 from __future__ import annotations
 
 from functools import cache
 from types import ModuleType
 
+from empnet.runtime.numba_probe import numba_works
+
 __all__ = ["compiled_loops"]
 
 
 @cache
 def compiled_loops() -> ModuleType | None:
-    """:mod:`empnet.dataset.loops`, or None where Numba does not work: then plain NumPy does the same, and nn warns.
+    """Return :mod:`empnet.dataset.loops`, or None where Numba does not work; plain NumPy then does the same.
 
-    Imported when first needed, since Numba takes its time.
+    An error in the loops themselves is raised.
     """
-    try:
-        from empnet.dataset import loops
-    except Exception:  # Numba fails in many ways
+    if not numba_works():
         return None
+    from empnet.dataset import loops  # when first needed, since Numba takes its time
+
     return loops

@@ -1,26 +1,26 @@
-"""The door to all that is done pair by pair, where nearly all the time of a network is spent.
+"""All work that is done pair by pair, where a network spends nearly all its time.
 
-:func:`pair_weights` goes from positions to spline weights, :func:`pair_sums` from these to what particles receive.
-Behind the sums stands one form, linear in each of w, T, Y and f (and in the g that an incoming gradient brings):
+:func:`pair_weights` goes from positions to spline weights, :func:`pair_sums` from these to the sums that particles
+receive. Behind the sums stands one form, linear in each of w, T, Y and f, and in g, an incoming gradient:
 
     L(w, T, Y, f, g) = sum_{p,s,b,k} w[p,b] T[q_p + b, l(s), k] Y[p,s] (f[i,k] g[j,s,k] + (-1)^l f[j,k] g[i,s,k])
 
 with p = (j, i) the pairs, each listed once, b the four spline weights, s = (l, m) the angular components and k the
-features. Both directions go through one filter; a spherical harmonic of odd degree changes its sign with the direction.
-Each partial derivative of L is the same form with another slot left open, so a fast implementation needs one small
-kernel for each slot, and each kernel's derivatives are the other kernels: derivatives of every order come for nothing,
-and memory is O(P), not O(P F). The list by rows and by columns is there so that no kernel needs atomic additions.
+features. Messages in both directions go through one filter; a spherical harmonic of odd degree changes sign with the
+direction. Each partial derivative of L is the same form with another slot open. So a fast implementation needs one
+small kernel for each slot, and each kernel's derivatives are the other kernels: derivatives of every order come for
+free, and memory is O(P), not O(P F). The neighbour list is indexed by rows and by columns, so that no kernel needs
+atomic additions.
 
-An implementation is a module with functions of these two names and signatures. It holds no state: what is saved with
-a network never depends on which one computed it. :mod:`empnet.kernels.reference` is the one that all others are
-tested against; :mod:`empnet.kernels.fused` is the one for CPUs. The environment variable ``EMPNET_KERNELS`` names
-one for tests.
+An implementation is a module with the functions below, with these names and signatures. It holds no state: a saved
+network never depends on the implementation. :mod:`empnet.kernels.reference` has the formulas, against which
+:mod:`empnet.kernels.compiled`, for CPUs, is tested. For tests, the environment variable ``EMPNET_KERNELS`` chooses one.
+README.md in this folder is the map.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from functools import cache
 from types import ModuleType
 
@@ -31,6 +31,7 @@ from torch import Tensor
 from empnet.basis.spline import CubicSpline
 from empnet.errors import EmpnetError
 from empnet.kernels import reference
+from empnet.runtime.numba_probe import numba_works
 from empnet.system.batch import Pairs
 
 __all__ = [
@@ -46,25 +47,25 @@ __all__ = [
     "tensor_sums",
 ]
 
-NAMES = ("reference", "fused")
-"""What ``EMPNET_KERNELS`` may name."""
+NAMES = ("reference", "compiled")
+"""The values of ``EMPNET_KERNELS``."""
 
 
 def choose(device: torch.device, dtype: torch.dtype) -> ModuleType:
-    """The implementation to use: the one that ``EMPNET_KERNELS`` names, else the best one that there is.
+    """Return the implementation for a device and a dtype: the fastest one, or the one that ``EMPNET_KERNELS`` names.
 
-    Compiled loops serve float32 and float64 on CPUs; plain torch serves everything, and a machine on which Numba does
-    not work, after one warning.
+    Compiled loops serve float32 and float64 on CPUs. Plain torch serves everything else and, after one warning,
+    machines on which Numba does not work. An error in the compiled kernels themselves is raised.
 
     Arguments:
-        device: Where the tensors are.
-        dtype: What they hold.
+        device: The tensors' device.
+        dtype: The tensors' dtype.
 
     Returns:
-        A module with :func:`pair_sums` and :func:`pair_weights`.
+        A module with the functions of this one, from :func:`pair_weights` to :func:`gated`.
 
     Raises:
-        EmpnetError: If ``EMPNET_KERNELS`` names none.
+        EmpnetError: If ``EMPNET_KERNELS`` has another value.
 
     Example:
         >>> choose(torch.device("cuda"), torch.float32).__name__
@@ -74,19 +75,17 @@ def choose(device: torch.device, dtype: torch.dtype) -> ModuleType:
     if named is not None and named not in NAMES:
         raise EmpnetError(f"'{named}' is not a kernel", where="EMPNET_KERNELS", wanted=" or ".join(NAMES))
     served = device.type == "cpu" and dtype in (torch.float32, torch.float64)
-    return _fused() if served and named != "reference" else reference
+    return _compiled() if served and named != "reference" else reference
 
 
 @cache
-def _fused() -> ModuleType:
-    """The compiled loops, or plain torch if they cannot be had; imported when first needed: Numba takes its time."""
-    try:
-        from empnet.kernels import fused
-    except Exception as error:  # Numba fails in many ways: not installed, wrong NumPy, no threading layer
-        told = f"Numba does not work here ({error}), so sums over pairs are made by plain torch, several times slower"
-        warnings.warn(told, stacklevel=2)
+def _compiled() -> ModuleType:
+    """Return the compiled loops, or plain torch where Numba does not work."""
+    if not numba_works():
         return reference
-    return fused
+    from empnet.kernels import compiled  # when first needed, since Numba takes its time
+
+    return compiled
 
 
 def pair_weights(
@@ -98,26 +97,26 @@ def pair_weights(
     dtype: torch.dtype,
     enveloped: bool = True,
 ) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
-    r"""Where in a table each pair reads, and what the four coefficients that it finds there count.
+    r"""Locate each pair's four coefficients in a spline table, and compute their weights.
 
     .. math::
         d_p = |r_i - r_j + S_p \, \mathrm{cell}|, \qquad
         w_{p,b} = B_b(d_p / h - q_p) \; env(d_p), \qquad q_p = \lfloor d_p / h \rfloor
 
-    All of it in float64, whatever comes out. Differentiable to any order with respect to positions and cells; a pair at
-    distance zero feels no gradient.
+    The arithmetic is in float64, and only w is rounded. Differentiable to any order with respect to positions and
+    cells; a pair at distance zero has zero gradient.
 
     Arguments:
         positions: Positions r in angstrom, shape (N, 3), float64.
         pairs: The neighbour list.
-        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
+        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None for open systems.
         system_of: The system of each particle, shape (N,), int64; None if there are no cells.
-        spline: The spline on which the filters are laid out; the envelope ends at its last knot.
-        dtype: Of the weights.
-        enveloped: Whether the envelope is part of them; without it there is nothing beyond the last knot.
+        spline: The spline that tabulates the filters; the envelope ends at its last knot.
+        dtype: The weights' dtype.
+        enveloped: Whether to multiply the weights by the envelope; without it they are zero beyond the last knot.
 
     Returns:
-        w, shape (P, 4); q, shape (P,), int64; and d in angstrom, shape (P,), float64, through which no gradient flows.
+        w, shape (P, 4); q, shape (P,), int64; and d in angstrom, shape (P,), float64, without a gradient.
 
     Raises:
         ValueError: If the pairs have shifts, but there are no cells.
@@ -143,13 +142,13 @@ def pair_sums(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    r"""What each particle receives from its neighbours through a filter that is a spline.
+    r"""Sum the neighbours' features through filters that are splines of the distance.
 
     .. math::
         A_{j,s,k} = \sum_{p = (j, i)} \; \sum_{b=0}^{3}
                     w_{p,b} \, T_{q_p + b,\, l(s),\, k} \, Y_{p,s} \, f_{i,\, k}, \qquad s = (l, m)
 
-    over the pairs of j in both directions: a pair that is listed as (i, j) counts with :math:`(-1)^l \, Y_{p,s}`.
+    over the pairs of j in both directions: a pair listed as (i, j) contributes with :math:`(-1)^l \, Y_{p,s}`.
     Differentiable to any order with respect to w, T, Y and f.
 
     Arguments:
@@ -185,24 +184,24 @@ def pair_directions(
     degree: int,
     dtype: torch.dtype,
 ) -> tuple[Float[Tensor, "P 4"], Float[Tensor, "P S"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
-    """What :func:`pair_weights` gives, with the envelope, and the spherical harmonics of each pair's direction.
+    """Compute :func:`pair_weights` with the envelope, and the spherical harmonics of each pair's direction.
 
     Differentiable to any order with respect to positions and cells; a pair at distance zero has no direction (its
-    harmonics of degree 1 and higher are zero) and feels no gradient.
+    harmonics of degree 1 and higher are zero) and zero gradient.
 
     Arguments:
         positions, pairs, cells, system_of, spline: As in :func:`pair_weights`.
         degree: L, the highest degree of the harmonics; see :func:`empnet.basis.harmonics.harmonics`.
-        dtype: Of the weights and harmonics.
+        dtype: The dtype of weights and harmonics.
 
     Returns:
         w, shape (P, 4); Y of the direction from first to second, shape (P, (L + 1)^2); q, shape (P,), int64; d in
-        angstrom, shape (P,), float64, through which no gradient flows.
+        angstrom, shape (P,), float64, without a gradient.
     """
-    found: tuple[Tensor, ...] = choose(positions.device, dtype).pair_directions(
+    directions: tuple[Tensor, ...] = choose(positions.device, dtype).pair_directions(
         positions, pairs, cells, system_of, spline, degree, dtype
     )
-    return found  # type: ignore[return-value]
+    return directions  # type: ignore[return-value]
 
 
 def tensor_sums(
@@ -212,11 +211,11 @@ def tensor_sums(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    r"""The neighbours' tensors, summed through filters of the distance, one for each degree.
+    r"""Sum the neighbours' tensors through filters of the distance, one for each degree.
 
     .. math:: A_{j,lm,k} = \sum_{p = (j, i)} \; \sum_{b=0}^{3} w_{p,b} \, T_{q_p + b,\, l,\, k} \, V_{i,lm,k}
 
-    over the pairs of j in both directions, which count alike. Differentiable to any order with respect to w, T and V.
+    over the pairs of j in both directions, without a sign. Differentiable to any order with respect to w, T and V.
 
     Arguments:
         w: Four spline weights of each pair, times the cutoff's envelope, shape (P, 4).
@@ -242,64 +241,64 @@ def moments(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    r"""What each particle hears of its neighbours' features and tensors.
+    r"""Compute the moments of each particle's neighbours: sums of their features and tensors through filters.
 
     .. math::
         A_{j,lm,k} = V_{j,lm,k} + \sum_{p = (j, i)} \; \sum_{b=0}^{3} w_{p,b} \big(
                      \phi_{q_p + b,\, l,\, k} \, Y_{p,lm} \, x_{i,k} + \chi_{q_p + b,\, l,\, k} \, V_{i,lm,k} \big)
 
-    over the pairs of j in both directions, with odd degrees of Y changing their sign. Differentiable to any order with
-    respect to w, Y, phi, x, chi and V.
+    over the pairs of j in both directions; odd degrees of Y change sign with the direction. Differentiable to any order
+    with respect to w, Y, phi, x, chi and V.
 
     Arguments:
         w: Four spline weights of each pair, times the cutoff's envelope, shape (P, 4).
         Y: Spherical harmonics of each pair's direction, shape (P, (L + 1)^2).
         phi: Spline coefficients of the features' filters, one for each degree l, shape (K + 2, L + 1, F).
         x: Features of the particles, shape (N, F).
-        chi: Those of the tensors' filters, the same shape as phi; None without tensors.
-        V: Tensors of the particles, shape (N, (L + 1)^2, F); None: there are none.
+        chi: Spline coefficients of the tensors' filters, of phi's shape; None without tensors.
+        V: Tensors of the particles, shape (N, (L + 1)^2, F), or None.
         q: First of each pair's four coefficients, shape (P,), int64.
         pairs: The neighbour list.
 
     Returns:
         A, shape (N, (L + 1)^2, F).
     """
-    heard: Tensor = choose(x.device, x.dtype).moments(w, Y, phi, x, chi, V, q, pairs)
-    return heard
+    A: Tensor = choose(x.device, x.dtype).moments(w, Y, phi, x, chi, V, q, pairs)
+    return A
 
 
 def products(
     f: Float[Tensor, "N F"], A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
 ) -> tuple[Float[Tensor, "N 11 F"], Float[Tensor, "N 9 F"]]:
-    r"""What two sets of moments of degree 0, 1, 2 say together, channel by channel: invariants, and coupled moments.
+    r"""Multiply two sets of moments of degree 0, 1, 2, channel by channel, to invariants and to coupled moments.
 
     .. math::
         C = A B + B A, \qquad D = B + C, \qquad
         \big( f,\; \langle A, B \rangle_l,\; \langle C, B \rangle_l,\; \langle C, C \rangle_l,\; A_0 \big), \qquad
         \langle A, B \rangle_l = \frac{1}{\sqrt{2l + 1}} \sum_m A_{lm} B_{lm}
 
-    where a channel's nine moments make up a Hermitian 3 x 3 matrix: l = 0 a multiple of the unit matrix, l = 1 i times
-    the cross product with a vector, l = 2 a symmetric traceless matrix. Inversion is its transposition, which the
-    anticommutator respects, so C rotates and mirrors as A and B do. Differentiable to any order.
+    where a channel's nine moments form a Hermitian 3 x 3 matrix: l = 0 a multiple of the unit matrix, l = 1 i times
+    the cross product with a vector, l = 2 a symmetric traceless matrix. Inversion transposes the matrix, and the
+    anticommutator commutes with transposition, so C rotates and mirrors as A and B do. Differentiable to any order.
 
     References:
         TensorNet: Cartesian tensor representations for efficient learning of molecular potentials, Simeon and
-        De Fabritiis, 2023, https://arxiv.org/abs/2306.06482 (the idea of matrices; there they are real).
+        De Fabritiis, 2023, https://arxiv.org/abs/2306.06482 (moments as matrices, which are real there).
 
     Arguments:
         f: Features, shape (N, F).
         A: Moments, shape (N, 9, F).
-        B: Others, the same shape.
+        B: Other moments of the same shape.
 
     Returns:
         The eleven invariants, shape (N, 11, F), in the order of the formula; and D, shape (N, 9, F).
     """
-    found: tuple[Tensor, Tensor] = choose(A.device, A.dtype).products(f, A, B)
-    return found
+    invariants_and_D: tuple[Tensor, Tensor] = choose(A.device, A.dtype).products(f, A, B)
+    return invariants_and_D
 
 
 def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[Tensor, "N S F_out"]:
-    r"""The channels of each degree mixed among themselves.
+    r"""Mix the channels of each degree.
 
     .. math:: B_{n,lm,c} = \sum_k A_{n,lm,k} \, W_{l,k,c}
 
@@ -310,12 +309,12 @@ def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[T
     Returns:
         B, shape (N, (L + 1)^2, F_out), contiguous.
     """
-    found: Tensor = choose(A.device, A.dtype).mixed(A, W)
-    return found
+    B: Tensor = choose(A.device, A.dtype).mixed(A, W)
+    return B
 
 
 def gated(g: Float[Tensor, "N L_1 F"], X: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
-    r"""Each degree times a number of its own, channel by channel: :math:`g_{n,l,k} X_{n,lm,k}`.
+    r"""Multiply each degree by a number of its own, channel by channel: :math:`g_{n,l,k} X_{n,lm,k}`.
 
     Arguments:
         g: Gates, shape (N, L + 1, F).
@@ -324,5 +323,5 @@ def gated(g: Float[Tensor, "N L_1 F"], X: Float[Tensor, "N S F"]) -> Float[Tenso
     Returns:
         Shape (N, (L + 1)^2, F).
     """
-    found: Tensor = choose(X.device, X.dtype).gated(g, X)
-    return found
+    Y: Tensor = choose(X.device, X.dtype).gated(g, X)
+    return Y

@@ -1,9 +1,9 @@
-"""Forms that are linear in each of their arguments: whoever can leave any one slot open has derivatives of all orders.
+"""Forms that are linear in each argument: one evaluation for each open slot gives derivatives of every order.
 
-A form L(x_1, ..., x_n) assigns a number to n tensors. Its value *with slot s open* is the tensor dL/dx_s of the others.
-Nearly all that a network does pair by pair and moment by moment is such a value: the derivative of one with respect to
-another slot, contracted with an incoming gradient, is the form again, with the gradient put into the open slot and that
-other slot opened. So one evaluation for each slot is all that forces, Hessians and training on them need.
+A form L(x_1, ..., x_n) maps n tensors to a number. Its value *with slot s open* is the tensor dL/dx_s of the others.
+Sums over pairs, mixtures and gates are such values. The derivative of a value with respect to another slot, contracted
+with an incoming gradient, is the form again: the gradient fills the open slot, and the other slot is opened. So forces,
+Hessians and training on them need one evaluation for each slot, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,72 +14,74 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-__all__ = ["Form", "Slots", "value"]
+__all__ = ["AttachGradients", "Form", "Slots", "value"]
 
 Slots = tuple[Tensor | None, ...]
 
 
 @runtime_checkable
 class Form(Protocol):
-    """What :func:`value` wants of a form."""
+    """Evaluates a form for :func:`value`."""
 
     def evaluate(self, slot: int, slots: Slots) -> Tensor:
-        """The form with ``slot`` open; no graph is recorded, and ``slots[slot]`` is None."""
+        """Return the form with ``slot`` open; no graph is recorded, and ``slots[slot]`` is None."""
 
 
-class Link(torch.autograd.Function):
-    """One slot's way into the form: its derivative is the form with the gradient in the open slot, and this one open.
+class SlotGradient(torch.autograd.Function):
+    """The gradient of one slot: the form with the incoming gradient in the open slot and this slot open.
 
-    Each slot has a node of its own, so that only those derivatives are computed that somebody asks for: forces want
-    none of the tables, and training none of the distances. What it gives is nothing, spread to the form's shape.
+    Each slot has a node of its own, so that only the requested derivatives are computed: forces need no gradient of
+    the tables, training needs none of the distances. The forward pass returns zeros, which :class:`AttachGradients`
+    ties to the value.
     """
 
     @staticmethod
     def forward(ctx: Any, slot: int, open_slot: int, parts: tuple[Form, Slots], shape: torch.Size, x: Tensor) -> Tensor:  # type: ignore[override]
-        """``parts`` are the form and all slots, which must not be seen as inputs of this node."""
+        """Return a zero tensor of the value's shape."""
+        # form and slots come as one tuple: autograd must not take the other slots for inputs of this node
         ctx.slot, ctx.open_slot, (ctx.form, slots) = slot, open_slot, parts
         ctx.save_for_backward(*slots)
         return x.new_zeros(()).expand(shape)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """The form that this slot's derivative is."""
+        """Return the form with this slot open."""
         slots = list(ctx.saved_tensors)
         slots[ctx.open_slot] = gradient
         return None, None, None, None, value(ctx.form, ctx.slot, slots)
 
 
-class Linked(torch.autograd.Function):
-    """A form's value, with the ways into it."""
+class AttachGradients(torch.autograd.Function):
+    """Attach gradient nodes, one for each slot or group of slots, to a value that was computed without a graph."""
 
     @staticmethod
-    def forward(ctx: Any, found: Tensor, *links: Tensor) -> Tensor:  # type: ignore[override]
-        """The value as it is."""
-        ctx.links = len(links)
-        return found
+    def forward(ctx: Any, computed: Tensor, *nodes: Tensor) -> Tensor:  # type: ignore[override]
+        """Return the value unchanged."""
+        ctx.n_nodes = len(nodes)
+        return computed
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """Every way gets the gradient."""
-        return None, *[gradient] * ctx.links
+        """Pass the gradient to every node."""
+        return None, *[gradient] * ctx.n_nodes
 
 
 def value(form: Form, slot: int, full: Sequence[Tensor | None]) -> Tensor:
-    """A form with one slot left open, differentiable to any order with respect to all others.
+    """Return a form with one slot open, differentiable to any order with respect to all other slots.
 
     Arguments:
-        form: What evaluates it.
-        slot: Number of the slot that is left open.
-        full: The tensors in all slots; that of the open one is not looked at. None: the form does without.
+        form: Evaluates the form.
+        slot: Number of the open slot.
+        full: The tensors in all slots; the open one is ignored. None: the form does not use this slot.
 
     Returns:
         A tensor of the open slot's shape.
     """
     slots = tuple(None if s == slot else x for s, x in enumerate(full))
-    found = form.evaluate(slot, slots)
+    computed = form.evaluate(slot, slots)
     if not torch.is_grad_enabled():
-        return found
-    moving = [(s, x) for s, x in enumerate(slots) if x is not None and x.requires_grad]
-    links = [Link.apply(s, slot, (form, slots), found.shape, x) for s, x in moving]  # type: ignore[no-untyped-call]
-    linked: Tensor = Linked.apply(found, *links) if links else found  # type: ignore[no-untyped-call]
-    return linked
+        return computed
+    variable = [(s, x) for s, x in enumerate(slots) if x is not None and x.requires_grad]
+    nodes = [SlotGradient.apply(s, slot, (form, slots), computed.shape, x) for s, x in variable]  # type: ignore[no-untyped-call]
+    attached: Tensor = AttachGradients.apply(computed, *nodes) if nodes else computed  # type: ignore[no-untyped-call]
+    return attached

@@ -1,4 +1,4 @@
-"""Pairs of particles: how far apart they are, and sums over neighbours and over systems."""
+"""Pairs of particles: their distances, and sums over neighbours and over systems, in plain torch."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ __all__ = [
 
 
 KEPT = 2**20
-"""Lists of up to so many slots squared are kept for the next batch of the same shape: at most some 16 MiB each."""
+"""Lists of up to this many pairs of slots are cached for the next batch of equal shape: at most some 16 MiB each."""
 
 
 def all_pairs(mask: Bool[Tensor, "B N"]) -> Pairs:
-    """All pairs of different particles in the same system, without any cutoff.
+    """Return all pairs of different particles in the same system, without a cutoff.
 
     Arguments:
         mask: Which of the N slots of each system hold a particle, shape (B, N), bool.
 
     Returns:
-        The pairs, with particles counted through all systems, empty slots left out.
+        The pairs, with particles numbered through all systems and without empty slots.
 
     Example:
         >>> pairs = all_pairs(torch.tensor([[True, False], [True, True]]))
@@ -50,33 +50,33 @@ def all_pairs(mask: Bool[Tensor, "B N"]) -> Pairs:
 
 
 def full_pairs(B: int, N: int, device: torch.device) -> Pairs:
-    """The same where every slot holds a particle; the lists of the last few shapes are kept.
+    """Return :func:`all_pairs` of full slots; the lists of the last few shapes are cached.
 
     Arguments:
         B: Number of systems.
         N: Number of particles in each.
-        device: Where the pairs are wanted.
+        device: The pairs' device.
 
     Example:
         >>> full_pairs(1, 3, torch.device("cpu")).second.tolist()
         [1, 2, 2]
     """
-    full = _kept if B * N * N <= KEPT else _full
+    full = _cached if B * N * N <= KEPT else _full
     return full(B, N, device)
 
 
 def _full(B: int, N: int, device: torch.device) -> Pairs:
-    with torch.inference_mode(False):  # what that mode makes could not be kept for training
+    with torch.inference_mode(False):  # tensors of that mode could not be used in training later
         return all_pairs(torch.ones(B, N, dtype=torch.bool, device=device))
 
 
-_kept = lru_cache(maxsize=4)(_full)  # an epoch has full batches and the rest, and so has validation
+_cached = lru_cache(maxsize=4)(_full)  # an epoch has full batches and a last one, and so has validation
 
 
 def exchanged(
     phi: Float[Tensor, "P F"], f: Float[Tensor, "n F"], first: Int64[Tensor, " P"], second: Int64[Tensor, " P"]
 ) -> Float[Tensor, "n F"]:
-    r"""What each particle receives when the two of each pair hear each other through the same filter.
+    r"""Sum the messages of pairs in both directions through one filter.
 
     .. math:: A_{j,k} = \sum_i \phi_{ji,k} \, f_{i,k}
 
@@ -104,23 +104,23 @@ def displacements(
     cells: Float64[Tensor, "B 3 3"] | None = None,
     system_of: Int64[Tensor, " N"] | None = None,
 ) -> Float64[Tensor, "P 3"]:
-    r"""Vectors from the first particle of each pair to the second.
+    r"""Return the vectors from the first particle of each pair to the second.
 
     .. math:: r_{ji} = r_i - r_j + S_{ji} \, \mathrm{cell}
 
-    Differences are taken in float64, so that systems far from the origin lose nothing.
+    Differences are taken in float64, so that systems far from the origin lose no digits.
 
     Arguments:
         positions: Positions r in angstrom, shape (N, 3), float64.
         pairs: The neighbour list.
-        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
+        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None for open systems.
         system_of: The system of each particle, shape (N,), int64; needed with more than one cell.
 
     Returns:
         The vectors in angstrom, shape (P, 3), float64.
 
     Raises:
-        ValueError: If the pairs have shifts, but cells or what belongs to them is missing.
+        ValueError: If the pairs have shifts, but ``cells`` or ``system_of`` is missing.
 
     Example:
         >>> pairs = all_pairs(torch.ones(1, 2, dtype=torch.bool))
@@ -141,7 +141,7 @@ def displacements(
 
 
 def distances(vectors: Float[Tensor, "P 3"]) -> Float[Tensor, " P"]:
-    """Lengths of vectors, with derivatives of every order zero where a length is zero (they do not exist there).
+    """Return the lengths of vectors; at zero length derivatives do not exist, and zeros take their place.
 
     Arguments:
         vectors: Vectors between pairs in angstrom, shape (P, 3).
@@ -155,12 +155,12 @@ def distances(vectors: Float[Tensor, "P 3"]) -> Float[Tensor, " P"]:
     """
     squares = vectors.square().sum(-1)
     zero = squares == 0
-    # the inner filling keeps the square root away from zero, the outer one cuts the derivative
+    # the inner mask keeps the square root away from zero, the outer one cuts the derivative
     return squares.masked_fill(zero, 1).sqrt().masked_fill(zero, 0)
 
 
 def pair_distances(batch: Batch) -> Float64[Tensor, " P"]:
-    """The distance of each pair of a batch.
+    """Return the distance of each pair of a batch.
 
     Arguments:
         batch: The systems with their neighbour lists.
@@ -180,11 +180,11 @@ def pair_distances(batch: Batch) -> Float64[Tensor, " P"]:
 def sum_over_neighbours(
     messages: Float[Tensor, "P *shape"], receivers: Int64[Tensor, " P"], n: int
 ) -> Float[Tensor, "{n} *shape"]:
-    """Sum of the messages that each particle receives; zero for a particle without neighbours.
+    """Sum the messages that each particle receives; zero for a particle without neighbours.
 
     Arguments:
         messages: One message for each pair, shape (P, ...).
-        receivers: Index of the particle that receives it, shape (P,), int64, in any order.
+        receivers: Index of the receiving particle, shape (P,), int64, in any order.
         n: Number of particles.
 
     Returns:
@@ -200,7 +200,7 @@ def sum_over_neighbours(
 def sum_per_system(
     values: Float[Tensor, "N *shape"], system_of: Int64[Tensor, " N"], n_systems: int
 ) -> Float64[Tensor, "{n_systems} *shape"]:
-    """Sum over the particles of each system, in float64 whatever the values' dtype.
+    """Sum over the particles of each system, in float64 for any dtype.
 
     Arguments:
         values: One value for each particle, shape (N, ...).
@@ -220,7 +220,7 @@ def sum_per_system(
 def mean_per_system(
     values: Float[Tensor, "N *shape"], system_of: Int64[Tensor, " N"], n_systems: int
 ) -> Float64[Tensor, "{n_systems} *shape"]:
-    """Mean over the particles of each system, in float64; zero for a system without particles.
+    """Return the mean over the particles of each system, in float64; zero for a system without particles.
 
     Arguments:
         values: One value for each particle, shape (N, ...).

@@ -1,13 +1,13 @@
-"""Products of moments channel by channel, with their first two derivatives, as compiled loops, by Numba.
+"""Products of moments channel by channel, with their first two derivatives, as compiled loops.
 
-The moments of degree 0, 1, 2 of one channel make up a Hermitian 3 x 3 matrix: a multiple of the unit matrix, i times
-the cross product with a vector, and a symmetric traceless matrix, each component on a matrix of unit length. In these
-components (nine numbers in the order of the spherical harmonics) ``_coupled`` is the anticommutator {X, Y} = XY + YX;
-since tr({X, Y} Z) does not change when X, Y and Z are exchanged, the form is its own derivative.
+The moments of degree 0, 1, 2 of one channel form a Hermitian 3 x 3 matrix: a multiple of the unit matrix, i times the
+cross product with a vector, and a symmetric traceless matrix, each component on a matrix of unit length. In these
+components (nine numbers in the order of the spherical harmonics) ``_coupled`` is the anticommutator {X, Y} = XY + YX.
+Exchanging X, Y and Z leaves tr({X, Y} Z) unchanged, so the form is its own derivative.
 
-The loop over features k is the one that is vectorised, so all that happens to one channel is spelled out, number by
-number, and the number of features is a constant: only then is the compiler sure that rows do not overlap. Arrays have
-a row for each particle, with component s at s F + k.
+The compiler vectorises the loop over features k, so the arithmetic of one channel is spelled out, number by number. The
+number of features is a constant: only then does the compiler know that rows do not overlap. Arrays have a row for each
+particle, with component s at s F + k.
 """
 
 # ruff: noqa: ANN001, ANN202 (Numba finds the types)
@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from empnet.kernels.loops import MATH
 from empnet.kernels.moment_components import inner_1, inner_2, nine, plus, put, scaled
+from empnet.kernels.pair_sum_loops import MATH
 from empnet.runtime.compiled import compiled, threaded
 
 __all__ = ["ProductLoops", "product_loops"]
@@ -32,7 +32,7 @@ _inline = compiled(inline="always", fastmath=MATH)
 
 @_inline
 def _coupled(x, y, c):  # type: ignore[no-untyped-def]
-    """{X, Y}: symmetric parts R, R' and vectors a, b give {R, R'} + 2 ab - (a b^T + b a^T) and (tr R - R) b + ...."""
+    """Return {X, Y}: symmetric R, R' and vectors a, b give {R, R'} + 2 ab - (a b^T + b a^T) and (tr R - R) b + ...."""
     two, r2, r3, r6, q2 = c
     s, t, u = x[0] * r3, x[6] * r6, x[8] * r2
     xx, yy, zz = s - t + u, s - t - u, s + two * t
@@ -60,7 +60,7 @@ def _coupled(x, y, c):  # type: ignore[no-untyped-def]
 
 @_inline
 def _outer(i, b, c, n1, n2):  # type: ignore[no-untyped-def]
-    """What the invariants' gradients i put on the coupled moments: r_l B + 2 t_l C."""
+    """Return the gradient of the coupled moments from i, that of the invariants: r_l B + 2 t_l C."""
     two_0, two_1, two_2 = i[6] + i[6], (i[7] + i[7]) * n1, (i[8] + i[8]) * n2
     return plus(scaled(i[3], i[4] * n1, i[5] * n2, b), scaled(two_0, two_1, two_2, c))
 
@@ -69,13 +69,13 @@ class ProductLoops(NamedTuple):
     """The loops for one number of features and one type."""
 
     forward: Callable[..., None]
-    pull: Callable[..., None]
-    second: Callable[..., None]
+    backward: Callable[..., None]
+    second_order: Callable[..., None]
 
 
 @cache
 def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
-    """Loops for F features; compiled at their first call, for each F anew.
+    """Return the loops for F features; each is compiled at its first call, for each F anew.
 
     Arguments:
         F: Number of features.
@@ -85,7 +85,7 @@ def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
     c = (kind(2), *(kind(1 / math.sqrt(a)) for a in (2, 3, 6)), kind(math.sqrt(2)))
     n1, n2 = kind(1 / math.sqrt(3)), kind(1 / math.sqrt(5))  # 1 / sqrt(2l + 1)
 
-    def forward(f: Any, A: Any, B: Any, seen: Any, D: Any) -> None:
+    def forward(f: Any, A: Any, B: Any, invariants: Any, D: Any) -> None:
         for n in prange(len(A)):
             for k in range(F):
                 x, y = nine(A[n], k, F), nine(B[n], k, F)
@@ -94,10 +94,10 @@ def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
                 of_two = (x[0] * y[0], inner_1(x, y) * n1, inner_2(x, y) * n2)
                 of_three = (z[0] * y[0], inner_1(z, y) * n1, inner_2(z, y) * n2)
                 of_four = (z[0] * z[0], inner_1(z, z) * n1, inner_2(z, z) * n2)
-                put(seen[n], k + F, F, (*of_two, *of_three, *of_four))
-                seen[n, k], seen[n, 10 * F + k] = f[n, k], x[0]
+                put(invariants[n], k + F, F, (*of_two, *of_three, *of_four))
+                invariants[n, k], invariants[n, 10 * F + k] = f[n, k], x[0]
 
-    def pull(A: Any, B: Any, g: Any, g_D: Any, g_A: Any, g_B: Any) -> None:
+    def backward(A: Any, B: Any, g: Any, g_D: Any, g_A: Any, g_B: Any) -> None:
         for n in prange(len(A)):
             for k in range(F):
                 x, y, i, d = nine(A[n], k, F), nine(B[n], k, F), nine(g[n], k + F, F), nine(g_D[n], k, F)
@@ -108,7 +108,7 @@ def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
                 on_y = plus(scaled(i[0], i[1] * n1, i[2] * n2, x), scaled(i[3], i[4] * n1, i[5] * n2, z))
                 put(g_B[n], k, F, plus(d, plus(on_y, _coupled(on_z, x, c))))
 
-    def second(
+    def second_order(
         A: Any, B: Any, g: Any, g_D: Any, h_f: Any, h_A: Any, h_B: Any, d_A: Any, d_B: Any, d_g: Any, d_D: Any
     ) -> None:
         for n in prange(len(A)):
@@ -132,4 +132,4 @@ def product_loops(F: int, dtype: np.dtype) -> ProductLoops:
                 on_y = plus(scaled(i[0], i[1] * n1, i[2] * n2, u), scaled(i[3], i[4] * n1, i[5] * n2, dz))
                 put(d_B[n], k, F, plus(on_y, plus(_coupled(on_dz, x, c), _coupled(on_z, u, c))))
 
-    return ProductLoops(*(threaded(fastmath=MATH)(loop) for loop in (forward, pull, second)))
+    return ProductLoops(*(threaded(fastmath=MATH)(loop) for loop in (forward, backward, second_order)))

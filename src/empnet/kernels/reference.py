@@ -1,4 +1,8 @@
-"""Spline weights and sums over pairs in plain torch: any device, any dtype, derivatives of any order."""
+"""The formulas in plain torch: any device, any dtype, derivatives of any order.
+
+The fast paths are tested against these functions. They stand in the order of :mod:`empnet.kernels`, where their
+arguments and shapes are described; those of one particle are in :mod:`empnet.basis.products`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from empnet.basis.spline import CubicSpline
 from empnet.kernels.pairs import displacements, distances, sum_over_neighbours
 from empnet.system.batch import Pairs
 
-__all__ = ["gated", "mixed", "pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
+__all__ = ["gated", "mixed", "moments", "pair_directions", "pair_sums", "pair_weights", "products", "tensor_sums"]
 
 
 def pair_weights(
@@ -25,7 +29,7 @@ def pair_weights(
     dtype: torch.dtype,
     enveloped: bool = True,
 ) -> tuple[Float[Tensor, "P 4"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
-    """What :func:`empnet.kernels.pair_weights` says, one formula after the other."""
+    """Compute w, q and d as :func:`empnet.kernels.pair_weights` defines them."""
     d = distances(displacements(positions, pairs, cells, system_of))
     q = spline.locate(d)
     w = spline.weights(d, q)
@@ -42,7 +46,7 @@ def pair_directions(
     degree: int,
     dtype: torch.dtype,
 ) -> tuple[Float[Tensor, "P 4"], Float[Tensor, "P S"], Int64[Tensor, " P"], Float64[Tensor, " P"]]:
-    """What :func:`empnet.kernels.pair_directions` says, one formula after the other."""
+    """Compute w, Y, q and d as :func:`empnet.kernels.pair_directions` defines them."""
     vectors = displacements(positions, pairs, cells, system_of)
     d = distances(vectors)
     q = spline.locate(d)
@@ -52,7 +56,7 @@ def pair_directions(
 
 
 def _filters(w: Tensor, T: Tensor, q: Tensor) -> Tensor:
-    """The filters of each pair, shape (P, L + 1, F)."""
+    """Return the filters of each pair, shape (P, L + 1, F)."""
     rows = T.flatten(1)
     # index_select, because T[q] is five times slower backwards
     phi = w[:, [0]] * rows.index_select(0, q)
@@ -69,19 +73,16 @@ def pair_sums(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    """What :func:`empnet.kernels.pair_sums` says, term by term; memory is O(P S F).
-
-    See there for the formula and the arguments.
-    """
+    """Compute :func:`empnet.kernels.pair_sums` pair by pair; memory is O(P S F)."""
     filters = _filters(w, T, q)  # (P, L + 1, F)
     back = filters
     if Y is not None:
         l_of = torch.tensor(degree_of(T.shape[1] - 1), device=f.device)
         filters = filters.index_select(1, l_of) * Y[:, :, None]  # (P, S, F)
-        back = filters * (1 - 2 * (l_of % 2))[:, None]
-    ends = torch.cat([pairs.first, pairs.second])
-    heard = f.index_select(0, torch.cat([pairs.second, pairs.first]))[:, None, :]
-    return sum_over_neighbours(torch.cat([filters, back]) * heard, ends, len(f))
+        back = filters * (1 - 2 * (l_of % 2))[:, None]  # against the pair's direction, odd degrees change sign
+    receivers = torch.cat([pairs.first, pairs.second])
+    features = f.index_select(0, torch.cat([pairs.second, pairs.first]))[:, None, :]
+    return sum_over_neighbours(torch.cat([filters, back]) * features, receivers, len(f))
 
 
 def tensor_sums(
@@ -91,12 +92,12 @@ def tensor_sums(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    """What :func:`empnet.kernels.tensor_sums` says, term by term; memory is O(P S F)."""
+    """Compute :func:`empnet.kernels.tensor_sums` pair by pair; memory is O(P S F)."""
     l_of = torch.tensor(degree_of(T.shape[1] - 1), device=V.device)
     filters = _filters(w, T, q).index_select(1, l_of)
-    ends = torch.cat([pairs.first, pairs.second])
-    heard = V.index_select(0, torch.cat([pairs.second, pairs.first]))
-    return sum_over_neighbours(filters.repeat(2, 1, 1) * heard, ends, len(V))
+    receivers = torch.cat([pairs.first, pairs.second])
+    tensors = V.index_select(0, torch.cat([pairs.second, pairs.first]))
+    return sum_over_neighbours(filters.repeat(2, 1, 1) * tensors, receivers, len(V))
 
 
 def moments(
@@ -109,7 +110,7 @@ def moments(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    """What :func:`empnet.kernels.moments` says, term by term; memory is O(P S F)."""
+    """Compute :func:`empnet.kernels.moments` from both sums; memory is O(P S F)."""
     A = pair_sums(w, phi, Y, x, q, pairs)
     if V is None:
         return A

@@ -1,4 +1,4 @@
-"""Which particles hear which, as compiled loops want it told."""
+"""A neighbour list as the compiled loops take it, cut into one chunk of particles for each thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Topology"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Topology:
-    """Which particles hear which, and where in the table each pair reads: what all derivatives share.
+    """A neighbour list and the rows of a table that each pair reads: all derivatives of a sum share it.
 
     Arguments:
         rows, columns, transposed, first, second: See :class:`~empnet.system.batch.Pairs`.
@@ -33,12 +33,12 @@ class Topology:
 
     @classmethod
     def of(cls, pairs: Pairs, q: Tensor, T: Tensor) -> Topology:
-        """The topology of a neighbour list and the pairs' places in a table."""
+        """Return the topology of a neighbour list whose pairs read a table at given rows."""
         rows, columns, transposed = (x.numpy() for x in (pairs.row_pointers, pairs.column_pointers, pairs.transposed))
         return cls(rows, columns, transposed, pairs.first.numpy(), pairs.second.numpy(), q.numpy(), tuple(T.shape))
 
     def chunks(self) -> np.ndarray:
-        """Bounds of particles that cut the list into parts of about as many pairs, one for each thread."""
+        """Return the bounds of one chunk of particles for each thread, with about equal numbers of pairs."""
         n, number = len(self.rows) - 1, n_threads()
         if number == 1:
             return np.array([0, n])
@@ -48,15 +48,15 @@ class Topology:
         return np.maximum.accumulate(np.minimum(bounds, n))
 
     @property
-    def lists(self) -> tuple[np.ndarray, ...]:
-        """What loops over particles and all their pairs want."""
+    def by_rows_and_columns(self) -> tuple[np.ndarray, ...]:
+        """Arguments of loops that write to particles: each particle visits all its pairs, listed either way."""
         return self.chunks(), self.rows, self.columns, self.transposed, self.first, self.second, self.q
 
     @property
-    def half(self) -> tuple[np.ndarray, ...]:
-        """What loops over pairs want."""
+    def by_rows(self) -> tuple[np.ndarray, ...]:
+        """Arguments of loops that write to pairs or tables: each pair is visited once."""
         return self.rows, self.second, self.q
 
     def tables(self, dtype: np.dtype) -> np.ndarray:
-        """Room for a private table of each chunk."""
+        """Return memory for a private table of each chunk."""
         return np.empty((len(self.chunks()) - 1, *self.table), dtype)

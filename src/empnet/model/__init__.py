@@ -1,4 +1,4 @@
-"""Batch -> property: the three layers, the core that they share, and the network for systems of varying size."""
+"""From a batch to properties: the three layers, the network for systems of varying size, and its derivatives."""
 
 from empnet.basis.radial import RadialBasis, envelope
 from empnet.basis.spline import CubicSpline

@@ -1,4 +1,4 @@
-"""Dead units: hidden units whose output is the same whatever goes in, in any torch module."""
+"""Dead units: hidden units whose output does not depend on the input, in any torch module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 __all__ = ["Activity", "dead_units", "is_activation"]
 
 TOLERANCE = 1e-6
-"""About 8 roundings of float32: variation so much smaller than that of other units is lost when they are added up."""
+"""About 8 roundings of float32: a variation that much smaller than that of other units is lost in their sum."""
 
 MIXING = (
     torch.nn.MultiheadAttention,
@@ -22,22 +22,22 @@ MIXING = (
     torch.nn.LogSoftmax,
     torch.nn.Softmax2d,
 )
-"""Modules in torch's file of activations that act on all units at once: what they put out is not hidden units."""
+"""Modules in torch's file of activations that mix units; their outputs are not hidden units."""
 
 Rows = Callable[[str, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What the units of one layer did on some data.
+    """The activity of one layer's units on some data.
 
     Arguments:
-        name: Of the activation in the model, such as ``"psi.1"``.
+        name: Name of the activation in the model, such as ``"psi.1"``.
         units: Number of units.
-        dead: Number of those whose output varied by less than the tolerance of what the liveliest unit's did.
-        reached: Whether the layer's input varied at all; if not, the layer cannot be lively, and is not to blame.
-        spread: Largest less smallest output of the liveliest unit.
-        largest: Largest size of any output.
+        dead: Number of dead units: their output varied by less than the tolerance, relative to the most active unit.
+        reached: Whether the layer's input varied; if not, the fault lies before the layer.
+        spread: Largest minus smallest output of the most active unit.
+        largest: Largest absolute value of any output.
     """
 
     name: str
@@ -49,19 +49,19 @@ class Activity:
 
     @property
     def alive(self) -> int:
-        """Number of units that tell one row of the data from another; none in a layer that nothing reaches."""
+        """Number of units whose output varies; zero in a layer whose input does not."""
         return self.units - self.dead if self.reached else 0
 
 
 @dataclass(slots=True)
 class _Range:
-    """Smallest and largest values of each column so far."""
+    """The smallest and largest values of each column so far."""
 
     low: Tensor = field(default_factory=lambda: torch.tensor(torch.inf))
     high: Tensor = field(default_factory=lambda: torch.tensor(-torch.inf))
 
     def add(self, rows: Tensor) -> None:
-        """Take further rows into account."""
+        """Include further rows."""
         rows = rows.reshape(-1, rows.shape[-1])
         if len(rows):
             self.low = torch.minimum(self.low, rows.amin(dim=0))
@@ -74,17 +74,17 @@ class _Range:
 
     @property
     def width(self) -> Tensor:
-        """Largest less smallest value of each column."""
+        """Largest minus smallest value of each column."""
         return self.high - self.low
 
     @property
     def largest(self) -> float:
-        """Largest size of any value."""
+        """Largest absolute value."""
         return float(torch.maximum(self.low.abs(), self.high.abs()).max())
 
 
 def is_activation(module: torch.nn.Module) -> bool:
-    """Whether a module is one of torch's activations that act on each unit by itself.
+    """Return whether a module is one of torch's activations that act on each unit separately.
 
     Arguments:
         module: Any module.
@@ -97,7 +97,7 @@ def is_activation(module: torch.nn.Module) -> bool:
 
 
 def as_they_are(_: str, values: Tensor) -> Tensor:
-    """The values of a layer whose units are on the last axis."""
+    """Return the values unchanged, for layers with the units on the last axis."""
     return values
 
 
@@ -107,20 +107,20 @@ def dead_units(
 ) -> tuple[Activity, ...]:
     r"""Count the dead units behind each activation of a network, on data.
 
-    Unit k of a layer is dead if its output h varies over the data by less than t times what the liveliest unit's does,
+    Unit k of a layer is dead if its output h varies over the data by less than t times that of the most active unit,
 
-    .. math:: \max_x h_k(x) - \min_x h_k(x) \le t \max_j (\max_x h_j(x) - \min_x h_j(x)),
+    .. math:: \max_x h_k(x) - \min_x h_k(x) \le t \max_j (\max_x h_j(x) - \min_x h_j(x)).
 
-    as the units of a ReLU layer are whose input is negative on all data (Lu et al., Dying ReLU and Initialization,
-    2019). Only activations that are modules of their own are seen. The model is called in the mode that it is in: put
-    it in evaluation mode, or dropout makes everything look lively.
+    A unit of a ReLU layer with negative input on all data is an example (Lu et al., Dying ReLU and Initialization,
+    2019). Only activations that are modules are examined. The model is called in its current mode: put it in evaluation
+    mode first, because with dropout every unit looks active.
 
     Arguments:
         model: Any torch module.
-        batches: What it is called with, one argument a call.
+        batches: Arguments for the model, one for each call.
         tolerance: t.
-        rows: Name of an activation and its input or output -> the values to look at, with the units on the last axis
-            and any axes before: of channels first, say, ``lambda name, x: x.movedim(1, -1)``.
+        rows: Maps the name of an activation and its input or output to the values to examine, with the units on the
+            last axis; for channels first, ``lambda name, x: x.movedim(1, -1)``.
 
     Returns:
         One record for each activation that was called, in the model's order.
@@ -134,12 +134,12 @@ def dead_units(
         >>> found.name, found.units, found.dead
         ('1', 3, 1)
     """
-    seen: dict[str, tuple[_Range, _Range]] = {}
+    ranges: dict[str, tuple[_Range, _Range]] = {}
     handles = []
     for name, module in model.named_modules():
         if is_activation(module):
-            seen[name] = given, out = _Range(), _Range()
-            # an activation that works in place spoils its input, so that is looked at before
+            ranges[name] = given, out = _Range(), _Range()
+            # before the call, because an activation that works in place overwrites its input
             handles.append(module.register_forward_pre_hook(partial(_note_input, name, rows, given)))
             handles.append(module.register_forward_hook(partial(_note_output, name, rows, out)))
     try:
@@ -148,7 +148,7 @@ def dead_units(
     finally:
         for handle in handles:
             handle.remove()
-    return tuple(_activity(name, *ranges, tolerance) for name, ranges in seen.items() if not ranges[1].empty)
+    return tuple(_activity(name, *both, tolerance) for name, both in ranges.items() if not both[1].empty)
 
 
 def _note_input(name: str, rows: Rows, given: _Range, _: torch.nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The interaction that sees distances: one message passing step and one point-wise convolution."""
+"""The interaction on distances: one message passing step and one point-wise convolution."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Geometry", "Interaction", "spline_table"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Geometry:
-    """What the interactions see of the positions, computed once for all of them.
+    """The geometry of a batch, computed once for all interactions.
 
     Arguments:
         w: Four spline weights of each pair times the envelope, shape (P, 4).
@@ -39,14 +39,11 @@ class Geometry:
 def spline_table(
     phi: torch.nn.Sequential, basis: Float[Tensor, "K n_basis"], spline: CubicSpline
 ) -> Float[Tensor, "K_2 n"]:
-    """The spline coefficients of a filter network's values on the knots.
-
-    Coefficients are linear in the values, and the network's last layer is linear, too; so they are taken of its hidden
-    layer, of which there is less.
+    """Return the spline coefficients of a filter network's values on the knots.
 
     Arguments:
         phi: A network that ends with a linear layer.
-        basis: What it sees at the spline's knots, shape (K, n_basis).
+        basis: Its input at the spline's knots, shape (K, n_basis).
         spline: The spline.
 
     Example:
@@ -56,6 +53,7 @@ def spline_table(
         True
     """
     last = phi[-1]
+    # coefficients are linear in the values, as the last layer is, and the hidden layer before it is narrower
     return linear(spline.coefficients(phi[:-1](basis)), last.weight, last.bias)  # type: ignore[arg-type]
 
 
@@ -67,18 +65,18 @@ class Interaction(torch.nn.Module):
         \bar f_{jk} = \phi(0)_k x_{jk} + n^{-1/2} \sum_{i \neq j} \phi(d_{ji})_k \, env(d_{ji}) \, x_{ik}, \quad
         f' = f + \psi(\bar f,\; W_1 \bar f \odot W_2 \bar f)
 
-    phi is a perceptron on a radial basis, evaluated on knots and interpolated by a cubic B-spline; the products of
-    sums see three particles at a time. psi begins with a linear map, which takes the place of rho.
+    phi is a perceptron on a radial basis, evaluated on knots and interpolated by a cubic B-spline. Products of sums
+    depend on three particles at a time. psi begins with a linear map, which takes the place of rho.
 
     References:
         SchNet: a continuous-filter convolutional neural network, Schuett et al., 2017, https://arxiv.org/abs/1706.08566
 
     Arguments:
         F: Number of features.
-        n_basis: Number of radial basis functions that phi sees.
+        n_basis: Number of radial basis functions, the input of phi.
         hidden: Width of phi's hidden layer.
-        spline: The spline on which phi is laid out, shared by all interactions.
-        products: Whether psi sees products of sums.
+        spline: The spline that tabulates phi, shared by all interactions.
+        products: Whether psi takes products of sums.
     """
 
     mean_neighbours: Tensor
@@ -98,7 +96,7 @@ class Interaction(torch.nn.Module):
         self.frozen_table: tuple[Tensor, Tensor] | None = None
 
     def message_passing(self, f: Float[Tensor, "N F"], geometry: Geometry) -> Float[Tensor, "N F"]:
-        """f_bar: what each particle receives from its neighbours and itself."""
+        """Return f_bar: the sum over each particle's neighbours and itself."""
         phi_0, T = self.filter_table(geometry.basis)
         x = self.W(f)
         received = pair_sums(geometry.w, T, None, x, geometry.q, geometry.pairs).view_as(x)
@@ -107,20 +105,20 @@ class Interaction(torch.nn.Module):
     def filter_table(
         self, basis: Float[Tensor, "K n_basis"] | None
     ) -> tuple[Float[Tensor, " F"], Float[Tensor, "K_2 1 F"]]:
-        """phi(0) for the particle itself, and the spline coefficients of n^(-1/2) phi for its neighbours."""
+        """Return phi(0) for the particle itself, and the spline coefficients of n^(-1/2) phi for its neighbours."""
         if self.frozen_table is not None:
             return self.frozen_table
-        assert basis is not None  # own invariant: whoever has no tables gets a basis
+        assert basis is not None  # own invariant: without frozen tables there is a basis
         phi = self.phi(basis)  # (K, F)
         T = self._spline[0].coefficients(phi / self.mean_neighbours.sqrt())
         return phi[0], T[:, None, :]
 
     def pointwise_convolution(self, f_bar: Float[Tensor, "N F"]) -> Float[Tensor, "N F"]:
-        """psi of the sums and of their products."""
+        """Return psi of the sums and of their products."""
         if not self.products:
             return self.psi(f_bar)
         return self.psi(torch.cat([f_bar, self.W_1(f_bar) * self.W_2(f_bar)], dim=-1))
 
     def forward(self, f: Float[Tensor, "N F"], V: None, geometry: Geometry) -> tuple[Float[Tensor, "N F"], None]:
-        """New features of the particles; there are no tensors V here."""
+        """Return the particles' new features; there are no tensors V here."""
         return self.pointwise_convolution(self.message_passing(f, geometry)).add_(f), V

@@ -1,4 +1,4 @@
-"""Message passing: every particle hears every other, through a filter that knows only their distance."""
+"""Message passing between all particles, through a filter of their distance."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class MessagePassingLayer(torch.nn.Module):
 
     phi: R -> R^F has one hidden layer of 128 units with softplus, rho is softplus, and i = j is included as phi(0).
     There is no cutoff. Differences of positions are taken in float64, so that float64 positions far from the origin
-    keep their distances although the parameters are float32. Particles that coincide count as at distance zero and
-    feel no gradient through it.
+    keep their distances although the parameters are float32. Particles that coincide are at distance zero, with a zero
+    gradient.
 
     By default phi is evaluated for each pair (once for both directions). With ``knots`` and ``r_max`` it is evaluated
-    on that many knots in [0, r_max] and interpolated by a cubic spline, which is far cheaper for many pairs; farther
-    pairs still get phi itself. Then the filter *is* the spline and all derivatives are the spline's. Its
-    error falls as (r_max / knots)^4: with fresh parameters, 128 knots on 5 angstrom give below 1e-8 (in float32
-    rounding, about 1e-7, is larger); trained filters bend more, so see :meth:`table_error`. The filter jumps by
-    that much at r_max.
+    on that many knots in [0, r_max] and interpolated by a cubic spline, which is far cheaper for many pairs; beyond
+    r_max, phi itself is evaluated. Then the filter *is* the spline, and all derivatives are the spline's. Its error
+    falls as (r_max / knots)^4: with fresh parameters, 128 knots on 5 angstrom give less than 1e-8 (float32 rounds by
+    more, about 1e-7). Trained filters have more curvature: see :meth:`table_error`. At r_max the filter jumps by
+    the error.
 
     Arguments:
         N: Number of slots for particles in each system.
         F: Number of features.
         knots: Number of knots K, at least 4; None: phi exactly.
-        r_max: The last knot in angstrom; to be given with ``knots``.
+        r_max: The last knot in angstrom; required with ``knots``.
 
     Raises:
         ValueError: If only one of ``knots`` and ``r_max`` is given, or they are too small.
@@ -61,7 +61,7 @@ class MessagePassingLayer(torch.nn.Module):
         self.spline = None if knots is None or r_max is None else CubicSpline(knots, r_max)
 
     def forward(self, r_batch: Tensor, f_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tensor, "B N F"]:
-        """f_bar: what the particles receive.
+        """Return f_bar, the features that particles receive.
 
         Arguments:
             r_batch: Positions in angstrom, shape (B, N, 3), floating point, best float64.
@@ -69,7 +69,7 @@ class MessagePassingLayer(torch.nn.Module):
             mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
 
         Returns:
-            f_bar, shape (B, N, F), in the parameters' dtype; zero in empty slots, whatever these hold.
+            f_bar, shape (B, N, F), in the parameters' dtype; zero in empty slots, whatever they contain.
 
         Raises:
             ValueError: If a shape or dtype is wrong.
@@ -91,14 +91,14 @@ class MessagePassingLayer(torch.nn.Module):
         return self.phi(d[:, None].to(self._dtype))
 
     def _through_phi(self, r: Float64[Tensor, "n 3"], f: Float[Tensor, "n F"], pairs: Pairs) -> Float[Tensor, "n F"]:
-        """Messages through phi itself, evaluated for each pair."""
+        """Sum messages through phi itself, evaluated for each pair."""
         phi = self._phi(distances(displacements(r, pairs)))
         return self._phi(r.new_zeros(1)) * f + exchanged(phi, f, pairs.first, pairs.second)
 
     def _through(
         self, spline: CubicSpline, r: Float64[Tensor, "n 3"], f: Float[Tensor, "n F"], pairs: Pairs
     ) -> Float[Tensor, "n F"]:
-        """Messages through the table, and through phi itself for pairs beyond it."""
+        """Sum messages through the table, and through phi itself for pairs beyond it."""
         phi = self._phi(spline.knots)
         T = spline.coefficients(phi)[:, None, :]  # (K + 2, 1, F)
         w, q, d = pair_weights(r, pairs, None, None, spline, self._dtype, enveloped=False)
@@ -112,11 +112,11 @@ class MessagePassingLayer(torch.nn.Module):
         return received + exchanged(self._phi(d_far), f, j, i)
 
     def table_error(self) -> float:
-        """The largest difference between the spline and phi on [0, r_max], over all features.
+        """Return the largest difference between the spline and phi on [0, r_max], over all features.
 
         Returns:
-            The difference on 16 points between each two knots, in float64, without the parameters' rounding; zero
-            for a layer without a table.
+            The difference on 16 points between two knots, in float64, without the parameters' rounding; zero for a
+            layer without a table.
 
         Example:
             >>> MessagePassingLayer(N=5, F=4, knots=128, r_max=5.0).table_error() < 1e-8
@@ -128,5 +128,5 @@ class MessagePassingLayer(torch.nn.Module):
         return table_error(lambda d: phi(d[:, None]), self.spline).largest
 
     def extra_repr(self) -> str:
-        """What ``print`` shows of the layer."""
+        """Return the sizes that ``print`` shows."""
         return f"N={self.N}, F={self.F}"

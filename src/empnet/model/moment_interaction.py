@@ -1,4 +1,4 @@
-"""The interaction that sees angles: moments of the neighbours, their products, and tensors that are kept."""
+"""The interaction on distances and angles: moments of the neighbours, their products, and tensors for the next one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from empnet.model.perceptron import perceptron
 __all__ = ["MomentFilters", "MomentInteraction"]
 
 N_COUPLED = 9
-"""Components of degree 0, 1 and 2, which make up a 3 x 3 matrix."""
+"""Components of degree 0, 1 and 2, which form a 3 x 3 matrix."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +26,9 @@ class MomentFilters:
     """The filters of an interaction as tables.
 
     Arguments:
-        phi: Spline coefficients of n^(-1/2) phi_l, which makes moments of features, shape (K + 2, L + 1, F).
-        chi: Those of n^(-1/2) chi_l, which sums the neighbours' tensors, the same shape; None in the first interaction.
+        phi: Spline coefficients of n^(-1/2) phi_l, the filters of features, shape (K + 2, L + 1, F).
+        chi: Spline coefficients of n^(-1/2) chi_l, the filters of tensors, of phi's shape; None in the first
+            interaction.
     """
 
     phi: Float[Tensor, "K_2 L_1 F"]
@@ -45,10 +46,10 @@ class MomentInteraction(torch.nn.Module):
         f' = f + \psi\big(f, \langle A, B \rangle_l, \langle C, B \rangle_l, \langle C, C \rangle_l, A_0\big) \\
         V'_{lm} &= g_l(f') \odot (B + C)_{lm}
 
-    The first interaction has no V; there the particle itself is heard in its place, with a weight of its own:
+    The first interaction has no V; the particle itself takes its place, with a weight of its own:
     :math:`V_{j,00,k} = u_k x_{jk}`. (Not phi(0): a radial basis is large at distance zero, the more so the shorter the
-    cutoff, and products of four blow it up.) The moments A are tensors of degree l = 0 ... L; products of them that do
-    not change under rotation go into the point-wise network psi, and others are kept as the tensors V of the next
+    cutoff, and products of four amplify it.) The moments A are tensors of degree l = 0 ... L. Products that do not
+    change under rotation, the invariants, go into the point-wise network psi; others become the tensors V of the next
     interaction (products: :func:`empnet.kernels.products`; moments of degree 3 are multiplied in pairs only).
     Filters are as in :class:`~empnet.model.interaction.Interaction`, one for each degree.
 
@@ -61,9 +62,9 @@ class MomentInteraction(torch.nn.Module):
         degree: L, at least 1.
         n_basis: Number of radial basis functions.
         hidden: Width of the filters' hidden layer.
-        spline: The spline on which the filters are laid out, shared by all interactions.
-        first: Whether there are no tensors to be heard of yet.
-        last: Whether no tensors are to be kept.
+        spline: The spline that tabulates the filters, shared by all interactions.
+        first: Whether this is the first interaction, which receives no tensors V.
+        last: Whether this is the last interaction, which returns no tensors V.
     """
 
     mean_neighbours: Tensor
@@ -85,10 +86,10 @@ class MomentInteraction(torch.nn.Module):
         self.frozen_table: MomentFilters | None = None
 
     def filter_table(self, basis: Float[Tensor, "K n_basis"] | None) -> MomentFilters:
-        """The filters, laid out on the knots; frozen ones if there are."""
+        """Return the filters as tables; the frozen ones if there are any."""
         if self.frozen_table is not None:
             return self.frozen_table
-        assert basis is not None  # own invariant: whoever has no tables gets a basis
+        assert basis is not None  # own invariant: without frozen tables there is a basis
         phi = self._by_degree(spline_table(self.phi, basis, self._spline[0]))
         chi = None if self.chi is None else self._by_degree(spline_table(self.chi, basis, self._spline[0]))
         return MomentFilters(phi, chi)
@@ -99,7 +100,7 @@ class MomentInteraction(torch.nn.Module):
     def message_passing(
         self, f: Float[Tensor, "N F"], V: Float[Tensor, "N S F"] | None, geometry: Geometry
     ) -> Float[Tensor, "N S F"]:
-        """A: the moments of what each particle receives from its neighbours and itself."""
+        """Return A: the moments of each particle's neighbours and of itself."""
         filters = self.filter_table(geometry.basis)
         assert geometry.Y is not None  # own invariant: with moments, there are directions
         x = self.W(f)
@@ -111,24 +112,24 @@ class MomentInteraction(torch.nn.Module):
     def products(
         self, f: Float[Tensor, "N F"], A: Float[Tensor, "N S F"], B: Float[Tensor, "N S F"]
     ) -> tuple[Float[Tensor, "N n F"], Float[Tensor, "N S F"]]:
-        """What psi sees, and B + C; products of three and four have moments of degree 0, 1, 2 only."""
+        """Return the invariants and B + C; products of three and four take moments of degree 0, 1, 2 only."""
         S = A.shape[1]
         if S == N_COUPLED:
             return products(f, A, B)
         if S < N_COUPLED:
-            seen, D = products(f, *(pad(X, (0, 0, 0, N_COUPLED - S)) for X in (A, B)))
-            return seen, D[:, :S]
-        seen, D = products(f, A[:, :N_COUPLED], B[:, :N_COUPLED])
+            invariants, D = products(f, *(pad(X, (0, 0, 0, N_COUPLED - S)) for X in (A, B)))
+            return invariants, D[:, :S]
+        invariants, D = products(f, A[:, :N_COUPLED], B[:, :N_COUPLED])
         highest = inner(A, B)[:, 3:]
-        return torch.cat([seen, highest], dim=1), torch.cat([D, B[:, N_COUPLED:]], dim=1)
+        return torch.cat([invariants, highest], dim=1), torch.cat([D, B[:, N_COUPLED:]], dim=1)
 
     def forward(
         self, f: Float[Tensor, "N F"], V: Float[Tensor, "N S F"] | None, geometry: Geometry
     ) -> tuple[Float[Tensor, "N F"], Float[Tensor, "N S F"] | None]:
-        """New features of the particles, and tensors."""
+        """Return the particles' new features and tensors."""
         A = self.message_passing(f, V, geometry)
-        seen, D = self.products(f, A, mixed(A, self.W_l))
-        f = f + self.psi(seen.flatten(1))
+        invariants, D = self.products(f, A, mixed(A, self.W_l))
+        f = f + self.psi(invariants.flatten(1))
         if self.gate is None:
             return f, None
         return f, gated(self.gate(f).view(-1, self.degree + 1, self.F), D)

@@ -13,13 +13,13 @@ __all__ = ["perceptron"]
 def perceptron(
     n_in: int, n_hidden: int | Sequence[int], n_out: int, activation: type[torch.nn.Module] = torch.nn.Softplus
 ) -> torch.nn.Sequential:
-    r"""A perceptron on the last axis of its input, usually with one hidden layer.
+    r"""Return a perceptron on the last axis of its input, usually with one hidden layer.
 
     .. math:: y = W_2 \, \sigma(W_1 x + b_1) + b_2
 
     Arguments:
         n_in: Size of x.
-        n_hidden: Number of hidden units; of several hidden layers, the number of each.
+        n_hidden: Number of hidden units; for several hidden layers, one number each.
         n_out: Size of y.
         activation: Class of the nonlinearity sigma.
 

@@ -1,4 +1,4 @@
-"""Point-wise convolution: one perceptron, shared by all particles; and the way from (B, N) to a flat list and back."""
+"""Point-wise convolution: one perceptron, shared by all particles; and the way from padded to flat lists and back."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ HIDDEN = 128
 
 
 def check_values(name: str, values: Tensor, shape: tuple[int | str, ...]) -> None:
-    """Refuse a batch that has the wrong shape or does not hold floating-point numbers.
+    """Refuse a batch that has the wrong shape or an integer dtype.
 
     Arguments:
         name: The argument's name.
-        values: What was given.
-        shape: The shape wanted; a letter stands for any size.
+        values: The tensor.
+        shape: The required shape; a letter stands for any size.
 
     Raises:
-        ValueError: Naming the argument, what was wanted and what was given.
+        ValueError: Naming the argument, the required and the given shape or dtype.
 
     Example:
         >>> check_values("r_batch", torch.zeros(7, 3), ("B", 5, 3))
@@ -41,7 +41,7 @@ def check_values(name: str, values: Tensor, shape: tuple[int | str, ...]) -> Non
 
 
 def check_mask(mask: Tensor | None, B: int, N: int) -> None:
-    """Refuse a mask that has the wrong shape or dtype; None is fine and says that every slot holds a particle.
+    """Refuse a mask that has the wrong shape or dtype; None is valid: every slot holds a particle.
 
     Arguments:
         mask: Which slots hold a particle, shape (B, N), bool.
@@ -49,7 +49,7 @@ def check_mask(mask: Tensor | None, B: int, N: int) -> None:
         N: Number of slots in each system.
 
     Raises:
-        ValueError: Naming the argument, what was wanted and what was given.
+        ValueError: Naming the required and the given shape or dtype.
     """
     if mask is not None and mask.shape != (B, N):
         raise ValueError(f"mask: wanted shape ({B}, {N}), given {tuple(mask.shape)}")
@@ -58,7 +58,7 @@ def check_mask(mask: Tensor | None, B: int, N: int) -> None:
 
 
 def unpadded(values: Float[Tensor, "B N F"], mask: Bool[Tensor, "B N"] | None) -> Float[Tensor, "n F"]:
-    """The particles of all systems, one after the other; what empty slots hold is never read.
+    """Return the particles of all systems, one after the other; empty slots are never read.
 
     Arguments:
         values: One row for each slot, shape (B, N, F).
@@ -77,7 +77,7 @@ def unpadded(values: Float[Tensor, "B N F"], mask: Bool[Tensor, "B N"] | None) -
 
 
 def padded(values: Float[Tensor, "n F"], mask: Bool[Tensor, "B N"] | None, N: int) -> Float[Tensor, "B {N} F"]:
-    """The inverse of :func:`unpadded`, with zeros in the empty slots.
+    """Invert :func:`unpadded`, with zeros in the empty slots.
 
     Arguments:
         values: One row for each of the n particles, shape (n, F).
@@ -98,7 +98,7 @@ def padded(values: Float[Tensor, "n F"], mask: Bool[Tensor, "B N"] | None, N: in
 
 
 class PointwiseConvolutionLayer(torch.nn.Module):
-    r"""Transforms the features of each particle by one perceptron that all particles share.
+    r"""Transforms the features of each particle by one shared perceptron.
 
     .. math:: f'_j = \psi(\bar f_j), \quad \psi: \mathbb R^F \to \mathbb R^{F'}
 
@@ -106,8 +106,8 @@ class PointwiseConvolutionLayer(torch.nn.Module):
 
     Arguments:
         N: Number of slots for particles in each system.
-        F: Number of features that come in.
-        F_prime: Number of features F' that go out.
+        F: Number of input features.
+        F_prime: Number of output features F'.
 
     Example:
         >>> layer = PointwiseConvolutionLayer(N=5, F=4, F_prime=2)
@@ -121,14 +121,14 @@ class PointwiseConvolutionLayer(torch.nn.Module):
         self.psi = perceptron(F, HIDDEN, F_prime)
 
     def forward(self, f_bar_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tensor, "B N F_prime"]:
-        """f': the new features.
+        """Return f', the new features.
 
         Arguments:
             f_bar_batch: Features of the particles, shape (B, N, F), floating point.
             mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
 
         Returns:
-            f', shape (B, N, F'), in the parameters' dtype; zero in empty slots, whatever these hold.
+            f', shape (B, N, F'), in the parameters' dtype; zero in empty slots, whatever they contain.
 
         Raises:
             ValueError: If a shape or dtype is wrong.
@@ -139,5 +139,5 @@ class PointwiseConvolutionLayer(torch.nn.Module):
         return padded(self.psi(f_bar), mask, self.N)
 
     def extra_repr(self) -> str:
-        """What ``print`` shows of the layer."""
+        """Return the sizes that ``print`` shows."""
         return f"N={self.N}, F={self.F}, F_prime={self.F_prime}"

@@ -1,14 +1,14 @@
 """The network for systems of varying size and species: embedding, interactions, readout.
 
-How the formulas' symbols are called in the code:
+Symbols of the formulas in the code:
 
 ==================  ============================================================================
 ``d``               distance of a pair, |r_i - r_j|, in angstrom
 ``q``, ``w``        first knot of a pair and its four spline weights, times the cutoff's envelope
 ``T``               spline coefficients of the filter phi
 ``f``               features of the particles
-``f_bar``           what a particle receives: sum_i phi(d_ji) f_i
-``Y``, ``A``, ``V`` spherical harmonics of a pair's direction, moments that a particle receives, tensors it keeps
+``f_bar``           the sum that a particle receives: sum_i phi(d_ji) f_i
+``Y``, ``A``, ``V`` spherical harmonics of a pair's direction, moments that a particle receives, its tensors
 ``phi``, ``psi``    filter network and point-wise network
 ==================  ============================================================================
 """
@@ -41,23 +41,23 @@ _POOL = {"sum": sum_per_system, "mean": mean_per_system}
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """All that is needed to build a :class:`PropertyModel` but its weights.
+    """The sizes and options of a :class:`PropertyModel`: all it needs but its weights.
 
     Arguments:
-        n_species: How many species the features begin with, one-hot.
-        n_features: How many further features a particle has.
+        n_species: Number of species, the first features of a particle, one-hot.
+        n_features: Number of further features of a particle.
         pooling: ``"sum"`` (extensive) or ``"mean"`` (intensive) for each property; its length is F'.
-        cutoff: Range of a message in angstrom.
+        cutoff: Interaction cutoff in angstrom.
         layers: Number of interactions L.
         width: Number of features F inside the network.
         knots: Number of points in [0, cutoff] at which phi is evaluated.
-        n_basis: Number of radial basis functions that phi sees.
+        n_basis: Number of radial basis functions, the input of phi.
         hidden: Width of phi's hidden layer.
-        products: Whether psi sees products of sums; without them an interaction has three matrix products, as SchNet's.
+        products: Whether psi takes products of sums; without them an interaction is three matrix products, as SchNet's.
         moments: Highest degree L of angular moments, at most 3; 0: distances only.
 
     Raises:
-        ValueError: If there are no moments of such a degree.
+        ValueError: If the degree of moments is not supported.
 
     Example:
         >>> Architecture(n_species=5, pooling=("sum",)).width
@@ -81,12 +81,12 @@ class Architecture:
             raise ValueError(f"moments: wanted 0 to {MAX_DEGREE}, given {self.moments}")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for ``model.json``."""
+        """Return plain values, for ``model.json``."""
         return {**asdict(self), "pooling": list(self.pooling)}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Architecture:
-        """The architecture that :meth:`to_json` wrote."""
+        """Return the architecture that :meth:`to_json` wrote."""
         return cls(**{**record, "pooling": tuple(record["pooling"])})
 
 
@@ -99,7 +99,7 @@ class PropertyModel(torch.nn.Module):
         y = \sum_j c_j \;\text{ or }\; \frac{1}{N} \sum_j c_j
 
     b is the composition baseline (one number a species, fitted before training) and s a fixed scale; both are part
-    of the model. The sums over particles are taken in float64.
+    of the model. Sums over particles are in float64.
 
     Arguments:
         architecture: Sizes, cutoff and pooling.
@@ -132,7 +132,7 @@ class PropertyModel(torch.nn.Module):
         self._initialise()
 
     def _interaction(self, t: int) -> torch.nn.Module:
-        """The interaction number t, with angular moments or without."""
+        """Return the interaction number t, with angular moments or without."""
         a = self.architecture
         if not a.moments:
             return Interaction(a.width, a.n_basis, a.hidden, self.spline, products=a.products)
@@ -140,20 +140,20 @@ class PropertyModel(torch.nn.Module):
         return MomentInteraction(a.width, a.moments, a.n_basis, a.hidden, self.spline, **ends)
 
     def _initialise(self) -> None:
-        """All that differs from torch's defaults: unit features at the start, a readout that begins near zero."""
+        """Initialise what differs from torch's defaults: features of unit size, and a readout near zero."""
         torch.nn.init.normal_(self.embedding.weight)
         with torch.no_grad():
             self.readout[-1].weight.mul_(0.1)  # type: ignore[operator]
 
     def frozen(self) -> PropertyModel:
-        """A copy for predictions: the filters' tables are made once, and no weight wants a gradient.
+        """Return a copy for predictions: the filters' tables are computed once, and no weight requires a gradient.
 
         Example:
             >>> model = PropertyModel(Architecture(n_species=2, pooling=("sum",)))
             >>> any(parameter.requires_grad for parameter in model.frozen().parameters())
             False
         """
-        with torch.inference_mode(False):  # else its tensors could never be part of a graph, as forces want
+        with torch.inference_mode(False):  # else its tensors could not be part of a graph, which forces need
             model = copy.deepcopy(self).eval().requires_grad_(False)
             basis = model.basis_at_knots()
             for interaction in model.interactions:
@@ -163,20 +163,20 @@ class PropertyModel(torch.nn.Module):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the filters' tables were made once and for all."""
+        """Whether the filters' tables were computed once and for all."""
         return any(interaction.frozen_table is not None for interaction in self.interactions)
 
     def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:
-        """The radial basis at the spline's knots: what all filters see, in training, too."""
+        """Return the radial basis at the spline's knots, the input of all filters."""
         return self.basis(self.spline.knots).to(self.dtype)
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type that the network computes in; sums over particles are float64 all the same."""
+        """The dtype of the network's arithmetic; sums over particles are in float64 always."""
         return self.embedding.weight.dtype
 
     def geometry(self, batch: Batch) -> Geometry:
-        """Distances in float64, their spline weights and the envelope, directions, and phi's argument at the knots."""
+        """Return spline weights, directions and phi's input at the knots; distances are in float64."""
         basis = None if self.is_frozen else self.basis_at_knots()
         of_batch = batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline
         if self.architecture.moments:
@@ -194,12 +194,12 @@ class PropertyModel(torch.nn.Module):
         return f  # type: ignore[no-any-return]
 
     def contributions(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "N F_prime"]:
-        """c: what each particle adds to the property, in the property's unit, its species' baseline included.
+        """Return c: each particle's part of the property, in the property's unit, its species' baseline included.
 
         Arguments:
             batch: The systems.
-            kept: A list that takes what the standard deviation is computed from: the input of the last layer, shape
-                (N, F). It belongs to the caller, so that threads can share a model.
+            kept: A list that receives the input of the last layer, shape (N, F), from which the standard deviation is
+                computed. It belongs to the caller, so that threads can share a model.
         """
         species = batch.features[:, : self.architecture.n_species].double()
         hidden = self.readout[:-1](self.features(batch))
@@ -208,21 +208,21 @@ class PropertyModel(torch.nn.Module):
         return species @ self.baseline + self.scale * self.readout[-1](hidden).double()
 
     def representation(self, batch: Batch, pooling: Pooling) -> Float64[Tensor, "B F"]:
-        r"""H: what the network has learned of each whole system, just before the readout's last, linear layer.
+        r"""Return H, the representation of each whole system: the pooled input of the readout's last, linear layer.
 
         .. math::
             h_j = \mathrm{SiLU}(W_1 f^L_j + b_1), \quad
             H = \sum_j h_j \;\text{ or }\; \frac{1}{N} \sum_j h_j
 
-        H is pooled over the particles as the property is, because only then is the prediction linear in it: pooling
-        and the last layer, out(f) = W_2 h + b_2, can be taken in either order. With B the pooled composition baseline,
+        H is pooled as the property is, because only then is the prediction linear in it: pooling and the last layer,
+        out(f) = W_2 h + b_2, can be exchanged. With B the pooled composition baseline,
 
         .. math::
             y = B + s \, (W_2 H + N b_2) \;\text{ for the sum, }\; y = B + s \, (W_2 H + b_2) \;\text{ for the mean.}
 
         Arguments:
             batch: The systems.
-            pooling: ``"sum"`` or ``"mean"``: that of the property in question (``architecture.pooling``).
+            pooling: ``"sum"`` or ``"mean"``, as for the property (``architecture.pooling``).
 
         Returns:
             H, shape (B, F), float64, without a unit; unchanged by rotating, translating or reordering a system.
@@ -231,7 +231,7 @@ class PropertyModel(torch.nn.Module):
         return _POOL[pooling](hidden, batch.system_of, batch.n_systems)
 
     def forward(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "B F_prime"]:
-        """The properties of each system in their units.
+        """Return the properties of each system in their units.
 
         Arguments:
             batch: The systems.
@@ -240,15 +240,15 @@ class PropertyModel(torch.nn.Module):
         return self.pooled(self.contributions(batch, kept), batch)
 
     def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
-        """What the composition alone predicts: the best that can be done without geometry."""
+        """Return the prediction of the composition alone, without geometry."""
         species = batch.features[:, : self.architecture.n_species].double()
         return self.pooled(species @ self.baseline, batch)
 
     def pooled(self, c: Float64[Tensor, "N F_prime"], batch: Batch) -> Float64[Tensor, "B F_prime"]:
-        """The properties that contributions make up: each pooled over its system's particles as the property is.
+        """Pool the particles' contributions to properties of systems, each property in its own way.
 
         Arguments:
-            c: What each particle adds, in the properties' units, shape (N, F').
+            c: The contributions, in the properties' units, shape (N, F').
             batch: The systems.
         """
         kinds = self.architecture.pooling

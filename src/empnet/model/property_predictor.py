@@ -1,4 +1,4 @@
-"""The three layers put together: from one message passing step to a property of the whole system."""
+"""The three layers together: message passing, point-wise convolution, and pooling to properties of the whole system."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class PropertyPredictor(torch.nn.Module):
         \bar f_{j,k} = \rho \Big( \sum_i \phi(d_{ji})_k \, f_{i,k} \Big), \quad f'_j = \psi(\bar f_j), \quad
         y = \sum_j f'_j \;\text{ or }\; \frac{1}{N} \sum_j f'_j
 
-    Why y is invariant: positions enter through the distances d_ji alone, and rotations, reflections and translations
-    keep every distance. Exchanging particles permutes the terms of the sum over i, which leaves each f_bar as it was,
-    and the rows f'_j, which leaves their sum; psi is the same for all particles, so nothing depends on an index.
+    y is invariant: positions enter through the distances d_ji alone, and rotations, reflections and translations keep
+    every distance. Exchanging particles permutes the terms of the sum over i, which leaves each f_bar unchanged, and
+    the rows f'_j, which leaves their sum unchanged; all particles share psi, so nothing depends on an index.
 
-    What it cannot tell apart: mirror images, which have the same distances, though they may differ in a property
-    such as optical rotation; and certain different clouds whose particles all see the same distances around them
-    (Pozdnyakov and Ceriotti, 2022).
+    It cannot distinguish mirror images, which have equal distances, though they may differ in a property such as
+    optical rotation; nor certain different clouds whose particles have equal distances around them (Pozdnyakov and
+    Ceriotti, 2022).
 
     References:
         Incompleteness of graph neural networks for points clouds in three dimensions, Pozdnyakov and Ceriotti, 2022,
@@ -38,12 +38,12 @@ class PropertyPredictor(torch.nn.Module):
         N: Number of slots for particles in each system.
         F: Number of features of a particle.
         F_prime: Number of properties F'.
-        pooling: ``"sum"`` for properties that grow with the system, ``"mean"`` for those that do not.
+        pooling: ``"sum"`` for extensive properties, ``"mean"`` for intensive ones.
         knots: Number of knots of the filter's table; see :class:`MessagePassingLayer`. None: no table.
         r_max: The table's range in angstrom.
 
     Raises:
-        ValueError: If ``pooling`` is none of these, or ``knots`` and ``r_max`` do not fit.
+        ValueError: If ``pooling`` is neither, or ``knots`` and ``r_max`` do not fit.
 
     Example:
         >>> predictor = PropertyPredictor(N=5, F=4)
@@ -72,7 +72,7 @@ class PropertyPredictor(torch.nn.Module):
         self.pointwise_convolution = PointwiseConvolutionLayer(N, F, F_prime)
 
     def forward(self, r_batch: Tensor, f_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tensor, "B F_prime"]:
-        """y: the properties of each system.
+        """Return y, the properties of each system.
 
         Arguments:
             r_batch: Positions in angstrom, shape (B, N, 3), floating point, best float64.
@@ -80,7 +80,7 @@ class PropertyPredictor(torch.nn.Module):
             mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
 
         Returns:
-            y, shape (B, F'), in the parameters' dtype, summed in float64. Of a system without particles it is zero.
+            y, shape (B, F'), in the parameters' dtype, summed in float64; zero for a system without particles.
 
         Raises:
             ValueError: If a shape or dtype is wrong.
@@ -93,5 +93,5 @@ class PropertyPredictor(torch.nn.Module):
         return y.to(f_prime.dtype)
 
     def extra_repr(self) -> str:
-        """What ``print`` shows of the predictor."""
+        """Return the options that ``print`` shows."""
         return f"pooling={self.pooling!r}"

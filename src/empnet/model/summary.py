@@ -1,4 +1,4 @@
-"""What a network consists of: its layers, what they put out and how many parameters they have."""
+"""A summary of a network: its layers, their output shapes and numbers of parameters."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Layer:
     """One row of a :class:`Summary`.
 
     Arguments:
-        name: Where the layer is in the model, such as ``"psi.0"``.
+        name: The layer's path in the model, such as ``"psi.0"``.
         kind: Its class.
-        output_shape: Shape of what it put out in its last call; None if it was not called or put out no tensor.
-        parameters: Number of its own trainable parameters, those of the layers within it left out.
-        parameters_without_biases: The same without biases.
+        output_shape: Shape of the output of its last call; None if it was not called or returned no tensor.
+        parameters: Number of its own trainable parameters, without those of its sublayers.
+        parameters_without_biases: Number of these parameters that are not biases.
     """
 
     name: str
@@ -36,22 +36,22 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The layers of a network, in the order in which it names them; ``str`` makes a table of it.
+    """The layers of a network, in the order of its modules; ``str`` makes a table of it.
 
     Arguments:
-        layers: One row for each layer that was called or has parameters, the network itself first.
+        layers: One row for each layer that was called or has parameters; the network itself comes first.
     """
 
     layers: tuple[Layer, ...]
 
     @property
     def parameters(self) -> int:
-        """Number of trainable parameters, shared ones counted once."""
+        """Number of trainable parameters, shared ones known once."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def parameters_without_biases(self) -> int:
-        """Number of trainable parameters without biases, shared ones counted once."""
+        """Number of trainable parameters without biases, shared ones known once."""
         return sum(layer.parameters_without_biases for layer in self.layers)
 
     def __str__(self) -> str:
@@ -80,14 +80,14 @@ def summary(
 ) -> Summary:
     """Run a network once and list its layers, output shapes and numbers of trainable parameters.
 
-    The run is made on a copy in evaluation mode, so that the network stays as it was, to its mode, its buffers and
-    the state of the random numbers.
+    A copy in evaluation mode is run, so that neither the network's mode, its buffers nor the state of the random
+    numbers changes.
 
     Arguments:
         model: Any torch module.
-        input_shape: Shape of the input, the batch axis included, or one shape for each of several inputs; they are
+        input_shape: Shape of the input, including the batch axis, or one shape for each of several inputs; they are
             filled with random numbers.
-        inputs: What to call the network with instead, such as ``(batch,)``.
+        inputs: The network's arguments instead, such as ``(batch,)``.
 
     Returns:
         One row for each layer, and the totals.
@@ -111,11 +111,11 @@ def summary(
     gpus = {parameter.device for parameter in model.parameters() if parameter.is_cuda}
     with torch.random.fork_rng(devices=gpus):
         shapes = _output_shapes(model, _random_inputs(model, input_shape) if inputs is None else inputs)
-    seen: set[int] = set()
+    known: set[int] = set()
     layers = []
     for name, module in model.named_modules():
-        own = [(key, p) for key, p in module.named_parameters(recurse=False) if p.requires_grad and id(p) not in seen]
-        seen.update(id(parameter) for _, parameter in own)
+        own = [(key, p) for key, p in module.named_parameters(recurse=False) if p.requires_grad and id(p) not in known]
+        known.update(id(parameter) for _, parameter in own)
         if own or module in shapes:
             weights = [parameter.numel() for key, parameter in own if "bias" not in key]
             total = sum(parameter.numel() for _, parameter in own)
@@ -124,14 +124,14 @@ def summary(
 
 
 def _random_inputs(model: torch.nn.Module, shape: Any) -> tuple[Tensor, ...]:
-    """Random numbers of the given shapes, in the dtype and on the device of the model's parameters."""
+    """Return random numbers of the given shapes, in the dtype and on the device of the model's parameters."""
     shapes = [shape] if all(isinstance(size, int) for size in shape) else shape
     like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
     return tuple(torch.rand(*shape, dtype=like.dtype, device=like.device) for shape in shapes)
 
 
 def _output_shapes(model: torch.nn.Module, inputs: tuple[Any, ...]) -> dict[torch.nn.Module, Shape | None]:
-    """Shape of what each module put out in its last call."""
+    """Return the output shape of each module's last call."""
     shapes: dict[torch.nn.Module, Shape | None] = {}
 
     def note(module: torch.nn.Module, _: object, output: object) -> None:
@@ -145,7 +145,7 @@ def _output_shapes(model: torch.nn.Module, inputs: tuple[Any, ...]) -> dict[torc
 
 
 def _shape(output: object) -> Shape | None:
-    """Shape of a tensor, or of the first one in a list, a tuple or a dictionary."""
+    """Return the shape of a tensor, or of the first one in a list, a tuple or a dictionary."""
     if isinstance(output, Tensor):
         return tuple(output.shape)
     parts = output.values() if isinstance(output, dict) else output if isinstance(output, list | tuple) else ()

@@ -1,4 +1,4 @@
-"""How far a spline table is from the filter that it stands for, and what that changes in a prediction."""
+"""The error of a spline table against the filter that it tabulates, and its effect on a prediction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["TableError", "interaction_table_errors", "table_error", "with_knots"
 Filter = Callable[[Float64[Tensor, " P"]], Float64[Tensor, "P F"]]
 
 POINTS = 16
-"""Between each two knots: the error of a cubic spline has one hump there, which so many points find to 1 %."""
+"""Points between two knots: the error of a cubic spline has one maximum there, which 16 points find to 1 %."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class TableError:
     """The difference between a filter and its table on [0, r_max], over all features.
 
     Arguments:
-        largest: The largest one.
-        mean: Root mean square.
+        largest: Largest absolute difference.
+        mean: Root mean square difference.
         size: Root mean square of the filter itself.
 
     Example:
@@ -42,7 +42,7 @@ class TableError:
 
     @property
     def relative(self) -> float:
-        """Root mean square of the difference in units of the filter's; zero for a filter that is zero."""
+        """Root mean square difference relative to the filter's root mean square; zero for a filter that is zero."""
         return self.mean / self.size if self.size else 0.0
 
 
@@ -55,10 +55,10 @@ def table_error(phi: Filter, spline: CubicSpline, window: Filter | None = None) 
     Arguments:
         phi: The filter: distances in angstrom, shape (P,), float64 -> its components, shape (P, F), float64.
         spline: The spline.
-        window: What multiplies the filter where it is used, such as an envelope, shape (P, 1); None: nothing.
+        window: A factor of the filter where it is used, such as an envelope, shape (P, 1); None: no factor.
 
     Returns:
-        The error on 16 points between each two knots, in float64.
+        The error on 16 points between two knots, in float64.
 
     Example:
         >>> table_error(lambda d: d[:, None] ** 3, CubicSpline(8, 5.0)).relative < 1e-14  # a cubic is reproduced
@@ -76,10 +76,10 @@ def table_error(phi: Filter, spline: CubicSpline, window: Filter | None = None) 
 
 
 def interaction_table_errors(model: PropertyModel) -> list[TableError]:
-    """The tables' error in each interaction of a network, of all its filters, with the envelope as it is used.
+    """Return the error of the tables in each interaction of a network: of all its filters, times the envelope.
 
     Arguments:
-        model: The network; what is compared has its parameters in float64.
+        model: The network; its filters are compared in float64.
 
     Example:
         >>> from empnet.model.property_model import Architecture
@@ -101,7 +101,7 @@ def interaction_table_errors(model: PropertyModel) -> list[TableError]:
 
 
 def with_knots(model: PropertyModel, knots: int) -> PropertyModel:
-    """The same network with its filters laid out on another number of knots; parameters are copied.
+    """Return a copy of a network with its filters tabulated on another number of knots.
 
     Arguments:
         model: The network.

@@ -1,4 +1,4 @@
-"""The transpose autoencoder: one matrix encodes, its transpose decodes; and ways to keep its rows at norm one."""
+"""The transpose autoencoder: one matrix encodes, its transpose decodes; and constraints that normalise its rows."""
 
 from __future__ import annotations
 
@@ -37,17 +37,16 @@ class Normalised(torch.nn.Module):
     """
 
     def forward(self, raw: Float[Tensor, "*k n"]) -> Float[Tensor, "*k n"]:
-        """Free vectors -> unit vectors, along the last axis."""
+        """Map free vectors to unit vectors, along the last axis."""
         return raw / raw.square().sum(-1, keepdim=True).sqrt()
 
 
 class LastFromOthers(torch.nn.Module):
-    r"""All entries free but the last, which makes up for what is missing to norm one.
+    r"""All entries free but the last, which completes the vector to norm one.
 
     .. math:: a = (\tilde a_1, \dots, \tilde a_{n-1}, \sqrt{1 - \tilde a_1^2 - \dots - \tilde a_{n-1}^2})
 
-    The last entry is never negative, its slope has no bound where it goes to zero, and outside the unit ball it is
-    not a number.
+    The last entry is never negative, its slope diverges where it goes to zero, and outside the unit ball it is nan.
 
     Example:
         >>> LastFromOthers()(torch.tensor([0.6]))
@@ -55,7 +54,7 @@ class LastFromOthers(torch.nn.Module):
     """
 
     def forward(self, raw: Float[Tensor, "*k m"]) -> Float[Tensor, "*k n"]:
-        """n - 1 entries -> n entries, along the last axis."""
+        """Map n - 1 entries to n entries, along the last axis."""
         last = (1 - raw.square().sum(-1, keepdim=True)).sqrt()
         return torch.cat([raw, last], dim=-1)
 
@@ -65,7 +64,7 @@ class SqrtSoftmax(torch.nn.Module):
 
     .. math:: a_i = \sqrt{e^{\tilde a_i} / (e^{\tilde a_1} + \dots + e^{\tilde a_n})}
 
-    All entries are positive: of the sphere's 2^n orthants, one is reached.
+    All entries are positive: only one of the sphere's 2^n orthants is reached.
 
     Example:
         >>> SqrtSoftmax()(torch.zeros(4))
@@ -73,17 +72,17 @@ class SqrtSoftmax(torch.nn.Module):
     """
 
     def forward(self, raw: Float[Tensor, "*k n"]) -> Float[Tensor, "*k n"]:
-        """Free vectors -> unit vectors of positive entries, along the last axis."""
+        """Map free vectors to unit vectors of positive entries, along the last axis."""
         return torch.softmax(raw, dim=-1).sqrt()
 
 
 class SqrtLogSoftmax(torch.nn.Module):
-    r"""The root of the logarithm of a softmax, which is no unit vector at all.
+    r"""The root of the logarithm of a softmax, which is not a unit vector.
 
     .. math:: a_i = \sqrt{\log(e^{\tilde a_i} / (e^{\tilde a_1} + \dots + e^{\tilde a_n}))}
 
-    A softmax lies below one and its logarithm below zero, so that the root is not a number, for every
-    :math:`\tilde a` and n > 1. It is here to be measured.
+    A softmax is below one and its logarithm below zero, so the root is nan for every :math:`\tilde a` and n > 1. It is
+    here for comparison.
 
     Example:
         >>> SqrtLogSoftmax()(torch.zeros(2))
@@ -91,12 +90,12 @@ class SqrtLogSoftmax(torch.nn.Module):
     """
 
     def forward(self, raw: Float[Tensor, "*k n"]) -> Float[Tensor, "*k n"]:
-        """Free vectors -> vectors that are not numbers, along the last axis."""
+        """Map free vectors to vectors of nan, along the last axis."""
         return torch.log_softmax(raw, dim=-1).sqrt()
 
 
 class Orthonormal(torch.nn.Module):
-    r"""Rows made orthonormal, each freed of those before it: :class:`Normalised` for several rows.
+    r"""Orthonormal rows, each orthogonalised against those before it: :class:`Normalised` for several rows.
 
     .. math:: \tilde A^T = Q R, \qquad A = Q^T, \qquad R_{ii} > 0
 
@@ -107,29 +106,29 @@ class Orthonormal(torch.nn.Module):
     """
 
     def forward(self, raw: Float[Tensor, "k n"]) -> Float[Tensor, "k n"]:
-        """Independent rows -> orthonormal rows that span the same."""
+        """Map independent rows to orthonormal rows with the same span."""
         q, r = torch.linalg.qr(raw.mT)
         return (q * torch.where(r.diagonal() < 0, -1.0, 1.0)).mT
 
 
 class TransposeMap(torch.nn.Module):
-    r"""A linear encoder whose decoder is its transpose, for people with their own training loop.
+    r"""A linear encoder whose decoder is its transpose, for a training loop of one's own.
 
     .. math:: z = A x, \qquad \hat x = A^T z
 
     Trained to reconstruct data of mean zero, the rows of A become orthonormal and span the same space as the leading
-    principal components (P. Baldi and K. Hornik, Neural Networks 2 (1989) 53); data with a mean must be centred
-    before. :class:`~empnet.training.transpose_autoencoder.TransposeAutoencoder` does all that.
+    principal components (P. Baldi and K. Hornik, Neural Networks 2 (1989) 53); data with a mean must be centred first.
+    :class:`~empnet.training.transpose_autoencoder.TransposeAutoencoder` centres and trains.
 
     Arguments:
         n_features: Entries of x.
         n_components: Entries of z, at most ``n_features``.
-        constraint: Makes A out of the trained parameter ``raw``: :class:`Normalised` or :class:`Orthonormal`, say;
-            nothing if None, and A is free.
-        dtype: Of the parameter.
+        constraint: Maps the trained parameter ``raw`` to A, such as :class:`Normalised` or :class:`Orthonormal`;
+            None: A is free.
+        dtype: The parameter's dtype.
 
     Raises:
-        EmpnetError: If z has no entry, or more of them than x.
+        EmpnetError: If z has no entry, or more than x.
 
     Example:
         >>> autoencoder = TransposeMap(5, 2, Orthonormal())
@@ -160,26 +159,26 @@ class TransposeMap(torch.nn.Module):
         return weight
 
     def encode(self, x: Float[Tensor, "*b n"]) -> Float[Tensor, "*b k"]:
-        """Data of mean zero -> latent variables z."""
+        """Map data of mean zero to latent variables z."""
         return x @ self.weight.mT
 
     def decode(self, z: Float[Tensor, "*b k"]) -> Float[Tensor, "*b n"]:
-        """Latent variables -> reconstructed data."""
+        """Map latent variables to reconstructed data."""
         return z @ self.weight
 
     def forward(self, x: Float[Tensor, "*b n"]) -> Float[Tensor, "*b n"]:
-        """Data -> the same data, as far as z keeps them."""
+        """Map data to their reconstruction."""
         weight = self.weight
         return x @ weight.mT @ weight
 
 
 def reconstruction_loss(x: Float[Tensor, "b n"], weight: Float[Tensor, "k n"]) -> Float[Tensor, ""]:
-    r"""Mean squared distance between data and their reconstruction.
+    r"""Return the mean squared distance between data and their reconstruction.
 
     .. math:: L = \frac{1}{B} \sum_i |A^T A x_i - x_i|^2
 
     Arguments:
-        x: Data of mean zero, in any unit; the loss has its square.
+        x: Data of mean zero, in any unit; the loss is in its square.
         weight: A.
 
     Example:
@@ -190,16 +189,16 @@ def reconstruction_loss(x: Float[Tensor, "b n"], weight: Float[Tensor, "k n"]) -
 
 
 def variance_loss(x: Float[Tensor, "b n"], weight: Float[Tensor, "k n"]) -> Float[Tensor, ""]:
-    r"""Minus the variance of the latent variables: a loss of the encoder alone.
+    r"""Return minus the variance of the latent variables: a loss of the encoder alone.
 
     .. math:: L_2 = \frac{1}{B - 1} \sum_i g(z_i, \bar z), \qquad g(z, \bar z) = -|z - \bar z|^2
 
-    With orthonormal rows of A, and up to a factor and a constant, it is the reconstruction loss (Pythagoras: what is
-    lost and what is kept add up to all variance). With free rows it has no minimum: twice the weight, four times the
+    With orthonormal rows of A, it is the reconstruction loss up to a factor and a constant (Pythagoras: lost and
+    explained variance add up to the total). With free rows it has no minimum: twice the weight, four times the
     variance.
 
     Arguments:
-        x: At least two data points, in any unit; the loss has its square.
+        x: At least two data points, in any unit; the loss is in its square.
         weight: A.
 
     Example:
@@ -213,7 +212,7 @@ def variance_loss(x: Float[Tensor, "b n"], weight: Float[Tensor, "k n"]) -> Floa
 def reconstruction_loss_of_covariance(
     a: Float[Tensor, "*starts n"], covariance: Float[Tensor, "n n"]
 ) -> Float[Tensor, "*starts"]:
-    r"""The reconstruction loss of one latent variable over all data, out of their covariance; of many a at once.
+    r"""Return the reconstruction loss of one latent variable from the data's covariance, for many vectors a at once.
 
     .. math:: L(a) = \mathrm{tr}\, S - 2\, a^T S a + |a|^2\, a^T S a, \qquad S = \frac{1}{N} \sum_i x_i x_i^T
 
@@ -225,5 +224,5 @@ def reconstruction_loss_of_covariance(
         >>> reconstruction_loss_of_covariance(torch.tensor([1.0, 0.0]), torch.diag(torch.tensor([3.0, 1.0])))
         tensor(1.)
     """
-    kept = ((a @ covariance) * a).sum(-1)
-    return covariance.trace() + (a.square().sum(-1) - 2) * kept
+    explained = ((a @ covariance) * a).sum(-1)
+    return covariance.trace() + (a.square().sum(-1) - 2) * explained

@@ -14,7 +14,7 @@ from jaxtyping import Float64
 from empnet.dataset.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.errors import EmpnetError, nearest
 from empnet.files.source import Data, iter_systems
-from empnet.model.potential import potential
+from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import PropertyModel
 from empnet.prediction.outside import why_outside
 from empnet.prediction.prediction import Prediction, Wanted
@@ -216,7 +216,7 @@ class Predictor:
             kept: list[torch.Tensor] | None = None if sure is None else []
             asked = {"forces": wanted.forces, "stress": wanted.stress, "contributions": wanted.energies}
             with compiling():
-                found = potential(self._frozen, batch, **asked, kept=kept)
+                found = energy_and_derivatives(self._frozen, batch, **asked, kept=kept)
             ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
             part = Prediction(
                 found.values.numpy(),

@@ -12,7 +12,7 @@ from jaxtyping import Float64, Int64
 from empnet.dataset.balance import deal, work_of
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.joining import ranges
-from empnet.model.potential import potential
+from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import PropertyModel
 from empnet.runtime.distribution import Processes
 from empnet.system.one_hot import symbol
@@ -203,7 +203,7 @@ def measure(
     encoder = card.encoder
     for piece in dataset.chunks(indices):
         batch = dataset.batch(piece, encoder, card.torch_dtype).to(device)
-        found = potential(model, batch, forces=dataset.has_forces, stress=dataset.has_stress)
+        found = energy_and_derivatives(model, batch, forces=dataset.has_forces, stress=dataset.has_stress)
         told = (found.values, model.composition_baseline(batch), found.forces, found.stress)
         for name, value in zip(rows, told, strict=True):
             if value is not None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
-from empnet.model.potential import potential
+from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import PropertyModel
 from empnet.training.measure import Compared, Measured
 from empnet.training.optimiser.loss import FORCES_WEIGHT, STRESS_WEIGHT, Loss, summed_loss
@@ -124,7 +124,7 @@ class Objective:
         weights, scales = self.weights, self.scales
         forces = weights.forces > 0 and self._n_forces[mine].any()  # not asked for if no system has any: it would cost
         stress = weights.stress > 0 and self._n_stress[mine].any()
-        found = potential(model, batch, forces=bool(forces), stress=bool(stress), graph=True)
+        found = energy_and_derivatives(model, batch, forces=bool(forces), stress=bool(stress), graph=True)
         unit = torch.from_numpy(scales.of_energies(self._dataset.sizes[mine])).to(self._device)
         yield _Term(weights.energy, found.values, batch.targets, unit, len(whole) * batch.targets.shape[1])
         if found.forces is not None and batch.forces is not None:

@@ -1,4 +1,4 @@
-"""Vectors of pairs, and what a network sees of them, as compiled loops: spline weights and spherical harmonics."""
+"""Vectors of pairs, their spline weights and spherical harmonics as compiled loops."""
 
 # ruff: noqa: ANN001, ANN201, ANN202 (Numba finds the types)
 from __future__ import annotations
@@ -8,10 +8,10 @@ import math
 import numpy as np
 from numba import prange
 
-from empnet.kernels.geometry_loops import pair_vector, weights_at, weights_slope
+from empnet.kernels.pair_weight_loops import pair_vector, weights_at, weights_slope
 from empnet.runtime.compiled import compiled, threaded
 
-__all__ = ["directions", "pull_directions", "pull_vectors", "push_directions", "vectors"]
+__all__ = ["directions", "directions_backward", "directions_jvp", "vectors", "vectors_backward"]
 
 A, B, C, D, E, G = (
     *(math.sqrt(3), math.sqrt(15), math.sqrt(5) / 2, math.sqrt(35 / 8), math.sqrt(105), math.sqrt(21 / 8)),
@@ -21,14 +21,14 @@ H = math.sqrt(7) / 2
 
 @threaded()
 def vectors(first, second, positions, shifts, cells, system_of, out):  # type: ignore[no-untyped-def]
-    """From the first particle of each pair to the second, (P, 3); ``shifts`` and ``cells`` None if nothing repeats."""
+    """Write the vector from first to second of each pair, (P, 3); ``shifts`` and ``cells`` are None if open."""
     for p in prange(len(out)):
         out[p, 0], out[p, 1], out[p, 2] = pair_vector(p, first[p], second[p], positions, shifts, cells, system_of)
 
 
 @threaded()
-def pull_vectors(rows, columns, transposed, g, out):  # type: ignore[no-untyped-def]
-    """From the gradient g of the vectors to that of the positions, (N, 3)."""
+def vectors_backward(rows, columns, transposed, g, out):  # type: ignore[no-untyped-def]
+    """Write the gradient of the positions, (N, 3), from g, that of the vectors."""
     for j in prange(len(out)):
         a = b = c = 0.0
         for p in range(rows[j], rows[j + 1]):
@@ -41,7 +41,7 @@ def pull_vectors(rows, columns, transposed, g, out):  # type: ignore[no-untyped-
 
 @compiled(inline="always")
 def _harmonics(x, y, z, out):  # type: ignore[no-untyped-def]
-    """Those of a unit vector; see :func:`empnet.basis.harmonics.harmonics`."""
+    """Write the harmonics of a unit vector; see :func:`empnet.basis.harmonics.harmonics`."""
     out[0] = 1
     if len(out) > 1:
         out[1], out[2], out[3] = A * y, A * z, A * x
@@ -56,8 +56,8 @@ def _harmonics(x, y, z, out):  # type: ignore[no-untyped-def]
 
 
 @compiled(inline="always")
-def _slopes(x, y, z, out):  # type: ignore[no-untyped-def]
-    """Gradients of the harmonics as polynomials in x, y, z, (S, 3)."""
+def _harmonics_gradients(x, y, z, out):  # type: ignore[no-untyped-def]
+    """Write the gradients of the harmonics as polynomials in x, y, z, (S, 3)."""
     out[0] = 0
     if len(out) > 1:
         out[1:4] = 0
@@ -81,7 +81,7 @@ def _slopes(x, y, z, out):  # type: ignore[no-untyped-def]
 
 @threaded(fastmath={"contract", "nsz"})
 def directions(v, spacing, r_max, last, d, q, w, Y):  # type: ignore[no-untyped-def]
-    """d, q, w and Y of each pair's vector."""
+    """Write d, q, w and Y of each pair's vector."""
     for p in prange(len(v)):
         x, y, z = v[p, 0], v[p, 1], v[p, 2]
         length = math.sqrt(x * x + y * y + z * z)
@@ -92,8 +92,8 @@ def directions(v, spacing, r_max, last, d, q, w, Y):  # type: ignore[no-untyped-
 
 
 @threaded(fastmath={"contract", "nsz"})
-def pull_directions(v, spacing, r_max, last, gw, gY, out):  # type: ignore[no-untyped-def]
-    """From the gradients of w and Y to that of the vectors, (P, 3); nothing comes through a zero vector."""
+def directions_backward(v, spacing, r_max, last, gw, gY, out):  # type: ignore[no-untyped-def]
+    """Write the gradient of the vectors, (P, 3), from those of w and Y; a zero vector has none."""
     for p in prange(len(v)):
         slope, gradient = np.empty(4), np.empty((gY.shape[1], 3))
         x, y, z = v[p, 0], v[p, 1], v[p, 2]
@@ -103,7 +103,7 @@ def pull_directions(v, spacing, r_max, last, gw, gY, out):  # type: ignore[no-un
             x, y, z = x / d, y / d, z / d
             weights_slope(d, spacing, r_max, last, slope)
             along = gw[p, 0] * slope[0] + gw[p, 1] * slope[1] + gw[p, 2] * slope[2] + gw[p, 3] * slope[3]
-            _slopes(x, y, z, gradient)
+            _harmonics_gradients(x, y, z, gradient)
             a = b = c = 0.0
             for s in range(1, gY.shape[1]):
                 a += gY[p, s] * gradient[s, 0]
@@ -116,8 +116,8 @@ def pull_directions(v, spacing, r_max, last, gw, gY, out):  # type: ignore[no-un
 
 
 @threaded(fastmath={"contract", "nsz"})
-def push_directions(v, spacing, r_max, last, h, gw, gY):  # type: ignore[no-untyped-def]
-    """How w and Y change as the vectors change by h: the transpose of :func:`pull_directions`."""
+def directions_jvp(v, spacing, r_max, last, h, gw, gY):  # type: ignore[no-untyped-def]
+    """Write the changes of w and Y when the vectors change by h: the transpose of :func:`directions_backward`."""
     for p in prange(len(v)):
         slope, gradient = np.empty(4), np.empty((gY.shape[1], 3))
         x, y, z = v[p, 0], v[p, 1], v[p, 2]
@@ -131,6 +131,6 @@ def push_directions(v, spacing, r_max, last, h, gw, gY):  # type: ignore[no-unty
             for k in range(4):
                 gw[p, k] = radial * slope[k]
             a, b, c = (h[p, 0] - radial * x) / d, (h[p, 1] - radial * y) / d, (h[p, 2] - radial * z) / d
-            _slopes(x, y, z, gradient)
+            _harmonics_gradients(x, y, z, gradient)
             for s in range(1, gY.shape[1]):
                 gY[p, s] = gradient[s, 0] * a + gradient[s, 1] * b + gradient[s, 2] * c

@@ -1,4 +1,8 @@
-"""Products, mixtures and gates of moments: the fast implementation, with derivatives of every order."""
+"""Products, mixtures and gates of moments in compiled loops, with derivatives of every order.
+
+Formulas: ``products``, ``mixed`` and ``gated`` of :mod:`empnet.kernels.reference`. Loops: ``product_loops``, and
+``gate_loops`` of ``moment_loops``, for degree 2 and the widths of ``fast_loops``; other sizes use the formulas.
+"""
 
 from __future__ import annotations
 
@@ -10,63 +14,65 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from empnet.basis import products as reference
 from empnet.basis.harmonics import degree_of
-from empnet.kernels.moment_loops import gate_loops, pays
+from empnet.kernels.fast_loops import has_fast_loops
+from empnet.kernels.moment_loops import gate_loops
 from empnet.kernels.multilinear import Slots, value
 from empnet.kernels.product_loops import ProductLoops, product_loops
+from empnet.kernels.reference import gated as reference_gated
+from empnet.kernels.reference import products as reference_products
 
 __all__ = ["gated", "mixed", "products"]
 
-N_SEEN = 11
-"""The features, nine products and a moment of degree 0: what the point-wise network sees of each channel."""
+N_INVARIANTS = 11
+"""Of each channel: the feature, nine products and the moment of degree 0."""
 
 
 class Products(torch.autograd.Function):
-    """Invariants of f, A and B, and coupled moments."""
+    """The invariants of f, A and B, and the coupled moments."""
 
     @staticmethod
     def forward(ctx: Any, f: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Shapes (N, 11, F) and (N, 9, F)."""
+        """Return both, shapes (N, 11, F) and (N, 9, F)."""
         ctx.save_for_backward(A, B)
         return _products(f, A, B)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor, g_D: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        """Gradients of f, A and B."""
-        return Pulled.apply(*ctx.saved_tensors, g, g_D)  # type: ignore[no-any-return, no-untyped-call]
+        """Return the gradients of f, A and B."""
+        return ProductsBackward.apply(*ctx.saved_tensors, g, g_D)  # type: ignore[no-any-return, no-untyped-call]
 
 
-class Pulled(torch.autograd.Function):
+class ProductsBackward(torch.autograd.Function):
     """From the gradients of both results to those of f, A and B."""
 
     @staticmethod
     def forward(ctx: Any, A: Tensor, B: Tensor, g: Tensor, g_D: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
-        """Of shapes (N, F) and (N, 9, F), twice."""
+        """Return the gradients, shapes (N, F), (N, 9, F) and (N, 9, F)."""
         ctx.save_for_backward(A, B, g, g_D)
         g_A, g_B = A.new_empty(A.shape), A.new_empty(A.shape)
-        _loops(A).pull(*_flat(A, B, g, g_D, g_A, g_B))
+        _loops(A).backward(*_flat(A, B, g, g_D, g_A, g_B))
         return g.detach()[:, 0], g_A, g_B
 
     @staticmethod
     def backward(ctx: Any, h_f: Tensor, h_A: Tensor, h_B: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """In one loop; in plain torch if this is to be differentiated once more."""
+        """Return second derivatives; in one loop, or in plain torch if a graph is recorded."""
         inputs = ctx.saved_tensors
         if not torch.is_grad_enabled():
             out = tuple(x.new_empty(x.shape) for x in inputs)
-            _loops(inputs[0]).second(*_flat(*inputs, h_f, h_A, h_B, *out))
+            _loops(inputs[0]).second_order(*_flat(*inputs, h_f, h_A, h_B, *out))
             return out
         views = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in inputs]
         f = inputs[0].new_zeros(h_f.shape, requires_grad=True)
         slots = (f, *views[:2])
-        pulled = torch.autograd.grad(reference.products(*slots), slots, views[2:], create_graph=True)
-        return torch.autograd.grad(pulled, views, (h_f, h_A, h_B), create_graph=True)
+        gradients = torch.autograd.grad(reference_products(*slots), slots, views[2:], create_graph=True)
+        return torch.autograd.grad(gradients, views, (h_f, h_A, h_B), create_graph=True)
 
 
 def _products(f: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
-    seen, D = A.new_empty(len(A), N_SEEN, A.shape[2]), A.new_empty(A.shape)
-    _loops(A).forward(*_flat(f, A, B, seen, D))
-    return seen, D
+    invariants, D = A.new_empty(len(A), N_INVARIANTS, A.shape[2]), A.new_empty(A.shape)
+    _loops(A).forward(*_flat(f, A, B, invariants, D))
+    return invariants, D
 
 
 def _loops(A: Tensor) -> ProductLoops:
@@ -80,9 +86,9 @@ def _flat(*tensors: Tensor) -> tuple[Any, ...]:
 def products(
     f: Float[Tensor, "N F"], A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
 ) -> tuple[Float[Tensor, "N 11 F"], Float[Tensor, "N 9 F"]]:
-    """What :func:`empnet.kernels.products` says, in compiled loops where they pay; tensors on the CPU."""
-    if not pays(A.shape[2]):
-        return reference.products(f, A, B)
+    """Compute :func:`empnet.kernels.products`, in compiled loops where there are any; tensors on the CPU."""
+    if not has_fast_loops(A.shape[2]):
+        return reference_products(f, A, B)
     if torch.is_grad_enabled() and any(x.requires_grad for x in (f, A, B)):
         return Products.apply(f, A, B)  # type: ignore[no-any-return, no-untyped-call]
     return _products(f, A, B)
@@ -92,7 +98,7 @@ class Mix:
     """The form sum_nskc A[n,s,k] W[l(s),k,c] G[n,s,c]: one product of matrices for each component, without copies."""
 
     def evaluate(self, slot: int, slots: Slots) -> Tensor:
-        """The form with ``slot`` open (of A, W, G)."""
+        """Return the form with ``slot`` open (of A, W, G)."""
         A, W, G = (None if x is None else x.detach() for x in slots)
         if W is None:
             assert A is not None and G is not None  # own invariant: only the open slot is empty
@@ -111,27 +117,27 @@ class Gate:
     """The form sum_nsk g[n,l(s),k] X[n,s,k] G[n,s,k]."""
 
     def evaluate(self, slot: int, slots: Slots) -> Tensor:
-        """The form with ``slot`` open (of g, X, G)."""
+        """Return the form with ``slot`` open (of g, X, G)."""
         g, X, G = (None if x is None else x.detach().contiguous().flatten(1).numpy() for x in slots)
         given = X if slot == 2 else G
         assert given is not None  # own invariant: only the open slot is empty
         F = given.shape[1] // 9
         out = torch.from_numpy(np.empty((len(given), 9 if slot else 3, F), given.dtype))
-        loops, there = gate_loops(F), out.flatten(1).numpy()
+        loops, into = gate_loops(F), out.flatten(1).numpy()
         if slot == 0:
-            loops.gate_to_g(X, G, there)
+            loops.grad_gates(X, G, into)
         else:
-            loops.gate(g, given, there)
+            loops.forward(g, given, into)
         return out
 
 
 def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[Tensor, "N S F_out"]:
-    """What :func:`empnet.kernels.mixed` says."""
+    """Compute :func:`empnet.kernels.mixed` in one batched product of matrices; tensors on the CPU."""
     return value(Mix(), 2, [A, W, None])
 
 
 def gated(g: Float[Tensor, "N L_1 F"], X: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
-    """What :func:`empnet.kernels.gated` says, in compiled loops where they pay; tensors on the CPU."""
-    if g.shape[1] != 3 or not pays(g.shape[2]):
-        return reference.gated(g, X)
+    """Compute :func:`empnet.kernels.gated`, in compiled loops where there are any; tensors on the CPU."""
+    if not has_fast_loops(g.shape[2], g.shape[1] - 1):
+        return reference_gated(g, X)
     return value(Gate(), 2, [g, X, None])

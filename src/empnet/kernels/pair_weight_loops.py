@@ -1,4 +1,4 @@
-"""Distances of pairs and their spline weights as compiled loops, with the derivatives of the weights to any order."""
+"""Distances of pairs and their spline weights as compiled loops, with derivatives of the weights to any order."""
 
 # ruff: noqa: ANN001, ANN201, ANN202 (Numba finds the types)
 from __future__ import annotations
@@ -12,11 +12,11 @@ from empnet.runtime.compiled import compiled, threaded
 
 __all__ = [
     "distances",
+    "distances_backward",
     "pair_vector",
-    "pull_distances",
-    "pull_weights",
     "weights",
     "weights_at",
+    "weights_backward",
     "weights_derivative",
     "weights_slope",
 ]
@@ -24,7 +24,7 @@ __all__ = [
 
 @compiled(inline="always")
 def pair_vector(p, j, i, positions, shifts, cells, system_of):  # type: ignore[no-untyped-def]
-    """From the first particle of a pair to the second."""
+    """Return the vector from the first particle of a pair to the second."""
     x = positions[i, 0] - positions[j, 0]
     y = positions[i, 1] - positions[j, 1]
     z = positions[i, 2] - positions[j, 2]
@@ -39,17 +39,17 @@ def pair_vector(p, j, i, positions, shifts, cells, system_of):  # type: ignore[n
 
 @threaded()
 def distances(first, second, positions, shifts, cells, system_of, d):  # type: ignore[no-untyped-def]
-    """d, (P,): how long each pair is; ``shifts`` and ``cells`` are None if nothing repeats."""
+    """Write d, (P,), the distance of each pair; ``shifts`` and ``cells`` are None for open systems."""
     for p in prange(len(d)):
         x, y, z = pair_vector(p, first[p], second[p], positions, shifts, cells, system_of)
         d[p] = math.sqrt(x * x + y * y + z * z)
 
 
 @threaded()
-def pull_distances(  # type: ignore[no-untyped-def]
+def distances_backward(  # type: ignore[no-untyped-def]
     rows, columns, transposed, first, second, positions, shifts, cells, system_of, d, g, out
 ):
-    """From the gradient g of the distances to that of the positions, (N, 3); nothing comes through a zero distance."""
+    """Write the gradient of the positions, (N, 3), from g, that of the distances; a zero distance contributes none."""
     for j in prange(len(out)):
         a = b = c = 0.0
         for p in range(rows[j], rows[j + 1]):
@@ -68,9 +68,9 @@ def pull_distances(  # type: ignore[no-untyped-def]
 
 @compiled(inline="always")
 def weights_at(d, spacing, r_max, last, enveloped, w):  # type: ignore[no-untyped-def]
-    """q of a distance; its four weights go to ``w``, times the envelope if wanted."""
+    """Return q of a distance and write its four weights to ``w``, times the envelope if ``enveloped``."""
     u = d / spacing
-    q = min(int(u), last) if u < last + 1 else last  # what is no number must not be a place in the table
+    q = min(int(u), last) if u < last + 1 else last  # nan must not index the table
     u -= q
     v = 1 - u
     if enveloped:
@@ -87,7 +87,7 @@ def weights_at(d, spacing, r_max, last, enveloped, w):  # type: ignore[no-untype
 
 @compiled(inline="always")
 def weights_slope(d, spacing, r_max, last, slope):  # type: ignore[no-untyped-def]
-    """dw/dd of the four weights times the envelope."""
+    """Write dw/dd of the four weights times the envelope."""
     u = d / spacing
     u -= min(int(u), last) if u < last + 1 else last
     v, y = 1 - u, max(1 - d / r_max, 0.0)
@@ -102,14 +102,14 @@ def weights_slope(d, spacing, r_max, last, slope):  # type: ignore[no-untyped-de
 
 @threaded(fastmath={"contract", "nsz"})  # divisions stay: the envelope must be exactly 0 at the cutoff
 def weights(d, spacing, r_max, last, enveloped, q, w):  # type: ignore[no-untyped-def]
-    """q and w: the first of each distance's four coefficients, and what they count, times the envelope if wanted."""
+    """Write q and w of each distance, times the envelope if ``enveloped``."""
     for p in prange(len(d)):
         q[p] = weights_at(d[p], spacing, r_max, last, enveloped, w[p])
 
 
 @compiled(inline="always")
 def _polynomial(c, x):  # type: ignore[no-untyped-def]
-    """c[0] + c[1] x + c[2] x^2 + ..."""
+    """Return c[0] + c[1] x + c[2] x^2 + ..."""
     value = c[-1]
     for k in range(len(c) - 2, -1, -1):
         value = value * x + c[k]
@@ -118,7 +118,7 @@ def _polynomial(c, x):  # type: ignore[no-untyped-def]
 
 @compiled(inline="always")
 def _derivative(d, spacing, r_max, last, spline, envelope, out):  # type: ignore[no-untyped-def]
-    """Leibniz' sum for the four weights at one distance: derivatives of the spline times those of the envelope."""
+    """Write the four weights' derivative at one distance by Leibniz' rule for the spline times the envelope."""
     u = d / spacing
     u -= min(int(u), last) if u < last + 1 else last
     y = 1 - d / r_max
@@ -132,7 +132,7 @@ def _derivative(d, spacing, r_max, last, spline, envelope, out):  # type: ignore
 
 @threaded()
 def weights_derivative(d, spacing, r_max, last, spline, envelope, out):  # type: ignore[no-untyped-def]
-    """A derivative of the weights, (P, 4), in the form of :func:`empnet.kernels.geometry.polynomials`."""
+    """Write a derivative of the weights, (P, 4), given as :func:`~empnet.kernels.autograd_pair_weights.polynomials`."""
     for p in prange(len(d)):
         four = np.empty(4)
         _derivative(d[p], spacing, r_max, last, spline, envelope, four)
@@ -141,8 +141,8 @@ def weights_derivative(d, spacing, r_max, last, spline, envelope, out):  # type:
 
 
 @threaded()
-def pull_weights(d, spacing, r_max, last, spline, envelope, g, out):  # type: ignore[no-untyped-def]
-    """sum_b g[p,b] times a derivative of the weights, (P,), which is not kept."""
+def weights_backward(d, spacing, r_max, last, spline, envelope, g, out):  # type: ignore[no-untyped-def]
+    """Write sum_b g[p,b] times a derivative of the weights, (P,), without storing the derivative."""
     for p in prange(len(d)):
         four = np.empty(4)
         _derivative(d[p], spacing, r_max, last, spline, envelope, four)

@@ -1,9 +1,9 @@
-"""Sums of the neighbours' tensors through filters of the distance alone, as compiled loops, by Numba.
+"""Sums of the neighbours' tensors through filters of the distance, as compiled loops.
 
     L(w, T, V, g) = sum_{p,s,b,k} w[p,b] T[q_p + b, l(s), k] (V[i,s,k] g[j,s,k] + V[j,s,k] g[i,s,k])
 
-with (j, i) = (first, second) of pair p, s = (l, m). V and g can be exchanged, so ``to_g`` serves both. Chunks and the
-order of sums are as in :mod:`empnet.kernels.loops`.
+with (j, i) = (first, second) of pair p, s = (l, m). V and g can be exchanged, so ``forward`` serves both. Chunks and
+the order of sums are as in :mod:`empnet.kernels.pair_sum_loops`.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202, E741 (Numba finds the types; l is the degree)
@@ -12,17 +12,17 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from empnet.kernels.loops import MATH, add_to_table, dot_table, filter_of
+from empnet.kernels.pair_sum_loops import MATH, add_to_table, dot_table, filter_of
 from empnet.runtime.compiled import compiled, threaded
 
-__all__ = ["to_T", "to_g", "to_w"]
+__all__ = ["forward", "grad_T", "grad_w"]
 
 _inline = compiled(inline="always", fastmath=MATH)
 
 
 @_inline
-def _hear(out, phi, V):  # type: ignore[no-untyped-def]
-    """out_s += phi_l V_s."""
+def _add_message(out, phi, V):  # type: ignore[no-untyped-def]
+    """Add a message: out_s += phi_l V_s."""
     s = 0
     for l in range(phi.shape[0]):
         for _ in range(2 * l + 1):
@@ -33,7 +33,7 @@ def _hear(out, phi, V):  # type: ignore[no-untyped-def]
 
 @_inline
 def _products(h, V_j, V_i, g_j, g_i):  # type: ignore[no-untyped-def]
-    """h_l = sum_m (V_i g_j + V_j g_i), (L + 1, F): all of a pair but its filter."""
+    """Write h_l = sum_m (V_i g_j + V_j g_i), (L + 1, F): the factor of a pair's filter."""
     s = 0
     for l in range(h.shape[0]):
         h[l] = 0
@@ -44,8 +44,8 @@ def _products(h, V_j, V_i, g_j, g_i):  # type: ignore[no-untyped-def]
 
 
 @threaded(fastmath=MATH)
-def to_g(chunks, rows, columns, transposed, first, second, q, w, T, V, out):  # type: ignore[no-untyped-def]
-    """What each particle hears, (N, S, F): the value itself, or with g for V its derivative."""
+def forward(chunks, rows, columns, transposed, first, second, q, w, T, V, out):  # type: ignore[no-untyped-def]
+    """Write the sum that each particle receives, (N, S, F), or with g in place of V the gradient of V."""
     for c in prange(len(chunks) - 1):
         lowest, end = chunks[c], chunks[c + 1]
         phi = np.empty(T.shape[1:], V.dtype)
@@ -54,21 +54,21 @@ def to_g(chunks, rows, columns, transposed, first, second, q, w, T, V, out):  # 
             for p in range(rows[j], rows[j + 1]):
                 i = second[p]
                 filter_of(phi, w[p], T[q[p] : q[p] + 4])
-                _hear(out[j], phi, V[i])
+                _add_message(out[j], phi, V[i])
                 if i < end:
-                    _hear(out[i], phi, V[j])
+                    _add_message(out[i], phi, V[j])
         for i in range(lowest, end):
             for column in range(columns[i], columns[i + 1]):
                 p = transposed[column]
                 if first[p] >= lowest:
-                    break  # done above; so are the rest of the column, which is in ascending order
+                    break  # done above, as is the rest of the column, which is in ascending order
                 filter_of(phi, w[p], T[q[p] : q[p] + 4])
-                _hear(out[i], phi, V[first[p]])
+                _add_message(out[i], phi, V[first[p]])
 
 
 @threaded(fastmath=MATH)
-def to_w(rows, second, q, T, V, g, out):  # type: ignore[no-untyped-def]
-    """The weights' derivative, (P, 4): four dot products a pair."""
+def grad_w(rows, second, q, T, V, g, out):  # type: ignore[no-untyped-def]
+    """Write the gradient of the weights, (P, 4): four dot products a pair."""
     for j in prange(len(rows) - 1):
         h = np.empty(T.shape[1:], V.dtype)
         for p in range(rows[j], rows[j + 1]):
@@ -78,8 +78,8 @@ def to_w(rows, second, q, T, V, g, out):  # type: ignore[no-untyped-def]
 
 
 @threaded(fastmath=MATH)
-def to_T(chunks, rows, second, q, w, V, g, tables, out):  # type: ignore[no-untyped-def]
-    """The table's derivative, (K + 2, L + 1, F): one private table for each chunk, added up in their order."""
+def grad_T(chunks, rows, second, q, w, V, g, tables, out):  # type: ignore[no-untyped-def]
+    """Write the gradient of the table, (K + 2, L + 1, F): a private table for each chunk, summed in their order."""
     for c in prange(len(chunks) - 1):
         table = tables[c]
         table[:] = 0

@@ -41,10 +41,10 @@ def trained(name: str, monkeypatch) -> torch.Tensor:
 
 
 def test_a_hundred_steps(monkeypatch):
-    fused, reference = trained("fused", monkeypatch), trained("reference", monkeypatch)
-    assert not torch.equal(fused, reference)  # else one and the same would be tested
+    compiled, reference = trained("compiled", monkeypatch), trained("reference", monkeypatch)
+    assert not torch.equal(compiled, reference)  # else one and the same would be tested
     # each step's gradient differs by rounding (1e-15); Adam divides by its size and training stretches differences
-    torch.testing.assert_close(fused, reference, rtol=0, atol=1e-8)
+    torch.testing.assert_close(compiled, reference, rtol=0, atol=1e-8)
 
 
 def final_loss(seed: int) -> float:
@@ -71,16 +71,16 @@ def final_loss(seed: int) -> float:
 def test_five_trainings_in_float32_end_alike(monkeypatch):
     """The two orders of summation part ways by rounding, which training amplifies as another seed would."""
     losses = {}
-    for name in ("fused", "reference"):
+    for name in ("compiled", "reference"):
         monkeypatch.setenv("EMPNET_KERNELS", name)
         losses[name] = np.log([final_loss(seed) for seed in range(5)])
-    assert not np.array_equal(losses["fused"], losses["reference"])
+    assert not np.array_equal(losses["compiled"], losses["reference"])
     # standard error of a difference of means over 5 seeds each, of logarithms since losses spread over factors
     spread = [each.var(ddof=1) / len(each) for each in losses.values()]
-    assert abs(losses["fused"].mean() - losses["reference"].mean()) <= np.sqrt(sum(spread))
+    assert abs(losses["compiled"].mean() - losses["reference"].mean()) <= np.sqrt(sum(spread))
 
 
-@pytest.mark.parametrize("name", ["fused", "reference"])
+@pytest.mark.parametrize("name", ["compiled", "reference"])
 def test_forces_are_differentiable(name, monkeypatch):
     monkeypatch.setenv("EMPNET_KERNELS", name)
     torch.manual_seed(0)

@@ -1,6 +1,8 @@
-"""The sums over pairs as multilinear forms in compiled loops, for CPUs: O(P) memory, derivatives of every order.
+"""Sums over pairs as multilinear forms in compiled loops: O(P) memory, derivatives of every order.
 
-They serve any degree and number of features; for degree 2, ``fused_moments`` is several times as fast.
+Formulas: :func:`empnet.kernels.reference.pair_sums` and :func:`~empnet.kernels.reference.tensor_sums`. Loops:
+``pair_sum_loops`` and ``tensor_sum_loops``, for any degree and width. For moments of degree 2, ``autograd_moments`` is
+several times as fast.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from empnet.kernels import loops, tensor_loops
+from empnet.kernels import pair_sum_loops, tensor_sum_loops
 from empnet.kernels.multilinear import Slots, value
 from empnet.kernels.topology import Topology
 from empnet.system.batch import Pairs
@@ -29,7 +31,7 @@ class PairSums:
     at: Topology
 
     def evaluate(self, slot: int, slots: Slots) -> Tensor:
-        """The form with ``slot`` open."""
+        """Return the form with ``slot`` open."""
         w, T, Y, f, g = (None if x is None else x.detach().contiguous().numpy() for x in slots)
         like = next(x for x in slots if x is not None)
         at = self.at
@@ -40,20 +42,20 @@ class PairSums:
         return out
 
     def _fill(self, slot: str, w: Any, T: Any, Y: Any, f: Any, g: Any, out: np.ndarray) -> None:
-        """Write the form with ``slot`` open."""
+        """Write the form with ``slot`` open to ``out``."""
         at = self.at
         if slot == "g":
-            loops.to_g(*at.lists, w, T, Y, f, out)
+            pair_sum_loops.forward(*at.by_rows_and_columns, w, T, Y, f, out)
         elif slot == "f" and Y is None and g is not None:  # then f and g can be exchanged
-            loops.to_g(*at.lists, w, T, None, g[:, 0], out[:, None])
+            pair_sum_loops.forward(*at.by_rows_and_columns, w, T, None, g[:, 0], out[:, None])
         elif slot == "f":
-            loops.to_f(*at.lists, w, T, Y, g, out)
+            pair_sum_loops.grad_f(*at.by_rows_and_columns, w, T, Y, g, out)
         elif slot == "w":
-            loops.to_w(*at.half, T, Y, f, g, out)
+            pair_sum_loops.grad_w(*at.by_rows, T, Y, f, g, out)
         elif slot == "Y":
-            loops.to_Y(*at.half, w, T, f, g, out)
+            pair_sum_loops.grad_Y(*at.by_rows, w, T, f, g, out)
         else:
-            loops.to_T(at.chunks(), *at.half, w, Y, f, g, at.tables(out.dtype), out)
+            pair_sum_loops.grad_T(at.chunks(), *at.by_rows, w, Y, f, g, at.tables(out.dtype), out)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,7 @@ class TensorSums:
     at: Topology
 
     def evaluate(self, slot: int, slots: Slots) -> Tensor:
-        """The form with ``slot`` open."""
+        """Return the form with ``slot`` open."""
         w, T, V, g = (None if x is None else x.detach().contiguous().numpy() for x in slots)
         like = next(x for x in slots if x is not None)
         at = self.at
@@ -71,11 +73,11 @@ class TensorSums:
         out = like.new_empty(shapes[slot] if slot < 2 else (len(at.rows) - 1, at.table[1] ** 2, at.table[2]))
         into = out.numpy()
         if slot == 0:
-            tensor_loops.to_w(*at.half, T, V, g, into)
+            tensor_sum_loops.grad_w(*at.by_rows, T, V, g, into)
         elif slot == 1:
-            tensor_loops.to_T(at.chunks(), *at.half, w, V, g, at.tables(into.dtype), into)
+            tensor_sum_loops.grad_T(at.chunks(), *at.by_rows, w, V, g, at.tables(into.dtype), into)
         else:
-            tensor_loops.to_g(*at.lists, w, T, g if slot == 2 else V, into)
+            tensor_sum_loops.forward(*at.by_rows_and_columns, w, T, g if slot == 2 else V, into)
         return out
 
 
@@ -87,15 +89,12 @@ def pair_sums(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    """What :func:`empnet.kernels.pair_sums` says, in compiled loops for any degree and width; on the CPU.
-
-    See there for the formula and the arguments.
-    """
+    """Compute :func:`empnet.kernels.pair_sums` in compiled loops, for any degree and width; tensors on the CPU."""
     return pair_sums_at(Topology.of(pairs, q, T), w, T, Y, f)
 
 
 def pair_sums_at(at: Topology, w: Tensor, T: Tensor, Y: Tensor | None, f: Tensor) -> Tensor:
-    """The same for a topology that is there already."""
+    """Compute :func:`pair_sums` for a given topology."""
     return value(PairSums(at), SLOTS.index("g"), [w, T, Y, f, None])
 
 
@@ -106,10 +105,10 @@ def tensor_sums(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    """What :func:`empnet.kernels.tensor_sums` says, in compiled loops for any degree and width; on the CPU."""
+    """Compute :func:`empnet.kernels.tensor_sums` in compiled loops, for any degree and width; tensors on the CPU."""
     return tensor_sums_at(Topology.of(pairs, q, T), w, T, V)
 
 
 def tensor_sums_at(at: Topology, w: Tensor, T: Tensor, V: Tensor) -> Tensor:
-    """The same for a topology that is there already."""
+    """Compute :func:`tensor_sums` for a given topology."""
     return value(TensorSums(at), 3, [w, T, V, None])

@@ -1,0 +1,41 @@
+"""Whether Numba works on this machine, found out by compiling and running one loop."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+
+__all__ = ["numba_works"]
+
+
+@cache
+def numba_works() -> bool:
+    """Return whether Numba can compile loops here; if not, warn once.
+
+    The first call imports Numba, which takes its time.
+    """
+    try:
+        _probe()
+    except Exception as error:  # Numba fails in many ways: not installed, wrong NumPy, no LLVM for this processor
+        text = f"Numba does not work here ({error}), so plain torch and NumPy take its place, several times slower"
+        warnings.warn(text, stacklevel=2)
+        return False
+    return True
+
+
+def _probe() -> None:
+    """Compile a loop and run it."""
+    # Nothing else of this package is imported here: a mistake in our own code must not pass for a broken Numba.
+    import numba
+    import numpy as np
+
+    def total(values):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        result = 0.0
+        for value in values:
+            result += value
+        return result
+
+    total.__module__ = "probe"  # else it would be announced as a loop of this package, in every process
+    result = numba.njit(nogil=True, error_model="numpy")(total)(np.ones(3))
+    if result != 3:
+        raise RuntimeError(f"the sum of three ones is {result}")

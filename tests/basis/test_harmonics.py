@@ -20,7 +20,7 @@ def directions(n: int, seed: int = 0) -> torch.Tensor:
 
 
 def parts(Y: torch.Tensor) -> list[torch.Tensor]:
-    """The components of each degree."""
+    """Return the components of each degree."""
     return [Y[:, degree**2 : (degree + 1) ** 2] for degree in range(L + 1)]
 
 

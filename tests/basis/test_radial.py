@@ -1,4 +1,4 @@
-"""The radial basis and the envelope: their formulas, and how smooth they are."""
+"""The radial basis and the envelope: their formulas and their smoothness."""
 
 import math
 
@@ -11,7 +11,7 @@ CUTOFF = 4.5
 
 
 def derivatives(function, d: torch.Tensor, order: int) -> list[torch.Tensor]:
-    """The function of one distance and its derivatives up to an order."""
+    """Return a function of one distance and its derivatives up to an order."""
     d = d.clone().requires_grad_()
     found = [function(d)]
     for _ in range(order):

@@ -11,7 +11,7 @@ R_MAX = 4.5
 
 
 def spline_of(spline: CubicSpline, values: torch.Tensor, d: torch.Tensor) -> torch.Tensor:
-    """S(d), literally."""
+    """Compute S(d) term by term."""
     q = spline.locate(d)
     w = spline.weights(d, q)
     T = spline.coefficients(values)

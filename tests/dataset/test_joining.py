@@ -68,7 +68,7 @@ def test_batches_without_numba_are_the_same(dataset, name, monkeypatch):
 
 @pytest.fixture
 def forgotten(monkeypatch):
-    """Nothing is known of Numba and of the compiled loops, before and after."""
+    """Clear the caches of what is known about Numba, before and after."""
     monkeypatch.delattr(empnet.dataset, "loops", raising=False)
     monkeypatch.delitem(sys.modules, "empnet.dataset.loops", raising=False)
     for known in (compiled_loops, numba_works):

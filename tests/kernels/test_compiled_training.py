@@ -1,4 +1,4 @@
-"""Whole trainings with compiled loops and with plain torch end in the same place."""
+"""Whole trainings with compiled loops and with plain torch end with equal weights or losses."""
 
 import dataclasses
 
@@ -26,7 +26,7 @@ def batch_of_clouds():
 
 
 def trained(name: str, monkeypatch) -> torch.Tensor:
-    """All weights after 100 steps in float64."""
+    """Return all weights after 100 steps in float64."""
     monkeypatch.setenv("EMPNET_KERNELS", name)
     torch.manual_seed(0)
     batch, targets = batch_of_clouds()
@@ -48,7 +48,7 @@ def test_a_hundred_steps(monkeypatch):
 
 
 def final_loss(seed: int) -> float:
-    """The mean loss of the last 20 of 80 steps in float32; the seed decides the weights at the start."""
+    """Return the mean loss of the last 20 of 80 steps in float32; the seed decides the weights at the start."""
     torch.manual_seed(seed)
     batch, _ = batch_of_clouds()
     batch = dataclasses.replace(batch, features=batch.features.float())
@@ -69,7 +69,7 @@ def final_loss(seed: int) -> float:
 
 
 def test_five_trainings_in_float32_end_alike(monkeypatch):
-    """The two orders of summation part ways by rounding, which training amplifies as another seed would."""
+    """Two orders of summation differ by rounding, which training amplifies as another seed would."""
     losses = {}
     for name in ("compiled", "reference"):
         monkeypatch.setenv("EMPNET_KERNELS", name)

@@ -16,7 +16,7 @@ K = 6
 
 
 def neighbour_list(ends: torch.Tensor, n: int) -> Pairs:
-    """The list of pairs with these ends, shape (2, P)."""
+    """Return the list of pairs with these ends, shape (2, P)."""
     ends = ends.sort(dim=0).values
     first, second = ends[:, ends[0].argsort(stable=True)]
     rows, columns = (
@@ -26,7 +26,7 @@ def neighbour_list(ends: torch.Tensor, n: int) -> Pairs:
 
 
 def problem(n: int, P: int, F: int, L: int | None) -> tuple:
-    """Random w, T, Y, f, q and pairs; L is the highest degree, None for distances only."""
+    """Draw random w, T, Y, f, q and pairs; L is the highest degree, None for distances only."""
     torch.manual_seed(n + P + F)
     ends = torch.randint(0, n, (2, P)) if P else torch.zeros(2, 0, dtype=torch.int64)
     degrees = 1 if L is None else L + 1
@@ -39,7 +39,7 @@ def problem(n: int, P: int, F: int, L: int | None) -> tuple:
 
 
 def loop(w, T, Y, f, q, pairs) -> torch.Tensor:
-    """The formula, one term at a time."""
+    """Compute the formula one term at a time."""
     degree_of = [degree for degree in range(T.shape[1]) for _ in range(2 * degree + 1)]
     A = torch.zeros(len(f), len(degree_of), f.shape[1], dtype=f.dtype)
     for p, (j, i) in enumerate(zip(pairs.first, pairs.second, strict=True)):
@@ -112,8 +112,8 @@ def test_float32_rounds_no_more_than_it_must(pair_sums, F: int, threads: int) ->
         sizes = all_slots([slot.detach().double().abs().requires_grad_() for slot in single], g.double().abs())
     finally:
         torch.set_num_threads(before)
-    heard = 4 * int(torch.bincount(torch.cat([pairs.first, pairs.second])).max())
-    for a, b, size, n in zip(found, exact, sizes, (heard, 2 * F, 2 * len(pairs), heard), strict=True):
+    received = 4 * int(torch.bincount(torch.cat([pairs.first, pairs.second])).max())
+    for a, b, size, n in zip(found, exact, sizes, (received, 2 * F, 2 * len(pairs), received), strict=True):
         assert a.dtype == torch.float32
         assert ((a - b).abs() <= 1.01 * (n + 3) * torch.finfo(torch.float32).eps / 2 * size).all()
 
@@ -126,7 +126,7 @@ def test_a_spline_of_ones_is_a_plain_sum(pair_sums) -> None:
 
 
 def values_and_derivatives(name, args, monkeypatch) -> list[torch.Tensor]:
-    """The sum, its gradient, and the gradients of that gradient's squares: all slots, two orders."""
+    """Return the sum, its gradient, and the gradient of that gradient's squares: all slots, two orders."""
     monkeypatch.setenv("EMPNET_KERNELS", name)
     w, T, Y, f, q, pairs = args
     slots = [slot.detach().requires_grad_() for slot in (w, T, f, Y) if slot is not None]
@@ -194,7 +194,7 @@ def test_slices_and_expanded_gradients(monkeypatch) -> None:
 
 @pytest.fixture
 def forgotten(monkeypatch: pytest.MonkeyPatch):
-    """Nothing is known of Numba and of the compiled kernels, before and after."""
+    """Clear the caches of what is known about Numba, before and after."""
     monkeypatch.delenv("EMPNET_KERNELS", raising=False)
     monkeypatch.delattr(kernels, "compiled", raising=False)
     for known in (kernels._compiled, numba_works):

@@ -21,7 +21,7 @@ from empnet.system.system import System
 CUTOFF, KNOTS = 3.0, 13
 SPLINE = CubicSpline(KNOTS, CUTOFF)  # with a knot at each quarter of an angstrom
 PLAIN, WIDE = 3, 32
-"""Numbers of features: for loops that serve any number and degree, and for those of one number, at degree 2."""
+"""Widths: one for the loops of any width and degree, and one with fast loops at degree 2."""
 
 rng = np.random.default_rng(3)
 CLOUD = System(rng.normal(size=(6, 3)), [1] * 6)
@@ -34,7 +34,7 @@ SYSTEMS = {"both": [CLOUD, CRYSTAL], "self-images": [CRYSTAL], "no pairs": [FAR]
 
 
 def all_of(r: torch.Tensor) -> Batch:
-    """One open system, every pair of it listed."""
+    """Return one open system with all its pairs."""
     n = len(r)
     one = torch.ones(n, 1, dtype=torch.float64)
     return Batch(r.double(), one, torch.zeros(n, dtype=torch.int64), 1, full_pairs(1, n, r.device))
@@ -56,13 +56,13 @@ def threads(n: int):
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Loops for several threads are compiled apart, which takes its time."""
+    """Use one thread: loops for several are compiled separately, which takes time."""
     with threads(1):
         yield
 
 
 def random_slots(n: int, L: int, F: int, dtype=torch.float64) -> list[torch.Tensor]:
-    """T, U (tables of features and of tensors), f and V."""
+    """Draw T, U (tables of features and of tensors), f and V."""
     draw = torch.Generator().manual_seed(n + 10 * L + F)
     shapes = (KNOTS + 2, L + 1, F), (KNOTS + 2, L + 1, F), (n, F), (n, (L + 1) ** 2, F)
     return [torch.randn(shape, generator=draw, dtype=torch.float64).to(dtype).requires_grad_() for shape in shapes]
@@ -71,7 +71,7 @@ def random_slots(n: int, L: int, F: int, dtype=torch.float64) -> list[torch.Tens
 def derivatives(
     kernel, batch: Batch, L: int, F: int, order: int, dtype=torch.float64, *, tensors: bool = True
 ) -> list[list[torch.Tensor]]:
-    """Moments of features and of tensors, and derivatives in all slots, each of a sum over those of the order before.
+    """Return moments, and derivatives in all slots, each of a weighted sum over the order before.
 
     The sums weight the slots differently, and differently for each entry, so that no error can cancel.
     """
@@ -94,7 +94,7 @@ def derivatives(
 
 
 def assert_equal_to_rounding(found, wanted, eps: float, terms: int) -> None:
-    """Each derivative to ``terms`` roundings, and as many more for each order, of the largest entry."""
+    """Compare each derivative to within ``terms`` roundings of the largest entry, and as many more for each order."""
     for order, (row, other) in enumerate(zip(found, wanted, strict=True)):
         for a, b in zip(row, other, strict=True):
             assert a.shape == b.shape
@@ -103,7 +103,7 @@ def assert_equal_to_rounding(found, wanted, eps: float, terms: int) -> None:
 
 
 def terms(batch: Batch, L: int, F: int) -> int:
-    """How many products the longest sums have, at most: those for the table, for a pair's weights, for a particle."""
+    """Bound the number of products in the longest sums: for the table, a pair's weights, and a particle."""
     P, S = max(len(batch.pairs), 1), (L + 1) ** 2
     return 4 * S * max(P, F) + 10  # and some for the polynomials
 
@@ -124,7 +124,7 @@ def test_values_and_derivatives_to_the_third(L, F, name, tensors, order):
 
 @pytest.mark.parametrize(("L", "F"), CASES)
 def test_the_crystal_has_images_of_a_particle_itself(L, F):
-    """What such a pair adds, by hand: both directions hear the same features; odd degrees cancel."""
+    """Such a pair by hand: messages in both directions carry equal features, so odd degrees cancel."""
     batch = batch_of("self-images")
     at = (batch.pairs.first == batch.pairs.second).nonzero()[:, 0]
     assert len(at) > 0
@@ -150,7 +150,7 @@ def test_the_crystal_has_images_of_a_particle_itself(L, F):
 
 @pytest.mark.parametrize(("L", "F"), CASES)
 def test_a_pair_at_a_knot_at_the_cutoff_beyond_it_and_at_distance_zero(L, F):
-    """To second derivatives: the third one of a spline jumps at a knot, as that of the envelope does at its end."""
+    """To second derivatives: the third derivatives of the spline and the envelope jump at knots and at the cutoff."""
     r = torch.tensor([[0, 0, 0], [0, 1.25, 0], [CUTOFF, 0, 0], [0, 0, 0], [0, 0, -1.7], [0, CUTOFF + 1.25, 0]])
     batch = all_of(r)
     found, wanted = (derivatives(kernel, batch, L, F, 2) for kernel in (compiled, reference))
@@ -185,7 +185,7 @@ def test_float32():
 
 @pytest.mark.parametrize(("L", "F"), [(2, PLAIN), (2, WIDE)])
 def test_parts_of_the_list_add_up(L, F, monkeypatch):
-    """The list cut into as many parts as three threads have, an empty one among them."""
+    """Cut the list into chunks as for several threads, one of them empty."""
     batch = batch_of("both")
     wanted = derivatives(compiled, batch, L, F, 2)
     monkeypatch.setattr(Topology, "chunks", lambda at: np.array([0, 2, 2, 5, len(at.rows) - 1]))
@@ -273,7 +273,7 @@ def test_shifts_without_cells_are_refused(kernel):
 
 
 def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch):
-    """Forces want no gradient of the tables, and training on them none of the pairs."""
+    """Forces need no gradient of the tables, and training on them none of the pairs."""
     asked = []
     for name in ("grad_pairs", "grad_features", "grad_tables", "second_order"):
         loop = getattr(autograd_moments.Loops, name)

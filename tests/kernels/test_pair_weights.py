@@ -148,7 +148,7 @@ def test_shifts_without_cells(monkeypatch) -> None:
 
 
 def test_only_those_derivatives_are_computed_that_are_asked_for(monkeypatch) -> None:
-    """Forces want no gradient of the tables, and training on them none of the positions: a third of the sums."""
+    """Forces need no gradient of the tables, and training on them none of the positions: a third of the sums."""
     from empnet.kernels import autograd_sums
     from empnet.model import Architecture, PropertyModel
 

@@ -15,7 +15,7 @@ from empnet.model.moment_interaction import MomentInteraction
 WIDE = 32
 EPS = 2.0**-53
 AXES = {1: 1, 2: 2, 3: 0}
-"""Which of x, y, z each moment of degree 1 goes along."""
+"""The axis, x, y or z, of each moment of degree 1."""
 
 
 def moments(n: int, F: int, seed: int = 0, S: int = 9) -> torch.Tensor:
@@ -23,7 +23,7 @@ def moments(n: int, F: int, seed: int = 0, S: int = 9) -> torch.Tensor:
 
 
 def hermitian(A: torch.Tensor) -> np.ndarray:
-    """The matrices, shape (N, F, 3, 3), from the symmetric tensors that harmonics are written with."""
+    """Return the matrices, shape (N, F, 3, 3), from the symmetric tensors that define the harmonics."""
     A = A.numpy()
     M = np.zeros((*A.shape[::2], 3, 3), complex)
     M += A[:, 0, :, None, None] * np.eye(3) / np.sqrt(3)
@@ -66,7 +66,7 @@ def test_the_form_does_not_change_when_its_three_are_exchanged():
 
 
 def turning(matrix: np.ndarray, L: int) -> torch.Tensor:
-    """How moments change with a rotation or reflection: D with Y(matrix r) = D Y(r), from 50 directions."""
+    """Return D, which rotates or reflects moments: Y(matrix r) = D Y(r), fitted on 50 directions."""
     r = torch.randn(50, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     r = r / r.norm(dim=1, keepdim=True)
     Q = torch.from_numpy(matrix.copy())
@@ -109,13 +109,13 @@ def test_inner_products_by_degree(L):
 
 
 def three(n: int, dtype: torch.dtype = torch.float64) -> list[torch.Tensor]:
-    """f, A and B."""
+    """Draw f, A and B."""
     drawn = moments(n, WIDE, 2)[:, 0], moments(n, WIDE, 0), moments(n, WIDE, 1)
     return [x.to(dtype).requires_grad_() for x in drawn]
 
 
 def derivatives(products, dtype: torch.dtype, order: int) -> list[list[torch.Tensor]]:
-    """Values, and derivatives in f, A and B, each of weighted squares of those of the order before."""
+    """Return values, and derivatives in f, A and B, each of weighted squares of the order before."""
     slots = three(5, dtype)
     weights = torch.Generator().manual_seed(0)
     found = [list(products(*slots))]

@@ -1,6 +1,6 @@
-"""Different clouds that look the same: which moments, products and depth tell which apart (docs/blind-spots.md).
+"""Different clouds with equal descriptors: the moments, products and depth that distinguish them (docs/blind-spots.md).
 
-Networks with random weights, in float64. Two clouds are told apart if the outputs differ by more than 1e-8 of the
+Networks with random weights, in float64. Two clouds are distinguished if the outputs differ by more than 1e-8 of the
 largest one, and taken for the same if they differ by less than 1e-11: rounding makes 1e-13 or so.
 """
 
@@ -20,7 +20,7 @@ from empnet.system.system import System
 ENCODER = OneHot([0, 1])
 TOLD_APART, THE_SAME = 1e-8, 1e-11
 ALONE = 1.08
-"""A cutoff within which particles at distance 1 hear a centre, but not each other if 66 degrees lie between them."""
+"""A cutoff within which particles at distance 1 are neighbours of a centre, but not of each other at 66 degrees."""
 
 
 def around(positions: np.ndarray) -> System:
@@ -65,24 +65,26 @@ def mirror_images() -> tuple[System, ...]:
 
 
 def tuples(system: System, n: int) -> list[tuple[float, ...]]:
-    """The inner products among each n neighbours, sorted: what products of n moments see at most."""
+    """Return the inner products among each n neighbours, sorted: all that products of n moments depend on."""
     G = (system.positions[1:] @ system.positions[1:].T).round(10) + 0.0
 
-    def seen(some: tuple[int, ...]) -> tuple[float, ...]:
+    def smallest(some: tuple[int, ...]) -> tuple[float, ...]:
         return min(tuple(G[np.ix_(order, order)].ravel()) for order in permutations(some))
 
-    return sorted(seen(some) for some in combinations(range(len(G)), n))
+    return sorted(smallest(some) for some in combinations(range(len(G)), n))
 
 
 def limited(model: PropertyModel, order: int) -> PropertyModel:
-    """The model without products of more than so many moments; with two, no coupled moments are kept either."""
+    """Limit the model to products of this many moments; with two, no coupled moments are passed on either."""
 
     def of(full):
         def products(f, A, B):
-            seen, D = full(f, A, B)
-            seen = seen.clone()
-            seen[:, 1 + 3 * (order - 1) : 10] = 0  # three of each order; then A_0, and a product of two of degree 3
-            return seen, D if order > 2 else B
+            invariants, D = full(f, A, B)
+            invariants = invariants.clone()
+            invariants[:, 1 + 3 * (order - 1) : 10] = (
+                0  # three of each order; then A_0, and a product of two of degree 3
+            )
+            return invariants, D if order > 2 else B
 
         return products
 
@@ -113,7 +115,7 @@ def change(pair, cutoff: float, moments: int, layers: int = 1, order: int = 4, *
 
 @pytest.fixture(autouse=True)
 def plain_torch(monkeypatch):
-    """Nothing to compile: both kernels are held against each other elsewhere."""
+    """Use plain torch, so that nothing is compiled; other tests compare both kernels."""
     monkeypatch.setenv("EMPNET_KERNELS", "reference")
 
 
@@ -143,13 +145,13 @@ def test_how_many_at_a_time_look_the_same(name, equal, different):
 @pytest.mark.parametrize("moments", [0, 1, 2, 3])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_mirror_images_are_the_same_to_every_network(moments, layers):
-    """By design: a property such as the energy is that of the mirror image, too."""
+    """By design: mirror images have equal energies."""
     assert change(mirror_images(), 2.5, moments, layers) < THE_SAME
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize(("name", "cutoff"), [("rings of three and six", 1.7), ("hexagon and antiprism", 8.0)])
-def test_distances_alone_miss_what_one_moment_sees(name, cutoff, layers):
+def test_distances_alone_miss_what_one_moment_distinguishes(name, cutoff, layers):
     assert change(PAIRS[name], cutoff, 0, layers) < THE_SAME
     for moments in (1, 2, 3):
         assert change(PAIRS[name], cutoff, moments, layers, order=2) > TOLD_APART
@@ -164,8 +166,8 @@ def test_equal_pairs_need_products_of_three_and_degree_2():
         assert change(pair, ALONE, moments, 1, order) > TOLD_APART
 
 
-def test_tensors_that_are_kept_see_equal_pairs_one_layer_later():
-    """A neighbour hears how the centre's vector lies to its own direction; the centre hears of it in a third layer."""
+def test_tensors_distinguish_equal_pairs_one_layer_later():
+    """A neighbour receives the centre's vector relative to its own direction, and the centre that in a third layer."""
     pair = PAIRS["equal pairs"]
     for layers in (2, 3):
         assert change(pair, ALONE, 0, layers) < THE_SAME
@@ -175,7 +177,7 @@ def test_tensors_that_are_kept_see_equal_pairs_one_layer_later():
 
 
 def test_equal_triples_need_products_of_four_and_degree_2():
-    """As the centre sees them, in one layer; neighbours that hear each other tell the clouds apart."""
+    """From the centre alone, in one layer; with messages between neighbours the clouds are distinguished."""
     pair = PAIRS["equal triples"]
     for moments, order in ((0, 4), (1, 4), (2, 2), (2, 3), (3, 2), (3, 3)):
         assert change(pair, 3.0, moments, 1, order, centre=True) < THE_SAME
@@ -187,7 +189,7 @@ def test_equal_triples_need_products_of_four_and_degree_2():
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_ring_of_n_needs_degree_n(layers):
-    """Moments of a ring of n have m = 0, n, 2 n ...: below degree n nobody sees it turn, in any number of layers."""
+    """Moments of a ring of n have m = 0, n, 2 n ...: below degree n its rotation changes nothing, at any depth."""
     for moments in (0, 1, 2):
         assert change(PAIRS["prism and octahedron"], ALONE, moments, layers) < THE_SAME
     assert change(PAIRS["prism and octahedron"], ALONE, 3, layers) > TOLD_APART
@@ -196,5 +198,5 @@ def test_a_ring_of_n_needs_degree_n(layers):
 
 
 @pytest.mark.parametrize("name", ["equal pairs", "prism and octahedron", "cube and antiprism"])
-def test_a_cutoff_that_joins_the_neighbours_tells_them_apart_by_distances(name):
+def test_a_cutoff_that_joins_the_neighbours_distinguishes_them_by_distances(name):
     assert change(PAIRS[name], 2.5, 0, 1) > TOLD_APART

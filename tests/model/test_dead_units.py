@@ -78,7 +78,7 @@ def test_units_on_another_axis():
 
 
 def test_tolerance():
-    """A unit that varies a million times less than another is dead or not, as one likes."""
+    """A unit that varies a million times less than another is dead or alive, depending on the tolerance."""
     model = torch.nn.Sequential(torch.nn.Linear(1, 2, bias=False).double(), torch.nn.Identity(), torch.nn.ReLU())
     with torch.no_grad():
         model[0].weight.copy_(torch.tensor([[1.0], [1e-6]]))

@@ -65,7 +65,7 @@ def difference(value, step: float = H):
 
 
 def close(found, wanted, relative: float = 1e-6) -> None:
-    """To a share of the largest one."""
+    """Compare to within a fraction of the largest value."""
     found, wanted = np.asarray(found), np.asarray(wanted)
     largest = np.abs(wanted).max()
     assert largest > 1e-3  # else nothing is tested
@@ -187,7 +187,7 @@ def test_training_on_stress_with_an_open_system_in_the_batch(model):
 
 
 def test_lennard_jones_is_learned_from_energies_and_forces(kernel):
-    """Clusters of four atoms near their minimum; others are predicted to a small part of how much they vary."""
+    """Clusters of four atoms near their minimum; others are predicted to a small fraction of their variation."""
     if kernel == "reference":
         pytest.skip("the same formulas, slower")
     rng = np.random.default_rng(0)

@@ -79,7 +79,7 @@ def test_gradcheck_with_mask(mask: torch.Tensor) -> None:
     assert torch.autograd.gradgradcheck(form, (r, f), fast_mode=True)
 
 
-def test_one_particle_hears_itself() -> None:
+def test_one_particle_receives_its_own_message() -> None:
     layer = MessagePassingLayer(1, F).double()
     r, f = clouds(N=1)
     phi_0 = layer.phi(torch.zeros(1, 1, dtype=torch.float64))
@@ -185,7 +185,7 @@ def test_table_error_with_fresh_parameters_is_as_documented() -> None:
 
 
 def test_far_from_the_origin() -> None:
-    """At 10,000 angstrom: what torch.cdist makes of float32 positions, and this layer of float64 ones."""
+    """At 10,000 angstrom: torch.cdist on float32 positions, and this layer on float64 ones."""
     torch.manual_seed(0)
     N = 30  # above 25 points, torch.cdist multiplies matrices
     layer = MessagePassingLayer(N, F)
@@ -243,7 +243,7 @@ def test_wrong_shapes_and_dtypes_are_named(layer: MessagePassingLayer) -> None:
 
 
 @pytest.mark.parametrize("options", [{"knots": 8}, {"r_max": 3.0}])
-def test_a_table_wants_knots_and_range(options: dict) -> None:
+def test_a_table_needs_knots_and_range(options: dict) -> None:
     with pytest.raises(ValueError, match="knots and r_max: wanted both or neither"):
         MessagePassingLayer(N, F, **options)
 

@@ -1,4 +1,4 @@
-"""The model with angular moments: symmetries, extensivity, smoothness, one kernel as the other."""
+"""The model with angular moments: symmetries, extensivity, smoothness, and equal results of both kernels."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def model_of(moments: int, pooling: str = "sum", layers: int = 3) -> PropertyMod
 
 @pytest.fixture(autouse=True)
 def plain_torch(monkeypatch):
-    """Nothing to compile where it does not matter."""
+    """Use plain torch where speed does not matter, so that nothing is compiled."""
     monkeypatch.setenv("EMPNET_KERNELS", "reference")
 
 
@@ -103,7 +103,7 @@ def test_means_do_not_grow():
 
 
 def test_nothing_jumps_at_the_cutoff(model):
-    """Energy, force and curvature as a third particle, off the axis of two others, comes within reach of one."""
+    """Energy, force and curvature as a third particle, off the axis of two others, comes within the cutoff of one."""
     base = batch_of(System([[0, 0, 0], [0, 0, -1], [0, 0.5, CUTOFF - 0.1]], [6, 1, 8]))
     way = torch.tensor([0, 0.6, 0.8], dtype=torch.float64)
 
@@ -170,7 +170,7 @@ def test_the_first_keeps_no_filter_for_tensors_and_the_last_none_of_them():
 
 
 def test_angles_are_seen():
-    """Two neighbours at 90 and at 120 degrees, which do not hear each other."""
+    """Two neighbours at 90 and at 120 degrees, which are not neighbours of each other."""
 
     def bent(angle: float) -> System:
         return System(0.72 * CUTOFF * np.array([[0, 0, 0], [1, 0, 0], [np.cos(angle), np.sin(angle), 0]]), [8, 1, 1])
@@ -178,7 +178,7 @@ def test_angles_are_seen():
     for moments in (0, 1, 2, 3):
         model = model_of(moments)
         for interaction in model.interactions:
-            interaction.mean_neighbours.fill_(0.01)  # far as they are, they are heard
+            interaction.mean_neighbours.fill_(0.01)  # so that distant neighbours matter
         with torch.no_grad():
             one, other = model(batch_of(bent(np.pi / 2), bent(2 * np.pi / 3)))
         difference = abs(one - other).item()

@@ -1,4 +1,4 @@
-"""The PropertyModel says what the physics says."""
+"""The symmetries and limits of physics hold for PropertyModel."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""The property predictor: formula, invariance, and what a network of distances cannot see."""
+"""The property predictor: formula, invariance, and the limits of a network of distances."""
 
 import copy
 import math
@@ -26,7 +26,7 @@ def clouds(B: int = B) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def formula(predictor: PropertyPredictor, r: torch.Tensor, f: torch.Tensor) -> torch.Tensor:
-    """Oracle: the whole predictor as it stands in the design, with differences and a safe square root."""
+    """Oracle: the whole predictor by its formula, with differences and a safe square root."""
     phi, psi = predictor.message_passing.phi, predictor.pointwise_convolution.psi
     squares = (r[:, :, None] - r[:, None, :]).square().sum(-1)
     d = torch.where(squares == 0, 0, torch.where(squares == 0, 1, squares).sqrt())

@@ -105,7 +105,9 @@ def _lay_out(filters, T_p, F, four):  # type: ignore[no-untyped-def]
 def _forward(F: int, tensors: bool) -> Callable[..., None]:
     """Return the loop over the messages that particles receive."""
 
-    def forward(chunks, rows, columns, transposed, first, second, q, w, Y, phi, x, chi, V, out) -> None:  # type: ignore[no-untyped-def]
+    def forward(  # type: ignore[no-untyped-def]
+        chunks, rows, columns, transposed, first, second, q, w, Y, phi, features, chi, V, out
+    ) -> None:
         for chunk in prange(len(chunks) - 1):
             lowest, end = chunks[chunk], chunks[chunk + 1]
             out[lowest:end] = V[lowest:end] if tensors else 0
@@ -122,17 +124,13 @@ def _forward(F: int, tensors: bool) -> Callable[..., None]:
                     for side in range(2 if ahead and i < end else 1):
                         y = _towards(Y, p, ahead == (side == 0))
                         here, there = (i, j) if side else (j, i)
-                        received, x_i = out[here], x[there]
+                        received, x_i = out[here], features[there]
                         for k in range(F):
-                            a, b, c = (
-                                filters_phi[k] * x_i[k],
-                                filters_phi[k + F] * x_i[k],
-                                filters_phi[k + 2 * F] * x_i[k],
-                            )
+                            x = x_i[k]
+                            a, b, c = filters_phi[k] * x, filters_phi[k + F] * x, filters_phi[k + 2 * F] * x
                             if tensors:
-                                V_i = scaled(
-                                    filters_chi[k], filters_chi[k + F], filters_chi[k + 2 * F], nine(V[there], k, F)
-                                )
+                                r, s, t = filters_chi[k], filters_chi[k + F], filters_chi[k + 2 * F]
+                                V_i = scaled(r, s, t, nine(V[there], k, F))
                                 add(received, k, F, plus(scaled(a, b, c, y), V_i))
                             else:
                                 add(received, k, F, scaled(a, b, c, y))
@@ -171,12 +169,8 @@ def _grad_features(F: int, tensors: bool) -> Callable[..., None]:
                         if tensors:
                             grad_V = out_V[here]
                             for k in range(F):
-                                add(
-                                    grad_V,
-                                    k,
-                                    F,
-                                    scaled(filters_chi[k], filters_chi[k + F], filters_chi[k + 2 * F], nine(g_i, k, F)),
-                                )
+                                a, b, c = filters_chi[k], filters_chi[k + F], filters_chi[k + 2 * F]
+                                add(grad_V, k, F, scaled(a, b, c, nine(g_i, k, F)))
 
     return grad_features
 

@@ -20,6 +20,7 @@ from empnet.files.bundled import card as bundled_card
 from empnet.files.stated import check_stated, first_of, plain_name, stated_unit
 from empnet.inspection import quick_findings
 from empnet.inspection.record import UNNAMED_UNIT
+from empnet.kernels.fast_loops import slow_loops_note
 from empnet.model.property_model import Architecture
 from empnet.runtime.distribution import processes
 from empnet.runtime.pipes import refuse_gone_pipe
@@ -227,7 +228,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         dataset: The data.
         split: Its sides; only the training side decides.
         config: The configuration.
-        journal: Where the choice of pooling is told.
+        journal: Where the choice of pooling and a slow size are told.
 
     Raises:
         EmpnetError: If the data do not tell whether a property adds up over particles.
@@ -237,6 +238,9 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
     untrained = [symbol(kind) for kind, count in zip(species, counts, strict=True) if count == 0]
     if untrained:
         journal.say(f"no system for training has {', '.join(untrained)}: predictions for these species mean nothing")
+    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
+    if on_cpu and (note := slow_loops_note(config.width, config.moments)):
+        journal.say(note)
     return ModelCard(
         architecture=Architecture(
             n_species=len(species),

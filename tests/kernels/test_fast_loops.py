@@ -27,16 +27,23 @@ SLOW = "a step takes several times as long as at width"
         (48, 0, None),  # distances only: loops of any width are fast
     ],
 )
-def test_when_training_is_configured_a_slow_size_is_one_line(width, moments, note, capsys):
+def test_when_training_is_configured_a_slow_size_is_one_line(width, moments, note, capsys, monkeypatch):
+    monkeypatch.delenv("EMPNET_KERNELS", raising=False)
+    assert slow_loops_note(width, moments) == note
+    assert lines_about_loops(width, moments, capsys) == ([] if note is None else [note])
+    monkeypatch.setenv("EMPNET_KERNELS", "reference")  # in plain torch, no width is slower than the next
+    assert lines_about_loops(width, moments, capsys) == []
+
+
+def lines_about_loops(width, moments, capsys) -> list[str]:
+    """Return the lines about fast loops that a configured training prints."""
     positions = [[0, 0, 0], [0, 0, 1.0]]
     systems = [System(positions, [1, 1], properties={"energy": float(k)}) for k in range(4)]
     config = TrainConfig(data="pairs", property="energy", unit="eV", width=width, moments=moments, pooling="sum")
     config = config.model_copy(update={"device": "cpu"})
     split = Split(np.arange(4), np.arange(0), np.arange(0))
     make_card(Dataset.from_systems(systems, 5.0), split, config, Journal())
-    said = [line for line in capsys.readouterr().out.splitlines() if "fast loops" in line]
-    assert said == ([] if note is None else [note])
-    assert slow_loops_note(width, moments) == note
+    return [line for line in capsys.readouterr().out.splitlines() if "fast loops" in line]
 
 
 def test_degrees_with_fast_loops():

@@ -169,8 +169,8 @@ def test_a_pair_at_distance_zero_has_no_direction_and_feels_nothing(kernel):
     (slope,) = torch.autograd.grad((w.sum() + (Y * torch.randn(16).double()).sum()).exp(), r, create_graph=True)
     assert slope.tolist() == [[0.0] * 3] * 2
     if slope.requires_grad:
-        (bend,) = torch.autograd.grad(slope.square().sum(), r)
-        assert bend.tolist() == [[0.0] * 3] * 2
+        (second,) = torch.autograd.grad(slope.square().sum(), r)
+        assert second.tolist() == [[0.0] * 3] * 2
 
 
 def test_float32():

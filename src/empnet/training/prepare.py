@@ -20,6 +20,7 @@ from empnet.files.bundled import card as bundled_card
 from empnet.files.stated import check_stated, first_of, plain_name, stated_unit
 from empnet.inspection import quick_findings
 from empnet.inspection.record import UNNAMED_UNIT
+from empnet.kernels import choose, reference
 from empnet.kernels.fast_loops import slow_loops_note
 from empnet.model.property_model import Architecture
 from empnet.runtime.distribution import processes
@@ -238,8 +239,9 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
     untrained = [symbol(kind) for kind, count in zip(species, counts, strict=True) if count == 0]
     if untrained:
         journal.say(f"no system for training has {', '.join(untrained)}: predictions for these species mean nothing")
-    on_cpu = config.device == "cpu" or not torch.cuda.is_available()
-    if on_cpu and (note := slow_loops_note(config.width, config.moments)):
+    device = "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
+    compiled = choose(torch.device(device), torch.float32) is not reference  # plain torch has no preferred sizes
+    if compiled and (note := slow_loops_note(config.width, config.moments)):
         journal.say(note)
     return ModelCard(
         architecture=Architecture(

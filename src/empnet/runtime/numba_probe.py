@@ -7,6 +7,9 @@ from functools import cache
 
 __all__ = ["numba_works"]
 
+_kept: list[object] = []
+"""The probe's loop: Numba has a weak proxy of it; if the loop died, programs that look through all objects would fail."""
+
 
 @cache
 def numba_works() -> bool:
@@ -36,6 +39,8 @@ def _probe() -> None:
         return result
 
     total.__module__ = "probe"  # else it would be announced as a loop of this package, in every process
-    result = numba.njit(nogil=True, error_model="numpy")(total)(np.ones(3))
+    loop = numba.njit(nogil=True, error_model="numpy")(total)
+    _kept.append(loop)
+    result = loop(np.ones(3))
     if result != 3:
         raise RuntimeError(f"the sum of three ones is {result}")

@@ -8,7 +8,7 @@ from functools import cache
 __all__ = ["numba_works"]
 
 _kept: list[object] = []
-"""The probe's loop: Numba has a weak proxy of it; if the loop died, programs that look through all objects would fail."""
+"""The probe's loop. Numba has a weak proxy of it: if the loop died, programs that visit all objects would fail."""
 
 
 @cache

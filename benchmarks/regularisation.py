@@ -14,9 +14,9 @@ from pathlib import Path
 from empnet.pages.svg import new_figure
 from empnet.runtime.durable_files import replacing, write_text
 from empnet.studies.claim import Effort
-from empnet.studies.regularisation import STUDY
-from empnet.studies.regularisation.evidence import Change, Measured, symptom, table
-from empnet.studies.regularisation.figures import TOLD, draw_changes, draw_symptom
+from empnet.studies.question_2b_regularisation import STUDY
+from empnet.studies.question_2b_regularisation.evidence import Change, Measured, symptom, table
+from empnet.studies.question_2b_regularisation.figures import TOLD, draw_changes, draw_symptom
 from empnet.studies.run import Outcome, run
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -13,7 +13,7 @@ import torch
 from empnet.basis.radial import envelope
 from empnet.dataset.dataset import collate
 from empnet.model.property_model import Architecture, PropertyModel
-from empnet.studies.message_passing.clouds import antiprism, hexagon, smallest_rmsd, two_triangles
+from empnet.studies.question_5_message_passing.clouds import antiprism, hexagon, smallest_rmsd, two_triangles
 from empnet.system.one_hot import OneHot
 from empnet.system.system import System
 

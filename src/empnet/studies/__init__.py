@@ -26,20 +26,23 @@ __all__ = [
     "verdict",
 ]
 
-NAMES = (
-    "encoding",
-    "architectures",
-    "one_batch",
-    "dead_relu",
-    "lstm",
-    "convolution",
-    "image_classifier",
-    "regularisation",
-    "transpose_autoencoder",
-    "universal_approximation",
-    "message_passing",
-)
-"""All studies, in the order of the questions. Each is a module or package of this name with a constant ``STUDY``."""
+_PACKAGES = {
+    "encoding": "question_1a_encoding",
+    "architectures": "question_1b_architectures",
+    "one_batch": "question_1c_one_batch",
+    "dead_relu": "question_1d_dead_relu",
+    "lstm": "question_1e_lstm",
+    "convolution": "question_1f_convolution",
+    "image_classifier": "question_2a_image_classifier",
+    "regularisation": "question_2b_regularisation",
+    "transpose_autoencoder": "question_3_transpose_autoencoder",
+    "universal_approximation": "question_4_universal_approximation",
+    "message_passing": "question_5_message_passing",
+}
+"""Package of each study, which defines ``STUDY``."""
+
+NAMES = tuple(_PACKAGES)
+"""All studies, in the order of the questions."""
 
 
 def load(name: str) -> Study[Any, Any]:
@@ -61,5 +64,5 @@ def load(name: str) -> Study[Any, Any]:
     if wanted not in NAMES:
         remedy = nearest(wanted, NAMES) or f"studies: {', '.join(NAMES)}"
         raise EmpnetError(f"there is no study '{name}'", remedy=remedy)
-    study: Study[Any, Any] = importlib.import_module(f"empnet.studies.{wanted}").STUDY
+    study: Study[Any, Any] = importlib.import_module(f"empnet.studies.{_PACKAGES[wanted]}").STUDY
     return study

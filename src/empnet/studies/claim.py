@@ -108,7 +108,7 @@ class Premises:
             others: Premises to be something else than in the question.
 
         Example:
-            >>> from empnet.studies.encoding import STUDY
+            >>> from empnet.studies.question_1a_encoding import STUDY
             >>> STUDY.premises(length=9, letters=4).only("letters") == STUDY.premises(letters=4)
             True
         """

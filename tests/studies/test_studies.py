@@ -1,18 +1,23 @@
 """What all studies have in common: every option of the exam is there, rules are rules, and the report says all."""
 
 import dataclasses
+import importlib
 import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import empnet.studies
 from empnet.errors import EmpnetError
 from empnet.studies import NAMES, Claim, Counter, Effort, Premises, Study, load, premise, verdict
 from empnet.studies.report import write_studies
 from empnet.studies.run import run
 from empnet.studies.table import print_outcome
+
+HOME = Path(empnet.studies.__file__).parent
 
 OPTIONS = {
     **dict.fromkeys(("I.A", "I.B", "I.C", "I.D", "I.E", "III.D"), 4),
@@ -38,6 +43,26 @@ def test_every_option_of_the_exam_is_a_claim_and_every_open_question_has_one(cla
     assert sorted(options) == sorted(f"{question}.{k}" for question, n in OPTIONS.items() for k in range(1, n + 1))
     ours = {each.rpartition(".")[0] for each in ids if re.fullmatch(r"[IV]+\.[A-F]\.[a-z]", each)}
     assert set(OPEN) <= ours
+
+
+def test_the_map_leads_to_the_text_of_every_claim(claims):
+    """README.md of the studies: question, claims, study, and files that hold the texts, measure and test."""
+    lines = (HOME / "README.md").read_text().splitlines()
+    rows = [line.split("|")[1:-1] for line in lines if re.match(r"\| [IV]+\.", line)]
+    mapped = []
+    for question, listed, study, text, measurement, test in ([cell.strip() for cell in row] for row in rows):
+        (file,) = re.findall(r"\((.*?)\)", text)
+        own = importlib.import_module(f"empnet.studies.{file.removesuffix('.py').replace('/', '.')}").CLAIMS
+        numbers = re.findall(r"(\w)-(\w)|(\w)", listed.removeprefix(f"{question}."))
+        ids = [chr(k) for first, last, one in numbers for k in range(ord(first or one), ord(last or one) + 1)]
+        found = [claim.id for claim in own]
+        assert found == [f"{question}.{each}" for each in ids]
+        mapped += [(study.strip("`"), each) for each in found]
+        for path in re.findall(r"\((.*?)\)", measurement):
+            assert (HOME / path).is_file()
+        assert (Path(__file__).parent / f"{test.strip('`')}.py").is_file()
+        assert Path(file).parts[0] == test.strip("`").removeprefix("test_")
+    assert sorted(mapped) == sorted((name, claim.id) for name, claim in claims)
 
 
 def test_claims_are_told_whole_and_premises_can_be_changed(claims):

@@ -31,6 +31,13 @@ Out = Annotated[
 class _Studies(TyperGroup):
     """Commands that are made from the studies, so that no other command has to import them."""
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help, unless a library of the studies is missing: half a page of it would come before the error."""
+        from empnet.studies.extra import check_libraries
+
+        check_libraries()
+        super().format_help(ctx, formatter)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """The studies' names, and all."""
         from empnet.studies import NAMES

@@ -11,6 +11,7 @@ from typing import Any
 
 from empnet.errors import EmpnetError, nearest
 from empnet.studies.claim import Claim, Counter, Effort, Evidence, Premises, Study, Verdict, premise, verdict
+from empnet.studies.extra import check_libraries
 
 __all__ = [
     "NAMES",
@@ -52,7 +53,7 @@ def load(name: str) -> Study[Any, Any]:
         name: One of :data:`NAMES`.
 
     Raises:
-        EmpnetError: If there is no such study.
+        EmpnetError: If there is no such study, or a library of the extra ``empnet[studies]`` is not installed.
 
     Example:
         >>> load("encodin")
@@ -64,5 +65,6 @@ def load(name: str) -> Study[Any, Any]:
     if wanted not in NAMES:
         remedy = nearest(wanted, NAMES) or f"studies: {', '.join(NAMES)}"
         raise EmpnetError(f"there is no study '{name}'", remedy=remedy)
+    check_libraries()  # now, rather than after an hour of measuring
     study: Study[Any, Any] = importlib.import_module(f"empnet.studies.{_PACKAGES[wanted]}").STUDY
     return study

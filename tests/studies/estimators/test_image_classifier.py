@@ -1,6 +1,5 @@
 """The classifier of pictures: softmax once, same seed same network, folders never all in memory."""
 
-import sys
 import tracemalloc
 
 import numpy as np
@@ -173,12 +172,6 @@ def test_parameters_that_cannot_be_meant(parameters, told):
     X, y = stripes(30)
     with pytest.raises(EmpnetError, match=told):
         ImageClassifier(**{**SMALL, **parameters}).fit(X, y)
-
-
-def test_augmentation_without_kornia_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "kornia.augmentation", None)
-    with pytest.raises(EmpnetError, match=r"pip install 'empnet\[images\]'"):
-        augmentation(flip=0.5)
 
 
 def test_augmentations_keep_shape_and_range_and_change_the_picture():

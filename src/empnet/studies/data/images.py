@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Int64, UInt8
-from PIL import Image, UnidentifiedImageError
 
 from empnet.errors import EmpnetError
 from empnet.runtime.progress import track
+from empnet.studies.extra import library
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["ImageFolder"]
 
@@ -26,8 +30,8 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", 
 MODES = {"RGB", "L", "P", "1"}
 """Pillow's modes that become RGB without loss. What is transparent has no colour of its own; 16 bits do not fit."""
 
-FAILURES = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises on files that are no pictures, or broken ones."""
+FAILURES = (OSError, SyntaxError, ValueError)
+"""Raised by Pillow on files that are not pictures, or are damaged; and DecompressionBombError."""
 
 
 class ImageFolder:
@@ -76,6 +80,7 @@ class ImageFolder:
     ) -> None:
         if bad not in ("refuse", "skip"):
             raise EmpnetError(f"bad='{bad}'", wanted="'refuse' or 'skip'")
+        library("PIL.Image", "a folder of pictures")  # else each picture would be called unreadable
         self.path, self.threads = Path(path), threads
         self.classes, files, labels = _index(self.path)
         self.files: tuple[str, ...] = files
@@ -195,25 +200,30 @@ def _index(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], Int64[np.ndarr
 
 
 def _read_size(path: Path) -> Size:
-    """From the header alone."""
-    try:
-        with Image.open(path) as picture:
-            return picture.size
-    except FAILURES as error:
-        raise EmpnetError(f"cannot be read ({_short(error, path)})", where=path) from error
+    """Return width and height from the header alone."""
+    with _opened(path) as picture:
+        return picture.size
 
 
 def _decode(path: Path) -> Image.Image:
-    """The picture in RGB."""
+    """Return the picture in RGB."""
+    with _opened(path) as picture:
+        if picture.mode not in MODES or "transparency" in picture.info:
+            kind = "is transparent" if "A" in picture.mode or picture.mode in MODES else f"is {picture.mode}"
+            raise EmpnetError(kind, where=path, wanted="RGB or grey of 8 bits a channel")
+        return picture.convert("RGB")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture; whatever Pillow raises becomes an error that names the file."""
+    image = library("PIL.Image", "a picture")
     try:
-        with Image.open(path) as picture:
-            if picture.mode not in MODES or "transparency" in picture.info:
-                kind = "is transparent" if "A" in picture.mode or picture.mode in MODES else f"is {picture.mode}"
-                raise EmpnetError(kind, where=path, wanted="RGB or grey of 8 bits a channel")
-            return picture.convert("RGB")
+        with image.open(path) as picture:
+            yield picture
     except EmpnetError:
         raise
-    except FAILURES as error:
+    except (*FAILURES, image.DecompressionBombError) as error:
         raise EmpnetError(f"cannot be read ({_short(error, path)})", where=path) from error
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
 from empnet.errors import EmpnetError, nearest
+from empnet.studies.extra import library
 
 __all__ = ["NAMES", "augmentation", "augmentation_of"]
 
@@ -45,7 +45,7 @@ def augmentation(
     for name, (low, high) in limits.items():
         if not low <= given[name] <= high:
             raise EmpnetError(f"{name}={given[name]}", wanted=f"{low} to {high}")
-    kornia = _kornia()
+    kornia = library("kornia.augmentation", "augmentation")
     changes: list[Augment] = []
     if rotation:
         changes.append(kornia.RandomAffine(degrees=rotation, padding_mode="border", p=1.0))
@@ -90,11 +90,3 @@ def augmentation_of(what: Augment | str | Sequence[str] | None) -> Augment | Non
             remedy = nearest(str(name), NAMES) or f"choose from {', '.join(NAMES)}"
             raise EmpnetError(f"there is no augmentation '{name}'", remedy=remedy)
     return augmentation(**{name: NAMES[name] for name in names}) if names else None
-
-
-def _kornia() -> Any:
-    try:
-        import kornia.augmentation
-    except ImportError as error:
-        raise EmpnetError("augmentation needs kornia", remedy="pip install 'empnet[images]'") from error
-    return kornia.augmentation

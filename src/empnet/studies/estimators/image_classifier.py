@@ -50,7 +50,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         patience: Stop after so many epochs without a lower validation loss; None to go on.
         augment: Changes the pictures of a batch, (n, 3, height, width) from 0 to 1; or names of
             :func:`~empnet.studies.estimators.augmentation.augmentation_of`; or None.
-            Needs ``pip install 'empnet[images]'``.
+            Needs ``pip install 'empnet[studies]'``.
         random_state: Seed of weights, order, dropout and augmentation: the same seed gives the same network.
         after_epoch: Called with the network, in evaluation mode, after each epoch.
         quiet: Show no progress.

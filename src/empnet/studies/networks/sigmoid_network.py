@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import mpmath
 import numpy as np
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from empnet.model.perceptron import perceptron
+from empnet.studies.extra import library
+
+if TYPE_CHECKING:
+    import mpmath
 
 __all__ = ["SigmoidNetwork", "Weights", "most_sign_changes"]
 
@@ -146,9 +149,11 @@ class SigmoidNetwork(torch.nn.Module):
 
         Example:
             >>> f = SigmoidNetwork.from_weights([1.0], [0.0], [1.0], 0.0)
+            >>> import mpmath
             >>> mpmath.nstr(f.exactly(mpmath.mpf(-100)), 10)
             '3.720075976e-44'
         """
+        mpmath = _mpmath()
         w, b, a, c = self.weights
         with mpmath.workdps(30):
             largest = 1 + max(abs(float(v)) for v in (*b, *a, c)) + abs(x) * max(abs(float(v)) for v in w)
@@ -160,11 +165,13 @@ class SigmoidNetwork(torch.nn.Module):
 
     def slope_bound(self) -> mpmath.mpf:
         r"""The slope is nowhere larger than :math:`\tfrac14 \sum_j |a_j w_j|`, since a sigmoid's is at most 1/4."""
+        mpmath = _mpmath()
         w, _, a, _ = self.weights
         return mpmath.fsum(abs(mpmath.mpf(k) * mpmath.mpf(u)) for u, k in zip(w, a, strict=True)) / 4
 
     def limit(self) -> mpmath.mpf:
         r"""f at infinity: :math:`c + \sum_{w_j > 0} a_j + \sum_{w_j = 0} a_j \sigma(b_j)`."""
+        mpmath = _mpmath()
         w, b, a, c = self.weights
         with mpmath.workdps(DIGITS + 310):  # float64 has numbers of 308 digits
             terms = [mpmath.mpf(k) for u, k in zip(w, a, strict=True) if u > 0]
@@ -182,6 +189,7 @@ class SigmoidNetwork(torch.nn.Module):
         Arguments:
             delta: How near, above 0.
         """
+        mpmath = _mpmath()
         w, b, a, _ = self.weights
         reached = [
             (mpmath.log(len(w) * abs(mpmath.mpf(k)) / delta) - np.sign(u) * mpmath.mpf(v)) / abs(mpmath.mpf(u))
@@ -189,6 +197,10 @@ class SigmoidNetwork(torch.nn.Module):
             if u and k
         ]
         return max(reached, default=mpmath.mpf(0))
+
+
+def _mpmath() -> Any:
+    return library("mpmath", "a bound in many digits")
 
 
 def most_sign_changes(n_units: int) -> int:

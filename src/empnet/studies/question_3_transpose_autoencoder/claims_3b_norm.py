@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from empnet.studies.claim import Claim, Counter, Evidence
+from empnet.studies.claim import Claim, Counter, Evidence, verdict
 from empnet.studies.question_3_transpose_autoencoder.measured import Measured
 
 __all__ = ["CLAIMS"]

@@ -16,7 +16,7 @@ from empnet.runtime.durable_files import replacing, write_text
 from empnet.studies.claim import Effort
 from empnet.studies.question_2b_regularisation import STUDY
 from empnet.studies.question_2b_regularisation.evidence import Change, Measured, symptom, table
-from empnet.studies.question_2b_regularisation.figures import TOLD, draw_changes, draw_symptom
+from empnet.studies.question_2b_regularisation.figures import LABELS, draw_changes, draw_symptom
 from empnet.studies.run import Outcome, run
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -67,7 +67,7 @@ def results(e: Measured) -> Iterator[str]:
     yield "![Changes in best validation loss and in the gap, with intervals](regularisation.png)\n"
     yield "| remedy | change in best validation loss, % | change in gap, nats | promising |\n|---|---|---|---|"
     for name, best, gap, told in table(e):
-        yield f"| {TOLD[name]} | {interval(best, 100, 0)} | {interval(gap)} | {words[told]} |"
+        yield f"| {LABELS[name]} | {interval(best, 100, 0)} | {interval(gap)} | {words[told]} |"
     yield "\n" + paragraph("""Intervals are 95 %, by Student's t over the pairs of trainings with the same seed and the
         same hands held out. The gap is validation minus training loss after the last epoch. Of reruns, the parameters
         of the smallest training loss are judged, against the best validation loss of single trainings.""")
@@ -93,7 +93,7 @@ def verdicts(outcome: Outcome) -> Iterator[str]:
     for finding in outcome.findings:
         claim, counter = finding.claim, finding.counter
         assert counter is not None
-        row = [claim.id, claim.statement, finding.verdict, claim.textbook, counter.told, counter.verdict]
+        row = [claim.id, claim.statement, finding.verdict, claim.textbook, counter.change, counter.verdict]
         yield f"| {' | '.join(row)} |"
     unlike = [finding.claim for finding in outcome.findings if finding.agrees is False]
     told = [paragraph(f"- {claim.id}: {claim.disagreement}") for claim in unlike]

@@ -51,7 +51,7 @@ def test_counts_for_any_premises(length, letters, batch_size, embedding):
 
 
 @pytest.mark.parametrize(
-    ("premises", "told"),
+    ("premises", "message"),
     [
         ({"shorter": 3}, "equal lengths"),
         ({"shorter": 100}, "has 0 items"),
@@ -59,16 +59,16 @@ def test_counts_for_any_premises(length, letters, batch_size, embedding):
         ({"unknown": 100}, "item 0 is '0'"),
     ],
 )
-def test_refused_strings(premises, told):
+def test_refused_strings(premises, message):
     e = measure(Strings(**premises), QUICK)
-    assert told in e.refusal
+    assert message in e.refusal
     assert len(e.refusal) < 300  # not the whole strings
     counts = [claim for claim in STUDY.claims if claim.id not in ("I.A.d", "I.A.e")]
     assert {claim.decide(e) for claim in counts} == {"undecided"}
     assert all(claim.evidence(e)["refused because"] == e.refusal for claim in counts)
 
 
-def test_what_is_wrong_is_told_apart():
+def test_faults_are_distinguished():
     """Unequal lengths are not held against the letters, nor the other way round."""
     wanted = {(0, 0): "true true", (1, 0): "false true", (0, 1): "true false", (1, 1): "false false"}
     for (shorter, unknown), verdicts in wanted.items():
@@ -97,7 +97,7 @@ def test_equal_rates_leave_the_learning_rate_undecided():
 
 
 @pytest.mark.parametrize(
-    ("premises", "told"),
+    ("premises", "message"),
     [
         ({"length": -1}, "--length -1; wanted at least 0"),
         ({"letters": 0}, "--letters 0; wanted at least 1"),
@@ -105,10 +105,10 @@ def test_equal_rates_leave_the_learning_rate_undecided():
         ({"batch_size": 10**6}, "a batch of 2,600,000,000 entries; wanted at most 100,000,000"),
     ],
 )
-def test_impossible_premises(premises, told):
+def test_impossible_premises(premises, message):
     with pytest.raises(EmpnetError) as error:
         Strings(**premises)
-    assert str(error.value) == told
+    assert str(error.value) == message
 
 
 def test_figures(measured):

@@ -69,7 +69,7 @@ def test_the_figure_is_drawn(measured):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"widths": "30,5,"}, "--widths '30,5,'; wanted positive whole numbers with commas, such as 30,5,50"),
         ({"widths": "30,0"}, "--widths '30,0'; wanted positive"),
@@ -82,6 +82,6 @@ def test_the_figure_is_drawn(measured):
         ({"kind": "deep"}, "--kind deep; wanted dense or skip or recurrent"),
     ],
 )
-def test_premises_that_cannot_be_meant(wrong, told):
-    with pytest.raises(EmpnetError, match=told):
+def test_invalid_premises(wrong, message):
+    with pytest.raises(EmpnetError, match=message):
         Network(**wrong)

@@ -66,13 +66,13 @@ def test_few_noisy_points_are_learned_by_heart():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"batch": 2000}, "--batch 2000; wanted at most 1000, all points"),
         ({"width": 0}, "--width 0; wanted at least 1"),
         ({"noise": -1.0}, "--noise -1.0; wanted at least 0"),
     ],
 )
-def test_premises_that_cannot_be_meant(wrong, told):
-    with pytest.raises(EmpnetError, match=told):
+def test_invalid_premises(wrong, message):
+    with pytest.raises(EmpnetError, match=message):
         Regression(**wrong)

@@ -127,17 +127,17 @@ def test_the_same_premises_give_the_same_and_leave_the_random_numbers_alone():
 
 
 @pytest.mark.parametrize(
-    ("premises", "told"),
+    ("premises", "message"),
     [
         ({"layers": -1}, "--layers -1; wanted at least 0"),
         ({"negative_weights": 1.5}, "--negative-weights 1.5; wanted at most 1.0"),
         ({"activation": "tanh"}, "--activation tanh; wanted relu or leaky_relu"),
     ],
 )
-def test_impossible_premises(premises, told):
+def test_impossible_premises(premises, message):
     with pytest.raises(EmpnetError) as error:
         dataclasses.replace(Networks(), **premises)
-    assert str(error.value) == told
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize("premises", [{}, {"layers": 0}, {"activation": "leaky_relu"}])

@@ -117,7 +117,7 @@ def test_rules_at_their_borders(measured):
 
 
 @pytest.mark.parametrize(
-    ("premises", "told"),
+    ("premises", "message"),
     [
         ({"length": 5}, "--length 5; wanted at least 6"),
         ({"letters": 27}, "--letters 27; wanted at most 26"),
@@ -125,7 +125,7 @@ def test_rules_at_their_borders(measured):
         ({"width": 0}, "--width 0; wanted at least 1"),
     ],
 )
-def test_premises_that_cannot_be_meant(premises, told):
+def test_invalid_premises(premises, message):
     with pytest.raises(EmpnetError) as error:
         Recurrence(**premises)
-    assert str(error.value) == told
+    assert str(error.value) == message

@@ -85,7 +85,7 @@ def test_the_random_numbers_stay_as_they_were():
 
 
 @pytest.mark.parametrize(
-    ("premises", "told"),
+    ("premises", "message"),
     [
         (
             {"size": 4},
@@ -100,10 +100,10 @@ def test_the_random_numbers_stay_as_they_were():
         ({"padding": "full"}, "--padding full; wanted valid or same"),
     ],
 )
-def test_impossible_premises(premises, told):
+def test_impossible_premises(premises, message):
     with pytest.raises(EmpnetError) as error:
         Images(**premises)
-    assert str(error.value) == told
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize("premises", [{}, {"pool": 1}, {"layer": "dense", "size": 9}, {"padding": "same", "stride": 2}])

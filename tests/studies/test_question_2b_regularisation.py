@@ -78,7 +78,7 @@ def test_intervals_are_those_of_the_t_test():
 
 
 @pytest.mark.parametrize(
-    ("interval", "pairs", "told"),
+    ("interval", "pairs", "message"),
     [
         ((-0.3, -0.1), 6, True),
         ((-0.3, -0.1), 3, None),
@@ -89,9 +89,9 @@ def test_intervals_are_those_of_the_t_test():
         ((0.1, 0.5), 6, False),
     ],
 )
-def test_the_rule(interval, pairs, told):
+def test_the_rule(interval, pairs, message):
     low, high = interval
-    assert promising(Change((low + high) / 2, low, high, pairs)) is told
+    assert promising(Change((low + high) / 2, low, high, pairs)) is message
 
 
 def test_no_hand_is_both_trained_on_and_held_out():

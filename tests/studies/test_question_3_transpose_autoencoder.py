@@ -63,7 +63,7 @@ def test_weight_decay_shortens():
     np.testing.assert_allclose(decayed.norms["as in the question"], np.sqrt(1 - 0.1 / (2 * largest)), atol=1e-9)
 
 
-def test_the_made_data_are_as_told():
+def test_the_made_data_are_as_required():
     cloud = Cloud(n_features=5, n_samples=60, gap=3.0, offset=2.0)
     x = cloud.sample()
     variances, vectors = np.linalg.eigh(np.cov(x.T, bias=True))

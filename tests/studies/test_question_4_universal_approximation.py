@@ -91,7 +91,7 @@ def test_measuring_again_gives_the_same_and_leaves_the_random_numbers_alone():
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"epsilon": 0.0}, "--epsilon 0.0; wanted at least 1e-08"),
         ({"units": 2}, "--units 2; wanted at least 5"),
@@ -107,10 +107,10 @@ def test_measuring_again_gives_the_same_and_leaves_the_random_numbers_alone():
         ),
     ],
 )
-def test_premises_that_cannot_be_meant(changed, told):
+def test_invalid_premises(changed, message):
     with pytest.raises(EmpnetError) as caught:
         Approximation(**changed)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 wild = st.floats(-1e12, 1e12) | st.floats(-3, 3) | st.sampled_from([0.0, 1e-12, -1e15, 1e15])
@@ -189,7 +189,7 @@ def test_the_weighted_norm_is_that_of_quad_and_of_closed_forms():
     assert not endless.finite and endless.value > 100
 
 
-def test_jumps_are_told_from_slopes():
+def test_jumps_are_distinguished_from_slopes():
     assert half_jump(lambda x: np.floor(3 * x)) == 0.5
     assert max(half_jump(target.g) for target in C2) < 1e-9
 

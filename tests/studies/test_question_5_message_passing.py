@@ -98,7 +98,7 @@ def test_the_trained_network_is_the_same_when_it_is_trained_again(outcome):
         ({"cutoff": 0.0}, "--cutoff 0.0; wanted at least 0.1"),
     ],
 )
-def test_premises_that_cannot_be_meant(premises, wanted):
+def test_invalid_premises(premises, wanted):
     with pytest.raises(EmpnetError) as error:
         MessagePassing(**premises)
     assert str(error.value) == wanted

@@ -65,13 +65,13 @@ def test_the_map_leads_to_the_text_of_every_claim(claims):
     assert sorted(mapped) == sorted((name, claim.id) for name, claim in claims)
 
 
-def test_claims_are_told_whole_and_premises_can_be_changed(claims):
+def test_claims_are_complete_and_premises_can_be_changed(claims):
     for name in NAMES:
         study = load(name)
         assert study.name == name
         assert dataclasses.is_dataclass(study.premises)
         for claim in study.claims:
-            for text in (claim.statement, claim.rule, claim.why, claim.counter.told):
+            for text in (claim.statement, claim.rule, claim.why, claim.counter.change):
                 assert len(text) > 5, claim.id
             assert claim.counter.premises, claim.id
             assert dataclasses.replace(study.premises(), **claim.counter.premises) != study.premises()
@@ -117,17 +117,17 @@ def test_verdicts_follow_from_evidence_and_premises():
 
 
 @pytest.mark.parametrize(
-    ("study", "told"),
+    ("study", "message"),
     [
         (toss(limit=5, counter_sides=4), "the textbook says true, measured is false: not explained"),
         (toss(counter_sides=5), "the verdict stays true even if the die has 5 sides"),
     ],
 )
-def test_what_is_not_sound_is_said_aloud(study, told, capsys):
+def test_unsound_findings_are_reported(study, message, capsys):
     outcome = run(study)
     assert not outcome.sound
     print_outcome(outcome)
-    assert told in " ".join(capsys.readouterr().out.split())
+    assert message in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_explained_disagreement_is_sound():
@@ -137,11 +137,11 @@ def test_an_explained_disagreement_is_sound():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [({"sides": 0}, "--sides 0; wanted at least 1"), ({"colour": "red"}, "--colour red; wanted white or black")],
 )
-def test_premises_that_cannot_be_meant(given, told):
-    with pytest.raises(EmpnetError, match=f"^{told}$"):
+def test_invalid_premises(given, message):
+    with pytest.raises(EmpnetError, match=f"^{message}$"):
         Dice(**given)
 
 
@@ -163,10 +163,10 @@ def empnet(*words: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_line(tmp_path):
-    told = empnet("study")
-    assert told.returncode == 0, told.stderr
+    message = empnet("study")
+    assert message.returncode == 0, message.stderr
     for name in NAMES:
-        assert name in told.stdout
+        assert name in message.stdout
     helped = empnet("study", "encoding", "--help").stdout
     assert "--batch-size" in helped
     assert "[default: 32]" in helped
@@ -182,15 +182,15 @@ def test_the_command_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("study", "encodin"), "there is no study 'encodin'; did you mean 'encoding'?"),
         (("study", "convolution", "--kernel", 65), "a kernel of 65 x 65 pixels is larger than the image, 64 x 64"),
         (("study", "encoding", "--length", "-1"), "--length -1; wanted at least"),
     ],
 )
-def test_a_mistake_is_one_line(words, told):
+def test_a_mistake_is_one_line(words, message):
     done = empnet(*words)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1

@@ -92,12 +92,12 @@ def _command(chosen: Study[Any, Any]) -> Callable[..., None]:
 def _option(field: dataclasses.Field[Any]) -> Any:
     from empnet.studies.claim import option_of
 
-    told = field.metadata["told"].replace("[", r"\[")
+    text = field.metadata["text"].replace("[", r"\[")
     if few := field.metadata["one_of"]:
-        told = f"{told.rstrip('.')}: {', '.join(few)}."
+        text = f"{text.rstrip('.')}: {', '.join(few)}."
     name = option_of(field.name)
     names = [f"{name}/--no-{name[2:]}"] if isinstance(field.default, bool) else [name]
-    return Annotated[type(field.default), typer.Option(*names, help=told)]
+    return Annotated[type(field.default), typer.Option(*names, help=text)]
 
 
 def _all(

@@ -1,7 +1,7 @@
 """Studies: claims about neural networks, each decided by a computation.
 
-A study measures something under premises that can be changed, and its claims are decided by rules that were written
-down before. :func:`load` gives a study, :func:`~empnet.studies.run.run` runs it; on the command line: ``empnet study``.
+A study measures under premises that can be changed, and decides its claims by rules that were written down before.
+:func:`load` gives a study, :func:`~empnet.studies.run.run` runs it; on the command line: ``empnet study``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ NAMES = tuple(_PACKAGES)
 
 
 def load(name: str) -> Study[Any, Any]:
-    """A study by its name; a dash may stand for an underscore.
+    """Return a study by its name; a dash may stand for an underscore.
 
     Arguments:
         name: One of :data:`NAMES`.

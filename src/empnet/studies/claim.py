@@ -1,4 +1,4 @@
-"""What a study consists of: premises that can be changed, evidence that is measured, claims that it decides."""
+"""Parts of a study: premises that can be changed, measured evidence, and the claims that it decides."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ __all__ = [
 Verdict = Literal["true", "false", "undecided"]
 Number = float | int | bool | str
 Evidence = Mapping[str, Number]
-"""What was measured, by a name that says what it is, with its unit: ``{"test error, kcal/mol": 3.2}``."""
+"""Measured numbers by name and unit: ``{"test error, kcal/mol": 3.2}``."""
 
 E = TypeVar("E")
 P = TypeVar("P", bound="Premises")
 
 
 def verdict(holds: bool | None) -> Verdict:
-    """The verdict on something that holds, does not hold, or cannot be told (None).
+    """Return the verdict on a statement that holds, does not hold, or is undecided (None).
 
     Example:
         >>> verdict(True), verdict(None)
@@ -49,31 +49,31 @@ def verdict(holds: bool | None) -> Verdict:
 
 def premise(
     default: Any,
-    told: str,
+    text: str,
     *,
     at_least: float | None = None,
     at_most: float | None = None,
     one_of: Sequence[str] = (),
 ) -> Any:
-    """A premise of a study: a field of its :class:`Premises` and an option of its command.
+    """Declare a premise: a field of :class:`Premises`, and an option of the study's command.
 
     Arguments:
-        default: As in the question.
-        told: What it is, with its unit, for ``--help``.
-        at_least: Smallest value that can be meant.
-        at_most: Largest value that can be meant.
-        one_of: All values that can be meant.
+        default: The question's value.
+        text: Meaning and unit, for ``--help``.
+        at_least: Smallest valid value.
+        at_most: Largest valid value.
+        one_of: All valid values.
     """
-    limits = {"told": told, "at_least": at_least, "at_most": at_most, "one_of": tuple(one_of)}
+    limits = {"text": text, "at_least": at_least, "at_most": at_most, "one_of": tuple(one_of)}
     return dataclasses.field(default=default, metadata=limits)
 
 
 @dataclass(frozen=True)
 class Premises:
-    """What a question takes for granted; a study's own are a frozen dataclass derived from this one.
+    """Assumptions of a question. Each study derives a frozen dataclass from this one.
 
     Raises:
-        EmpnetError: If a value cannot be meant; a subclass that has more to check overrides :meth:`check`.
+        EmpnetError: If a value is not valid. A subclass with further conditions overrides :meth:`check`.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -101,11 +101,11 @@ class Premises:
         """Refuse premises that contradict each other."""
 
     def only(self, *names: str, **others: Any) -> Self:
-        """Some of the premises, the others as in the question: what a part of a study depends on, and is kept by.
+        """Return some of the premises, and the question's values of the others: the cache key of a part of a study.
 
         Arguments:
-            names: Of the premises that count.
-            others: Premises to be something else than in the question.
+            names: Premises that the part depends on.
+            others: Premises with a value other than the question's.
 
         Example:
             >>> from empnet.studies.question_1a_encoding import STUDY
@@ -116,7 +116,7 @@ class Premises:
 
 
 def option_of(name: str) -> str:
-    """The command line's name of a premise.
+    """Return the command line's name of a premise.
 
     Example:
         >>> option_of("batch_size")
@@ -127,12 +127,12 @@ def option_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much may be spent on measuring.
+    """Limits of what a measurement may cost.
 
     Arguments:
         quick: Seconds, not minutes: smaller networks, fewer seeds; the verdicts must be the same.
         quiet: Show no progress.
-        folder: Where a study that takes hours keeps what it has measured, and goes on from.
+        folder: Folder in which a study that takes long keeps its finished measurements, to continue from them.
     """
 
     quick: bool = False
@@ -145,11 +145,11 @@ class Counter:
     """The case in which a premise is changed and the verdict flips.
 
     Arguments:
-        told: What is changed, in words that follow "if": "one hidden unit has a bias of 1".
-        premises: The premises that are changed; the others are as in the question.
+        change: The changed premise, in words that follow "if": "one hidden unit has a bias of 1".
+        premises: The changed premises; the others are the question's.
     """
 
-    told: str
+    change: str
     premises: Mapping[str, Any]
 
 
@@ -164,14 +164,14 @@ class Claim(Generic[E]):
     Arguments:
         id: Part, question and option: ``"I.A.1"``; of our own, with a letter: ``"I.A.a"``.
         statement: With its quantifiers, in our own words.
-        rule: How the verdict follows from the evidence, in words; ``decide`` is the same in code.
-        decide: The verdict on what was measured.
-        evidence: The numbers that the verdict rests on, out of what was measured.
+        rule: The rule by which the verdict follows from the evidence, in words.
+        decide: The same rule in code: measurement -> verdict.
+        evidence: Measurement -> the numbers that the verdict rests on.
         why: The reason, or the theorem, in a sentence or two.
-        textbook: What the textbook answers. Never used in deciding; held against the verdict afterwards.
+        textbook: The textbook's answer. It is compared with the verdict, and never used to decide.
         counter: A changed premise under which the verdict is the opposite one.
-        disagreement: If the verdict is not the textbook's: why.
-        draw: Draws a figure where it shows more than the numbers.
+        disagreement: The reason, where the verdict differs from the textbook.
+        draw: Draws a figure, where a figure shows more than the numbers.
     """
 
     id: str
@@ -188,14 +188,14 @@ class Claim(Generic[E]):
 
 @dataclass(frozen=True)
 class Study(Generic[P, E]):
-    """Claims that share premises and a measurement.
+    """A set of claims that share premises and a measurement.
 
     Arguments:
         name: On the command line, such as ``"one_batch"``.
         title: A few words.
-        question: What is asked, in our own words: what is given, what is to be decided.
+        question: The question in our own words: givens, and what is to be decided.
         premises: Class of the premises; its defaults are the question's.
-        measure: Premises and effort -> what was measured: the same for the same premises.
+        measure: Premises and effort -> measurement. Deterministic.
         claims: In the order of their ids.
     """
 

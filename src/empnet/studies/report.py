@@ -1,4 +1,4 @@
-"""The studies' report: one page with all claims, their evidence and figures, and claims.json beside it."""
+"""The report of studies: one page with all claims, their evidence and figures; and claims.json."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ __all__ = ["CLAIMS", "REPORT", "own_folder", "write_studies"]
 
 REPORT, CLAIMS = "report.html", "claims.json"
 KEPT = ("regularisation.json",)
-"""What a study that takes long keeps in the folder, and goes on from."""
+"""Finished measurements that a long study keeps in the folder, to continue from them."""
 
 OTHERS = (LOCK, ".DS_Store")
-"""Files that hold nothing of anybody's."""
+"""Files without content of the user."""
 
 KINDS = {"true": "good", "false": "bad", "undecided": "warn"}
 LEAD = (
-    "Each claim is decided by a rule that was written down before anything was measured, from numbers that were "
-    "measured for this page, or kept from before by a study that takes long. Of a statement about all networks, or all "
-    "functions, true means: supported by this evidence; the reason names the theorem. The counter-case changes one "
-    "premise, and the verdict must flip."
+    "A rule that was written down before measuring decides each claim, from numbers that were measured for this page, "
+    "or kept from an earlier run of a long study. For a statement about all networks, or all functions, true means: "
+    "supported by this evidence; the reason names the theorem. The counter-case changes one premise, and the verdict "
+    "must flip."
 )
 
 
 @contextmanager
 def own_folder(folder: Path, force: bool = False) -> Iterator[None]:
-    """The folder of studies, made before the work; no other process writes there while the block lasts.
+    """Make the folder of the report before the work, and keep other processes out of it while the block lasts.
 
     Arguments:
-        folder: Path of the folder; if nothing was written to it, it goes, if it was made here.
-        force: A report of studies that is there may be replaced.
+        folder: Path of the folder. A new folder is removed again if nothing was written to it.
+        force: Replace an existing report of studies.
 
     Raises:
-        EmpnetError: If it cannot be made or written to, holds what no study wrote, or another process works there.
+        EmpnetError: If it cannot be made or written to, holds files of other programs, or is in use.
 
     Example:
         >>> import tempfile
@@ -61,8 +61,8 @@ def own_folder(folder: Path, force: bool = False) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        told = "is a file; wanted a folder" if folder.is_file() else f"cannot be made ({error.strerror})"
-        raise EmpnetError(told, where=folder, remedy="choose another --out") from None
+        found = "is a file; wanted a folder" if folder.is_file() else f"cannot be made ({error.strerror})"
+        raise EmpnetError(found, where=folder, remedy="choose another --out") from None
     try:
         _refuse_foreign(folder)
         for name in (REPORT, CLAIMS):
@@ -76,18 +76,18 @@ def own_folder(folder: Path, force: bool = False) -> Iterator[None]:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise if a folder holds files, and none that a study writes beside its report; a run has a report, too."""
+    """Raise if a folder holds files but none of a study. A run has a report.html, too, so that name does not count."""
     names = {path.name for path in folder.iterdir()} - set(OTHERS)
     if names and (is_run(folder) or not names & {CLAIMS, *KEPT}):
-        raise EmpnetError("holds other files than a study's", where=folder, remedy="choose another --out")
+        raise EmpnetError("holds files that no study wrote", where=folder, remedy="choose another --out")
 
 
 def write_studies(outcomes: Sequence[Outcome], folder: str | Path) -> Path:
-    """Write ``report.html`` and ``claims.json``, each at once or not at all.
+    """Write ``report.html`` and ``claims.json``, each atomically.
 
     Arguments:
-        outcomes: The studies that were run.
-        folder: Where; made if it is not there.
+        outcomes: The finished studies.
+        folder: Folder of both files; made if it does not exist.
 
     Returns:
         Path of the page.
@@ -103,11 +103,11 @@ def write_studies(outcomes: Sequence[Outcome], folder: str | Path) -> Path:
 def _page(outcomes: Sequence[Outcome]) -> str:
     findings = [finding for outcome in outcomes for finding in outcome.findings]
     counts = {verdict: sum(finding.verdict == verdict for finding in findings) for verdict in KINDS}
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    summary = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     minutes = sum(outcome.seconds for outcome in outcomes) / 60
     quick = "; quick: small networks and few seeds" if any(outcome.effort.quick for outcome in outcomes) else ""
     date = max(outcome.date for outcome in outcomes).strftime("%Y-%m-%d")
-    lead = paragraph(LEAD) + paragraph(f"{len(findings)} claims: {told}.")
+    lead = paragraph(LEAD) + paragraph(f"{len(findings)} claims: {summary}.")
     lead += paragraph(f"Measured on {date} in {minutes:.1f} minutes; {machine()}{quick}.", kind="faint")
     aloud = "".join(paragraph(remark, kind="warn") for finding in findings for remark in remarks(finding))
     overview = Section("All claims", aloud + _overview(outcomes))
@@ -127,7 +127,7 @@ def _section(outcome: Outcome) -> Section:
     premises = ", ".join(f"{option_of(name)} {value}" for name, value in vars(outcome.premises).items())
     command = f"empnet study {outcome.study.name}{f' {premises}'.replace(',', '') if outcome.changed else ''}"
     about = paragraph(outcome.study.question) + paragraph(
-        f"Premises: {premises or 'none'}. Measured in {outcome.seconds:.1f} s. To measure again: {command}",
+        f"Premises: {premises or 'none'}. Measured in {outcome.seconds:.1f} s. To repeat: {command}",
         kind="faint",
     )
     return Section(outcome.study.title, about + "\n".join(_claim(outcome, finding) for finding in outcome.findings))
@@ -138,7 +138,7 @@ def _claim(outcome: Outcome, finding: Finding) -> str:
     head = f"<h3>{escape(claim.id)} {escape(claim.statement)}</h3>"
     verdict = f'<p><span class="{KINDS[finding.verdict]}">{finding.verdict}</span> {escape(claim.why)}</p>'
     rule = paragraph(f"Rule: {claim.rule}", kind="faint")
-    columns = ["measured", "", f"if {counter.told}"] if counter else ["measured", ""]
+    columns = ["measured", "", f"if {counter.change}"] if counter else ["measured", ""]
     rows = [
         [
             name,
@@ -154,7 +154,7 @@ def _claim(outcome: Outcome, finding: Finding) -> str:
 
 
 def _cell(value: Number) -> str:
-    """A number that no line break tears apart: a hyphen would invite one."""
+    """Format a number with a minus sign in place of a hyphen, at which lines may break."""
     return number(value).replace("-", "\N{MINUS SIGN}") if isinstance(value, float) else number(value)
 
 

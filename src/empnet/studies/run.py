@@ -1,4 +1,4 @@
-"""Running a study: measure, decide, and hold each verdict against its counter-case and the textbook."""
+"""Run a study: measure, decide, and compare each verdict with its counter-case and the textbook."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ __all__ = ["CounterFinding", "Finding", "Outcome", "machine", "run"]
 
 @dataclass(frozen=True, slots=True)
 class CounterFinding:
-    """What became of a claim when a premise was changed.
+    """Verdict on a claim after a premise was changed.
 
     Arguments:
-        told: What was changed.
-        verdict: By the same rule.
-        evidence: What was measured then.
+        change: The changed premise, in words.
+        verdict: Verdict by the same rule.
+        evidence: Numbers measured under the changed premise.
     """
 
-    told: str
+    change: str
     verdict: Verdict
     evidence: Mapping[str, Number]
 
@@ -43,9 +43,9 @@ class Finding:
 
     Arguments:
         claim: The claim.
-        verdict: By its rule, from the evidence.
-        evidence: What was measured.
-        textbook: What the textbook answers; None if the premises are not the question's.
+        verdict: Verdict by the claim's rule.
+        evidence: Measured numbers.
+        textbook: The textbook's answer; None if the premises are not the question's.
         counter: The counter-case; None if the premises are not the question's.
     """
 
@@ -57,20 +57,20 @@ class Finding:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether the verdict is the textbook's; None if it is undecided or there is nothing to compare."""
-        told = self.textbook is not None and "undecided" not in (self.verdict, self.textbook)
-        return self.verdict == self.textbook if told else None
+        """True if the verdict is the textbook's; None if it is undecided or there is nothing to compare."""
+        comparable = self.textbook is not None and "undecided" not in (self.verdict, self.textbook)
+        return self.verdict == self.textbook if comparable else None
 
     @property
     def flips(self) -> bool | None:
-        """Whether the counter-case has the opposite verdict; None if either is undecided or there is none."""
+        """True if the counter-case has the opposite verdict; None if either is undecided or there is none."""
         if self.counter is None or "undecided" in (self.verdict, self.counter.verdict):
             return None
         return self.verdict != self.counter.verdict
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is left to be explained: no unexplained disagreement, no counter-case that stays the same."""
+        """True unless a disagreement has no explanation or the counter-case keeps the verdict."""
         return (self.agrees is not False or bool(self.claim.disagreement)) and self.flips is not False
 
 
@@ -80,13 +80,13 @@ class Outcome:
 
     Arguments:
         study: The study.
-        premises: Under which they hold.
-        changed: Whether these are not the question's.
-        measured: What the study measured; figures are drawn from it.
+        premises: Premises of the measurement.
+        changed: True if these are not the question's.
+        measured: The measurement; figures are drawn from it.
         findings: One for each claim.
-        effort: What was spent.
-        seconds: How long it took.
-        date: When it ended.
+        effort: Limits of the measurement's cost.
+        seconds: Duration.
+        date: Time of its end.
     """
 
     study: Study[Any, Any]
@@ -100,11 +100,11 @@ class Outcome:
 
     @property
     def sound(self) -> bool:
-        """Whether all findings are."""
+        """True if all findings are sound."""
         return all(finding.sound for finding in self.findings)
 
     def to_json(self) -> list[dict[str, Any]]:
-        """One record for each claim, of plain values."""
+        """Return one record for each claim, of plain values."""
         return [self._record(finding) for finding in self.findings]
 
     def _record(self, finding: Finding) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Outcome:
             "premises": dataclasses.asdict(self.premises),
             "textbook": finding.textbook,
             "disagreement": claim.disagreement if finding.agrees is False else None,
-            "counter": counter and {"told": counter.told, "verdict": counter.verdict, "evidence": counter.evidence},
+            "counter": counter and {"told": counter.change, "verdict": counter.verdict, "evidence": counter.evidence},
             "quick": self.effort.quick,
             "date": self.date.isoformat(timespec="seconds"),
             "machine": machine(),
@@ -128,7 +128,7 @@ class Outcome:
 
 
 def machine() -> str:
-    """The kind of machine and the versions that numbers were measured with."""
+    """Return the kind of this machine and the versions of the libraries, in words."""
     cores = os.cpu_count() or 1
     threads = torch.get_num_threads()
     kind = f"{cores} core{'s' * (cores > 1)}, {platform.machine()}, {threads} thread{'s' * (threads > 1)}"
@@ -136,12 +136,12 @@ def machine() -> str:
 
 
 def run(study: Study[Any, Any], premises: Premises | None = None, effort: Effort | None = None) -> Outcome:
-    """Measure what a study asks for and decide its claims; with the question's own premises, their counter-cases too.
+    """Run a study: measure and decide its claims, and, under the question's own premises, their counter-cases.
 
     Arguments:
         study: From :func:`empnet.studies.load`.
-        premises: Other premises than the question's.
-        effort: How much to spend; by default all that the study asks for.
+        premises: Premises; default: the question's.
+        effort: Limits of the cost; default: the full study.
 
     Example:
         >>> from empnet.studies import Effort, load
@@ -173,12 +173,12 @@ def run(study: Study[Any, Any], premises: Premises | None = None, effort: Effort
 def _finding(claim: Claim[Any], measured: Any, otherwise: Any | None) -> Finding:
     counter = None
     if otherwise is not None:
-        counter = CounterFinding(claim.counter.told, claim.decide(otherwise), _plain(claim.evidence(otherwise)))
+        counter = CounterFinding(claim.counter.change, claim.decide(otherwise), _plain(claim.evidence(otherwise)))
     textbook = None if otherwise is None else claim.textbook
     return Finding(claim, claim.decide(measured), _plain(claim.evidence(measured)), textbook, counter)
 
 
 def _plain(evidence: Mapping[str, Any]) -> dict[str, Number]:
-    """Numbers as Python has them; those that JSON does not know become words."""
+    """Return Python's numbers; inf and nan, which JSON lacks, become words."""
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in evidence.items()}
     return {name: str(v) if isinstance(v, float) and not math.isfinite(v) else v for name, v in plain.items()}

@@ -1,4 +1,4 @@
-"""Studies for the terminal: the list of them, and the findings of one."""
+"""Terminal tables: the list of studies, and the findings of one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from empnet.studies import NAMES, load
 from empnet.studies.claim import Number
 from empnet.studies.run import Finding, Outcome
 
-__all__ = ["number", "print_outcome", "print_studies", "remarks", "told"]
+__all__ = ["number", "print_outcome", "print_studies", "remarks", "text"]
 
 COLOURS = {"true": "green", "false": "red", "undecided": "yellow"}
 
 
 def number(value: Number) -> str:
-    """A number as people read it.
+    """Format a number for people.
 
     Example:
         >>> number(83200), number(0.96153), number(True), number("one-hot")
@@ -31,44 +31,44 @@ def number(value: Number) -> str:
     return f"{value:.4g}" if isinstance(value, float) else value
 
 
-def told(evidence: Mapping[str, Number]) -> str:
-    """Evidence in one line.
+def text(evidence: Mapping[str, Number]) -> str:
+    """Format evidence as one line.
 
     Example:
-        >>> told({"non-zero entries": 3200, "share": 0.5})
+        >>> text({"non-zero entries": 3200, "share": 0.5})
         'non-zero entries: 3,200; share: 0.5'
     """
     return "; ".join(f"{name}: {number(value)}" for name, value in evidence.items())
 
 
 def remarks(finding: Finding) -> Iterable[str]:
-    """What has to be said aloud of a finding: what is not as the textbook has it, and a counter-case that fails."""
+    """Yield warnings on a finding: disagreement with the textbook, and a counter-case that keeps the verdict."""
     if finding.agrees is False:
         reason = finding.claim.disagreement or "not explained"
         yield f"{finding.claim.id}: the textbook says {finding.textbook}, measured is {finding.verdict}: {reason}"
     if finding.flips is False and finding.counter is not None:
-        yield f"{finding.claim.id}: the verdict stays {finding.verdict} even if {finding.counter.told}"
+        yield f"{finding.claim.id}: the verdict stays {finding.verdict} even if {finding.counter.change}"
 
 
 def print_studies() -> None:
-    """Print all studies and what each asks."""
+    """Print all studies and their questions."""
     console = _console()
     table = Table(title="studies", show_lines=True)
-    for header in ("name", "what is asked", "claims", "premises"):
+    for header in ("name", "question", "claims", "premises"):
         table.add_column(header, no_wrap=header == "name", justify="right" if header == "claims" else "left")
     for name in NAMES:
         study = load(name)
         premises = ", ".join(f"{key}={value}" for key, value in vars(study.premises()).items())
         table.add_row(name, escape(f"{study.title}. {study.question}"), str(len(study.claims)), escape(premises))
     console.print(table)
-    console.print("empnet study NAME runs one, empnet study NAME --help tells its premises, empnet study all --out DIR")
+    console.print("Run one: empnet study NAME. Its premises: empnet study NAME --help. All: empnet study all --out DIR")
 
 
 def print_outcome(outcome: Outcome) -> None:
-    """Print a row for each claim, then what has to be said aloud.
+    """Print a row for each claim, then the warnings.
 
     Arguments:
-        outcome: What is printed.
+        outcome: All findings of a study.
     """
     console = _console()
     premises = ", ".join(f"{key}={value}" for key, value in vars(outcome.premises).items())
@@ -78,9 +78,9 @@ def print_outcome(outcome: Outcome) -> None:
     for finding in outcome.findings:
         colour = COLOURS[finding.verdict]
         counter = finding.counter
-        otherwise = f"{counter.told}: {counter.verdict}" if counter else ""
+        otherwise = f"{counter.change}: {counter.verdict}" if counter else ""
         verdict = f"[{colour}]{finding.verdict}[/]"
-        statement, evidence = escape(finding.claim.statement), escape(told(finding.evidence))
+        statement, evidence = escape(finding.claim.statement), escape(text(finding.evidence))
         table.add_row(finding.claim.id, statement, verdict, evidence, escape(otherwise))
     console.print(table)
     for finding in outcome.findings:

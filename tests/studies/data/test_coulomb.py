@@ -43,15 +43,15 @@ def test_the_largest_magnitudes_come_first_and_zeros_last():
 
 
 @pytest.mark.parametrize(
-    ("system", "told"),
+    ("system", "message"),
     [
         (System([[0, 0, 0]], origin=Origin("a.xyz", 2)), "a.xyz, frame 2: particles have no species"),
         (System([[0, 0, 0]], [1], cell=np.eye(3), pbc=(True, True, True)), "the system is periodic"),
         (System([[0, 0, 1], [1, 0, 0], [0, 0, 1]], [1, 1, 1]), "particles 0 and 2 are in the same place"),
     ],
 )
-def test_systems_without_a_coulomb_matrix(system, told):
-    with pytest.raises(EmpnetError, match=told):
+def test_systems_without_a_coulomb_matrix(system, message):
+    with pytest.raises(EmpnetError, match=message):
         coulomb_matrix(system)
 
 

@@ -1,4 +1,4 @@
-"""Folders of pictures: what is in them is read as it is, and what is wrong is told by name."""
+"""Folders of pictures: what is in them is read as it is, and faults are reported by name."""
 
 import numpy as np
 import pytest
@@ -79,9 +79,9 @@ def test_without_check_a_bad_picture_is_named_on_its_turn(folder):
         images.pixels(range(len(images)))
 
 
-def test_folders_that_cannot_be_meant(folder, tmp_path_factory):
+def test_folders_that_are_invalid(folder, tmp_path_factory):
     empty = tmp_path_factory.mktemp("empty")
-    assert "is no folder" in opened(empty / "nothing")
+    assert "is not a folder" in opened(empty / "nothing")
     assert "no folders in it" in opened(empty)
     (empty / "cat").mkdir()
     assert "one class only ('cat')" in opened(empty)
@@ -90,7 +90,7 @@ def test_folders_that_cannot_be_meant(folder, tmp_path_factory):
     assert "bad='ignore'" in opened(folder, bad="ignore")
     (folder / "cat" / "notes.txt").write_text("a note")
     (folder / "cat" / ".hidden").write_text("passed over")
-    assert "files that are no pictures (1): notes.txt" in opened(folder)
+    assert "files that are not pictures (1): notes.txt" in opened(folder)
 
 
 def test_a_folder_of_broken_pictures_only(tmp_path):
@@ -104,7 +104,7 @@ def test_skipping_does_not_empty_a_class(folder):
     for name in ("1", "2"):
         (folder / "dog" / f"{name}.png").write_bytes(b"")
     with pytest.warns(UserWarning, match="left out"):
-        assert "no picture of this class is good" in opened(folder, bad="skip")
+        assert "no picture of this class can be used" in opened(folder, bad="skip")
 
 
 def test_sign_digits_are_whole_and_unpacked_once(tmp_path, monkeypatch):

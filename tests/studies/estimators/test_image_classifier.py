@@ -140,7 +140,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("X", "y", "told"),
+    ("X", "y", "message"),
     [
         (np.zeros((4, 8, 8)), ["a", "b"] * 2, r"pictures of shape \(4, 8, 8\)"),
         (np.zeros((4, 8, 8, 3), int), ["a", "b"] * 2, "pictures of type int64"),
@@ -153,13 +153,13 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
         (np.zeros((4, 8, 8, 3)), ["a", "b"] * 2, "holds out no picture"),
     ],
 )
-def test_pictures_that_cannot_be_meant(X, y, told):
-    with pytest.raises(EmpnetError, match=told):
+def test_pictures_that_are_invalid(X, y, message):
+    with pytest.raises(EmpnetError, match=message):
         ImageClassifier(**SMALL).fit(X, y)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "message"),
     [
         ({"batch_size": 0}, "batch_size=0"),
         ({"learning_rate": 0.0}, "learning_rate=0"),
@@ -168,9 +168,9 @@ def test_pictures_that_cannot_be_meant(X, y, told):
         ({"convolutions": ((4, 20),)}, "larger than the image"),
     ],
 )
-def test_parameters_that_cannot_be_meant(parameters, told):
+def test_parameters_that_are_invalid(parameters, message):
     X, y = stripes(30)
-    with pytest.raises(EmpnetError, match=told):
+    with pytest.raises(EmpnetError, match=message):
         ImageClassifier(**{**SMALL, **parameters}).fit(X, y)
 
 

@@ -1,4 +1,4 @@
-"""Strings to classes: what is learned, that it is the same each time, and mistakes told by the number of the string."""
+"""Strings to classes: what is learned, that it is the same each time, and errors by the number of the string."""
 
 import pickle
 
@@ -122,7 +122,7 @@ def test_the_regressor_learns_a_number():
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "told"),
+    ("x", "y", "message"),
     [
         ([], [], "X holds no strings; wanted one at least"),
         ("abba", [0], "X is the one string 'abba'; wanted a list of strings; put it into brackets"),
@@ -131,32 +131,32 @@ def test_the_regressor_learns_a_number():
         (["ab", "ba"], [0, 1, 1], "2 strings and 3 classes; wanted one for each string"),
         (["ab", "ba"], [[0], [1]], "2 strings and classes of shape (2, 1); wanted one for each string"),
         (["ab", "ba"], [1, 1], "all strings have class 1; wanted two classes at least"),
-        (["ab", "ab"], [0, 1], "validation=0.1 of 2 strings (1 different ones); wanted a different string at least"),
+        (["ab", "ab"], [0, 1], "validation=0.1 of 2 strings (1 different ones); wanted at least one different string"),
     ],
 )
-def test_mistakes_in_the_strings_are_told_in_a_line(x, y, told):
+def test_mistakes_in_the_strings_are_reported_in_a_line(x, y, message):
     with pytest.raises(EmpnetError) as error:
         SequenceClassifier().fit(x, y)
-    assert str(error.value).startswith(told)
+    assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "message"),
     [
         ({"epochs": -1}, "SequenceClassifier: epochs=-1; wanted a whole number, at least 0"),
         ({"patience": 0}, "SequenceClassifier: patience=0; wanted a whole number, at least 1"),
         ({"learning_rate": 0.0}, "SequenceClassifier: learning_rate=0.0; wanted a number above 0"),
         ({"alphabet": "abba"}, "the alphabet holds 'a' more than once; wanted distinct items"),
         ({"alphabet": "a"}, "string 0 ('ab'): letter 1 is 'b'; wanted one of the alphabet: 'a'"),
-        ({"validation": -0.5}, "validation=-0.5 of 2 strings (2 different ones); wanted a different string at least"),
-        ({"validation": 5}, "validation=5 of 2 strings (2 different ones); wanted a different string at least"),
+        ({"validation": -0.5}, "validation=-0.5 of 2 strings (2 different ones); wanted at least one different string"),
+        ({"validation": 5}, "validation=5 of 2 strings (2 different ones); wanted at least one different string"),
     ],
 )
-def test_parameters_that_cannot_be_meant(parameters, told):
+def test_parameters_that_are_invalid(parameters, message):
     with pytest.raises(EmpnetError) as error:
         SequenceClassifier(**parameters).fit(["ab", "ba"], [0, 1])
-    assert str(error.value).startswith(told)
+    assert str(error.value).startswith(message)
 
 
 def test_a_cell_that_there_is_not():

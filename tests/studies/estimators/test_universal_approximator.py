@@ -115,7 +115,7 @@ def test_one_point_and_many_at_one_place_are_no_trouble(method):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"n_units": 0}, "n_units 0; wanted at least 1"),
         ({"method": "magic"}, "method 'magic'; wanted least_squares or descent or staircase"),
@@ -123,10 +123,10 @@ def test_one_point_and_many_at_one_place_are_no_trouble(method):
         ({"sharpness": -1.0}, "sharpness -1.0; wanted a positive slope"),
     ],
 )
-def test_arguments_that_cannot_be_meant_are_told_in_a_line(options, told):
+def test_arguments_that_are_invalid_are_told_in_a_line(options, message):
     with pytest.raises(EmpnetError) as caught:
         UniversalApproximator(**options).fit(X, Y)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,6 @@ def test_arguments_that_cannot_be_meant_are_told_in_a_line(options, told):
         ([0.0, 1.0], [1.0, 2.0], [0.0, 0.0]),
     ],
 )
-def test_data_that_cannot_be_meant_are_refused(x, y, weight):
+def test_data_that_are_invalid_are_refused(x, y, weight):
     with pytest.raises(ValueError):
         UniversalApproximator(3).fit(x, y, weight)

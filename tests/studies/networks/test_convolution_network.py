@@ -70,7 +70,7 @@ def test_parameters():
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         (
             lambda: convolved_size(4, 5),
@@ -82,7 +82,7 @@ def test_parameters():
         ),
     ],
 )
-def test_impossible_ones(call, told):
+def test_impossible_ones(call, message):
     with pytest.raises(EmpnetError) as error:
         call()
-    assert str(error.value) == told
+    assert str(error.value) == message

@@ -40,7 +40,7 @@ def test_dropout_acts_in_training_only_and_on_the_linear_layers():
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "message"),
     [
         ({"size": 7}, "larger than the image"),
         ({"size": 10}, "larger than the image"),
@@ -50,6 +50,6 @@ def test_dropout_acts_in_training_only_and_on_the_linear_layers():
         ({"convolutions": ((0, 3),)}, "convolution 1 has 0 channels"),
     ],
 )
-def test_what_cannot_be_meant(bad, told):
-    with pytest.raises(EmpnetError, match=told), torch.device("meta"):
+def test_what_cannot_be_meant(bad, message):
+    with pytest.raises(EmpnetError, match=message), torch.device("meta"):
         ImageNetwork(**bad)

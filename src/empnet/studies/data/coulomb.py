@@ -1,4 +1,4 @@
-"""Coulomb matrices of molecules and their spectra: a fixed number of values that no rotation or reordering changes."""
+"""Coulomb matrices of molecules and their spectra: a fixed number of values, invariant to rotation and reordering."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["coulomb_matrix", "coulomb_spectrum"]
 
 
 def coulomb_matrix(system: System) -> Float64[np.ndarray, "N N"]:
-    r"""The Coulomb matrix of a molecule.
+    r"""Return the Coulomb matrix of a molecule.
 
     .. math:: C_{ii} = \tfrac12 Z_i^{2.4}, \qquad C_{ij} = \frac{Z_i Z_j}{\lVert r_i - r_j \rVert}
 
@@ -54,9 +54,9 @@ def coulomb_matrix(system: System) -> Float64[np.ndarray, "N N"]:
 
 
 def coulomb_spectrum(system: System, size: int) -> Float64[np.ndarray, " size"]:
-    r"""The eigenvalues of a molecule's Coulomb matrix, the largest magnitudes first, and zeros up to a common size.
+    r"""Return the eigenvalues of a molecule's Coulomb matrix, by falling magnitude, padded with zeros to a common size.
 
-    Added particles of charge zero would add just these zeros, so molecules of any size are compared.
+    Particles of charge zero would add the same zeros, so molecules of any size can be compared.
 
     References:
         As in :func:`coulomb_matrix`.

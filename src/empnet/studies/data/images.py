@@ -1,4 +1,4 @@
-"""Pictures in folders, one folder a class: only their paths are in memory, pixels are decoded when asked for."""
+"""Pictures in folders, one folder per class. Only their paths are in memory; pixels are decoded on request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Pixels = UInt8[np.ndarray, "n height width 3"]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 MODES = {"RGB", "L", "P", "1"}
-"""Pillow's modes that become RGB without loss. What is transparent has no colour of its own; 16 bits do not fit."""
+"""Pillow's modes that convert to RGB without loss: not those with transparency or 16 bits."""
 
 FAILURES = (OSError, SyntaxError, ValueError)
 """Raised by Pillow on files that are not pictures, or are damaged; and DecompressionBombError."""
@@ -37,27 +37,27 @@ FAILURES = (OSError, SyntaxError, ValueError)
 class ImageFolder:
     """Pictures by class: ``path/CLASS/picture.jpg``, all of one size.
 
-    Grey pictures become RGB with three equal channels; transparent ones are refused, since what is behind them is not
-    known, and so are those of more than 8 bits a channel.
+    Grey pictures become RGB with three equal channels. Transparent pictures, whose background is unknown, and pictures
+    of more than 8 bits per channel are refused.
 
     Arguments:
-        path: The folder of the classes' folders; hidden files and folders are passed over.
-        size: Width and height in pixels that all must have; None for what most of them have.
-        bad: What to do with pictures that cannot be read or have another size: "refuse" raises one error that names
+        path: The folder of the classes' folders; hidden files and folders are ignored.
+        size: Required width and height in pixels; None: the most frequent size.
+        bad: Treatment of pictures that cannot be read or have another size: "refuse" raises one error that names
             them all, "skip" leaves them out with a warning that names them.
-        check: Decode each picture once to see that it is good; without it a bad one is met, by name, on its turn.
-        threads: That decode at the same time.
+        check: Decode each picture once in advance; without it a bad picture raises an error when it is read.
+        threads: Number of threads that decode.
         quiet: Show no progress.
 
     Attributes:
         classes: Names of the classes, sorted.
-        files: Path of each picture, as seen from the folder: ``"3/IMG_0042.jpg"``.
-        labels: Of each picture, the number of its class.
+        files: Path of each picture, relative to the folder: ``"3/IMG_0042.jpg"``.
+        labels: Class number of each picture.
         size: Width and height in pixels.
 
     Raises:
-        EmpnetError: If there is no such folder, fewer than two classes, a class without pictures, a file that is no
-            picture, or pictures that are bad.
+        EmpnetError: If the folder does not exist, there are fewer than two classes, a class has no pictures, a file is
+            not a picture, or pictures are bad.
 
     Example:
         >>> from empnet.studies.data.sign_digits import sign_digits
@@ -100,7 +100,7 @@ class ImageFolder:
         """Decode some pictures.
 
         Arguments:
-            indices: Their numbers.
+            indices: Numbers of the pictures.
 
         Raises:
             EmpnetError: If one cannot be read or has another size.
@@ -118,10 +118,10 @@ class ImageFolder:
         return out
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> ImageFolder:
-        """Some of the pictures, with the same classes.
+        """Return some of the pictures, with the same classes.
 
         Arguments:
-            indices: Their numbers.
+            indices: Numbers of the pictures.
         """
         fewer = copy.copy(self)
         fewer.files = tuple(self.files[i] for i in indices)
@@ -135,7 +135,7 @@ class ImageFolder:
             return list(pool.map(work, numbers))
 
     def _look(self, quiet: bool) -> list[Size | str]:
-        """The size of each picture, or what is wrong with it."""
+        """Return the size of each picture, or its fault."""
 
         def look(k: int) -> Size | str:
             try:
@@ -152,22 +152,22 @@ class ImageFolder:
         return seen
 
     def _judge(self, seen: Sequence[Size | str], bad: str) -> None:
-        """Refuse or leave out what is broken or odd."""
+        """Refuse, or leave out, pictures that are damaged or of another size."""
         faults = {k: what if isinstance(what, str) else _odd(what) for k, what in enumerate(seen) if what != self.size}
         if not faults:
             return
-        told = ", ".join(f"{self.files[k]} ({what})" for k, what in faults.items())
+        listed = ", ".join(f"{self.files[k]} ({what})" for k, what in faults.items())
         if bad == "refuse":
-            some = f"{len(faults)} of {len(self)} pictures are bad: {told}"
-            remedy = 'mend or remove them, or leave them out with bad="skip"'
+            some = f"{len(faults)} of {len(self)} pictures are bad: {listed}"
+            remedy = 'repair or remove them, or leave them out with bad="skip"'
             raise EmpnetError(some, where=self.path, wanted=f"pictures of {_odd(self.size)}", remedy=remedy)
-        warnings.warn(f"{self.path}: left out {len(faults)} of {len(self)} pictures: {told}", stacklevel=3)
+        warnings.warn(f"{self.path}: left out {len(faults)} of {len(self)} pictures: {listed}", stacklevel=3)
         good = [k for k in range(len(self)) if k not in faults]
         kept = self.subset(good)
         self.files, self.labels = kept.files, kept.labels
         for number, name in enumerate(self.classes):
             if not (self.labels == number).any():
-                raise EmpnetError("no picture of this class is good", where=self.path / name)
+                raise EmpnetError("no picture of this class can be used", where=self.path / name)
 
 
 def _odd(size: Size) -> str:
@@ -175,9 +175,9 @@ def _odd(size: Size) -> str:
 
 
 def _index(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], Int64[np.ndarray, " n"]]:
-    """Classes, pictures and the pictures' labels."""
+    """Return classes, pictures and the pictures' labels."""
     if not path.is_dir():
-        raise EmpnetError("is no folder", where=path, wanted="a folder with one folder for each class")
+        raise EmpnetError("is not a folder", where=path, wanted="a folder with one folder for each class")
     folders = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
     if len(folders) < 2:
         found = f"one class only ('{folders[0].name}')" if folders else "no folders in it"
@@ -189,7 +189,7 @@ def _index(path: Path) -> tuple[tuple[str, ...], tuple[str, ...], Int64[np.ndarr
         strange = [name for name in own if Path(name).suffix.lower() not in SUFFIXES]
         if strange:
             what = (
-                f"files that are no pictures ({len(strange)}): {', '.join(strange[:5])}{', ...' * (len(strange) > 5)}"
+                f"files that are not pictures ({len(strange)}): {', '.join(strange[:5])}{', ...' * (len(strange) > 5)}"
             )
             raise EmpnetError(what, where=folder, wanted=f"files {', '.join(sorted(SUFFIXES))}")
         if not own:

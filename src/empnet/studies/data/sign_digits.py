@@ -1,4 +1,4 @@
-"""The bundled pictures of hands that sign digits, and blocks of pictures by the number in the file's name."""
+"""Bundled photographs of hands that sign digits, and blocks of pictures by the numbers in file names."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ ZIP = Path(str(files("empnet.studies.data").joinpath("signdigits", "signdigits.z
 
 
 def sign_digits_path() -> Path:
-    """The folder of the bundled pictures, unpacked on first use into the cache folder (``EMPNET_CACHE``).
+    """Return the folder of the bundled pictures, unpacked on first use into the cache folder (``EMPNET_CACHE``).
 
-    It appears whole or not at all; if a picture is missing, damaged or foreign, all are unpacked anew.
+    The folder appears atomically. If a picture is missing, damaged or foreign, all are unpacked anew.
 
     Example:
         >>> len(list(sign_digits_path().glob("*/*.jpg")))
@@ -56,7 +56,7 @@ def sign_digits_path() -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether the pictures of the archive are there, each with its checksum, and no others."""
+    """Check that the folder holds exactly the archive's pictures, by checksum."""
     with zipfile.ZipFile(ZIP) as archive:
         wanted = {each.filename: each.CRC for each in archive.infolist() if not each.is_dir()}
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
@@ -69,7 +69,7 @@ def _is_whole(folder: Path) -> bool:
 
 
 def sign_digits() -> ImageFolder:
-    """1,650 colour photographs, 64 x 64, of hands that sign the digits 0 to 7.
+    """Return 1,650 colour photographs, 64 x 64, of hands that sign the digits 0 to 7.
 
     Source: https://github.com/ardamavi/Sign-Language-Digits-Dataset, Apache License 2.0.
 
@@ -81,7 +81,7 @@ def sign_digits() -> ImageFolder:
 
 
 def number_in_name(name: str) -> int:
-    """The last number in a file's name, its suffix left out.
+    """Return the last number in a file's name, without its suffix.
 
     Arguments:
         name: The file's name or path.
@@ -102,16 +102,16 @@ def number_in_name(name: str) -> int:
 def number_blocks(names: Sequence[str], blocks: int, *, slack: int = 8) -> Int64[np.ndarray, " n"]:
     """Cut pictures into blocks that are contiguous in the number in their name, of nearly equal size.
 
-    Pictures taken one after the other may show the same hand or scene; cut at random, they would stand on both sides
-    of a split. A cut is moved by up to ``slack`` pictures to the widest gap between two numbers, where a series ends.
+    Pictures taken one after the other may show the same hand or scene; a random cut would put them on both sides of a
+    split. A cut moves by up to ``slack`` pictures to the widest gap between two numbers, where a series ends.
 
     Arguments:
         names: Names of the files.
-        blocks: How many.
-        slack: How far a cut may be moved, in pictures.
+        blocks: Number of blocks.
+        slack: Pictures by which a cut may move.
 
     Returns:
-        Of each picture the number of its block, from 0.
+        The number of each picture's block, from 0.
 
     Raises:
         EmpnetError: If a name has no number, or there are fewer pictures than blocks.
@@ -121,7 +121,7 @@ def number_blocks(names: Sequence[str], blocks: int, *, slack: int = 8) -> Int64
         [0, 0, 0, 1, 1, 1, 1]
     """
     if not 1 <= blocks <= len(names):
-        raise EmpnetError(f"{blocks} blocks of {len(names)} pictures", wanted="one picture a block at least")
+        raise EmpnetError(f"{blocks} blocks of {len(names)} pictures", wanted="at least one picture per block")
     numbers = np.array([number_in_name(name) for name in names], np.int64)
     order = np.argsort(numbers, kind="stable")
     gaps = np.diff(numbers[order], prepend=numbers.min())  # before each picture

@@ -1,4 +1,4 @@
-"""Pictures changed at random in ways that keep their class, by kornia."""
+"""Random changes of pictures that keep their class, by kornia."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["NAMES", "augmentation", "augmentation_of"]
 Augment = Callable[[Float[Tensor, "n 3 height width"]], Float[Tensor, "n 3 height width"]]
 
 NAMES = {"rotation": 15.0, "crop": 0.7, "flip": 0.5, "blur": 1.0, "noise": 0.05}
-"""What :func:`augmentation` can do, and how strongly unless told."""
+"""Changes that :func:`augmentation` knows, and their default strengths."""
 
 
 def augmentation(
     *, rotation: float = 0.0, crop: float = 1.0, flip: float = 0.0, blur: float = 0.0, noise: float = 0.0
 ) -> Augment:
-    """Random changes of pictures, drawn anew for each picture and call, in this order; what is not named is left out.
+    """Return random changes of pictures, drawn anew for each picture and call, in the order of the arguments.
 
     Arguments:
         rotation: Largest angle in degrees, either way; corners are filled with the picture's edge.
@@ -31,10 +31,10 @@ def augmentation(
         noise: Standard deviation of the Gaussian noise; pixels are from 0 to 1, and are clipped to that.
 
     Returns:
-        Pictures from 0 to 1, channels first -> the same, changed. It draws from torch's global generator.
+        Pictures from 0 to 1, channels first -> changed pictures. It draws from torch's global generator.
 
     Raises:
-        EmpnetError: If kornia is not installed, or a number cannot be meant.
+        EmpnetError: If kornia is not installed, or a number is not valid.
 
     Example:
         >>> augmentation(flip=1.0)(torch.arange(3.0).expand(1, 3, 3, 3) / 2)[0, 0, 0].tolist()
@@ -68,13 +68,13 @@ def augmentation(
 
 
 def augmentation_of(what: Augment | str | Sequence[str] | None) -> Augment | None:
-    """An augmentation from names, of the usual strengths.
+    """Return an augmentation by names, of the default strengths.
 
     Arguments:
-        what: A callable, which is returned as it is; a name or several of :data:`NAMES`; or None.
+        what: A callable, which is returned as it is; one or several of :data:`NAMES`; or None.
 
     Raises:
-        EmpnetError: If there is no such name.
+        EmpnetError: If a name is unknown.
 
     Example:
         >>> augmentation_of("flipp")

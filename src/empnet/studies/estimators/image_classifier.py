@@ -1,4 +1,4 @@
-"""A classifier of pictures with scikit-learn's interface: from arrays, or from a folder that is never all in memory."""
+"""A classifier of pictures with scikit-learn's interface; it reads arrays, or a folder that may exceed the memory."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ T = TypeVar("T")
 
 
 class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    r"""Convolutional network that sorts pictures into classes, trained with Adam on the cross entropy of its logits.
+    r"""Convolutional network that classifies pictures, trained with Adam on the cross entropy of its logits.
 
     .. math:: L = -\frac1n \sum_i \log \mathrm{softmax}(f(x_i))_{y_i}
 
-    The softmax is applied once: within the loss while it is trained, in :meth:`predict_proba` afterwards. The size of
-    the pictures, and the classes, are those of the data.
+    The softmax is applied once: within the loss in training, in :meth:`predict_proba` afterwards. The data determine
+    the size of the pictures and the classes.
 
     Arguments:
         convolutions: Number of output channels and kernel size of each; valid padding, then ReLU.
         pool: Window of the max pooling after each convolution; 1 for none.
         hidden: Units of the first linear layer.
         dropout: Share of the inputs of both linear layers that are zero in training.
-        learning_rate: Of Adam.
-        batch_size: Most pictures a step.
-        epochs: Most passes over the data.
-        validation_fraction: Share of the pictures of each class, drawn at random, that is held out; 0 for none. Own
+        learning_rate: Learning rate of Adam.
+        batch_size: Pictures per step, at most.
+        epochs: Passes over the data, at most.
+        validation_fraction: Share of each class's pictures, drawn at random, that is held out; 0 for none. Your own
             validation pictures, of other hands, days or patients, are better: see :meth:`fit`.
-        patience: Stop after so many epochs without a lower validation loss; None to go on.
+        patience: Stop after this number of epochs without a lower validation loss; None: never.
         augment: Changes the pictures of a batch, (n, 3, height, width) from 0 to 1; or names of
             :func:`~empnet.studies.estimators.augmentation.augmentation_of`; or None.
             Needs ``pip install 'empnet[studies]'``.
-        random_state: Seed of weights, order, dropout and augmentation: the same seed gives the same network.
+        random_state: Seed of weights, order, dropout and augmentation; it determines the network.
         after_epoch: Called with the network, in evaluation mode, after each epoch.
         quiet: Show no progress.
 
@@ -100,15 +100,15 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.quiet = quiet
 
     def fit(self, X: Images, y: Any = None, *, validation: tuple[Any, Any] | ImageFolder | None = None) -> Any:
-        """Train; after Ctrl-C, KeyboardInterrupt is raised and ``network_`` has the best weights so far.
+        """Train. Ctrl-C raises KeyboardInterrupt; ``network_`` then has the best weights so far.
 
         Arguments:
             X: Pictures, (n, height, width, 3), of 8 bits or floats from 0 to 1; or a folder of them.
-            y: Class of each picture, whatever can be sorted; None for a folder.
+            y: Class of each picture, of any sortable type; None for a folder.
             validation: Pictures and classes, or a folder, to validate with in place of ``validation_fraction``.
 
         Raises:
-            EmpnetError: If pictures, classes or parameters cannot be meant.
+            EmpnetError: If pictures, classes or parameters are not valid.
         """
         self._check()
         augment = augmentation_of(self.augment)
@@ -126,7 +126,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Images) -> Float[np.ndarray, "n classes"]:
-        """Probability of each class, the softmax of the logits: a row sums to one.
+        """Return the probability of each class, the softmax of the logits: each row sums to one.
 
         Arguments:
             X: Pictures as in :meth:`fit`.
@@ -136,7 +136,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return probabilities
 
     def decision_function(self, X: Images) -> Float[np.ndarray, "n classes"]:
-        """The logits.
+        """Return the logits.
 
         Arguments:
             X: Pictures as in :meth:`fit`.
@@ -150,7 +150,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return np.concatenate([self.network_(network_input(source.pixels(each))).numpy() for each in batches])
 
     def predict(self, X: Images) -> np.ndarray:
-        """The most probable class of each picture.
+        """Return the most probable class of each picture.
 
         Arguments:
             X: Pictures as in :meth:`fit`.
@@ -159,7 +159,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.classes_[logits.argmax(axis=1)])
 
     def score(self, X: Images, y: Any = None, sample_weight: Any = None) -> float:
-        """Share of pictures whose class is predicted.
+        """Return the share of pictures whose class is predicted.
 
         Arguments:
             X: Pictures as in :meth:`fit`.
@@ -190,7 +190,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
 
     def _sides(self, source: Source, numbers: Int64[np.ndarray, " n"], validation: Any) -> tuple[_Side, _Side | None]:
-        """What is trained on and what is validated with."""
+        """Return training and validation pictures."""
         everything = np.arange(len(source))
         if validation is not None:
             other, labels = _labelled(*(validation if isinstance(validation, tuple) else (validation, None)))
@@ -219,8 +219,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
             order = epoch_batches(training.indices, self.batch_size, seed=self.random_state, epoch=epoch)
             loaded = _ahead((training.source.pixels(each), training.numbers[each]) for each in order)
-            told = f"epoch {epoch + 1} of {self.epochs}{said}"
-            shown = track(loaded, told, total=len(order), quiet=self.quiet)
+            title = f"epoch {epoch + 1} of {self.epochs}{said}"
+            shown = track(loaded, title, total=len(order), quiet=self.quiet)
             # augmented here, not in the thread that loads: it draws from the same random numbers as the dropout
             return ((network_input(pixels, augment), numbers) for pixels, numbers in shown)
 
@@ -247,7 +247,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 class _Side:
-    """Pictures of a source that are trained on, or validated with."""
+    """Training or validation pictures of a source."""
 
     def __init__(self, source: Source, numbers: np.ndarray, indices: np.ndarray) -> None:
         self.source, self.numbers, self.indices = source, torch.from_numpy(numbers.astype(np.int64)), indices
@@ -257,10 +257,10 @@ class _Side:
 
 
 def _labelled(X: Images, y: Any) -> tuple[Source, np.ndarray]:
-    """Pictures and their classes, which must be there."""
+    """Return pictures and their classes; raise if classes are missing."""
     source, labels = image_source(X, y)
     if len(labels) == 0:
-        raise EmpnetError("pictures without classes", wanted="y, one class a picture, or an ImageFolder")
+        raise EmpnetError("pictures without classes", wanted="y, one class per picture, or an ImageFolder")
     return source, labels
 
 
@@ -269,7 +269,7 @@ def _chunks(indices: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same, the next one being made while the last one is used."""
+    """Yield the items, each prepared by a thread while the one before it is used."""
     todo = iter(items)
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(next, todo, None)

@@ -1,4 +1,4 @@
-"""Where pictures come from: an array or a folder, and how their pixels become a network's input."""
+"""Sources of pictures, an array or a folder, and the conversion of pixels to a network's input."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["ImageArray", "image_source", "network_input"]
 
 
 class ImageArray:
-    """Pictures in memory, read as an :class:`~empnet.studies.data.images.ImageFolder` is.
+    """Pictures in memory, with the interface of :class:`~empnet.studies.data.images.ImageFolder`.
 
     Arguments:
         array: (n, height, width, 3), of 8 bits or floats from 0 to 1.
 
     Raises:
-        EmpnetError: If it is anything else.
+        EmpnetError: If shape, type or range is another.
 
     Example:
         >>> ImageArray(np.zeros((5, 8, 10, 3), np.uint8)).size
@@ -49,24 +49,24 @@ class ImageArray:
         return len(self.array)
 
     def pixels(self, indices: Iterable[int] | np.ndarray) -> np.ndarray:
-        """Some pictures.
+        """Return some pictures.
 
         Arguments:
-            indices: Their numbers.
+            indices: Numbers of the pictures.
         """
         picked: np.ndarray = self.array[np.asarray(indices, np.int64)]
         return picked
 
 
 def image_source(X: Any, y: Any) -> tuple[ImageArray | ImageFolder, np.ndarray]:
-    """Pictures and their classes, which are the names of the folders where there are any.
+    """Return pictures and their classes: the given ones, or the names of the folders.
 
     Arguments:
         X: An array of pictures, or a folder.
         y: The class of each; None for a folder, or where they are not needed.
 
     Raises:
-        EmpnetError: If the array is no pictures, or has another length than the classes.
+        EmpnetError: If the array does not hold pictures, or its length differs from that of the classes.
     """
     if isinstance(X, ImageFolder):
         if y is not None:
@@ -75,12 +75,12 @@ def image_source(X: Any, y: Any) -> tuple[ImageArray | ImageFolder, np.ndarray]:
     source = ImageArray(X)
     labels = np.asarray([] if y is None else y)
     if y is not None and labels.shape != (len(source),):
-        raise EmpnetError(f"{len(source)} pictures, classes of shape {labels.shape}", wanted="one class a picture")
+        raise EmpnetError(f"{len(source)} pictures, classes of shape {labels.shape}", wanted="one class per picture")
     return source, labels
 
 
 def network_input(pixels: np.ndarray, augment: Augment | None = None) -> Float[Tensor, "n 3 height width"]:
-    """Pixels from -1 to 1, channels first, as the network takes them.
+    """Return the network's input: pixels from -1 to 1, channels first.
 
     Arguments:
         pixels: (n, height, width, 3), of 8 bits or from 0 to 1.

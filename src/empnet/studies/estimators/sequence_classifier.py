@@ -1,4 +1,4 @@
-"""A classifier of strings: letters one-hot encoded, read by an LSTM, classes out."""
+"""A classifier of strings: one-hot encoded letters, read by an LSTM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["SequenceClassifier"]
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
-    r"""Learns classes of strings in which the order of the letters counts.
+    r"""Classifier of strings in which the order of the letters counts.
 
     .. math:: p(k \,|\, \mathrm{string}) = \mathrm{softmax}_k (W h_L + b)
 
@@ -28,18 +28,18 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Long short-term memory, Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735.
 
     Arguments:
-        alphabet: The letters that can occur, as a string or a list. Default: those of the training strings.
+        alphabet: The letters that can occur, as a string or a list. Default: the letters of the training strings.
         width: Size of the LSTM's state.
         layers: Number of LSTM cells on top of each other.
         cell: ``"lstm"`` or ``"gru"``.
-        epochs: Most passes over the training strings; 0 leaves the network untrained.
-        learning_rate: Of Adam.
+        epochs: Passes over the training strings, at most; 0 leaves the network untrained.
+        learning_rate: Learning rate of Adam.
         batch_size: Strings in a step.
         validation: Strings held out to stop early and to choose the best weights: a share (below 1) or a number; 0
-            for none. Equal strings are on one side.
-        patience: Stop after so many epochs without a lower validation loss; None: never.
-        random_state: Of the initial weights, of what is held out and of the order of strings; the same number gives
-            the same classifier.
+            for none. Equal strings are held out together.
+        patience: Stop after this number of epochs without a lower validation loss; None: never.
+        random_state: Seed of the initial weights, the held-out strings and the order of strings; it determines the
+            classifier.
         verbose: Show a progress bar for each epoch.
 
     Attributes:
@@ -66,11 +66,11 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
         Arguments:
             X: n strings of any lengths from 1 on.
-            y: Their n classes: numbers or strings, two different ones at least.
+            y: Their n classes: numbers or strings, at least two different ones.
 
         Raises:
             EmpnetError: If a string is empty or has an unknown letter, lengths of X and y differ, there is one class
-                only, or a parameter cannot be meant.
+                only, or a parameter is not valid.
         """
         strings = checked_strings(X, y, "classes")
         self.classes_, numbers = np.unique(np.asarray(y), return_inverse=True)
@@ -80,7 +80,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return self
 
     def predict_proba(self, X: Any) -> Float[np.ndarray, "n classes"]:
-        """The probability of each class, in the order of ``classes_``.
+        """Return the probability of each class, in the order of ``classes_``.
 
         Arguments:
             X: n strings.
@@ -91,7 +91,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return self._answers(X).double().softmax(dim=1).numpy()
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each string.
+        """Return the most probable class of each string.
 
         Arguments:
             X: n strings.

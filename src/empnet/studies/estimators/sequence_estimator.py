@@ -1,4 +1,4 @@
-"""What learning from strings has in common, whether a class or a number is learned."""
+"""Common base of the classifier and the regressor of strings."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from empnet.training.optimiser.descent import epoch_batches, fit
 __all__ = ["SequenceEstimator"]
 
 MOST_LETTERS = 100_000
-"""In a batch of predictions, padding included: enough to be fast, few enough for any machine's memory."""
+"""Letters in a batch of predictions, padding included: enough to be fast, few enough for any machine's memory."""
 
 
 class SequenceEstimator(BaseEstimator):
-    """Base of the classifier and the regressor of sequences; not used by itself.
+    """Base of the classifier and the regressor of strings; not used by itself.
 
     Strings are one-hot encoded batch by batch (:class:`~empnet.system.one_hot.OneHot`). A
     :class:`~empnet.studies.networks.sequence_network.SequenceNetwork` reads them; Adam trains it.
-    Gradients are clipped. Part of the strings is held out to stop early and to choose the best weights; equal strings
-    are held out together.
+    Gradients are clipped. Some strings are held out to stop early and to choose the best weights; equal strings are
+    held out together.
     """
 
     # no docstring of the parameters here: those who derive have it
@@ -68,7 +68,7 @@ class SequenceEstimator(BaseEstimator):
         self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:
-        """Takes a list of strings, no table of numbers: scikit-learn's ``check_estimator`` does not apply."""
+        """Declare the input: a list of strings, so scikit-learn's ``check_estimator`` does not apply."""
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array, tags.input_tags.one_d_array, tags.input_tags.string = False, True, True
         return tags
@@ -89,8 +89,8 @@ class SequenceEstimator(BaseEstimator):
 
         def batches(epoch: int) -> Iterable[np.ndarray]:
             parts = epoch_batches(train, self.batch_size, seed=seed, epoch=epoch)
-            told = f"epoch {epoch + 1} of {self.epochs}"
-            return track(parts, told, total=len(parts)) if self.verbose else parts
+            title = f"epoch {epoch + 1} of {self.epochs}"
+            return track(parts, title, total=len(parts)) if self.verbose else parts
 
         def loss_of(batch: np.ndarray) -> Tensor:
             return loss(network(*self._encoded([strings[k] for k in batch])), targets[batch])
@@ -110,7 +110,7 @@ class SequenceEstimator(BaseEstimator):
         )
 
     def _answers(self, X: Any) -> Float[Tensor, "n n_outputs"]:
-        """What the trained network puts out for strings that a user gives."""
+        """Return the trained network's outputs for a user's strings."""
         check_is_fitted(self, "network_")
         strings = checked_strings(X)
         self._refuse_unknown(strings)
@@ -118,7 +118,7 @@ class SequenceEstimator(BaseEstimator):
 
     @torch.no_grad()
     def _outputs(self, strings: list[str]) -> Float[Tensor, "n n_outputs"]:
-        """In batches of like lengths, which need little padding."""
+        """Return outputs, computed in batches of similar lengths, which need little padding."""
         order = np.argsort([len(string) for string in strings], kind="stable")
         size = max(1, MOST_LETTERS // len(strings[order[-1]]))
         parts = np.split(order, range(size, len(order), size))
@@ -126,13 +126,13 @@ class SequenceEstimator(BaseEstimator):
         return outputs[np.argsort(order)]
 
     def _encoded(self, strings: list[str]) -> tuple[Float[Tensor, "B L K"], Int64[Tensor, " B"]]:
-        """A batch as the network takes it: unit vectors, padded with zeros, and the lengths."""
+        """Return the network's input: unit vectors, padded with zeros, and the lengths."""
         lengths = [len(string) for string in strings]
         rows = torch.from_numpy(self.encoder_.encode("".join(strings), dtype=np.float32))
         return pad_sequence(rows.split(lengths), batch_first=True), torch.tensor(lengths)
 
     def _sides(self, strings: list[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """The strings that weights are fitted to, and those that choose the best weights."""
+        """Return training strings, and held-out strings that choose the best weights."""
         if not self.validation:
             return np.arange(len(strings)), np.arange(0)
         distinct, groups = np.unique(strings, return_inverse=True)
@@ -141,7 +141,7 @@ class SequenceEstimator(BaseEstimator):
         except EmpnetError:
             raise EmpnetError(
                 f"validation={self.validation} of {len(strings)} strings ({len(distinct)} different ones)",
-                wanted="a different string at least on each side",
+                wanted="at least one different string in each set",
                 remedy="validation=0 trains without",
             ) from None
         return split.train, split.validation
@@ -173,15 +173,15 @@ class SequenceEstimator(BaseEstimator):
 
 
 def checked_strings(X: Any, y: Any = None, called: str = "") -> list[str]:
-    """The strings that a user gives as a list, once it is sure that they can be meant.
+    """Return a user's strings as a list, after checking them.
 
     Arguments:
         X: Strings.
-        y: What there should be one of for each string; not looked at if None.
-        called: What y holds, in the plural.
+        y: Targets, one for each string; None: not checked.
+        called: Name of the targets in messages, in the plural.
 
     Raises:
-        EmpnetError: If there are no strings, one is empty or no string, or y has another length.
+        EmpnetError: If there are no strings, an item is empty or not a string, or y has another length.
 
     Example:
         >>> checked_strings(["CH4", ""])
@@ -206,12 +206,12 @@ def checked_strings(X: Any, y: Any = None, called: str = "") -> list[str]:
 
 
 def _string(number: int, string: str) -> str:
-    """How a message names a string."""
+    """Return a string's name in messages."""
     return f"string {number} ({string if len(string) <= 40 else string[:37] + '...'!r})"
 
 
 def _clip_at_usual() -> Callable[[Iterable[Tensor]], float]:
-    """Clips gradients at twice what is usual: products over many steps now and then make one that is far too long."""
+    """Clips gradients at twice their usual norm: products over many steps sometimes explode."""
     usual: float | None = None
 
     def clip(parameters: Iterable[Tensor]) -> float:

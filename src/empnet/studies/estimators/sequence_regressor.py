@@ -1,4 +1,4 @@
-"""A regressor of strings: letters one-hot encoded, read by an LSTM, a number out."""
+"""A regressor of strings: one-hot encoded letters, read by an LSTM."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["SequenceRegressor"]
 
 
 class SequenceRegressor(RegressorMixin, SequenceEstimator):
-    r"""Learns a number for each string, such as a property of a molecule from its formula.
+    r"""Regressor of a number for each string, such as a property of a molecule from its formula.
 
     .. math:: y = \bar y + s \, (w^T h_L + b)
 
@@ -25,18 +25,18 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     :class:`~empnet.studies.estimators.sequence_classifier.SequenceClassifier` it has scikit-learn's interface.
 
     Arguments:
-        alphabet: The letters that can occur, as a string or a list. Default: those of the training strings.
+        alphabet: The letters that can occur, as a string or a list. Default: the letters of the training strings.
         width: Size of the LSTM's state.
         layers: Number of LSTM cells on top of each other.
         cell: ``"lstm"`` or ``"gru"``.
-        epochs: Most passes over the training strings; 0 leaves the network untrained.
-        learning_rate: Of Adam.
+        epochs: Passes over the training strings, at most; 0 leaves the network untrained.
+        learning_rate: Learning rate of Adam.
         batch_size: Strings in a step.
         validation: Strings held out to stop early and to choose the best weights: a share (below 1) or a number; 0
-            for none. Equal strings are on one side.
-        patience: Stop after so many epochs without a lower validation loss; None: never.
-        random_state: Of the initial weights, of what is held out and of the order of strings; the same number gives
-            the same regressor.
+            for none. Equal strings are held out together.
+        patience: Stop after this number of epochs without a lower validation loss; None: never.
+        random_state: Seed of the initial weights, the held-out strings and the order of strings; it determines the
+            regressor.
         verbose: Show a progress bar for each epoch.
 
     Attributes:
@@ -62,7 +62,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
         Raises:
             EmpnetError: If a string is empty or has an unknown letter, lengths of X and y differ, a number is not
-                finite, or a parameter cannot be meant.
+                finite, or a parameter is not valid.
         """
         strings = checked_strings(X, y, "targets")
         try:
@@ -78,7 +78,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return self
 
     def predict(self, X: Any) -> Float64[np.ndarray, " n"]:
-        """The number that each string stands for.
+        """Return the predicted number of each string.
 
         Arguments:
             X: n strings.

@@ -1,4 +1,4 @@
-"""An estimator that is one hidden layer of sigmoid units: fitted by descent or least squares, or constructed."""
+"""An estimator with one hidden layer of sigmoid units: fitted by descent or least squares, or constructed."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from empnet.training.optimiser.descent import fit
 __all__ = ["UniversalApproximator", "modulus_of_continuity"]
 
 SHARPNESS = {"least_squares": 0.7, "descent": 4.0, "staircase": 40.0}
-"""Slope of a unit in spacings of the centres, by method: flat units overlap, and least squares needs them smooth, but
-the gradient can hardly tell them apart; steep ones are steps."""
+"""Slope of a unit in spacings of the centres, by method. Least squares needs flat units, which overlap and are smooth;
+descent needs steeper ones, whose gradients differ; steps are steepest."""
 
 PLACEMENTS = ("quantiles", "random")
 
 OUTSIDE = 4
-"""Centres beyond either end of the data: without them, the units are too few at the ends."""
+"""Centres beyond each end of the data: without them, too few units act at the ends."""
 
 ROUND = 20
-"""Iterations of L-BFGS in a round: its line search is asked to stop after so many."""
+"""Iterations of L-BFGS in a round, after which torch returns."""
 
 Array = Float64[np.ndarray, "..."]
 
 
 def modulus_of_continuity(x: Float64[np.ndarray, " n"], y: Float64[np.ndarray, " n"], h: float) -> float:
-    r"""How much y changes over a distance h, at most: :math:`\max_{|x_i - x_j| \le h} |y_i - y_j|`.
+    r"""Return the largest change of y over a distance h: :math:`\max_{|x_i - x_j| \le h} |y_i - y_j|`.
 
     Arguments:
         x: Points, in ascending order.
@@ -65,7 +65,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
     .. math:: f(x) = c + \sum_{j=1}^N a_j \, \sigma\big(\tfrac{s_j}{h_j} (x - t_j)\big)
 
     ``method="least_squares"`` places the centres t_j at quantiles of the data (and a few beyond the ends), with slopes
-    that fit the spacing h_j, and solves for a and c; ``"descent"`` goes on from there with L-BFGS on all weights;
+    that fit the spacing h_j, and solves for a and c; ``"descent"`` continues from there with L-BFGS on all weights;
     ``"staircase"`` constructs
     :meth:`SigmoidNetwork.staircase <empnet.studies.networks.sigmoid_network.SigmoidNetwork.staircase>` from the data's
     values at the middles of equal cells, and needs no fit: its error is bounded by the data's modulus of continuity.
@@ -76,18 +76,18 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
     Arguments:
         n_units: N, the number of hidden units.
         method: ``"least_squares"``, ``"descent"`` or ``"staircase"``.
-        placement: Of the hidden units, at first: ``"quantiles"``, or ``"random"`` centres, slopes and signs.
+        placement: Initial hidden units: ``"quantiles"``, or ``"random"`` centres, slopes and signs.
         sharpness: s, slope of the units in spacings of their centres; None: 0.7, for descent 4, for the staircase 40.
-        max_iter: Most iterations of L-BFGS.
-        random_state: Of the random placement: a seed, or None.
+        max_iter: Iterations of L-BFGS, at most.
+        random_state: Seed of the random placement, or None.
 
     Attributes:
         network_: The network, a :class:`~empnet.studies.networks.sigmoid_network.SigmoidNetwork`.
-        n_iter_: Iterations of L-BFGS that were allowed; 1 without.
-        bound_: Of the staircase: no error on the data is larger.
+        n_iter_: Allowed iterations of L-BFGS; 1 without L-BFGS.
+        bound_: Bound on the staircase's error on the data.
 
     Raises:
-        EmpnetError: In ``fit``, if an argument cannot be meant.
+        EmpnetError: In ``fit``, if an argument is not valid.
 
     Example:
         >>> x = np.linspace(0, 1, 501)
@@ -126,7 +126,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         Arguments:
             X: Points, shape (n,) or (n, 1).
             y: Values, shape (n,).
-            sample_weight: How much the square of each error counts, shape (n,); the staircase takes no notice of it.
+            sample_weight: Weight of each squared error, shape (n,); the staircase only drops zeros.
         """
         self._check()
         x = self._points(X)
@@ -148,7 +148,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         return self
 
     def predict(self, X: Any) -> Float64[np.ndarray, " n"]:
-        """f at points.
+        """Return f at points.
 
         Arguments:
             X: Points, shape (n,) or (n, 1).
@@ -179,7 +179,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         return X.ravel()
 
     def _construct(self, x: Array, y: Array) -> None:
-        """The staircase through the data, with the bound on its error."""
+        """Construct the staircase through the data, and the bound on its error."""
         s = self._sharpness
         knots, where = np.unique(x, return_inverse=True)
         values = np.bincount(where, weights=y) / np.bincount(where)
@@ -195,7 +195,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         self.bound_ = near * (1 + 2 * np.exp(-s / 2) / -np.expm1(-s)) + scatter
 
     def _solve(self, x: Array, y: Array, weight: Array) -> None:
-        """Least squares, and descent if asked; x runs over [-1, 1] meanwhile, and the spread of y is one."""
+        """Fit by least squares, or descent and least squares, with x scaled to [-1, 1] and y standardised."""
         middle, half = (x[0] + x[-1]) / 2, (x[-1] - x[0]) / 2 or 1.0
         offset, scale = y.mean(), y.std() or 1.0
         u, v = (x - middle) / half, (y - offset) / scale
@@ -209,7 +209,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         self.network_ = SigmoidNetwork.from_weights(w / half, b - w * middle / half, a * scale, c * scale + offset)
 
     def _place(self, u: Array) -> tuple[Array, Array]:
-        """Slopes and centres of the hidden units."""
+        """Return slopes and centres of the hidden units."""
         N, s = self.n_units, self._sharpness
         if self.placement == "random":
             random = check_random_state(self.random_state)
@@ -225,7 +225,7 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
         return s / np.gradient(t), t
 
     def _descend(self, network: SigmoidNetwork, u: Array, v: Array, weight: Array) -> int:
-        """L-BFGS on all weights; returns the number of iterations."""
+        """Train all weights with L-BFGS and return the number of iterations."""
         points, values, share = (torch.as_tensor(array) for array in (u, v, weight / weight.sum()))
         lbfgs = torch.optim.LBFGS(
             network.parameters(),
@@ -243,14 +243,14 @@ class UniversalApproximator(RegressorMixin, BaseEstimator):  # type: ignore[misc
 
 
 def solve_outer(network: SigmoidNetwork, x: Array, y: Array, weight: Array, *, smallest: float = 1e-14) -> None:
-    """Give a network the outer weights of least squares, in place.
+    """Set a network's outer weights by least squares, in place.
 
     Arguments:
-        network: Its hidden layer stays as it is.
+        network: The network; its hidden layer stays the same.
         x: Points, shape (n,).
         y: Values, shape (n,).
-        weight: How much the square of each error counts, shape (n,).
-        smallest: Singular values below this part of the largest are taken as zero.
+        weight: Weight of each squared error, shape (n,).
+        smallest: Singular values below this share of the largest count as zero.
     """
     with torch.no_grad():
         H = network.hidden(torch.as_tensor(x)).numpy()

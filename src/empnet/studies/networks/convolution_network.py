@@ -1,4 +1,4 @@
-"""Convolution and pooling of images: the block that convolutional networks are stacked from, and the size it leaves."""
+"""Convolution and pooling of images: the block of convolutional networks, and its output size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Pooling = Literal["max", "mean", "convolution"]
 
 
 def convolved_size(size: int, kernel: int, *, stride: int = 1, padding: Padding = "valid") -> int:
-    r"""Side of an image after a convolution: the number of places at which the kernel is laid.
+    r"""Return the side of an image after a convolution: the number of positions of the kernel.
 
     .. math:: s' = \lfloor (s - k) / t \rfloor + 1 \quad (\text{valid}), \qquad
               s' = \lceil s / t \rceil \quad (\text{same})
@@ -27,10 +27,10 @@ def convolved_size(size: int, kernel: int, *, stride: int = 1, padding: Padding 
         size: Side s of the image in pixels.
         kernel: Side k of the kernel in pixels.
         stride: Step t from one place to the next in pixels.
-        padding: Whether the kernel stays within the image, or k - 1 rows and columns of zeros are put around it.
+        padding: ``"valid"``: the kernel stays within the image. ``"same"``: k - 1 rows and columns are padded.
 
     Raises:
-        EmpnetError: If the kernel is larger than the image and has to stay within it.
+        EmpnetError: If the kernel is larger than the image and padding is ``"valid"``.
 
     Example:
         >>> convolved_size(64, 5), convolved_size(64, 5, padding="same"), convolved_size(64, 5, stride=2)
@@ -47,7 +47,7 @@ def convolved_size(size: int, kernel: int, *, stride: int = 1, padding: Padding 
 
 
 def pooled_size(size: int, pool: int) -> int:
-    r"""Side of an image after pooling: windows side by side, and what does not fill a window is dropped.
+    r"""Return the side of an image after pooling in adjacent windows; pixels that do not fill a window are dropped.
 
     .. math:: s' = \lfloor s / p \rfloor
 
@@ -81,7 +81,7 @@ def convolution_block(
     pooling: Pooling = "max",
     bias: bool = True,
 ) -> torch.nn.Sequential:
-    r"""A convolution of images, followed by pooling.
+    r"""Return a convolution of images, followed by pooling.
 
     .. math:: y_{f}(u, v) = b_f + \sum_{c, i, j} w_{f c i j} \, x_c(t u + i, t v + j)
 
@@ -95,9 +95,9 @@ def convolution_block(
         padding: As in :func:`convolved_size`; of an odd number of rows and columns of zeros, the odd one is put below
             and to the right, as torch does.
         pool: Side p of the pooling window in pixels; with 1 there is no pooling.
-        pooling: The largest value of a window, its mean, or a learned one: a convolution that takes windows side by
-            side (Springenberg et al., Striving for simplicity, 2015).
-        bias: Whether convolutions have biases.
+        pooling: The largest value of a window, its mean, or a learned combination: a convolution with the window as its
+            stride (Springenberg et al., Striving for simplicity, 2015).
+        bias: Give convolutions biases.
 
     Returns:
         The module: (B, C, s, s) -> (B, F, s', s'), s' as from :func:`convolved_size` and :func:`pooled_size`.

@@ -1,4 +1,4 @@
-"""Ordinary networks on raw coordinates: what message passing is measured against."""
+"""Ordinary networks on raw coordinates, for comparison with message passing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["ConvolutionalCoordinateNetwork", "DenseCoordinateNetwork", "columns"
 
 
 def columns(r_batch: Tensor, f_batch: Tensor, N: int, F: int, mask: Tensor | None) -> Float[Tensor, "B N F_3"]:
-    """Positions and features side by side, with zeros in empty slots.
+    """Return positions and features, concatenated, with zeros in empty slots.
 
     Arguments:
         r_batch: Positions in angstrom, shape (B, N, 3), floating point.
         f_batch: Features of the particles, shape (B, N, F), floating point.
-        N: Number of slots that is wanted.
-        F: Number of features that is wanted.
-        mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
+        N: Required number of slots.
+        F: Required number of features.
+        mask: True where a slot holds a particle, shape (B, N), bool; None: all of them.
 
     Returns:
         Three columns of positions, then the features, shape (B, N, 3 + F), in the features' dtype.
@@ -47,7 +47,7 @@ class DenseCoordinateNetwork(torch.nn.Module):
     .. math:: y = \mathrm{mlp}([r_1, f_1, r_2, f_2, \dots, r_N, f_N])
 
     It has the signature of :class:`~empnet.model.property_predictor.PropertyPredictor`, but none of its symmetries: y
-    changes when the system is turned or moved, or when equal particles change places.
+    changes when the system is rotated or translated, or when equal particles change places.
 
     Arguments:
         N: Number of slots for particles in each system.
@@ -67,12 +67,12 @@ class DenseCoordinateNetwork(torch.nn.Module):
         self.mlp = perceptron(N * (3 + F), hidden, F_prime, torch.nn.SiLU)
 
     def forward(self, r_batch: Tensor, f_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tensor, "B F_prime"]:
-        """y: the properties of each system.
+        """Return y, the properties of each system.
 
         Arguments:
             r_batch: Positions in angstrom, shape (B, N, 3), floating point.
             f_batch: Features of the particles, shape (B, N, F), in the parameters' dtype.
-            mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
+            mask: True where a slot holds a particle, shape (B, N), bool; None: all of them.
 
         Raises:
             ValueError: If a shape or dtype is wrong.
@@ -86,8 +86,8 @@ class ConvolutionalCoordinateNetwork(torch.nn.Module):
 
     .. math:: x^0_j = [r_j, f_j], \quad x^{t+1} = \sigma(\mathrm{conv}(x^t)), \quad y = \mathrm{mlp}([x_1, \dots, x_N])
 
-    A convolution sees the particles next to each other *in the list*, not in space, so that a reordering changes
-    what it sees; and its channels are coordinates, so that a rotation does.
+    A convolution combines particles that are neighbours *in the list*, not in space, so its result changes when the
+    particles are reordered. Its channels are coordinates, so its result changes when the system is rotated.
 
     Arguments:
         N: Number of slots for particles in each system.
@@ -128,12 +128,12 @@ class ConvolutionalCoordinateNetwork(torch.nn.Module):
         self.mlp = perceptron(N * sizes[-1], hidden, F_prime, torch.nn.SiLU)
 
     def forward(self, r_batch: Tensor, f_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tensor, "B F_prime"]:
-        """y: the properties of each system.
+        """Return y, the properties of each system.
 
         Arguments:
             r_batch: Positions in angstrom, shape (B, N, 3), floating point.
             f_batch: Features of the particles, shape (B, N, F), in the parameters' dtype.
-            mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
+            mask: True where a slot holds a particle, shape (B, N), bool; None: all of them.
 
         Raises:
             ValueError: If a shape or dtype is wrong.

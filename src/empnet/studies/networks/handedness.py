@@ -1,4 +1,4 @@
-"""A number that knows left from right, which distances do not."""
+"""A number that differs between mirror images, as no function of distances does."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["signed_volumes"]
 
 
 def signed_volumes(r_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tensor, "B N 1"]:
-    r"""A pseudoscalar of each particle: unchanged by rotation and translation, negated by reflection.
+    r"""Return a pseudoscalar of each particle: unchanged by rotation and translation, negated by reflection.
 
     .. math::
         \chi_j = u_j^1 \cdot (u_j^2 \times u_j^3), \quad u_j^m = \sum_i e^{-d_{ji}^2 / s_m^2} \, (r_i - r_j),
         \quad s = (1, 2, 4) \text{ angstrom}
 
-    It moves with its particle when particles are reordered, and is zero where the surroundings have a mirror plane.
-    Beside the features it lets a network on distances tell hands apart.
+    It is permuted with the particles, and is zero where the surroundings have a mirror plane. As an additional feature
+    it lets a network on distances distinguish mirror images.
 
     Arguments:
         r_batch: Positions in angstrom, shape (B, N, 3), floating point.
-        mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
+        mask: True where a slot holds a particle, shape (B, N), bool; None: all of them.
 
     Returns:
         chi in cubic angstrom, shape (B, N, 1), in the positions' dtype; zero in empty slots.

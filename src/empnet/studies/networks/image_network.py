@@ -1,4 +1,4 @@
-"""Convolutions on pictures, then two linear layers: pictures in, logits of classes out."""
+"""Convolutions on pictures, then two linear layers that output the logits of classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ImageNetwork"]
 
 
 class ImageNetwork(torch.nn.Module):
-    r"""A convolutional network that gives each picture one logit a class; no softmax, which belongs to the loss.
+    r"""A convolutional network from pictures to one logit per class, without the softmax, which belongs to the loss.
 
     Convolutions with valid padding, each followed by ReLU (and by max pooling, if wanted), are flattened; then come a
     linear layer, ReLU and a linear layer:
@@ -31,10 +31,10 @@ class ImageNetwork(torch.nn.Module):
         convolutions: Number of output channels and kernel size of each; may be empty.
         pool: Window and stride of the max pooling after each convolution's ReLU; 1 for none.
         hidden: Outputs of the first linear layer.
-        dropout: Share of a linear layer's inputs that are zero in training.
+        dropout: Share of a linear layer's inputs that are set to zero in training.
 
     Raises:
-        EmpnetError: If a number cannot be meant, or a kernel or window is larger than what it slides over.
+        EmpnetError: If a number is not valid, or a kernel or window is larger than its input.
 
     Example:
         >>> network = ImageNetwork(size=32, convolutions=((8, 8), (8, 4)), hidden=256)
@@ -75,7 +75,7 @@ class ImageNetwork(torch.nn.Module):
         self.head = torch.nn.Sequential(head)
 
     def forward(self, x: Float[Tensor, "n 3 size size"]) -> Float[Tensor, "n classes"]:
-        """Logits of pictures.
+        """Return the logits of pictures.
 
         Arguments:
             x: Pictures, channels first, usually from -1 to 1.

@@ -10,7 +10,7 @@ __all__ = ["Residual"]
 
 
 class Residual(torch.nn.Module):
-    r"""Adds its input to what a module makes of it.
+    r"""Adds a module's input to its output.
 
     .. math:: y = x + f(x)
 
@@ -30,5 +30,5 @@ class Residual(torch.nn.Module):
         self.inner = inner
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """y of x."""
+        """Return y."""
         return x + self.inner(x)

@@ -1,4 +1,4 @@
-"""A recurrent network that reads a sequence and answers at its end, and the same written out step by step."""
+"""A recurrent network that maps a sequence to an output, and an LSTM unfolded step by step."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class SequenceNetwork(torch.nn.Module):
 
     .. math:: (h_t, c_t) = \mathrm{cell}(x_t, h_{t-1}, c_{t-1}), \qquad y = W h_L + b
 
-    Sequences of a batch may differ in length; they are padded at their end. The state after the last item is taken
-    before any padding is read, so that padding changes no result. (Packed sequences do the same, but take four
-    times as long on a processor: 4.7 in place of 1.3 ms for 32 sequences of up to 24 items, forward and backward.)
+    Sequences of a batch may differ in length; they are padded at their end. The state after the last item precedes any
+    padding, so padding changes no result. (Packed sequences give the same result, but take four times as long on a
+    CPU: 4.7 in place of 1.3 ms for 32 sequences of up to 24 items, forward and backward.)
 
     References:
         Long short-term memory, Hochreiter and Schmidhuber, 1997, https://doi.org/10.1162/neco.1997.9.8.1735;
@@ -49,26 +49,26 @@ class SequenceNetwork(torch.nn.Module):
         self.readout = torch.nn.Linear(width, n_outputs)
 
     def forward(self, x: Float[Tensor, "B L K"], lengths: Int64[Tensor, " B"]) -> Float[Tensor, "B n_outputs"]:
-        """The output for each sequence of a batch.
+        """Return the output for each sequence of a batch.
 
         Arguments:
             x: B sequences, such as one-hot encoded strings, padded to one length L with anything finite.
-            lengths: How many items of each are its own, 1 to L.
+            lengths: Length of each sequence without padding, 1 to L.
         """
         states = self.recurrent(x)[0]
         return self.readout(states[torch.arange(len(x)), lengths - 1])
 
 
 class UnfoldedLSTM(torch.nn.Module):
-    """An LSTM written out: one module for each step (and each layer), in place of one that is used at every step.
+    """An unfolded LSTM: one module for each step (and each layer), in place of one that is used at every step.
 
-    With ``shared`` all steps of a layer have the same cell, and this is the LSTM that it was made from. Without, each
-    step has a copy of its own, whose gradient is what this step contributes to the gradient of the shared weights.
+    With ``shared`` all steps of a layer have the same cell, as in the original LSTM. Without, each step has its own
+    copy, whose gradient is this step's contribution to the gradient of the shared weights.
 
     Arguments:
-        lstm: The LSTM whose weights are taken (copied; it stays as it was). ``batch_first``, one direction.
+        lstm: The LSTM whose weights are copied. ``batch_first``, one direction.
         length: Number L of steps.
-        shared: One cell a layer for all steps; else a cell a layer for each step.
+        shared: One cell per layer for all steps; otherwise a cell per layer and step.
 
     Example:
         >>> lstm = torch.nn.LSTM(4, 16, batch_first=True)
@@ -83,13 +83,13 @@ class UnfoldedLSTM(torch.nn.Module):
     def __init__(self, lstm: torch.nn.LSTM, length: int, *, shared: bool = True) -> None:
         super().__init__()
         self.cells = torch.nn.ModuleList()
-        """The cells, by layer and step; shared ones are one object."""
+        """The cells, by layer and step; shared cells are one object."""
         for layer in range(lstm.num_layers):
             cell = _cell_of(lstm, layer)
             self.cells.append(torch.nn.ModuleList(cell if shared else copy.deepcopy(cell) for _ in range(length)))
 
     def forward(self, x: Float[Tensor, "B L K"]) -> Float[Tensor, "B L width"]:
-        """The state of the last layer after each step.
+        """Return the state of the last layer after each step.
 
         Arguments:
             x: B sequences of L items.
@@ -105,7 +105,7 @@ class UnfoldedLSTM(torch.nn.Module):
 
 
 def _cell_of(lstm: torch.nn.LSTM, layer: int) -> torch.nn.LSTMCell:
-    """The cell that an LSTM uses in one of its layers, with a copy of its weights."""
+    """Return the cell of an LSTM's layer, with a copy of its weights."""
     weights = {name: getattr(lstm, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
     like = weights["weight_ih"]
     with torch.random.fork_rng(devices=[]):  # its random weights are overwritten

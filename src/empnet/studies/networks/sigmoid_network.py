@@ -1,4 +1,4 @@
-"""One hidden layer of sigmoid units, R -> R, with what can be proven of any such network from its weights."""
+"""One hidden layer of sigmoid units, R -> R, with bounds that follow from its weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["SigmoidNetwork", "Weights", "most_sign_changes"]
 
 DIGITS = 40
-"""Decimal digits that are right, at least, in what is computed with mpmath."""
+"""Correct decimal digits, at least, of results computed with mpmath."""
 
 CHUNK = 2_000_000
 """Most activations held in memory at a time."""
@@ -38,15 +38,15 @@ class SigmoidNetwork(torch.nn.Module):
 
     .. math:: f(x) = c + \sum_{j=1}^N a_j \, \sigma(w_j x + b_j), \quad \sigma(t) = 1 / (1 + e^{-t})
 
-    Three things hold for any weights, and are what an adversary needs: f is continuous, with the slope at most
-    :meth:`slope_bound`; it has a limit at infinity (:meth:`limit`), which it is near beyond :meth:`settled_beyond`;
-    and it crosses a level at most :func:`most_sign_changes` times.
+    Three bounds hold for any weights, and adversaries use them: the slope of f is at most :meth:`slope_bound`; f has a
+    limit at infinity (:meth:`limit`) and stays near it beyond :meth:`settled_beyond`; and f crosses a level at most
+    :func:`most_sign_changes` times.
 
     References:
         Approximation by superpositions of a sigmoidal function, Cybenko, 1989, https://doi.org/10.1007/BF02551274
 
     Arguments:
-        n_units: N, at least 1. The weights begin as torch's layers do.
+        n_units: N, at least 1. Initial weights are those of torch's layers.
 
     Example:
         >>> f = SigmoidNetwork.from_weights(w=[1.0], b=[0.0], a=[2.0], c=-1.0)  # tanh(x / 2)
@@ -60,7 +60,7 @@ class SigmoidNetwork(torch.nn.Module):
 
     @classmethod
     def from_weights(cls, w: Any, b: Any, a: Any, c: float) -> SigmoidNetwork:
-        """A network with given weights.
+        """Return a network with given weights.
 
         Arguments:
             w: Slopes of the units, N numbers.
@@ -76,7 +76,7 @@ class SigmoidNetwork(torch.nn.Module):
 
     @classmethod
     def staircase(cls, values: Any, low: float, high: float, sharpness: float = 40.0) -> SigmoidNetwork:
-        r"""N steep sigmoids at the edges of N + 1 equal cells of [low, high]: in each cell about a given value.
+        r"""Return N steep sigmoids at the edges of N + 1 equal cells of [low, high]: in each cell about a given value.
 
         .. math::
             f(x) = g_0 + \sum_{j=1}^N (g_j - g_{j-1}) \, \sigma\big(\tfrac{s}{h} (x - t_j)\big), \quad
@@ -128,21 +128,21 @@ class SigmoidNetwork(torch.nn.Module):
                 parameter.copy_(torch.as_tensor(value, dtype=torch.float64))
 
     def hidden(self, x: Float64[Tensor, " n"]) -> Float64[Tensor, "n N"]:
-        """Activations of the hidden units at n points."""
+        """Return the activations of the hidden units at n points."""
         return self.layers[:2](x[:, None])
 
     def forward(self, x: Float64[Tensor, " n"]) -> Float64[Tensor, " n"]:
-        """f at n points, with gradients."""
+        """Return f at n points, with gradients."""
         return self.layers(x[:, None])[:, 0]
 
     def at(self, x: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """f at n points, as NumPy array, in pieces that fit into memory."""
+        """Return f at n points, computed in pieces that fit into memory."""
         with torch.no_grad():
             parts = torch.tensor(x).split(max(1, CHUNK // self.n_units))
             return torch.cat([self(part) for part in parts]).numpy()
 
     def exactly(self, x: Any) -> mpmath.mpf:
-        """f at a point, with at least 40 right digits after the point, whatever the weights.
+        """Return f at a point, with at least 40 correct digits after the decimal point for any weights.
 
         Arguments:
             x: The point; a float counts as exact.
@@ -164,13 +164,13 @@ class SigmoidNetwork(torch.nn.Module):
             return mpmath.fsum(terms) + number(c)
 
     def slope_bound(self) -> mpmath.mpf:
-        r"""The slope is nowhere larger than :math:`\tfrac14 \sum_j |a_j w_j|`, since a sigmoid's is at most 1/4."""
+        r"""Return the bound :math:`\tfrac14 \sum_j |a_j w_j|` on the slope, since a sigmoid's slope is at most 1/4."""
         mpmath = _mpmath()
         w, _, a, _ = self.weights
         return mpmath.fsum(abs(mpmath.mpf(k) * mpmath.mpf(u)) for u, k in zip(w, a, strict=True)) / 4
 
     def limit(self) -> mpmath.mpf:
-        r"""f at infinity: :math:`c + \sum_{w_j > 0} a_j + \sum_{w_j = 0} a_j \sigma(b_j)`."""
+        r"""Return f at infinity: :math:`c + \sum_{w_j > 0} a_j + \sum_{w_j = 0} a_j \sigma(b_j)`."""
         mpmath = _mpmath()
         w, b, a, c = self.weights
         with mpmath.workdps(DIGITS + 310):  # float64 has numbers of 308 digits
@@ -179,7 +179,7 @@ class SigmoidNetwork(torch.nn.Module):
             return mpmath.fsum(terms) + mpmath.mpf(c)
 
     def settled_beyond(self, delta: float) -> mpmath.mpf:
-        r"""A point beyond which f stays within delta of its limit at infinity.
+        r"""Return a point beyond which f stays within delta of its limit at infinity.
 
         .. math:: \max_{w_j \neq 0} \frac{\ln(N |a_j| / \delta) - \mathrm{sgn}(w_j) \, b_j}{|w_j|}
 
@@ -187,7 +187,7 @@ class SigmoidNetwork(torch.nn.Module):
         :math:`|\sigma(t) - \mathrm{limit}| \le e^{-|t|}`.
 
         Arguments:
-            delta: How near, above 0.
+            delta: Largest distance from the limit, above 0.
         """
         mpmath = _mpmath()
         w, b, a, _ = self.weights
@@ -204,7 +204,7 @@ def _mpmath() -> Any:
 
 
 def most_sign_changes(n_units: int) -> int:
-    r"""How often a network of N sigmoid units can change its sign, at most: :math:`2^N - 1`.
+    r"""Return the largest number of sign changes of a network of N sigmoid units: :math:`2^N - 1`.
 
     Times :math:`\prod_j (1 + e^{-w_j x - b_j}) > 0`, f becomes a sum of real multiples of the exponentials of the
     :math:`2^N` partial sums of the :math:`-w_j x`. A sum of m exponentials with different real exponents that is not

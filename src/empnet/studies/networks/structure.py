@@ -1,4 +1,4 @@
-"""What kind of network it is: the graph of one call, and what can be read off it."""
+"""Kind of a network, from the graph of one call: skips, recurrences, widths, bottleneck."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ PASSING = frozenset({
     "alpha_dropout", "clone", "contiguous", "double", "dropout", "flatten", "float", "reshape", "to", "unflatten",
     "view",
 })  # fmt: skip
-"""Operations that pass the entries on: dropout is nothing once a network is trained."""
+"""Operations that pass the entries on; dropout is one of them in evaluation mode."""
 
 DENSE = frozenset({"linear", "addmm", "matmul", "mm", "__matmul__", "__rmatmul__"})
 """A matrix of weights times a vector."""
 
 LINEAR = DENSE | {"conv1d", "conv2d", "conv3d"}
-"""Maps through which a skip connection may lead to fit the sizes."""
+"""Linear maps, with which a skip connection may adapt sizes."""
 
 ADDING = frozenset({"add", "__add__", "__radd__", "__iadd__", "sub", "__sub__", "__isub__"})
 STACKING = frozenset({"cat", "concat", "concatenate", "hstack"})
-"""Where two tensors become one, entries kept."""
+"""Operations that concatenate tensors."""
 
 RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
-"""Torch's layers that go over a sequence with the same weights."""
+"""Torch's layers that apply the same weights along a sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Operation:
     Arguments:
         name: Torch's name of the function.
         layer: Name of the innermost module that called it, such as ``"encoder.0"``; empty: the network itself.
-        sources: Numbers of the operations whose results it takes; -1 is the network's input.
-        parameters: Names of the parameters that it takes.
-        size: Entries of its result for each item of the batch.
+        sources: Numbers of the operations whose results are its arguments; -1 is the network's input.
+        parameters: Names of the parameters among its arguments.
+        size: Entries of its result per item of the batch.
     """
 
     name: str
@@ -64,12 +64,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """The graph of one call of a network, from the input to the output, and what it shows.
+    """The graph of one call of a network, from the input to the output.
 
     Arguments:
-        operations: By their numbers, in the order of the call; those that the output does not depend on are left out.
+        operations: Operations that the output depends on, by number, in the order of the call.
         n_in: Entries of the input for each item of the batch.
-        output: Number of the operation that gives the output; -1 if the input itself is it.
+        output: Number of the operation that computes the output; -1 if the output is the input.
     """
 
     operations: dict[int, Operation]
@@ -89,12 +89,12 @@ class Structure:
 
     @property
     def skips(self) -> tuple[str, ...]:
-        """Layers in which a tensor is joined with one that was computed from it (or from what it is linear in)."""
+        """Layers that join a tensor with one computed from it, or from a tensor of which it is a linear map."""
         return tuple(dict.fromkeys(o.layer for o in self.operations.values() if self._skips(o)))
 
     @property
     def reused(self) -> tuple[str, ...]:
-        """Parameters that are used again on what was computed with them, as in the steps of a recurrent network."""
+        """Parameters that are applied again to results computed with them, as in the steps of a recurrent network."""
         found: dict[str, None] = {}
         for number, operation in self.operations.items():
             earlier = self._ancestors(number)
@@ -105,16 +105,16 @@ class Structure:
 
     @property
     def is_feedforward_dense(self) -> bool:
-        """Whether it is a chain of dense layers with elementwise nonlinearities between, and has a hidden layer."""
+        """True for a chain of dense layers and elementwise nonlinearities with at least one hidden layer."""
         dense = [o for o in self.operations.values() if o.name in DENSE]
         bent = any(o.name in ELEMENTWISE for o in self.operations.values())
         return len(dense) > 1 and bent and not self.reused and all(map(self._in_chain, self.operations.values()))
 
     @property
     def bottleneck(self) -> int | None:
-        """Entries of the narrowest result that all ways from input to output lead through.
+        """Size of the narrowest result on all paths from input to output.
 
-        None if there is none that is narrower than both input and output.
+        None if no such result is narrower than both input and output.
         """
         narrow = [o.size for k, o in self.operations.items() if o.size < min(self.n_in, self.n_out) and self._cuts(k)]
         return min(narrow, default=None)
@@ -129,7 +129,7 @@ class Structure:
         return bias or operation.name in DENSE | ELEMENTWISE | PASSING
 
     def _ancestors(self, number: int, without: int | None = None) -> set[int]:
-        """Everything that an operation was computed from, found without passing ``without``."""
+        """Return all operations that an operation depends on along paths that avoid ``without``."""
         found: set[int] = set()
         ahead = [number]
         while ahead:
@@ -144,7 +144,7 @@ class Structure:
         return number == self.output or -1 not in self._ancestors(self.output, without=number)
 
     def _unprojected(self, number: int) -> int:
-        """Back through linear maps, which a skip connection may have to fit the sizes."""
+        """Go back through linear maps, with which a skip connection may adapt sizes."""
         while number >= 0 and self.operations[number].name in LINEAR | PASSING:
             number = self.operations[number].sources[0]
         return number
@@ -161,20 +161,20 @@ class Structure:
 
 
 def structure(network: torch.nn.Module, x: Tensor) -> Structure:
-    """Call a network once and take down which tensors were computed from which.
+    """Call a network once and record which tensors were computed from which.
 
-    The call is a real one, made without gradients on a copy in evaluation mode, so loops and conditions are what they
-    are for this input. What leaves torch (``.item()``, ``.numpy()``) is lost from sight.
+    The call runs without gradients on a copy in evaluation mode, so loops and conditions are those of this input.
+    Values that leave torch (``.item()``, ``.numpy()``) cannot be followed.
 
     Arguments:
         network: Any torch module with one tensor as its input and output.
         x: The input, batch axis first.
 
     Raises:
-        EmpnetError: If the output does not come from the input.
+        EmpnetError: If the output does not depend on the input.
 
     Returns:
-        The graph, and what can be read off it.
+        The graph.
 
     Example:
         >>> from empnet.model.perceptron import perceptron
@@ -200,7 +200,7 @@ def structure(network: torch.nn.Module, x: Tensor) -> Structure:
 
 
 class _Recorder(TorchFunctionMode):
-    """Sees every call of a torch function, with its arguments and its result."""
+    """Records every call of a torch function, with its arguments and its result."""
 
     def __init__(self, network: torch.nn.Module, x: Tensor) -> None:
         super().__init__()
@@ -213,7 +213,7 @@ class _Recorder(TorchFunctionMode):
         self.n_in = x.numel() // self.batch
 
     def leave(self) -> None:
-        """A module has returned."""
+        """Leave a module that has returned."""
         self.layers.pop()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -233,7 +233,7 @@ class _Recorder(TorchFunctionMode):
         return result
 
     def finish(self, y: Tensor) -> Structure:
-        """The part of the graph that the output depends on."""
+        """Return the part of the graph that the output depends on."""
         if id(y) not in self.number_of:
             raise EmpnetError("the output was not computed from the input by torch", wanted="one tensor in and out")
         output = self.number_of[id(y)]
@@ -243,7 +243,7 @@ class _Recorder(TorchFunctionMode):
 
 
 def _tensors(values: Sequence[Any]) -> Iterator[Tensor]:
-    """All tensors in nested lists, tuples and dictionaries."""
+    """Yield all tensors in nested lists, tuples and dictionaries."""
     for value in values:
         if isinstance(value, Tensor):
             yield value

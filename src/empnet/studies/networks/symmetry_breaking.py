@@ -1,6 +1,6 @@
-"""Layers and predictors that give up a symmetry on purpose: what an invariant network must not do, to compare with.
+"""Layers and predictors that break a symmetry on purpose, for comparison with the invariant ones.
 
-Each has the signature of what it stands in for and can be trained as that can.
+Each has the signature of its invariant counterpart and can be trained in the same way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ READOUTS = ("sum", "flatten")
 
 
 def n_marks(*, coordinates: bool, labels: bool, handedness: bool) -> int:
-    """How many columns :func:`marked` adds.
+    """Return the number of columns that :func:`marked` adds.
 
     Example:
         >>> n_marks(coordinates=True, labels=False, handedness=True)
@@ -40,7 +40,7 @@ def marked(
     handedness: bool = False,
     mask: Tensor | None = None,
 ) -> Float[Tensor, "B N F_marks"]:
-    """Features with columns that tell more than a particle may know.
+    """Return features with additional columns that break a symmetry.
 
     Arguments:
         r_batch: Positions in angstrom, shape (B, N, 3).
@@ -48,7 +48,7 @@ def marked(
         coordinates: Add the position, which breaks rotation and translation.
         labels: Add the slot's number, j / N, which breaks permutation.
         handedness: Add :func:`~empnet.studies.networks.handedness.signed_volumes`, which breaks reflection.
-        mask: Which slots hold a particle, shape (B, N), bool; None: all of them.
+        mask: True where a slot holds a particle, shape (B, N), bool; None: all of them.
 
     Returns:
         Features, then the marks in this order, in the features' dtype.
@@ -69,13 +69,13 @@ def marked(
 
 
 class MarkedPredictor(torch.nn.Module):
-    r"""A :class:`~empnet.model.property_predictor.PropertyPredictor` that is told too much, or that does not sum.
+    r"""A :class:`~empnet.model.property_predictor.PropertyPredictor` with symmetry-breaking features or readout.
 
     Without marks and with ``readout="sum"`` it is the predictor itself. With ``readout="flatten"``
 
     .. math:: y = \mathrm{mlp}([f'_1, f'_2, \dots, f'_N]),
 
-    which knows each particle by its place in the list.
+    which depends on each particle's place in the list.
 
     Arguments:
         N: Number of slots for particles in each system.
@@ -120,7 +120,7 @@ class MarkedPredictor(torch.nn.Module):
             self.mlp = perceptron(N * F, HIDDEN, F_prime)
 
     def forward(self, r_batch: Tensor, f_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tensor, "B F_prime"]:
-        """y: the properties of each system; arguments as of the predictor."""
+        """Return y, the properties of each system; arguments as of the predictor."""
         f = marked(r_batch, f_batch, mask=mask, **self.marks)
         if self.readout == "sum":
             y: Tensor = self.predictor(r_batch, f, mask=mask)
@@ -131,14 +131,14 @@ class MarkedPredictor(torch.nn.Module):
 
 
 class MixingLayer(torch.nn.Module):
-    r"""A perceptron on the features of all particles at once, where a point-wise layer has one a particle.
+    r"""A perceptron on the features of all particles at once, in place of one that all particles share.
 
     .. math:: [f'_1, \dots, f'_N] = \psi([\bar f_1, \dots, \bar f_N]), \quad \psi: \mathbb R^{NF} \to \mathbb R^{NF'}
 
     Arguments:
         N: Number of slots for particles in each system.
-        F: Number of features that come in.
-        F_prime: Number of features F' that go out.
+        F: Number of input features.
+        F_prime: Number of output features F'.
 
     Example:
         >>> MixingLayer(N=5, F=4, F_prime=2)(torch.zeros(3, 5, 4)).shape
@@ -151,7 +151,7 @@ class MixingLayer(torch.nn.Module):
         self.psi = perceptron(N * F, HIDDEN, N * F_prime)
 
     def forward(self, f_bar_batch: Tensor, *, mask: Tensor | None = None) -> Float[Tensor, "B N F_prime"]:
-        """f': the new features, shape (B, N, F'); arguments as of the point-wise layer."""
+        """Return f', the new features, shape (B, N, F'); arguments as of the point-wise layer."""
         check_values("f_bar_batch", f_bar_batch, ("B", self.N, self.F))
         check_mask(mask, len(f_bar_batch), self.N)
         f_bar = f_bar_batch if mask is None else torch.where(mask[:, :, None], f_bar_batch, 0)
@@ -160,12 +160,11 @@ class MixingLayer(torch.nn.Module):
 
 
 class FilterPerPairLayer(torch.nn.Module):
-    r"""Message passing with a filter of its own for each ordered pair of slots.
+    r"""Message passing with a separate filter for each ordered pair of slots.
 
     .. math:: \bar f_{j,k} = \rho \Big( \sum_i \phi_{ji}(d_{ji})_k \, f_{i,k} \Big)
 
-    Its parameters grow with the square of N, it works for that N alone, and reordering changes which filter a pair
-    meets.
+    Its parameters grow with the square of N, it works for this N only, and reordering changes the filter of a pair.
 
     Arguments:
         N: Number of slots for particles in each system.
@@ -185,7 +184,7 @@ class FilterPerPairLayer(torch.nn.Module):
         self.b_2 = torch.nn.Parameter(torch.zeros(N, N, F))
 
     def forward(self, r_batch: Tensor, f_batch: Tensor) -> Float[Tensor, "B N F"]:
-        """f_bar: what the particles receive, shape (B, N, F)."""
+        """Return f_bar, the features that the particles receive, shape (B, N, F)."""
         check_values("r_batch", r_batch, ("B", self.N, 3))
         check_values("f_batch", f_batch, (len(r_batch), self.N, self.F))
         vectors = r_batch[:, :, None] - r_batch[:, None]

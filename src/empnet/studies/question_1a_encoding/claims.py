@@ -1,4 +1,4 @@
-"""Study: how many entries of a batch of one-hot encoded strings are not zero."""
+"""Claims I.A: nonzero entries of a batch of one-hot encoded strings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["CLAIMS"]
 
 
 def counted(e: EncodedBatch) -> Evidence:
-    """Shape, and nonzero entries, of the batch."""
+    """Return shape and nonzero entries of the batch, as evidence."""
     if e.refusal:
         return {"encoded": False, "strings refused alone": e.unplaced, "refused because": e.refusal}
     shape = " x ".join(map(str, e.shape))
@@ -26,7 +26,7 @@ def counted(e: EncodedBatch) -> Evidence:
 
 
 def rates(e: EncodedBatch) -> Evidence:
-    """What a step at either learning rate changes."""
+    """Return the changes by a training step at either learning rate, as evidence."""
     if e.refusal:
         return counted(e)
     return {
@@ -38,12 +38,12 @@ def rates(e: EncodedBatch) -> Evidence:
 
 
 def unless_refused(decide: Callable[[EncodedBatch], bool | None]) -> Callable[[EncodedBatch], Verdict]:
-    """A rule on the tensor: undecided if there is none."""
+    """Return a rule on the tensor that is undecided if the strings were refused."""
     return lambda e: verdict(None if e.refusal else decide(e))
 
 
 def draw(figure: Figure, e: EncodedBatch) -> str:
-    """One string as the network sees it."""
+    """Draw the one-hot vectors of one string."""
     axes = figure.subplots()
     if e.first is None or not e.first.size:
         return "There is nothing to be seen: no string was encoded, or the strings are empty."
@@ -59,7 +59,7 @@ def draw(figure: Figure, e: EncodedBatch) -> str:
 
 
 def number_claim(option: int, number: int, answer: Verdict, counter: Counter, why: str) -> Claim[EncodedBatch]:
-    """A claim that the nonzero entries are so many."""
+    """Return the claim that a batch has a given number of nonzero entries."""
     return Claim(
         id=f"I.A.{option}",
         statement=f"Each batch of such strings, as a one-hot tensor, has exactly {number:,} entries that are not zero.",
@@ -74,7 +74,7 @@ def number_claim(option: int, number: int, answer: Verdict, counter: Counter, wh
 
 
 def own_claim(letter: str, statement: str, rule: str, why: str, counter: Counter, **other: Any) -> Claim[EncodedBatch]:
-    """A claim of ours, true of the question's premises."""
+    """Return a claim of our own."""
     return Claim(f"I.A.{letter}", statement, rule, why=why, counter=counter, **{"evidence": counted, **other})
 
 
@@ -91,7 +91,7 @@ NUMBERS = (
         80_000,
         "false",
         Counter("a batch has 800 strings", {"batch_size": 800}),
-        "This is the number of zeros, 32 x 100 x 25; 800 strings would have so many ones.",
+        "This is the number of zeros, 32 x 100 x 25; 800 strings would have this number of ones.",
     ),
     number_claim(
         3,
@@ -124,7 +124,7 @@ OWN = (
     ),
     own_claim(
         "b",
-        "Of the entries of such a batch exactly the share 1 - 1/26 is zero.",
+        "Exactly 1 - 1/26 of a batch's entries are zero.",
         "True if 26 times the number of entries that are not zero is the number of all entries; else false. Undecided "
         "if there are no entries.",
         "One entry of K = 26 is a one, whatever the letter. A tensor of K times the size holds no more than the "

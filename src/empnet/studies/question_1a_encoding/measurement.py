@@ -18,12 +18,12 @@ from empnet.training.optimiser.descent import take_step
 __all__ = ["EncodedBatch", "Strings", "letters", "measure", "random_strings", "refused"]
 
 MOST_ENTRIES = 100_000_000
-"""Of a batch: 0.8 GB of float64."""
+"""Largest size of a batch: 0.8 GB of float64."""
 
 
 @dataclass(frozen=True)
 class Strings(Premises):
-    """Strings of letters, and how they are trained on."""
+    """Strings of letters, and the training on them."""
 
     length: int = premise(100, "Letters of a string.", at_least=0)
     letters: int = premise(26, "Letters of the alphabet.", at_least=1, at_most=1000)
@@ -35,7 +35,7 @@ class Strings(Premises):
     embedding: int = premise(0, "Trained numbers that stand for a letter; 0: one-hot vectors.", at_least=0)
 
     def check(self) -> None:
-        """Refuse what cannot be cut from a string, and what does not fit into memory."""
+        """Refuse to remove more letters than a string has, and batches that exceed the memory."""
         for name in ("shorter", "unknown"):
             if getattr(self, name) > self.length:
                 raise EmpnetError(f"--{name} {getattr(self, name)}", wanted=f"at most --length {self.length}")
@@ -46,15 +46,15 @@ class Strings(Premises):
 
 @dataclass(frozen=True)
 class EncodedBatch:
-    """What was counted.
+    """Counts on an encoded batch.
 
     Arguments:
-        refusal: Why the strings could not be encoded; empty if they could.
-        ragged: Whether they are refused even if the alphabet holds all their letters.
-        unplaced: Number of strings that are refused alone, when no other string has another length.
-        shape: Of the batch's tensor.
-        nonzero: Number of its entries that are not zero.
-        least: Smallest number of nonzero entries that a string has.
+        refusal: Reason why the strings could not be encoded; empty if they could.
+        ragged: True if they are refused even if the alphabet holds all their letters.
+        unplaced: Number of strings that are refused when encoded alone.
+        shape: Shape of the batch's tensor.
+        nonzero: Number of its nonzero entries.
+        least: Smallest number of nonzero entries of a string.
         nonzero_at_other_rate: Entries that are not zero after a step at the other learning rate.
         change: Largest difference of the tensors after one step at either rate.
         weight_change: Largest difference of the trained weights after one step at either rate.
@@ -83,7 +83,7 @@ def measure(premises: Strings, effort: Effort) -> EncodedBatch:
 
     Arguments:
         premises: Strings and rates.
-        effort: Not needed: this is quick.
+        effort: Unused; the measurement is quick.
     """
     alphabet = letters(premises.letters)
     strings = random_strings(premises, alphabet)
@@ -110,7 +110,7 @@ def measure(premises: Strings, effort: Effort) -> EncodedBatch:
 
 
 def letters(number: int) -> str:
-    """An alphabet: a, b, c, ..., and beyond z the letters that follow in Unicode.
+    """Return an alphabet: a, b, c, ..., and after z the next letters of Unicode.
 
     Example:
         >>> letters(4)
@@ -120,7 +120,7 @@ def letters(number: int) -> str:
 
 
 def random_strings(premises: Strings, alphabet: str) -> list[str]:
-    """A batch of strings; the last one may be shorter, and may begin with digits, which no alphabet here has."""
+    """Return a batch of strings; the last one may be shorter, and may begin with digits, which no alphabet here has."""
     rng = np.random.default_rng(0)
     batch = ["".join(rng.choice(list(alphabet), premises.length)) for _ in range(premises.batch_size)]
     last = batch[-1][premises.shorter :]
@@ -129,7 +129,7 @@ def random_strings(premises: Strings, alphabet: str) -> list[str]:
 
 
 def refused(alphabet: str, strings: list[str]) -> str:
-    """Why a batch cannot be encoded; empty if it can."""
+    """Return the reason why a batch cannot be encoded; empty if it can."""
     try:
         OneHot(alphabet).encode_batch(strings)
     except EmpnetError as error:
@@ -138,7 +138,7 @@ def refused(alphabet: str, strings: list[str]) -> str:
 
 
 def _after_a_step(one_hot: np.ndarray, embedding: int, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """The tensor that a network reads, and the weights that read it, after one step of SGD at a learning rate."""
+    """Return the input tensor and the first weights after one step of SGD at a learning rate."""
     batch = torch.from_numpy(one_hot)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -156,5 +156,5 @@ def _after_a_step(one_hot: np.ndarray, embedding: int, rate: float) -> tuple[np.
 
 
 def _brief(message: str) -> str:
-    """The reason without the strings themselves, which may be long."""
+    """Return the reason without the strings themselves, which may be long."""
     return re.sub(r"'(\w{8})\w{4,}'", r"'\1...'", message)

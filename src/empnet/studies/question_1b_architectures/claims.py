@@ -1,4 +1,4 @@
-"""The claims about what a network can be called, and their rules."""
+"""Claims I.B: classes to which a network belongs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["CLAIMS"]
 
 FAR_BELOW = 0.25
-"""Share of the mean's error that is far below it: three quarters of the variance are explained."""
+"""Share of the mean's error below which a network explains at least three quarters of the variance."""
 
 
 def _is_residual(e: Architectures) -> Verdict:
@@ -39,11 +39,11 @@ def _operations(e: Architectures) -> dict[str, str]:
     return {"operations": ", ".join(operation.name for operation in e.structure.operations.values())}
 
 
-def _skips_told(e: Architectures) -> Evidence:
+def _skips(e: Architectures) -> Evidence:
     return {**_operations(e), "skip connections": len(e.structure.skips)}
 
 
-def _chain_told(e: Architectures) -> Evidence:
+def _chain(e: Architectures) -> Evidence:
     return {
         **_operations(e),
         "sizes, input and after each layer with weights": "-".join(map(str, e.structure.widths)),
@@ -51,11 +51,11 @@ def _chain_told(e: Architectures) -> Evidence:
     }
 
 
-def _reuse_told(e: Architectures) -> Evidence:
+def _reuse(e: Architectures) -> Evidence:
     return {**_operations(e), "parameters used again on their own results": len(e.structure.reused)}
 
 
-def _reproduction_told(e: Architectures) -> Evidence:
+def _reproduction(e: Architectures) -> Evidence:
     width = e.structure.bottleneck
     return {
         "input nodes": e.structure.n_in,
@@ -81,8 +81,8 @@ def _draw_errors(figure: Figure, e: Architectures) -> str:
     axes.set(xlabel="nodes of the bottleneck, or components", ylabel="test error, variances of each eigenvalue")
     axes.legend()
     return (
-        "How well the spectra of the Coulomb matrices of unseen molecules are reproduced from a few numbers: by "
-        "autoencoders whose narrowest layer has so many nodes, and by so many principal components."
+        "Errors in reproducing the spectra of the Coulomb matrices of unseen molecules: by autoencoders, against the "
+        "nodes of their narrowest layer, and by principal components, against their number."
     )
 
 
@@ -95,7 +95,7 @@ CLAIMS: tuple[Claim[Architectures], ...] = (
             "linear map; otherwise false."
         ),
         decide=_is_residual,
-        evidence=_skips_told,
+        evidence=_skips,
         why="Each layer of a plain dense network sees the layer before it and nothing else.",
         textbook="false",
         counter=Counter("the input is added to the output", {"kind": "skip"}),
@@ -108,7 +108,7 @@ CLAIMS: tuple[Claim[Architectures], ...] = (
             "nonlinearities; otherwise false."
         ),
         decide=_is_perceptron,
-        evidence=_chain_told,
+        evidence=_chain,
         why="That is what the words mean: dense layers, one after the other, with a hidden one among them.",
         textbook="true",
         counter=Counter("the input is read in steps by a recurrent layer", {"kind": "recurrent"}),
@@ -118,7 +118,7 @@ CLAIMS: tuple[Claim[Architectures], ...] = (
         statement="It can be described as a recurrent network.",
         rule="True if any weights are used again on what was computed with them; otherwise false.",
         decide=_is_recurrent,
-        evidence=_reuse_told,
+        evidence=_reuse,
         why="Recurrence is the same weights in every step; here each matrix is used once in a call.",
         textbook="false",
         counter=Counter("the input is read in steps by a recurrent layer", {"kind": "recurrent"}),
@@ -132,7 +132,7 @@ CLAIMS: tuple[Claim[Architectures], ...] = (
             "not above that of PCA with as many components as the layer has nodes; otherwise false."
         ),
         decide=_is_autoencoder,
-        evidence=_reproduction_told,
+        evidence=_reproduction,
         why=(
             "Through five nodes it can pass on at least what five principal components do, for it has linear maps "
             "as a limit; being nonlinear, it passes on more. Whether it is an autoencoder is up to the targets: "

@@ -1,4 +1,4 @@
-"""Structure of the network, and how well it reproduces the spectra of molecules through its bottleneck."""
+"""Structure of the network, and its error in reproducing spectra of molecules through its bottleneck."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from empnet.training.optimiser.capacity import Capacity
 __all__ = ["Architectures", "Network", "measure"]
 
 LARGEST = 23
-"""Particles of the largest molecule in QM7."""
+"""Atoms of the largest molecule in QM7."""
 
 QUICK, FULL = (400, 200, 1000), (2000, 1000, 2000)
-"""Molecules for training and for the test, and steps of AdamW with all of the former."""
+"""Training molecules, test molecules, and full-batch steps of AdamW."""
 
 
 @dataclass(frozen=True)
 class Network(Premises):
-    """The network that is to be named."""
+    """The network that is to be classified."""
 
     inputs: int = premise(
         25, "Nodes of the input layer; QM7's spectra of up to 23 values are padded.", at_least=LARGEST
@@ -50,7 +50,7 @@ class Network(Premises):
         return tuple(int(width) for width in self.widths.split(","))
 
     def check(self) -> None:
-        """Widths are positive numbers; what is added has the same size."""
+        """Refuse widths that are not positive, and a sum of tensors of different sizes."""
         parts = self.widths.split(",")
         if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
             raise EmpnetError(f"--widths {self.widths!r}", wanted="positive whole numbers with commas, such as 30,5,50")
@@ -64,14 +64,14 @@ class Network(Premises):
 
 @dataclass(frozen=True, slots=True)
 class Architectures:
-    """What was measured; errors are mean squares on test molecules, each eigenvalue in its own standard deviation.
+    """Structure and errors: mean squares on test molecules, each eigenvalue in its own standard deviation.
 
     Arguments:
-        structure: Of the network that was asked for.
+        structure: Structure of the network.
         of_mean: Error of the mean of the training molecules.
         of_network: Error of the network, trained to reproduce its input; None if its output has another size.
         of_pca: Error of principal components, by their number.
-        of_autoencoders: Errors of perceptrons with a bottleneck in the middle, by its width; for the figure.
+        of_autoencoders: Errors of perceptrons by the width of the bottleneck in their middle; for the figure.
     """
 
     structure: Structure
@@ -82,7 +82,7 @@ class Architectures:
 
 
 def measure(premises: Network, effort: Effort) -> Architectures:
-    """Take the network's structure down, train it on reproduction, and compare it with the mean and with PCA."""
+    """Record the network's structure, train it to reproduce its input, and compare it with the mean and with PCA."""
     found = structure(_built(premises.kind, premises), torch.zeros(2, premises.inputs))
     n_train, n_test, steps = QUICK if effort.quick else FULL
     train, test = _spectra(n_train, n_test, premises.inputs)
@@ -105,7 +105,7 @@ def measure(premises: Network, effort: Effort) -> Architectures:
 
 
 def _around(hidden: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Widths before and after the narrowest layer."""
+    """Return widths before and after the narrowest layer."""
     k = hidden.index(min(hidden))
     return hidden[:k], hidden[k + 1 :]
 
@@ -118,7 +118,7 @@ def _built(kind: str, premises: Network) -> torch.nn.Module:
 
 @lru_cache(maxsize=4)
 def _spectra(n_train: int, n_test: int, size: int) -> tuple[Float64[np.ndarray, "n d"], Float64[np.ndarray, "m d"]]:
-    """Spectra of training and test molecules, standardised by the former; QM7's file is in random order."""
+    """Return spectra of training and test molecules, standardised by the former; QM7's file is in random order."""
     systems = islice(iread("qm7"), n_train + n_test)
     spectra = np.array([coulomb_spectrum(system, size) for system in systems])
     mean, spread = spectra[:n_train].mean(axis=0), spectra[:n_train].std(axis=0)
@@ -128,7 +128,7 @@ def _spectra(n_train: int, n_test: int, size: int) -> tuple[Float64[np.ndarray, 
 
 @lru_cache(maxsize=32)
 def _reproduction(premises: Network, n_train: int, n_test: int, steps: int) -> float:
-    """Error on test molecules of a network that was trained to give its input back."""
+    """Train a network to reproduce its input, and return its error on test molecules."""
     train, test = (torch.from_numpy(side).float() for side in _spectra(n_train, n_test, premises.inputs))
 
     def error(network: Any, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The network of the question, and the kinds that it is held against."""
+"""The network of the question, and the kinds that it is compared with."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ KINDS = ("dense", "skip", "recurrent")
 
 
 class StepwiseReader(torch.nn.Module):
-    """Reads its input in pieces, one after the other, with a recurrent layer; a perceptron goes on from the last state.
+    """Reads its input in pieces with a recurrent layer; a perceptron continues from the last state.
 
     Arguments:
-        n_in: Size of the input; it is read in pieces of its largest divisor that is not above its root.
+        n_in: Size of the input; a piece has the size of its largest divisor up to its square root.
         n_hidden: Size of the state, then of each further hidden layer.
         n_out: Size of the output.
 
@@ -37,19 +37,19 @@ class StepwiseReader(torch.nn.Module):
         self.rest = perceptron(state, further, n_out, torch.nn.SiLU)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The output for each row of x."""
+        """Return the output for each row of x."""
         states, _ = self.reader(x.reshape(len(x), -1, self.piece))
         return self.rest(states[:, -1])
 
 
 def build(kind: str, n_in: int, n_hidden: Sequence[int], n_out: int) -> torch.nn.Module:
-    """A network with these layers.
+    """Return a network with these layers.
 
     Arguments:
         kind: ``dense``: a perceptron. ``skip``: one whose input is added to its output. ``recurrent``: one whose first
             hidden layer reads the input step by step.
         n_in: Size of the input.
-        n_hidden: Of each hidden layer.
+        n_hidden: Size of each hidden layer.
         n_out: Size of the output.
 
     Example:

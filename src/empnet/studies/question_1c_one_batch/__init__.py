@@ -8,7 +8,7 @@ __all__ = ["STUDY", "OneBatch", "Regression"]
 
 STUDY: Study[Regression, OneBatch] = Study(
     name="one_batch",
-    title="One batch that is not learned by heart",
+    title="A batch that is not memorised",
     question=(
         "A network is to learn a scalar property; its loss is the mean squared error. Out of 1000 data points only one "
         "batch of 32 is trained on, and the loss stops falling well above zero. What is likely the reason, and what "

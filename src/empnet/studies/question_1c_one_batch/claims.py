@@ -1,4 +1,4 @@
-"""The claims about a batch that is not learned by heart, and their rules."""
+"""Claims I.C: a network that cannot memorise a single batch."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from empnet.training.optimiser.capacity import NIL
 __all__ = ["CLAIMS"]
 
 HELPED = 0.5
-"""A penalty has helped if it leaves less than this share of the loss: starts alone move a floor by some tens of per
-cent, the loss of a batch that is being learned falls by powers of ten."""
+"""A penalty helps if less than this share of the loss is left. Different starts change a floor by some tens of per
+cent; the loss of a batch that is being memorised falls by powers of ten."""
 
 UNDERFITTED = 2.0
-"""Training error over the noise's variance from which a network misses what can be learned. The error of the teacher
-itself on 1000 points scatters by sqrt(2 / 1000), five per cent, so twice is no chance."""
+"""A network underfits from this ratio of training error to the noise's variance. The error of the true function itself
+on 1000 points scatters by sqrt(2 / 1000), five per cent, so a ratio of two is not chance."""
 
 OVERFITTED = 2.0
-"""Test error over training error from which a network has overfitted: half of what is still wrong on new points has
-been learned by heart. The report of a training run draws the line at the same place."""
+"""A network overfits from this ratio of test error to training error: half of its error on new points has been
+memorised. The report of a training run uses the same ratio."""
 
 
 def _penalty_helps(e: OneBatch) -> Verdict:
@@ -49,7 +49,7 @@ def _overfits(e: OneBatch) -> Verdict:
     return verdict(_overfitted(e))
 
 
-def _penalties_told(e: OneBatch) -> Evidence:
+def _penalties(e: OneBatch) -> Evidence:
     return {
         "width": e.width,
         "loss of the batch without a penalty": e.floor,
@@ -57,13 +57,13 @@ def _penalties_told(e: OneBatch) -> Evidence:
     }
 
 
-def _floors_told(e: OneBatch) -> Evidence:
-    told: dict[str, float | int | str] = {"loss of the first attempt": e.first}
-    told |= {f"lowest loss, width {width}": floor for width, floor in e.floors.items()}
-    return {**told, "least width that reaches nil": e.large_enough or "none of these"}
+def _floors(e: OneBatch) -> Evidence:
+    losses: dict[str, float | int | str] = {"loss of the first attempt": e.first}
+    losses |= {f"lowest loss, width {width}": floor for width, floor in e.floors.items()}
+    return {**losses, "smallest width that reaches 1e-6": e.large_enough or "none of these"}
 
 
-def _errors_told(e: OneBatch) -> Evidence:
+def _errors(e: OneBatch) -> Evidence:
     train, test = e.errors[e.width]
     return {
         "width": e.width,
@@ -79,11 +79,11 @@ CLAIMS: tuple[Claim[OneBatch], ...] = (
         id="I.C.1",
         statement="A penalty on the squared weights helps the loss of the batch to go to zero.",
         rule=(
-            "True if the lowest loss without a penalty is above nil (1e-6), and with a penalty of some strength "
+            "True if the lowest loss without a penalty is above 1e-6, and with a penalty of some strength "
             "less than half of it is left; otherwise false. The penalty itself is not counted as loss."
         ),
         decide=_penalty_helps,
-        evidence=_penalties_told,
+        evidence=_penalties,
         why=(
             "The minimum of the loss is, by definition, not above the loss at the minimum of loss and penalty. A "
             "penalty can only help an optimiser that does not get to the minimum: saturated units have no "
@@ -100,11 +100,11 @@ CLAIMS: tuple[Claim[OneBatch], ...] = (
         id="I.C.2",
         statement="The network has too few units to represent the predictor.",
         rule=(
-            "False if any attempt (several starts, AdamW and L-BFGS, no penalty) gets the loss to nil (1e-6). "
+            "False if any attempt (several starts, AdamW and L-BFGS, no penalty) gets the loss down to 1e-6. "
             "Otherwise true if a wider network gets it there in the same way, and undecided if none does."
         ),
         decide=_too_small,
-        evidence=_floors_told,
+        evidence=_floors,
         why=(
             "A network with more weights than there are samples can in general pass through all of them, and the "
             "optimiser finds such weights; one that cannot even do this lacks units. Two units have 15 weights."
@@ -120,8 +120,8 @@ CLAIMS: tuple[Claim[OneBatch], ...] = (
             "error is not more than twice the training error; otherwise false."
         ),
         decide=_underfits,
-        evidence=_errors_told,
-        why="What is too small for 32 points is too small for 1000: every further point is one more condition.",
+        evidence=_errors,
+        why="A network too small for 32 points is too small for 1000: every further point is one more condition.",
         textbook="true",
         counter=Counter("the network has 8 hidden units", {"width": 8}),
         draw=draw_errors,
@@ -131,20 +131,20 @@ CLAIMS: tuple[Claim[OneBatch], ...] = (
         statement="Trained on all the data, the network overfits.",
         rule="True if the test error is more than twice the training error; otherwise false.",
         decide=_overfits,
-        evidence=_errors_told,
-        why="What cannot learn 32 points by heart cannot do so with 1000: it has nothing to overfit with.",
+        evidence=_errors,
+        why="A network that cannot memorise 32 points cannot memorise 1000: it lacks the capacity to overfit.",
         textbook="false",
         counter=Counter("the network has 64 hidden units, with 449 weights", {"width": 64}),
     ),
     Claim(
         id="I.C.a",
-        statement="The optimiser is to blame: another start or another optimiser gets the loss to nil.",
-        rule="True if the first attempt (one start, AdamW) stays above nil (1e-6) and another one gets there.",
+        statement="The optimiser is to blame: another start or another optimiser gets the loss down to zero.",
+        rule="True if the first attempt (one start, AdamW) stays above 1e-6 and another one gets down to it.",
         decide=_optimiser_to_blame,
-        evidence=_floors_told,
+        evidence=_floors,
         why=(
-            "Each attempt may end on a plateau; that all of them end above nil points to the network. A learning "
-            "curve that stagnates does not tell the two apart: the probe has to be made."
+            "Each attempt may end on a plateau; that all of them end above zero points to the network. A stagnating "
+            "learning curve does not distinguish the two; further attempts do."
         ),
         textbook="false",
         counter=Counter("the network has 8 hidden units", {"width": 8}),

@@ -1,4 +1,4 @@
-"""Pictures of the floors and of the errors."""
+"""Figures of loss floors and errors against width."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["draw_errors", "draw_floors"]
 
 
 def draw_floors(figure: Figure, e: OneBatch) -> str:
-    """Loss floors on the batch against width, for each strength of the penalty."""
+    """Draw loss floors on the batch against width, for each strength of the penalty."""
     axes = figure.subplots()
     widths = sorted(e.floors)
     axes.loglog(widths, [e.floors[w] for w in widths], "o-", label="no penalty")
@@ -25,22 +25,22 @@ def draw_floors(figure: Figure, e: OneBatch) -> str:
         known = [w for w in widths if (w, strength) in e.penalised]
         axes.loglog(known, [e.penalised[w, strength] for w in known], "s--", label=f"penalty {strength:g}")
     axes.axhline(NIL, linestyle=":", color="grey")
-    axes.annotate("counts as nil", (widths[0], NIL), xytext=(0, 4), textcoords="offset points", color="grey")
+    axes.annotate("counts as zero", (widths[0], NIL), xytext=(0, 4), textcoords="offset points", color="grey")
     _ticks(axes, widths)
     axes.set(xlabel="hidden units", ylabel="lowest loss of the batch, variances of the target")
     axes.legend()
     return (
         "Lowest loss on the one batch over all starts and both optimisers, which stop below a millionth. It falls to "
-        "nil as the network grows; a penalty on the weights puts a floor under it."
+        "zero as the network grows; a penalty on the weights puts a floor under it."
     )
 
 
 def draw_errors(figure: Figure, e: OneBatch) -> str:
-    """Errors on both sides against width, after training on all points."""
+    """Draw training and test errors against width, after training on all points."""
     axes = figure.subplots()
     widths = sorted(e.errors)
-    for side, name, style in ((0, "training", "o-"), (1, "test", "s--")):
-        axes.loglog(widths, [e.errors[w][side] for w in widths], style, label=name)
+    for k, name, style in ((0, "training", "o-"), (1, "test", "s--")):
+        axes.loglog(widths, [e.errors[w][k] for w in widths], style, label=name)
     axes.axhline(e.noise, linestyle=":", color="grey", label="variance of the noise")
     _ticks(axes, widths)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -48,8 +48,8 @@ def draw_errors(figure: Figure, e: OneBatch) -> str:
     axes.set(xlabel="hidden units", ylabel="mean squared error, variances of the target")
     axes.legend()
     return (
-        "Errors after training on all points without a penalty. Narrow networks err alike on both sides, far above the "
-        "noise: they underfit. Wide ones learn the noise by heart: they overfit."
+        "Errors after training on all points without a penalty. Narrow networks have similar training and test errors, "
+        "far above the noise: they underfit. Wide ones memorise the noise: they overfit."
     )
 
 

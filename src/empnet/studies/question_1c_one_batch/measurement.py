@@ -19,12 +19,12 @@ from empnet.training.optimiser.capacity import NIL, Attempt, Capacity
 __all__ = ["OneBatch", "Regression", "measure"]
 
 INPUTS = 5
-"""Of Friedman's function: all of them matter."""
+"""Variables of Friedman's function, all of which matter."""
 
 
 @dataclass(frozen=True)
 class Regression(Premises):
-    """What the question takes for granted: a regression, one batch of it, and a network that stagnates on it."""
+    """A regression, one batch of it, and a network that stagnates on it."""
 
     points: int = premise(1000, "Data points; as many again are drawn for the test.", at_least=2)
     batch: int = premise(32, "Samples in the one batch.", at_least=1)
@@ -33,14 +33,14 @@ class Regression(Premises):
     weight_scale: float = premise(1.0, "Factor on the hidden layer's initial weights.", at_least=0.0)
 
     def check(self) -> None:
-        """A batch is a part of the data."""
+        """Refuse a batch larger than the data."""
         if self.batch > self.points:
             raise EmpnetError(f"--batch {self.batch}", wanted=f"at most {self.points}, all points")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is spent: starts and steps on the batch, on all points, strengths of the penalty, wider networks."""
+    """Cost of the measurement: starts and steps on the batch and on all points, penalties, widths."""
 
     starts: int
     steps: int
@@ -57,14 +57,14 @@ FULL = Plan(5, 400, 500, 2, 1500, strengths=(1e-4, 1e-3, 1e-2), widths=(1, 2, 4,
 
 @dataclass(frozen=True, slots=True)
 class OneBatch:
-    """What was measured; losses and errors are mean squares in units of the targets' variance.
+    """Losses and errors: mean squares in units of the targets' variance.
 
     Arguments:
-        width: Units of the network that was asked for.
+        width: Units of the question's network.
         noise: Variance of the noise.
         first: Loss on the batch of the first attempt alone: one start, AdamW.
         floors: For each width the lowest loss on the batch over all starts and both optimisers.
-        penalised: The same with a penalty, for each width and strength.
+        penalised: Lowest loss with a penalty, for each width and strength.
         errors: For each width the training and the test error, trained on all points.
     """
 
@@ -77,25 +77,25 @@ class OneBatch:
 
     @property
     def floor(self) -> float:
-        """Lowest loss on the batch of the network that was asked for, without a penalty."""
+        """Lowest loss on the batch of the question's network, without a penalty."""
         return self.floors[self.width]
 
     @property
     def best_penalised(self) -> tuple[float, float]:
-        """Its lowest loss with a penalty, and the strength with which it was reached."""
+        """Lowest loss of the question's network with a penalty, and the penalty's strength."""
         return min((loss, strength) for (width, strength), loss in self.penalised.items() if width == self.width)
 
     @property
     def large_enough(self) -> int | None:
-        """The least width that got the loss to nil; None if none did."""
+        """The smallest width that memorised the batch; None if none did."""
         return min((width for width, floor in self.floors.items() if floor <= NIL), default=None)
 
 
 def measure(premises: Regression, effort: Effort) -> OneBatch:
-    """Loss floors on the batch against width, with and without a penalty, and errors after training on everything."""
+    """Measure loss floors on the batch, with and without a penalty, and errors after training on all points."""
     plan = QUICK if effort.quick else FULL
     asked = premises.width
-    premises = replace(premises, width=1)  # from here on widths are told aside, and measured once for all premises
+    premises = replace(premises, width=1)  # widths are passed separately, and measured once for all premises
     widths = sorted({asked, *plan.widths}) if plan.widths else [asked, 2 * asked, 4 * asked, 8 * asked]
     floors: dict[int, float] = {}
     penalised: dict[tuple[int, float], float] = {}
@@ -112,7 +112,7 @@ def measure(premises: Regression, effort: Effort) -> OneBatch:
 
 
 def _data(premises: Regression) -> tuple[Tensor, Tensor, float]:
-    """Inputs and targets of training and test points, standardised by the former, and the noise's variance."""
+    """Return inputs and targets of training and test points, standardised by the former, and the noise's variance."""
     from sklearn.datasets import make_friedman1
 
     x, y = make_friedman1(2 * premises.points, n_features=INPUTS, noise=premises.noise, random_state=0)
@@ -142,7 +142,7 @@ def _capacity(premises: Regression, width: int, x: Tensor, y: Tensor, decay: flo
 
 @lru_cache(maxsize=256)
 def _on_batch(premises: Regression, width: int, decay: float, plan: Plan) -> tuple[float, float]:
-    """Loss of the first attempt on the batch, and the lowest of all attempts."""
+    """Return the loss of the first attempt on the batch, and the lowest of all attempts."""
     x, y, _ = _data(premises)
     capacity = _capacity(premises, width, x[: premises.batch], y[: premises.batch], decay, plan, plan.iterations)
     losses = [attempt.loss for attempt in capacity.attempts(range(plan.starts))]
@@ -151,7 +151,7 @@ def _on_batch(premises: Regression, width: int, decay: float, plan: Plan) -> tup
 
 @lru_cache(maxsize=64)
 def _on_all(premises: Regression, width: int, plan: Plan) -> tuple[float, float]:
-    """Training and test error of the best network that was trained on all points, without a penalty."""
+    """Return training and test error of the best network trained on all points without a penalty."""
     x, y, _ = _data(premises)
     n = premises.points
     capacity = _capacity(premises, width, x[:n], y[:n], 0.0, plan, plan.iterations_on_all)

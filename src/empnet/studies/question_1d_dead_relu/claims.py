@@ -1,4 +1,4 @@
-"""Study: what comes out of a ReLU network with positive weights and no biases if all inputs are negative."""
+"""Claims I.D: output of a ReLU network with positive weights and no biases for negative inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIVEN = "In all networks with small positive weights and no biases, and for all 
 
 
 def outputs(e: Signal) -> Evidence:
-    """Signs of the outputs."""
+    """Return the signs of the outputs, as evidence."""
     return {
         "random networks": e.networks,
         "outputs": e.outputs,
@@ -27,18 +27,18 @@ def outputs(e: Signal) -> Evidence:
 
 
 def layers(e: Signal) -> Evidence:
-    """Live units, layer by layer."""
+    """Return the live units of each layer, as evidence."""
     numbers: dict[str, float | int] = {"random networks": e.networks}
     for number, alive in enumerate(e.alive, start=1):
-        numbers[f"units of layer {number} that tell inputs apart, %"] = 100 * float(alive)
-    numbers["hidden layers that get the same from all inputs, mean"] = float(e.unreached.sum())
+        numbers[f"units of layer {number} whose output depends on the input, %"] = 100 * float(alive)
+    numbers["hidden layers that receive equal values for all inputs, mean"] = float(e.unreached.sum())
     return numbers
 
 
 def sign_claim(
     option: int, statement: str, rule: str, holds: Callable[[Signal], bool], answer: Verdict, counter: Counter, why: str
 ) -> Claim[Signal]:
-    """A claim on the signs of the outputs."""
+    """Return a claim on the signs of the outputs."""
     return Claim(f"I.D.{option}", statement, rule, lambda e: verdict(holds(e)), outputs, why, answer, counter)
 
 
@@ -71,7 +71,7 @@ SIGNS = (
         "false",
         Counter("each unit has a bias of 0.1", {"bias": 0.1}),
         "ReLUs give nothing negative, and positive weights keep it so; but for more than 0 something has to get "
-        "through. With biases it is these that come out, and not a word about the input.",
+        "through. With biases the output comes from these, and says nothing about the input.",
     ),
     sign_claim(
         4,
@@ -87,8 +87,8 @@ SIGNS = (
 OWN: tuple[Claim[Signal], ...] = (
     Claim(
         id="I.D.a",
-        statement="In all of these networks the signal dies in the first hidden layer: none of its units tells one "
-        "input from another.",
+        statement="In all of these networks the signal dies in the first hidden layer: the output of none of its "
+        "units depends on the input.",
         rule="True if no random network has a unit alive in its first hidden layer; false if one has. Undecided "
         "without hidden layers.",
         decide=lambda e: verdict(bool(e.liveliest[0] == 0) if len(e.liveliest) else None),

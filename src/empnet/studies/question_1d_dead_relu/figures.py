@@ -1,4 +1,4 @@
-"""The picture: how far the inputs' differences get in the network."""
+"""Figure of the differences of inputs, layer by layer."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["draw"]
 
 
 def draw(figure: Figure, e: Signal) -> str:
-    """The signal through the layers, beside that of other networks.
+    """Draw the signal through the layers, and that of other networks.
 
     Arguments:
-        figure: Drawn on.
-        e: What was measured.
+        figure: Figure to draw on.
+        e: Measurement.
     """
     axes = figure.subplots()
     seen = [value for spread in e.spreads.values() for value in spread if value > 0]
@@ -40,5 +40,5 @@ def draw(figure: Figure, e: Signal) -> str:
     return (
         "The largest difference that any two of the inputs make to a number at the input, to a unit of each hidden "
         "layer and to the output: mean over random networks. Thick and red: the networks of this study; dashed: one "
-        "thing is changed. Where the line is at 0, nothing that follows can tell one input from another."
+        "thing is changed. Where the line is at 0, no later layer can distinguish inputs."
     )

@@ -20,10 +20,10 @@ __all__ = ["Networks", "Signal", "measure", "random_inputs", "random_network"]
 ACTIVATIONS: dict[str, type[torch.nn.Module]] = {"relu": torch.nn.ReLU, "leaky_relu": torch.nn.LeakyReLU}
 
 LARGER = 1000.0
-"""By so much all weights are multiplied, to see whether their size matters."""
+"""Factor of all weights, to see whether their size matters."""
 
 QUICK, DRAWN = 50, 10
-"""Most networks that are looked at in a hurry, and of each kind for the picture."""
+"""Networks of a quick run, at most, and of each kind in the figure."""
 
 OTHERS = {
     "half of the weights negative": {"negative_weights": 0.5},
@@ -31,7 +31,7 @@ OTHERS = {
     "leaky ReLU": {"activation": "leaky_relu"},
     "a bias of 0.1": {"bias": 0.1},
 }
-"""What is drawn beside the question's networks."""
+"""Networks that are drawn beside the question's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Networks(Premises):
 
 @dataclass(frozen=True)
 class Signal:
-    """What came out of the networks, and how far the inputs' differences got in them.
+    """Outputs of the networks, and the differences of inputs that reach each layer.
 
     Arguments:
         networks: Number of networks.
@@ -61,14 +61,14 @@ class Signal:
         positive: Number of outputs above zero.
         smallest: Smallest output.
         largest: Largest output.
-        gradient: Largest size of the output's derivative by any weight, over all networks.
-        bias_gradient: The same by the output's bias.
+        gradient: Largest magnitude of the output's derivative by any weight, over all networks.
+        bias_gradient: Largest magnitude of the derivative by the output's bias.
         change: Largest change of an output when all weights are multiplied by 1000.
-        alive: Share of units that tell inputs apart, for each hidden layer: mean over networks.
-        liveliest: The same share, of the network in which it is largest.
-        unreached: Share of networks in which the layer gets the same from all inputs, for each hidden layer.
-        spreads: Largest difference that two inputs make, at the input, in each hidden layer and at the output: mean
-            over networks, for these networks and for others to compare with.
+        alive: Share of units whose output depends on the input, for each hidden layer: mean over networks.
+        liveliest: Largest such share over the networks, for each hidden layer.
+        unreached: Share of networks in which the layer receives equal values for all inputs, for each hidden layer.
+        spreads: Largest difference between two inputs, at the input, in each hidden layer and at the output: mean
+            over networks, for these networks and others.
     """
 
     networks: int
@@ -87,13 +87,13 @@ class Signal:
 
     @property
     def outputs(self) -> int:
-        """Number of all outputs."""
+        """Number of outputs."""
         return self.zero + self.negative + self.positive
 
 
 @dataclass(frozen=True)
 class _One:
-    """What a single network did."""
+    """Measurement of a single network."""
 
     outputs: Tensor
     gradient: float
@@ -104,11 +104,11 @@ class _One:
 
 
 def measure(premises: Networks, effort: Effort) -> Signal:
-    """Look at many random networks.
+    """Measure many random networks.
 
     Arguments:
         premises: Networks and inputs.
-        effort: Fifty networks at most, in a hurry.
+        effort: Quick: at most fifty networks.
     """
     number = min(premises.networks, QUICK) if effort.quick else premises.networks
     seeds = track(range(number), "random networks", total=number, quiet=effort.quiet)
@@ -138,11 +138,11 @@ def measure(premises: Networks, effort: Effort) -> Signal:
 
 
 def random_network(premises: Networks, generator: torch.Generator) -> torch.nn.Sequential:
-    """A perceptron whose weights are uniform in (0, largest], some of them with the sign turned, and all biases alike.
+    """Return a perceptron with weights uniform in (0, largest], some with flipped signs, and equal biases.
 
     Arguments:
         premises: Sizes, weights and biases.
-        generator: Where the random numbers come from.
+        generator: Source of the random numbers.
     """
     hidden = (premises.width,) * premises.layers
     with torch.random.fork_rng(devices=[]):  # the perceptron's own weights are replaced
@@ -158,17 +158,17 @@ def random_network(premises: Networks, generator: torch.Generator) -> torch.nn.S
 
 
 def random_inputs(premises: Networks, generator: torch.Generator) -> Float64[Tensor, "samples inputs"]:
-    """Inputs whose entries are uniform in [-1, 0), some of them with the sign turned.
+    """Return inputs with entries uniform in [-1, 0), some with flipped signs.
 
     Arguments:
         premises: Sizes, and the share of positive entries.
-        generator: Where the random numbers come from.
+        generator: Source of the random numbers.
     """
     return -_with_signs((premises.samples, premises.inputs), premises.positive_inputs, generator)
 
 
 def _with_signs(shape: tuple[int, ...], turned: float, generator: torch.Generator) -> Tensor:
-    """Uniform in (0, 1], never zero, with a share of signs turned."""
+    """Return numbers uniform in (0, 1], never zero, a share of them with flipped signs."""
     sizes = 1 - torch.rand(shape, generator=generator, dtype=torch.float64)
     return torch.where(torch.rand(shape, generator=generator, dtype=torch.float64) < turned, -sizes, sizes)
 

@@ -1,4 +1,4 @@
-"""Study: what an LSTM consists of, and what it can learn from strings."""
+"""Claims I.E: cells, weights and abilities of an LSTM."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 __all__ = ["CLAIMS", "decide_sharing", "decide_untrainable"]
 
 ROUNDING = 1e-9
-"""Of sums of some hundred products in float64; two weights that differ by more are not the same."""
+"""Rounding of sums of some hundred products in float64; weights that differ by more are different."""
 
 
 def decide_sharing(e: Unfolding) -> Verdict:
-    """As many parameters at both lengths, equal weights, and the gradient a sum; or none of these."""
+    """True for equal numbers of parameters, equal weights, and a gradient that is the sum; false for none of these."""
     alike = (e.parameters[0] == e.parameters[1], e.spread <= ROUNDING, e.gradient_gap <= ROUNDING)
     return "true" if all(alike) else "undecided" if any(alike) else "false"
 
 
 def decide_untrainable(e: Order) -> Verdict:
-    """No trainable weight and none moved; or trainable weights that were moved."""
+    """True if no weight is trainable and none moved; false if weights are trainable and moved."""
     return "undecided" if (e.trainable > 0) != (e.moved > 0) else verdict(e.trainable == 0)
 
 
 def draw_errors(figure: Figure, e: Measured) -> str:
-    """The energies' figure."""
+    """Draw the figure of the energies."""
     return draw_energies(figure, e.energies)
 
 
@@ -59,15 +59,15 @@ CLAIMS: tuple[Claim[Measured], ...] = (
     Claim(
         id="I.E.2",
         statement="LSTMs can classify sequences: there are classes that depend on nothing but the order of the "
-        "letters, and an LSTM learns to tell them for strings that it has not seen.",
+        "letters, and an LSTM learns to predict them for unseen strings.",
         rule=f"True if the accuracy on new strings is at least {HIGH} while logistic regression and a perceptron, "
         "which see only how often each letter occurs, are within three standard errors of one half; false if the LSTM "
         "is within three standard errors of one half, too; else undecided.",
         decide=lambda e: decide_order(e.order),
         evidence=lambda e: accuracies(e.order),
         why="The state after the last letter depends on all letters and on their order; a linear layer on it gives "
-        "logits of the classes. If the letters are shuffled, the strings no longer tell the class, and nothing can "
-        "be learned by anybody.",
+        "logits of the classes. If the letters are shuffled, the strings do not determine the class, and "
+        "nothing can be learned.",
         textbook="true",
         counter=Counter("the letters of each string are shuffled after its class is known", {"shuffled": True}),
         draw=lambda figure, e: draw_order(figure, e.order),
@@ -113,8 +113,8 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         decide=lambda e: decide_energies(e.energies),
         evidence=lambda e: errors(e.energies),
         why="Isomers have one formula and different energies; the mean distance of an energy from the median of its "
-        "isomers is a floor for whatever sees only the formula, however long it is trained. The geometry tells isomers "
-        "apart.",
+        "isomers is a floor for whatever sees only the formula, however long it is trained. The geometry "
+        "distinguishes isomers.",
         textbook="false",
         counter=Counter("all isomers have the same energy, the mean over them", {"isomers_differ": False}),
         draw=draw_errors,

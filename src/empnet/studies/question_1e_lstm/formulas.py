@@ -1,4 +1,4 @@
-"""Energies of molecules: an LSTM that reads the formula, beside the network that sees the geometry."""
+"""Energies of molecules: an LSTM on the formula, and message passing on the geometry."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 __all__ = ["Energies", "decide_energies", "draw_energies", "errors", "formula", "learn_energies"]
 
 DATA, PROPERTY, UNIT = "qm7", "energy", "kcal/mol"
-"""Bundled molecules, and their atomisation energies."""
+"""Bundled molecules with atomisation energies."""
 
 CHEMICAL_ACCURACY = 1.0
-"""kcal/mol: errors that differ by less are called equally good."""
+"""Errors that differ by less count as equally good, kcal/mol."""
 
 LEARNED = 0.9
-"""A message passing network whose error is a larger share of the composition baseline's has not learned."""
+"""A message passing network has not learned if its error is a larger share of the composition baseline's."""
 
 
 @dataclass(frozen=True)
 class Energies:
-    """Energies of the test molecules, in kcal/mol, less what the composition baseline predicts.
+    """Energies of the test molecules minus the composition baseline, in kcal/mol.
 
     Arguments:
-        true: What the baseline leaves of the true energies, shape (n,).
-        formula: What the LSTM adds to the baseline, from the formula alone, shape (n,).
-        geometry: What the message passing network adds to it, shape (n,).
+        true: True energies minus the baseline, shape (n,).
+        formula: Predictions of the LSTM, from the formula alone, shape (n,).
+        geometry: Predictions of the message passing network, shape (n,).
         isomers: Mean distance of an energy from the median of all molecules of its formula: over the same molecules,
             no function of the formula has a smaller mean absolute error.
         trained_on: Number of molecules for training.
         epochs: Passes over them.
-        parameters: Of the LSTM and of the message passing network.
+        parameters: Parameters of the LSTM and of the message passing network.
     """
 
     true: np.ndarray
@@ -66,17 +66,17 @@ class Energies:
 
     @property
     def difference(self) -> tuple[float, float, float]:
-        """Mean absolute error of the formula less that of the geometry, and its 95 % interval, kcal/mol."""
+        """Mean absolute error from the formula minus that from the geometry, and its 95 % interval, kcal/mol."""
         pairs = np.abs(self.formula - self.true) - np.abs(self.geometry - self.true)
         mean, half = float(pairs.mean()), 1.96 * float(pairs.std(ddof=1)) / len(pairs) ** 0.5
         return mean, mean - half, mean + half
 
 
 def formula(system: System) -> str:
-    """The formula of a molecule, a letter an atom: carbon, hydrogen, then the others by the alphabet (Hill's order).
+    """Return the formula of a molecule, a letter per atom, in Hill's order: carbon, hydrogen, then by alphabet.
 
     Arguments:
-        system: Its elements have symbols of one letter.
+        system: A molecule of elements with symbols of one letter.
 
     Example:
         >>> formula(System(np.eye(3), [8, 1, 6]))
@@ -88,7 +88,7 @@ def formula(system: System) -> str:
 
 @dataclass(frozen=True)
 class _Molecules:
-    """Molecules, and what the message passing network makes of their geometry."""
+    """Molecules, and predictions of the message passing network from their geometry."""
 
     formulas: list[str]
     isomers: float
@@ -99,18 +99,18 @@ class _Molecules:
 
 
 def learn_energies(p: Recurrence, effort: Effort) -> Energies:
-    """Train both networks with the same molecules, as many passes over them, and the same baseline.
+    """Train both networks on the same molecules, with the same number of passes and the same baseline.
 
     Arguments:
-        p: Whether isomers differ in energy, and the LSTM.
-        effort: Some hundred molecules, or some thousand.
+        p: The LSTM, and whether isomers differ in energy.
+        effort: Quick: some hundred molecules; otherwise some thousand.
     """
     return _learn_energies(p.width, p.layers, p.isomers_differ, effort.quick)
 
 
 @lru_cache(maxsize=8)  # other premises leave this as it is
 def _learn_energies(width: int, layers: int, isomers_differ: bool, quick: bool) -> Energies:
-    """Train the LSTM on what the baseline leaves of the energies."""
+    """Train the LSTM on the energies minus the baseline."""
     molecules, epochs = _learn_from_geometry(isomers_differ, quick), _epochs(quick)
     split = molecules.split
     known = np.concatenate([split.train, split.validation])
@@ -164,14 +164,14 @@ def _learn_from_geometry(isomers_differ: bool, quick: bool) -> _Molecules:
 
 
 def _spread_of_isomers(formulas: Sequence[str], energies: np.ndarray) -> float:
-    """Mean distance of an energy from the median of its formula."""
+    """Return the mean distance of an energy from the median of its formula."""
     names, which = np.unique(formulas, return_inverse=True)
     medians = np.array([np.median(energies[which == k]) for k in range(len(names))])
     return float(np.abs(energies - medians[which]).mean())
 
 
 def decide_energies(e: Energies) -> Verdict:
-    """Whether the interval of the difference lies below or above chemical accuracy, if the geometry was learned."""
+    """Decide by the interval of the difference: below or above chemical accuracy, if the geometry was learned."""
     if np.abs(e.geometry - e.true).mean() > LEARNED * np.abs(e.true).mean():
         return "undecided"
     _, low, high = e.difference
@@ -179,7 +179,7 @@ def decide_energies(e: Energies) -> Verdict:
 
 
 def errors(e: Energies) -> Evidence:
-    """Errors on the test molecules."""
+    """Return errors on the test molecules, as evidence."""
     mean, low, high = e.difference
     return {
         "mean absolute error from the formula, kcal/mol": float(np.abs(e.formula - e.true).mean()),
@@ -198,7 +198,7 @@ def errors(e: Energies) -> Evidence:
 
 
 def draw_energies(figure: Figure, e: Energies) -> str:
-    """Both predictions against the truth."""
+    """Draw both predictions against the true energies."""
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     ends = [float(e.true.min()), float(e.true.max())]
     for axes, values, name in zip(panels, (e.formula, e.geometry), ("formula", "geometry"), strict=True):

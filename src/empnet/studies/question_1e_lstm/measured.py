@@ -15,11 +15,11 @@ __all__ = ["Measured", "measure"]
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything that was measured.
+    """All measurements of the study.
 
     Arguments:
         unfolding: Cells, gates and gradients.
-        order: The task in which only order counts.
+        order: The task in which only the order of letters counts.
         energies: Energies from formulas and from geometries.
     """
 
@@ -29,10 +29,10 @@ class Measured:
 
 
 def measure(p: Recurrence, effort: Effort) -> Measured:
-    """Take an LSTM apart, train it on strings whose order counts, and on chemical formulas.
+    """Unfold an LSTM, and train it on strings whose order counts, and on chemical formulas.
 
     Arguments:
         p: The LSTM and its data.
-        effort: How many strings and molecules.
+        effort: Determines the number of strings and molecules.
     """
     return Measured(unfold(p), learn_order(p, effort), learn_energies(p, effort))

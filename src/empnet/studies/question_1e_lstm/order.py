@@ -1,4 +1,4 @@
-"""A task in which only the order of the letters counts, for an LSTM and for a bag of letters."""
+"""A task in which only the order of letters counts, for an LSTM and for a bag of letters."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ __all__ = [
 ]
 
 TESTED = 1000
-"""Strings that accuracy is measured on."""
+"""Number of test strings."""
 
 SHORTEST = 3
-"""Letters of a string: the marked ones and another."""
+"""Smallest length of a string: the marked letters and another."""
 
 HIGH = 0.95
-"""An accuracy from here on is called high."""
+"""Accuracies from here on count as high."""
 
 CHANCE = 3 * math.sqrt(0.25 / TESTED)
-"""Accuracies as near as this to one half are called chance: three standard errors of tossing a coin."""
+"""Accuracies this near to one half count as chance: three standard errors of tossing a coin."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What was learned of the order of two marked letters.
+    """Accuracies on the order of two marked letters.
 
     Arguments:
-        lengths: Lengths of the strings, that of the premises first.
+        lengths: Lengths of the strings, the premises' length first.
         lstm: Accuracy of the LSTM on held-out strings, for each length.
-        logistic: Of logistic regression on the number of each letter.
-        dense: Of a perceptron on the number of each letter, of about as many parameters as the LSTM.
+        logistic: Accuracy of logistic regression on the number of each letter.
+        dense: Accuracy of a perceptron on the number of each letter, with about as many parameters as the LSTM.
         trained_on: Number of training strings.
         trainable: Trainable parameters of the LSTM itself, without the readout.
-        formula: What they should be: 4 width (letters + width + 2), and for a layer on top 4 width (2 width + 2).
-        moved: How far training moved the LSTM's weights, relative to their length.
+        formula: Their number by formula: 4 width (letters + width + 2), and 4 width (2 width + 2) for a layer on top.
+        moved: Change of the LSTM's weights by training, relative to their norm.
     """
 
     lengths: tuple[int, ...]
@@ -74,7 +74,7 @@ class Order:
 
 
 def alphabet(letters: int) -> str:
-    """The first letters of the English alphabet.
+    """Return the first letters of the English alphabet.
 
     Example:
         >>> alphabet(4)
@@ -84,14 +84,14 @@ def alphabet(letters: int) -> str:
 
 
 def marked_strings(n: int, length: int, letters: int, *, shuffled: bool, seed: int) -> tuple[list[str], np.ndarray]:
-    """Random strings with one a and one b among other letters, and whether the a comes first.
+    """Return random strings with one a and one b among other letters, classified by their order.
 
     Arguments:
         n: Number of strings.
         length: Letters of each.
         letters: Letters of the alphabet, a and b included.
-        shuffled: Put the letters of each string into random order once its class is known.
-        seed: Of the random numbers.
+        shuffled: Shuffle the letters of each string after its class is set.
+        seed: Seed of the random numbers.
 
     Returns:
         The strings, and their classes of shape (n,): 1 if a comes before b, else 0.
@@ -115,7 +115,7 @@ def learn_order(p: Recurrence, effort: Effort) -> Order:
 
     Arguments:
         p: The strings, the LSTM and whether it is trained.
-        effort: Two lengths and few strings, or more of both.
+        effort: Quick: two lengths and few strings.
     """
     return _learn_order(replace(p, shared=True, isomers_differ=True), effort.quick, effort.quiet)
 
@@ -150,7 +150,7 @@ def _learn_order(p: Recurrence, quick: bool, quiet: bool) -> Order:
 
 
 def _classifier(p: Recurrence, quick: bool) -> SequenceClassifier:
-    """Not yet trained, and never to be if its weights are frozen."""
+    """Return a new classifier; it stays untrained if its weights are frozen."""
     return SequenceClassifier(
         alphabet(p.letters),
         width=p.width,
@@ -163,12 +163,12 @@ def _classifier(p: Recurrence, quick: bool) -> SequenceClassifier:
 
 
 def _logistic(counts: np.ndarray, classes: np.ndarray, n: int) -> float:
-    """Accuracy of logistic regression beyond the first n."""
+    """Return the accuracy of logistic regression on all strings but the first n."""
     return float(LogisticRegression(max_iter=1000).fit(counts[:n], classes[:n]).score(counts[n:], classes[n:]))
 
 
 def _dense(counts: np.ndarray, classes: np.ndarray, n: int, width: int) -> float:
-    """Accuracy of a perceptron beyond the first n."""
+    """Return the accuracy of a perceptron on all strings but the first n."""
     x, y = torch.from_numpy(counts).float(), torch.from_numpy(classes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -189,7 +189,7 @@ def _moved(before: torch.nn.Module, after: torch.nn.Module) -> float:
 
 
 def decide_order(e: Order) -> Verdict:
-    """High accuracy where both bags of letters are at chance; false if the LSTM is at chance, too."""
+    """True for high accuracy where both bags of letters are at chance; false if the LSTM is at chance, too."""
     by_chance = [abs(accuracy - 0.5) <= CHANCE for accuracy in (e.lstm[0], e.logistic[0], e.dense[0])]
     if e.lstm[0] >= HIGH and all(by_chance[1:]):
         return "true"
@@ -197,7 +197,7 @@ def decide_order(e: Order) -> Verdict:
 
 
 def accuracies(e: Order) -> Evidence:
-    """Held-out accuracies."""
+    """Return the held-out accuracies, as evidence."""
     evidence: dict[str, float | int] = {}
     for k, length in enumerate(e.lengths):
         evidence[f"LSTM, accuracy, {length} letters"] = e.lstm[k]
@@ -207,7 +207,7 @@ def accuracies(e: Order) -> Evidence:
 
 
 def weights_trained(e: Order) -> Evidence:
-    """Counts of trainable weights, and how far they were moved."""
+    """Return the number of trainable weights, and their change by training, as evidence."""
     return {
         "trainable parameters of the LSTM": e.trainable,
         "weights and biases by the formula": e.formula,
@@ -216,7 +216,7 @@ def weights_trained(e: Order) -> Evidence:
 
 
 def draw_order(figure: Figure, e: Order) -> str:
-    """Accuracy against the length of the strings."""
+    """Draw accuracy against the length of the strings."""
     axes, order = figure.subplots(), np.argsort(e.lengths)
     lengths = np.array(e.lengths)[order]
     kinds = {"LSTM": e.lstm, "logistic regression on counts": e.logistic, "perceptron on counts": e.dense}
@@ -228,5 +228,5 @@ def draw_order(figure: Figure, e: Order) -> str:
     axes.legend(loc="center right")
     return (
         f"Which of two marked letters comes first, learned from {e.trained_on:,} strings: the LSTM reads them in "
-        "order; the number of each letter is the same for both classes, and tells nothing."
+        "order; the number of each letter is the same for both classes."
     )

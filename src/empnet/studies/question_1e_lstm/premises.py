@@ -1,4 +1,4 @@
-"""What the questions on LSTMs take for granted."""
+"""Premises of the questions on LSTMs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Recurrence(Premises):
     letters: int = premise(8, "Letters of the alphabet, the two marked ones included.", at_least=3, at_most=26)
     width: int = premise(32, "Size of the LSTM's state.", at_least=1, at_most=512)
     layers: int = premise(1, "Cells on top of each other.", at_least=1, at_most=8)
-    shared: bool = premise(True, "All steps use the same weights; else each step has its own.")
-    shuffled: bool = premise(False, "The letters of each string are put into random order after it has got its class.")
-    trainable: bool = premise(True, "The weights of the LSTM are trained; else they stay as they were drawn.")
-    isomers_differ: bool = premise(True, "Molecules have their energies; else the mean of all molecules of a formula.")
+    shared: bool = premise(True, "All steps use the same weights; otherwise each step has its own.")
+    shuffled: bool = premise(False, "Shuffle the letters of each string after its class is set.")
+    trainable: bool = premise(True, "Train the weights of the LSTM; otherwise they stay random.")
+    isomers_differ: bool = premise(True, "Use each molecule's energy; otherwise the mean over its isomers.")

@@ -1,4 +1,4 @@
-"""What an LSTM consists of: its cells and gates are counted, and it is written out step by step."""
+"""Structure of an LSTM: cells and gates, counted, and the LSTM unfolded step by step."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 __all__ = ["Unfolding", "cells_counted", "draw_gradients", "unfold", "weights_compared"]
 
 STRINGS, STEPS, RATE = 32, 5, 1e-2
-"""Strings of the batch that gradients are taken on, and steps of Adam, after which the weights are compared."""
+"""Strings of the batch for gradients, and the steps of Adam before weights are compared, with their rate."""
 
 
 @dataclass(frozen=True)
 class Unfolding:
-    """An LSTM written out for strings of one length and for strings twice as long.
+    """An LSTM, unfolded for strings of one length and for strings twice as long.
 
     Arguments:
         lengths: Both lengths.
         cells: Distinct cells, for each length.
-        applied: How often a cell is applied to a string, for each length.
+        applied: Number of applications of a cell to a string, for each length.
         parameters: Numbers in the weights and biases of all distinct cells, for each length.
-        gates: Sigmoids that torch's LSTM evaluates each time that a cell is applied: its gates.
-        blocks: Blocks of rows of the recurrent weights: the gates, and what is written into the cell's state.
-        deviation: Largest difference of the outputs of the written-out and of torch's LSTM.
-        gradient_gap: The gradient of the first step's cell, less the sum of the gradients that copies of the cell
-            get, one for each step: relative to the sum.
+        gates: Gates: sigmoids that torch's LSTM evaluates each time that a cell is applied.
+        blocks: Blocks of rows of the recurrent weights: the gates, and the candidate for the cell's state.
+        deviation: Largest difference between outputs of the unfolded LSTM and torch's.
+        gradient_gap: Gradient of the first step's cell minus the sum of the gradients of separate copies, one for
+            each step, relative to the sum.
         spread: Largest difference of a weight between the first step and any other after some steps of Adam.
-        contributions: Length of the gradient that each step contributes, layers together.
+        contributions: Norm of each step's contribution to the gradient, layers together.
     """
 
     lengths: tuple[int, int]
@@ -105,7 +105,7 @@ def _parameters(written: UnfoldedLSTM) -> int:
 
 
 def _applied(written: UnfoldedLSTM, x: Tensor) -> int:
-    """How often a cell is called while a batch is read."""
+    """Return the number of calls of a cell while a batch is read."""
     calls: list[None] = []
     cells = [module for module in written.modules() if isinstance(module, torch.nn.LSTMCell)]
     handles = [cell.register_forward_hook(lambda *_: calls.append(None)) for cell in cells]
@@ -117,7 +117,7 @@ def _applied(written: UnfoldedLSTM, x: Tensor) -> int:
 
 
 class _Operations(TorchDispatchMode):
-    """Counts the operations that torch carries out."""
+    """Counts torch's operations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class _Operations(TorchDispatchMode):
 
 
 def _sigmoids(lstm: torch.nn.LSTM, x: Tensor) -> int:
-    """How many sigmoids torch's LSTM evaluates; in float64, for which no fused kernel hides them."""
+    """Return the number of sigmoids that torch's LSTM evaluates, in float64, for which no fused kernel hides them."""
     with torch.no_grad(), _Operations() as operations:
         lstm(x)
     return operations.counts["sigmoid"]
@@ -140,14 +140,14 @@ def _loss(written: UnfoldedLSTM, readout: torch.nn.Module, x: Tensor, classes: T
 
 
 def _by_step(written: UnfoldedLSTM, of: Callable[[Tensor], Tensor]) -> Tensor:
-    """Something of each weight, such as its gradient, joined over weights and layers: one row a step."""
+    """Return a function of each weight, such as its gradient, joined over weights and layers: one row per step."""
     columns = [list(column) for column in written.cells]  # type: ignore[call-overload]
     steps = zip(*columns, strict=True)
     return torch.stack([torch.cat([of(w).flatten() for cell in step for w in cell.parameters()]) for step in steps])
 
 
 def _gradients(written: UnfoldedLSTM, loss: Tensor) -> Tensor:
-    """The gradient of each step's cell."""
+    """Return the gradient of each step's cell."""
     written.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     gradients = _by_step(written, lambda weight: weight.grad if weight.grad is not None else torch.zeros_like(weight))
@@ -164,7 +164,7 @@ def _spread_after_steps(written: UnfoldedLSTM, readout: torch.nn.Module, x: Tens
 
 
 def cells_counted(e: Unfolding) -> Evidence:
-    """How many cells there are, and how often they are applied."""
+    """Return the numbers of cells and of their applications, as evidence."""
     evidence: dict[str, float | int] = {}
     for length, cells, applied in zip(e.lengths, e.cells, e.applied, strict=True):
         evidence[f"distinct cells, {length} letters"] = cells
@@ -173,7 +173,7 @@ def cells_counted(e: Unfolding) -> Evidence:
 
 
 def weights_compared(e: Unfolding) -> Evidence:
-    """What tells shared weights from weights of their own."""
+    """Return the comparison of weights over steps, as evidence."""
     counts = {f"parameters, {n} letters": count for n, count in zip(e.lengths, e.parameters, strict=True)}
     return {
         **counts,
@@ -184,7 +184,7 @@ def weights_compared(e: Unfolding) -> Evidence:
 
 
 def draw_gradients(figure: Figure, e: Unfolding) -> str:
-    """What each step contributes to the gradient."""
+    """Draw each step's contribution to the gradient."""
     axes = figure.subplots()
     axes.semilogy(np.arange(1, len(e.contributions) + 1), e.contributions, marker="o")
     axes.set(xlabel="step (letter of the string)", ylabel="length of its contribution to the gradient")

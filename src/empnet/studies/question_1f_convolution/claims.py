@@ -1,4 +1,4 @@
-"""Study: shape and parameters of a convolution followed by pooling, from the formula and from the built module."""
+"""Claims I.F: output shape and parameters of a convolution followed by pooling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["CLAIMS"]
 
 
 def shapes(e: Convolved) -> Evidence:
-    """The output's shape by both ways."""
+    """Return the output's shape, by formula and of the built module, as evidence."""
     return {
         "shape of the built module's output, height x width x channels": product(e.module_shape),
         "shape by the formula": product(e.formula_shape),
@@ -23,7 +23,7 @@ def shapes(e: Convolved) -> Evidence:
 
 
 def parameters(e: Convolved) -> Evidence:
-    """The parameters by both ways."""
+    """Return the parameters, by formula and of the built module, as evidence."""
     return {
         "parameters of the built module, without biases": e.module_parameters,
         "parameters by the formula, without biases": e.formula_parameters,
@@ -34,7 +34,7 @@ def parameters(e: Convolved) -> Evidence:
 def shape_claim(
     option: int, shape: Shape, answer: Verdict, counter: Counter, why: str, **other: Any
 ) -> Claim[Convolved]:
-    """A claim on the output's shape."""
+    """Return a claim on the output's shape."""
     return Claim(
         id=f"I.F.{option}",
         statement=f"What comes out has the shape {product(shape)}: height, width, channels.",
@@ -50,7 +50,7 @@ def shape_claim(
 
 
 def parameter_claim(option: int, number: int, answer: Verdict, counter: Counter, why: str) -> Claim[Convolved]:
-    """A claim on the number of parameters."""
+    """Return a claim on the number of parameters."""
     return Claim(
         id=f"I.F.{option}",
         statement=f"Biases left out, the layers have {number:,} trainable parameters.",
@@ -65,7 +65,7 @@ def parameter_claim(option: int, number: int, answer: Verdict, counter: Counter,
 
 
 def agreed(decide: Callable[[Convolved], bool]) -> Callable[[Convolved], Verdict]:
-    """A rule on parameters: undecided if the module and the formula differ."""
+    """Return a rule on parameters that is undecided if the module and the formula differ."""
     return lambda e: verdict(decide(e) if e.module_parameters == e.formula_parameters else None)
 
 

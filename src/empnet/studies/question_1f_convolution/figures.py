@@ -1,4 +1,4 @@
-"""The picture: how an image shrinks."""
+"""Figure of an image through convolution and pooling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["draw"]
 
 
 def draw(figure: Figure, e: Convolved) -> str:
-    """The image, what the convolution leaves of it and what pooling leaves of that, to scale."""
+    """Draw the image, the convolution's output and the pooling's output, to scale."""
     figure.set_figheight(0.5 * figure.get_figwidth())
     images, axes = e.images, figure.subplots()
     if images.layer == "dense":
@@ -46,7 +46,7 @@ def draw(figure: Figure, e: Convolved) -> str:
 
 
 def _stack(axes: Axes, left: float, side: int, channels: int, unit: int, colour: str) -> None:
-    """Squares behind each other, for an image with several channels: at most six of them."""
+    """Draw overlapping squares, at most six, for the channels of an image."""
     behind = min(channels, 6)
     for depth in reversed(range(behind)):
         shift = 0.03 * unit * depth

@@ -1,4 +1,4 @@
-"""Premises and measurement: a convolution and pooling, by the formula and as a built module."""
+"""Premises and measurement: convolution and pooling, by formula and as a built module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from empnet.studies.networks.convolution_network import convolution_block, convo
 __all__ = ["Convolved", "Images", "Shape", "measure", "product"]
 
 MOST_NUMBERS = 30_000_000
-"""A module with more parameters or outputs is built without memory for them: shapes are inferred, nothing computed."""
+"""A module with more parameters or outputs is built without memory: shapes are inferred, and nothing is computed."""
 
 MOST_COUNTED = 10**18
 """Sizes in bytes are 64-bit integers."""
@@ -25,7 +25,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Images(Premises):
-    """Square images, and the layers that they go through."""
+    """Square images, and the layers that process them."""
 
     size: int = premise(64, "Side of the square image in pixels.", at_least=1)
     channels: int = premise(3, "Channels of the image: 3 for colours.", at_least=1)
@@ -33,12 +33,12 @@ class Images(Premises):
     filters: int = premise(32, "Filters of the convolution.", at_least=1)
     pool: int = premise(2, "Side of the pooling window in pixels; 1: no pooling.", at_least=1)
     stride: int = premise(1, "Step of the kernel in pixels.", at_least=1)
-    padding: str = premise("valid", "Whether zeros are put around the image.", one_of=("valid", "same"))
-    pooling: str = premise("max", "How a window is pooled.", one_of=("max", "mean", "convolution"))
-    layer: str = premise("convolution", "What the image meets first.", one_of=("convolution", "dense"))
+    padding: str = premise("valid", "Padding of the image by zeros.", one_of=("valid", "same"))
+    pooling: str = premise("max", "Pooling of a window.", one_of=("max", "mean", "convolution"))
+    layer: str = premise("convolution", "First layer.", one_of=("convolution", "dense"))
 
     def check(self) -> None:
-        """Refuse a kernel or window that is larger than what it is laid on, and more numbers than torch can count."""
+        """Refuse a kernel or window larger than its input, and sizes that torch cannot represent."""
         pooled_size(self.convolved, self.pool)
         if max(_numbers(self, 2 * self.size)) > MOST_COUNTED:
             raise EmpnetError("images and layers are too large", wanted=f"at most {MOST_COUNTED:.0e} numbers in each")
@@ -49,7 +49,7 @@ class Images(Premises):
         return self.convolved_from(self.size)
 
     def convolved_from(self, size: int) -> int:
-        """The same for an image of another side.
+        """Return the side after the convolution for an image of another size.
 
         Arguments:
             size: Side of the image in pixels.
@@ -59,18 +59,18 @@ class Images(Premises):
 
 @dataclass(frozen=True)
 class Convolved:
-    """What the formulas say, and what the built module says.
+    """Shapes and parameters by formula and of the built module.
 
     Arguments:
-        images: What was built for.
-        formula_shape: Height, width and channels of the output.
-        module_shape: The same of the built module.
-        formula_parameters: Trainable parameters without biases.
-        module_parameters: The same of the built module.
+        images: Images and layers.
+        formula_shape: Height, width and channels of the output, by formula.
+        module_shape: Height, width and channels of the built module's output.
+        formula_parameters: Trainable parameters without biases, by formula.
+        module_parameters: Trainable parameters of the built module without biases.
         with_biases: Parameters of the built module, biases included.
         at_twice_the_size: Parameters, without biases, of a module built for images of twice the side.
         in_pooling: Parameters, without biases, of the pooling alone.
-        computed: Whether the module computed on numbers, or was too large and had its shapes inferred.
+        computed: True if the module was run; false if it was too large and its shapes were inferred.
     """
 
     images: Images
@@ -85,17 +85,17 @@ class Convolved:
 
 
 def measure(premises: Images, effort: Effort) -> Convolved:
-    """Work out shape and parameters, and read the same off the module that is built and called.
+    """Compute shape and parameters by formula, and read them off a module that is built and called.
 
     Arguments:
         premises: Images and layers.
-        effort: Not needed: this is quick.
+        effort: Unused; the measurement is quick.
     """
     side = pooled_size(premises.convolved, premises.pool)
     table, computed = built(premises, premises.size)
     out = next(layer.output_shape for layer in table.layers if not layer.name)
     if out is None or len(out) != 4:
-        raise EmpnetError(f"the module put out {out}", wanted="images")
+        raise EmpnetError(f"the module returned {out}", wanted="images")
     learned = [layer.parameters_without_biases for layer in table.layers if layer.name == "pooling"]
     return Convolved(
         premises,
@@ -111,12 +111,12 @@ def measure(premises: Images, effort: Effort) -> Convolved:
 
 
 def weights(images: Images) -> int:
-    """Number of weights by the formula: one for each entry of each kernel, whatever the size of the image."""
+    """Return the number of weights by formula: one for each entry of each kernel, whatever the size of the image."""
     return sum(_numbers(images, images.size)[2:])
 
 
 def built(images: Images, size: int) -> tuple[Summary, bool]:
-    """The summary of the module for images of some size, and whether it has computed on numbers."""
+    """Return the summary of the module for images of some size, and whether the module was run."""
     inputs, outputs, *_ = numbers = _numbers(images, size)
     computed, side = max(numbers) <= MOST_NUMBERS, images.convolved_from(size)
     with torch.random.fork_rng(devices=[]), torch.device("cpu" if computed else "meta"):
@@ -142,7 +142,7 @@ def built(images: Images, size: int) -> tuple[Summary, bool]:
 
 
 def _numbers(images: Images, size: int) -> tuple[int, int, int, int]:
-    """How many inputs, outputs and weights the first layer has on an image of some side; weights of the pooling."""
+    """Return inputs, outputs and weights of the first layer for an image of some size, and the pooling's weights."""
     inputs, outputs = images.channels * size**2, images.filters * images.convolved_from(size) ** 2
     dense, learned = images.layer == "dense", images.pooling == "convolution" and images.pool > 1
     first = inputs * outputs if dense else images.channels * images.filters * images.kernel**2
@@ -150,7 +150,7 @@ def _numbers(images: Images, size: int) -> tuple[int, int, int, int]:
 
 
 def product(shape: tuple[int, ...]) -> str:
-    """A shape as people write it.
+    """Format a shape for people.
 
     Example:
         >>> product((30, 30, 32))

@@ -12,7 +12,7 @@ __all__ = ["CLAIMS"]
 
 
 def output_numbers(e: Classifying) -> Evidence:
-    """The numbers on the output."""
+    """Return numbers of the output, as evidence."""
     between = (e.outputs > 0) & (e.outputs < 1)
     return {
         "pictures": len(e.outputs),
@@ -26,7 +26,7 @@ def output_numbers(e: Classifying) -> Evidence:
 
 
 def layer_numbers(e: Classifying) -> Evidence:
-    """The numbers on what reaches the first layer, and on the parameters."""
+    """Return the connections of the first layer and the parameters, as evidence."""
     return {
         "numbers of the input": e.numbers,
         "of them, those that reach a unit of the first layer": e.reaching,
@@ -38,12 +38,12 @@ def layer_numbers(e: Classifying) -> Evidence:
 
 
 def parameter_numbers(e: Classifying) -> Evidence:
-    """Parameters of each layer."""
+    """Return the parameters of each layer, as evidence."""
     return {f"parameters of {name}": number for name, number in e.layers} | {"parameters": e.parameters}
 
 
 def most_in_linear(e: Classifying) -> bool:
-    """Whether the first linear layer has more than 99 % of the parameters."""
+    """Return True if the first linear layer has more than 99 % of the parameters."""
     return dict(e.layers)["head.linear_1"] > 0.99 * e.parameters
 
 

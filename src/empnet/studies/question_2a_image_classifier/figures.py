@@ -16,7 +16,7 @@ __all__ = ["draw_outputs", "draw_reached"]
 
 
 def draw_reached(figure: Figure, e: Classifying) -> str:
-    """The pixels that reach a unit of the first layer."""
+    """Draw the pixels that reach a unit of the first layer."""
     from matplotlib.colors import ListedColormap
 
     axes = figure.subplots()
@@ -31,7 +31,7 @@ def draw_reached(figure: Figure, e: Classifying) -> str:
 
 
 def draw_outputs(figure: Figure, e: Classifying) -> str:
-    """How sure the network is."""
+    """Draw a histogram of the largest output."""
     axes = figure.subplots()
     axes.hist(e.outputs.max(1), bins=np.linspace(0, 1, 41).tolist())
     axes.set(xlabel="largest entry of the output", ylabel="pictures", xlim=(0, 1.01))

@@ -23,7 +23,7 @@ __all__ = ["Classifier", "Classifying", "measure", "reached"]
 
 @dataclass(frozen=True)
 class Classifier(Premises):
-    """The network, as asked, and how it is reduced to be trained for a look at its output."""
+    """The question's network, and its reduction for training."""
 
     size: int = premise(64, "Height and width of the pictures in pixels.", at_least=1, at_most=128)
     channels: int = premise(64, "Output channels of the first convolution.", at_least=1, at_most=512)
@@ -31,25 +31,25 @@ class Classifier(Premises):
     second_channels: int = premise(8, "Output channels of the second convolution.", at_least=1, at_most=512)
     second_kernel: int = premise(4, "Kernel size of the second convolution.", at_least=1)
     linear_units: int = premise(2048, "Units of the first linear layer.", at_least=1, at_most=65536)
-    output: str = premise("softmax", "What the network puts out.", one_of=("softmax", "argmax"))
+    output: str = premise("softmax", "Output of the network.", one_of=("softmax", "argmax"))
     reduction: int = premise(16, "Divides channels and linear units of the network that is trained.", at_least=1)
     epochs: int = premise(30, "Passes over 1,100 pictures, with early stopping.", at_least=1)
 
     def check(self) -> None:
-        """Refuse kernels that are larger than what they slide over."""
+        """Refuse kernels that are larger than their input."""
         convolved_size(convolved_size(self.size, self.kernel), self.second_kernel)
 
 
 @dataclass(frozen=True)
 class Classifying:
-    """What was measured.
+    """Output of the trained classifier, and connections of its first layer.
 
     Arguments:
         outputs: Output of the trained network for pictures of other hands, shape (n, 8).
-        accuracy: Share of these that it classifies rightly.
-        pixels: Which pixels reach the unit in the middle of the first layer, shape (size, size).
-        numbers: Numbers of the input, all channels counted.
-        reaching: How many of them reach a unit of the first layer: the most, over all units tried.
+        accuracy: Share of these pictures that it classifies correctly.
+        pixels: Pixels that reach the unit in the middle of the first layer, shape (size, size).
+        numbers: Entries of the input, over all channels.
+        reaching: Largest number of entries that reach a unit of the first layer, over the tested units.
         units: Units of the first layer.
         weights: Weights of the first layer.
         layers: Name and number of parameters of each layer that has some, biases included.
@@ -66,17 +66,17 @@ class Classifying:
 
     @property
     def parameters(self) -> int:
-        """Of the whole network."""
+        """Parameters of the whole network."""
         return sum(number for _, number in self.layers)
 
     @property
     def one_hot_rows(self) -> int:
-        """Rows with a single one and else zeros."""
+        """Number of one-hot rows."""
         return int(((self.outputs == 1).sum(1) + (self.outputs == 0).sum(1) == self.outputs.shape[1]).sum())
 
 
 def measure(premises: Classifier, effort: Effort) -> Classifying:
-    """Train a reduced network, look at what it puts out, and see which pixels reach the first layer's units.
+    """Train a reduced network, record its output, and find the pixels that reach the first layer's units.
 
     Arguments:
         premises: The network.
@@ -106,7 +106,7 @@ def measure(premises: Classifier, effort: Effort) -> Classifying:
 
 
 def reached(size: int, kernel: int, places: Sequence[tuple[int, int]]) -> list[np.ndarray]:
-    """Which numbers of a picture reach units of the first layer: where the unit's gradient is not zero.
+    """Find the entries of a picture that reach units of the first layer: where the unit's gradient is not zero.
 
     Arguments:
         size: Height and width of the picture in pixels.
@@ -114,7 +114,7 @@ def reached(size: int, kernel: int, places: Sequence[tuple[int, int]]) -> list[n
         places: Row and column of each unit.
 
     Returns:
-        For each unit a mask of shape (3, size, size).
+        A mask of shape (3, size, size) for each unit.
 
     Example:
         >>> reached(6, 2, [(0, 3)])[0][0].sum()
@@ -131,7 +131,7 @@ def reached(size: int, kernel: int, places: Sequence[tuple[int, int]]) -> list[n
 
 @lru_cache(maxsize=16)
 def _outputs(p: Classifier, quick: bool) -> tuple[np.ndarray, float]:
-    """Probabilities for pictures of other hands than those of training, and the accuracy."""
+    """Return probabilities for pictures of held-out hands, and the accuracy."""
     folder = sign_digits()
     side = number_blocks(folder.files, 3)
     pixels, labels = folder.pixels(range(len(folder))), folder.labels

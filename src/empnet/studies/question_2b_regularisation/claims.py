@@ -1,9 +1,4 @@
-"""Study: which of eight remedies help when the validation loss stagnates while the training loss goes on falling.
-
-The measurement takes about forty minutes on one core. It is kept, one training after the other, in
-``regularisation.json`` in the folder of results, and goes on from there; ``docs/studies/regularisation.json`` of the
-repository is a finished one.
-"""
+"""Claims II.B: remedies against overfitting."""
 
 from __future__ import annotations
 
@@ -33,18 +28,18 @@ RULE = (
 )
 
 ONCE = {"repeats": 1}
-"""Counter-cases are clear enough without averages over repeats."""
+"""Counter-cases need no averages over repeats."""
 
 
 def remedy_claim(option: int, name: str, statement: str, why: str, textbook: Verdict, **other: Any) -> Claim[Measured]:
-    """A claim that a remedy is promising, by the common rule."""
+    """Return the claim that a remedy is promising, by the common rule."""
     decide: Callable[[Measured], Verdict] = lambda e: verdict(promising(e.relative(name)))  # noqa: E731
     evidence: Callable[[Measured], Evidence] = lambda e: numbers(e, name)  # noqa: E731
     return Claim(f"II.B.{option}", statement, RULE, decide, evidence, why, textbook, **other)
 
 
 def rerun_numbers(e: Measured) -> Evidence:
-    """The numbers on reruns."""
+    """Return the effect of reruns, as evidence."""
     c = e.chosen_rerun()
     return {
         "loss of the chosen parameters, relative to the best validation loss of single trainings": c.mean,
@@ -58,7 +53,7 @@ def rerun_numbers(e: Measured) -> Evidence:
 
 
 def removal_numbers(e: Measured) -> Evidence:
-    """The numbers on each removal."""
+    """Return the effect of each removal, as evidence."""
     out: dict[str, Any] = {"parameters of the trained network": e.measured_parameters["nothing"]}
     for name in REMOVALS:
         c = e.relative(name)
@@ -71,7 +66,7 @@ def removal_numbers(e: Measured) -> Evidence:
 
 
 def symptom_numbers(e: Measured) -> Evidence:
-    """The numbers on the symptom."""
+    """Return the symptom of overfitting, as evidence."""
     if not e.of("baseline"):
         return {"trainings": 0}
     share, factor, rise = symptom(e)
@@ -87,12 +82,12 @@ def symptom_numbers(e: Measured) -> Evidence:
 
 
 def count_numbers(e: Measured) -> Evidence:
-    """Parameters of the network as asked, without each of the convolutions."""
+    """Return the parameters of the question's network without each of its convolutions, as evidence."""
     return {"parameters": e.parameters["nothing"]} | {f"parameters {name}": e.parameters[name] for name in REMOVALS}
 
 
 def counts_as_said(e: Measured) -> Verdict:
-    """The rule on the numbers of parameters."""
+    """Decide on the numbers of parameters."""
     whole = e.parameters["nothing"]
     more = all(e.parameters[name] > whole for name in ("without the first", "without the second"))
     return verdict(more and e.parameters["without both"] < whole)
@@ -104,7 +99,7 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         "geometry",
         "Training pictures that are randomly rotated, cropped and flipped lower the best validation loss.",
         "The class of a sign does not depend on the hand's angle, place and side; random changes of these turn few "
-        "pictures into many, none of which can be learned by heart.",
+        "pictures into many, none of which can be memorised.",
         "true",
         counter=Counter(
             "pictures are turned by any angle and cut down to as little as a tenth",
@@ -116,8 +111,8 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         2,
         "noise",
         "Training pictures that are randomly blurred and overlaid with noise lower the best validation loss.",
-        "Noise on the pixels hinders learning by heart and helps against noise; it does not stand for what differs "
-        "between training and validation here, other hands and other light.",
+        "Noise on the pixels hinders memorising and makes a network robust to noise; it does not represent the "
+        "differences between training and validation here, other hands and other light.",
         "true",
         disagreement="Noise is an augmentation where the quality of pictures differs. That of these photographs does "
         "not: the remedy narrows the gap, but the validation loss stays where it was. With noise on the pictures held "
@@ -131,7 +126,7 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         3,
         "dropout",
         "A dropout rate of 50 % in place of 10 % lowers the best validation loss.",
-        "Units that cannot rely on each other learn less by heart.",
+        "Units that cannot rely on each other memorise less.",
         "true",
         counter=Counter("the rate is raised to 95 %", {"remedies": "dropout", "more_dropout": 0.95, **ONCE}),
     ),
@@ -153,8 +148,8 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         "way round. True, false or undecided as for the other remedies. With 4 reruns in place of 100.",
         lambda e: verdict(promising(e.chosen_rerun())),
         rerun_numbers,
-        "The smallest training loss belongs to the parameters that know the training pictures best by heart, which is "
-        "the overfitting itself. Before there is any, it is a good sign; later, only the validation loss tells.",
+        "The smallest training loss belongs to the parameters that have memorised the training pictures best, which is "
+        "the overfitting itself. Before overfitting, it is a good sign; afterwards, only the validation loss counts.",
         "false",
         Counter("trainings end after 2 epochs, too few to overfit", {"remedies": "reruns", "epochs": 2, **ONCE}),
     ),

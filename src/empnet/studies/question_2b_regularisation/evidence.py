@@ -1,4 +1,4 @@
-"""What the study of regularisation measures: losses with and without each remedy, and what their differences tell."""
+"""Losses with and without each remedy, and confidence intervals of their differences."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from empnet.studies.question_2b_regularisation.training import EVERY, Losses, tr
 __all__ = ["Change", "Measured", "change", "measure", "promising"]
 
 WORTH = 0.05
-"""A gain smaller than this share of the best validation loss is not worth having."""
+"""A smaller gain, as a share of the best validation loss, does not count."""
 
 FEWEST_PAIRS = 4
-"""With fewer pairs, an interval says too little to decide by."""
+"""Fewer pairs leave a claim undecided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Change:
     """Mean of paired differences, with its 95 % confidence interval (Student's t).
 
     Arguments:
-        mean: Of the differences.
+        mean: Mean of the differences.
         low: Lower end of the interval.
         high: Upper end.
         pairs: Number of differences.
@@ -43,12 +43,12 @@ class Change:
 
 
 def change(differences: Sequence[float] | np.ndarray) -> Change:
-    r"""Mean and 95 % confidence interval.
+    r"""Return mean and 95 % confidence interval.
 
     .. math:: \bar d \pm t_{0.975, n - 1} \, s / \sqrt n
 
     Arguments:
-        differences: With the remedy minus without, one for each pair.
+        differences: Loss with the remedy minus loss without, one for each pair.
 
     Example:
         >>> c = change([-1.0, -2.0, -3.0])
@@ -68,10 +68,10 @@ class Measured:
     """All losses, and the numbers of parameters.
 
     Arguments:
-        premises: Under which they were measured.
-        losses: By variant: by seed and rerun.
-        parameters: By what is removed ("nothing" for the whole network): trainable parameters of the network as asked.
-        measured_parameters: The same of the reduced network that was trained.
+        premises: Premises of the measurement.
+        losses: Losses by variant, then by seed and rerun.
+        parameters: Trainable parameters of the question's network, by removal ("nothing" for the whole network).
+        measured_parameters: Trainable parameters of the reduced network, by removal.
     """
 
     premises: Remedies
@@ -80,12 +80,12 @@ class Measured:
     measured_parameters: Mapping[str, int]
 
     def of(self, variant: str) -> list[list[Losses]]:
-        """The trainings of each seed, the repeats."""
+        """Return the trainings of each seed: its repeats."""
         runs, p = self.losses.get(variant, {}), self.premises
         return [[runs[seed, k] for k in range(p.repeats)] for seed in range(p.seeds) if (seed, 0) in runs]
 
     def means(self, variant: str, what: str = "best") -> np.ndarray:
-        """For each seed the mean over its repeats.
+        """Return each seed's mean over its repeats.
 
         Arguments:
             variant: Name of a remedy, of a removal, or "baseline".
@@ -94,7 +94,7 @@ class Measured:
         return np.array([np.mean([getattr(run, what) for run in runs]) for runs in self.of(variant)])
 
     def change(self, variant: str, what: str = "best") -> Change:
-        """Change against the same seeds without a remedy.
+        """Return the change against the same seeds without a remedy.
 
         Arguments:
             variant: Name of a remedy, or of a removal.
@@ -104,7 +104,7 @@ class Measured:
         return change(found - self.means("baseline", what)[: len(found)])
 
     def relative(self, variant: str) -> Change:
-        """Change in best validation loss as a share of what it is without: it differs twofold between hands held out.
+        """Return the relative change in best validation loss, since that loss differs twofold between held-out hands.
 
         Arguments:
             variant: Name of a remedy, or of a removal.
@@ -118,13 +118,13 @@ class Measured:
         return float(np.mean(self.means("baseline"))) if self.of("baseline") else math.nan
 
     def chosen_rerun(self, by: str = "") -> Change:
-        """Loss of the parameters chosen among all reruns, relative to the best validation loss of a single one.
+        """Return the loss of the rerun chosen among all, relative to the best validation loss of a single one.
 
-        Of the hands held out one half chooses the epoch (and the rerun, if that is chosen by validation loss) and the
-        other half judges; then they change places, and the mean is taken.
+        One half of the held-out hands chooses the epoch (and the rerun, if it is chosen by validation loss), the other
+        half judges; then the halves are exchanged, and the mean is taken.
 
         Arguments:
-            by: "training" or "validation" loss, by which is chosen; the premises' if not given.
+            by: Loss of the choice, "training" or "validation"; default: the premises'.
         """
         by = by or self.premises.chosen_by
         if "reruns" not in self.premises.chosen:
@@ -142,7 +142,7 @@ class Measured:
         return float(judged[chosen][np.argmin(losses[chosen])] / np.mean(single)) - 1
 
     def course(self, variant: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Epochs, and training and validation loss as means over the seeds."""
+        """Return epochs, and training and validation loss as means over the seeds."""
         runs = [run for repeats in self.of(variant) for run in repeats]
         training = np.mean([run.training for run in runs], axis=0)
         epochs = EVERY * np.arange(1, len(training) + 1)
@@ -150,11 +150,11 @@ class Measured:
 
 
 def measure(premises: Remedies, effort: Effort) -> Measured:
-    """Count parameters, and train with and without the remedies, as far as that is not in the file already.
+    """Count parameters, and train with and without the remedies unless the file has the result already.
 
     Arguments:
         premises: Network, reduction and remedies.
-        effort: Quick: a tiny version; else its folder keeps what was measured.
+        effort: Quick: a tiny version. Otherwise its folder keeps finished trainings.
     """
     scaled = premises.scaled(effort)
     todo = plan(scaled) if scaled.chosen else []
@@ -166,7 +166,7 @@ def measure(premises: Remedies, effort: Effort) -> Measured:
 
 
 def count(p: Remedies, *, reduced: bool = False) -> dict[str, int]:
-    """Trainable parameters of the network without each of the convolutions; nothing is put into memory.
+    """Count the trainable parameters of the network without each of its convolutions, without allocating them.
 
     Arguments:
         p: The premises.
@@ -190,7 +190,7 @@ def count(p: Remedies, *, reduced: bool = False) -> dict[str, int]:
 
 
 def promising(c: Change) -> bool | None:
-    """The rule on a remedy.
+    """Decide whether a remedy is promising.
 
     True if the interval of the relative change in best validation loss lies below zero and its mean is a gain of at
     least 5 %; False if the interval excludes such a gain; None in between, or with fewer than four pairs.
@@ -212,25 +212,28 @@ def promising(c: Change) -> bool | None:
 
 
 def removal_promising(e: Measured) -> bool | None:
-    """Whether some removal leaves fewer parameters and is promising; False if none does, None if it cannot be told."""
-    told = []
+    """Decide whether a removal leaves fewer parameters and is promising; None: undecided."""
+    verdicts = []
     for name in REMOVALS:
         fewer = e.measured_parameters[name] < e.measured_parameters["nothing"]
-        told.append(promising(e.relative(name)) if fewer else False)
-    return True if True in told else None if None in told else False
+        verdicts.append(promising(e.relative(name)) if fewer else False)
+    return True if True in verdicts else None if None in verdicts else False
 
 
 def symptom(e: Measured) -> tuple[float, float, float]:
-    """Share of the epochs after which the validation loss (mean over seeds) stagnates, i.e. has come within 5 % of its
-    smallest value; the factor by which the training loss falls from then on; and the validation loss at the end as a
-    multiple of its smallest."""
+    """Return the symptom of overfitting, from means over the seeds.
+
+    Returns:
+        The share of the epochs after which the validation loss stagnates, that is, is within 5 % of its minimum; the
+        factor by which the training loss falls from then on; and the final validation loss over its minimum.
+    """
     epochs, training, validation = e.course("baseline")
     k = int(np.argmax(validation <= (1 + WORTH) * validation.min()))
     return float(epochs[k] / epochs[-1]), float(training[k] / training[-1]), float(validation[-1] / validation.min())
 
 
 def symptom_shown(e: Measured) -> Verdict:
-    """The rule on the symptom."""
+    """Decide whether the network shows the symptom."""
     if len(e.of("baseline")) < FEWEST_PAIRS:
         return "undecided"
     share, factor, _ = symptom(e)
@@ -238,7 +241,7 @@ def symptom_shown(e: Measured) -> Verdict:
 
 
 def numbers(e: Measured, variant: str) -> Evidence:
-    """The numbers on a remedy or a removal."""
+    """Return the effect of a remedy or a removal, as evidence."""
     return {
         **_of(e.relative(variant), "relative change in best validation loss"),
         **_of(e.change(variant), "change in best validation loss, nats"),
@@ -253,7 +256,7 @@ def _of(c: Change, what: str) -> dict[str, float]:
 
 
 def table(e: Measured) -> list[tuple[str, Change, Change, bool | None]]:
-    """One row a remedy or removal: name, relative change in best loss, change in gap, and whether promising."""
+    """Return a row for each remedy or removal: name, relative change in best loss, change in gap, promising or not."""
     names = [name for name in REMEDIES if name not in ("reruns", "removal")]
     rows: list[tuple[str, Change, Change, bool | None]] = []
     for name in [*names[:4], "reruns", names[4], *REMOVALS, *names[5:]]:

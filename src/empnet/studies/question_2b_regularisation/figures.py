@@ -11,9 +11,9 @@ from empnet.studies.question_2b_regularisation.evidence import WORTH, Measured, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["TOLD", "draw_changes", "draw_symptom"]
+__all__ = ["LABELS", "draw_changes", "draw_symptom"]
 
-TOLD = {
+LABELS = {
     "geometry": "rotation, crop, flip",
     "noise": "blur, noise",
     "dropout": "more dropout",
@@ -25,11 +25,11 @@ TOLD = {
     "without both": "without both convolutions",
     "batch": "smaller batch",
 }
-"""Names of the remedies for people."""
+"""Labels of the remedies in figures and tables."""
 
 
 def draw_changes(figure: Figure, e: Measured) -> str:
-    """Changes in best validation loss and in the gap, with their intervals."""
+    """Draw changes in best validation loss and in the gap, with their intervals."""
     rows = table(e)
     places = np.arange(len(rows))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -45,7 +45,7 @@ def draw_changes(figure: Figure, e: Measured) -> str:
         axes.axvline(0, color="C1", linewidth=1)
         axes.set(xlabel=f"change in {what}")
     left.axvline(-100 * WORTH, color="C1", linewidth=1, linestyle=":")
-    left.set_yticks(places, [TOLD[row[0]] for row in rows])
+    left.set_yticks(places, [LABELS[row[0]] for row in rows])
     left.invert_yaxis()
     return (
         f"What each remedy changes, with 95 % confidence intervals over {e.premises.seeds} pairs of trainings with the "
@@ -55,7 +55,7 @@ def draw_changes(figure: Figure, e: Measured) -> str:
 
 
 def draw_symptom(figure: Figure, e: Measured) -> str:
-    """Training and validation loss without a remedy."""
+    """Draw training and validation loss without a remedy."""
     axes = figure.subplots()
     epochs, training, validation = e.course("baseline")
     axes.plot(epochs, validation, label="validation (other hands)")

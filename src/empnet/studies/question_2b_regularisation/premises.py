@@ -1,4 +1,4 @@
-"""What the study of regularisation takes for granted: the network, the reduction, and how strong each remedy is."""
+"""Premises of the study of regularisation: the network, its reduction, and the strength of each remedy."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from empnet.studies.claim import Effort, Premises, premise
 __all__ = ["REMEDIES", "Remedies", "Setting", "plan", "setting_of"]
 
 REMEDIES = ("geometry", "noise", "dropout", "rate", "reruns", "pooling", "removal", "batch")
-"""In the order of the question."""
+"""All remedies, in the order of the question."""
 
 REMOVALS = {"without the first": (1,), "without the second": (0,), "without both": ()}
-"""Which convolutions are left, by what is removed."""
+"""Numbers of the remaining convolutions, by removal."""
 
 
 @dataclass(frozen=True)
 class Remedies(Premises):
-    """Network and training as asked, how they are reduced to be measured many times, and the remedies."""
+    """The question's network and training, their reduction for many trainings, and the remedies."""
 
     image: int = premise(64, "Height and width of the pictures in pixels.", at_least=1)
     channels: int = premise(64, "Output channels of the first convolution.", at_least=1)
@@ -52,7 +52,7 @@ class Remedies(Premises):
     remedies: str = premise("all", "Which are measured: all, none, or names with commas between.")
 
     def check(self) -> None:
-        """Refuse remedies that do not exist."""
+        """Refuse unknown remedies."""
         for name in self.chosen:
             if name not in REMEDIES:
                 found = f"--remedies {self.remedies}: there is no remedy '{name}'"
@@ -66,7 +66,7 @@ class Remedies(Premises):
         return tuple(name.strip() for name in self.remedies.split(","))
 
     def scaled(self, effort: Effort) -> Remedies:
-        """A tiny version for a quick run: it shows that all parts work, and decides nothing that needs seeds."""
+        """Return a tiny version for a quick run: it tests all parts, but has too few seeds to decide."""
         if not effort.quick:
             return self
         return dataclasses.replace(
@@ -76,7 +76,7 @@ class Remedies(Premises):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """All that one training depends on: the same setting gives the same losses.
+    """Settings of one training, which determine its losses.
 
     Arguments:
         convolutions: Channels and kernel size of each.
@@ -86,12 +86,12 @@ class Setting:
         rate: Learning rate of Adam.
         batch_size: Pictures in a batch.
         epochs: Passes over the pictures.
-        size: Of the pictures, in pixels.
-        pictures: For training.
+        size: Height and width of the pictures in pixels.
+        pictures: Number of training pictures.
         augment: Strengths for :func:`~empnet.studies.estimators.augmentation.augmentation`, by name.
-        held_noise: Standard deviation of the noise that pictures held out are given.
-        fold: Which block of hands is held out.
-        seed: Of weights, order, dropout and augmentation.
+        held_noise: Standard deviation of the noise added to held-out pictures.
+        fold: Number of the held-out block of hands.
+        seed: Seed of weights, order, dropout and augmentation.
     """
 
     convolutions: tuple[tuple[int, int], ...]
@@ -110,16 +110,16 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """The setting as one line of text."""
+        """Return the setting as one line of text."""
         return json.dumps(dataclasses.asdict(self))
 
 
 FOLDS = 6
-"""Blocks of hands, one of which is held out."""
+"""Number of blocks of hands, one of which is held out."""
 
 
 def setting_of(p: Remedies, variant: str, seed: int, rerun: int = 0) -> Setting:
-    """The training of a variant, or without any remedy ("baseline").
+    """Return the setting of a variant, or of no remedy ("baseline").
 
     Arguments:
         p: The premises.
@@ -160,12 +160,12 @@ def setting_of(p: Remedies, variant: str, seed: int, rerun: int = 0) -> Setting:
 
 
 def _reduced(rate: float, p: Remedies) -> float:
-    """Adam's rate for the narrower network: it goes inversely with the width (Yang and Hu, Tensor Programs V, 2022)."""
+    """Return Adam's rate for the narrower network, inverse to the width (Yang and Hu, Tensor Programs V, 2022)."""
     return float(f"{rate * p.reduction:.6g}")
 
 
 def plan(p: Remedies) -> list[tuple[str, int, int, Setting]]:
-    """Everything that is trained: variant, seed, rerun and setting; all variants of one seed before the next seed."""
+    """Return variant, seed, rerun and setting of each training; all variants of one seed before the next seed."""
     if not p.chosen:
         return []
     variants = ["baseline", *(name for name in p.chosen if name not in ("reruns", "removal"))]

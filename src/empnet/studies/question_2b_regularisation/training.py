@@ -1,4 +1,4 @@
-"""One training of the study of regularisation, and the file that keeps what was measured."""
+"""One training of the study of regularisation, and the file of finished trainings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = ["FILE", "Losses", "train_all", "train_once"]
 
 FILE = "regularisation.json"
 EVERY = 2
-"""Epochs from one look at the losses to the next."""
+"""Epochs between two evaluations of the losses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class Losses:
     """Cross entropies of one training, in evaluation mode (no dropout, no augmentation), after every second epoch.
 
     Arguments:
-        training: On (at most 240 of) the training pictures.
-        selecting: On every other hand of those held out.
-        judging: On the other half of those held out.
-        accuracy: Share of the pictures held out that are classified rightly.
-        seconds: Of a processor, that the training took.
+        training: Loss on (at most 240 of) the training pictures.
+        selecting: Loss on every other one of the held-out hands.
+        judging: Loss on the other half of the held-out hands.
+        accuracy: Share of the held-out pictures that are classified correctly.
+        seconds: CPU time of the training.
     """
 
     training: tuple[float, ...]
@@ -57,7 +57,7 @@ class Losses:
 
     @property
     def validation(self) -> np.ndarray:
-        """The loss on all pictures held out: both halves count the same."""
+        """Loss on all held-out pictures: the mean of both halves."""
         return (np.array(self.selecting) + np.array(self.judging)) / 2
 
     @property
@@ -67,13 +67,13 @@ class Losses:
 
     @property
     def gap(self) -> float:
-        """Validation minus training loss in the end."""
+        """Validation minus training loss at the end."""
         return float(self.validation[-1] - self.training[-1])
 
 
 @cache
 def _data(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels, labels, blocks, and which half of its block a picture belongs to."""
+    """Return pixels, labels, blocks, and each picture's half of its block."""
     folder = sign_digits()
     pixels = folder.pixels(range(len(folder)))
     if size != folder.size[0]:
@@ -84,9 +84,9 @@ def _data(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def sides(setting: Setting) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers of the pictures for training, for selecting and for judging.
+    """Return the numbers of the pictures for training, for selecting and for judging.
 
-    No hand is both trained on and held out; of 206 hands, two are torn between selecting and judging.
+    No hand is both trained on and held out; of 206 hands, two are in both selecting and judging.
     """
     _, _, blocks, half = _data(setting.size)
     rest = np.flatnonzero(blocks != setting.fold)
@@ -96,10 +96,10 @@ def sides(setting: Setting) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def train_once(setting: Setting) -> Losses:
-    """Train with a setting and note the losses.
+    """Train with a setting and record the losses.
 
     Arguments:
-        setting: All that it depends on.
+        setting: Settings of the training.
     """
     began = time.process_time()
     pixels, labels, _, _ = _data(setting.size)
@@ -151,17 +151,17 @@ remembered = lru_cache(maxsize=4096)(train_once)
 
 
 def train_all(settings: Iterable[Setting], effort: Effort) -> Mapping[Setting, Losses]:
-    """Train with all settings, but for those that a file has already; each result is in the file at once.
+    """Train with all settings that the file does not have yet, and write each result at once.
 
-    Ctrl-C loses the training that is under way, and no other: the same call goes on from there.
+    Ctrl-C loses only the training that is running: the same call continues from there.
 
     Arguments:
-        settings: What is to be trained, in this order.
-        effort: Its folder holds the file ``regularisation.json``; without one, the cache folder. A quick run keeps
-            no file.
+        settings: Settings of the trainings, in this order.
+        effort: Its folder, or else the cache folder, holds the file ``regularisation.json``. A quick run keeps no
+            file.
 
     Raises:
-        EmpnetError: If the file is none of this study.
+        EmpnetError: If the file was not written by this study.
     """
     todo = list(dict.fromkeys(settings))
     path = None if effort.quick else (effort.folder or cache_folder()) / FILE
@@ -176,7 +176,7 @@ def train_all(settings: Iterable[Setting], effort: Effort) -> Mapping[Setting, L
 
 
 def _read(path: Path, ours: bool) -> dict[str, Losses]:
-    """What was measured; of a damaged file in our own cache nothing, of one in a user's folder an error."""
+    """Read finished trainings. A damaged file counts as empty in our own cache, and is an error in a user's folder."""
     if not path.exists():
         return {}
     try:

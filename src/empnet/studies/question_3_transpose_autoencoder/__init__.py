@@ -1,4 +1,4 @@
-"""Study: a linear autoencoder whose decoder is its encoder's transpose, and what it has to do with PCA."""
+"""Question III: a linear autoencoder whose decoder is its encoder's transpose, and its relation to PCA."""
 
 from empnet.studies.claim import Study
 from empnet.studies.question_3_transpose_autoencoder import claims_3a_training as a

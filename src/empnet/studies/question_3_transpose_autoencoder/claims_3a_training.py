@@ -1,4 +1,4 @@
-"""Claims on how the transpose autoencoder is trained, and on the norm of what comes out."""
+"""Claims III.A: training of a transpose autoencoder."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def _fewest(e: Measured) -> Verdict:
 
 
 def _race(e: Measured) -> Evidence:
-    passes = {f"passes over the data, {name}": told(needed) for name, needed in e.race.passes.items()}
+    passes = {f"passes over the data, {name}": finite_passes(needed) for name, needed in e.race.passes.items()}
     rates = {f"learning rate, {name}": rate for name, rate in e.race.rates.items() if name != "lbfgs"}
     return {**passes, **rates, **{f"time, {name}, s": taken for name, taken in e.race.seconds.items()}}
 
 
-def told(passes: float) -> float | str:
-    """A number of passes, or that there is none."""
+def finite_passes(passes: float) -> float | str:
+    """Return a finite number of passes, or words if there is none."""
     return passes if math.isfinite(passes) else "did not arrive"
 
 

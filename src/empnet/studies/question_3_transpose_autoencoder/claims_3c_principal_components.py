@@ -1,4 +1,4 @@
-"""Claims on the transpose autoencoder and principal component analysis."""
+"""Claims III.C: the transpose autoencoder and principal component analysis."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from empnet.studies.question_3_transpose_autoencoder.measured import Measured
 __all__ = ["CLAIMS"]
 
 SMALL_ANGLE = 1e-5
-"""Radians. Training stops at a gradient of 1e-8 of the variance, or where the loss rounds (some 1e-8 of it); over a
-curvature of twice the relative gap, which is a few per cent, this leaves less than 1e-6."""
+"""Largest angle that counts as zero, rad. Training stops at a gradient of 1e-8 of the variance, or where the loss
+rounds (some 1e-8 of it); over a curvature of twice the relative gap, a few per cent, this leaves less than 1e-6."""
 
 
 def _first(e: Measured) -> Evidence:

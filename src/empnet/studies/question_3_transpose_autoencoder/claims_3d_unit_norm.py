@@ -1,4 +1,4 @@
-"""Claims on |a| = 1: four ways to hold it, and the loss of the encoder alone."""
+"""Claims III.D: four ways to keep |a| = 1 in training."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def _succeeds(number: int) -> Callable[[Measured], Verdict]:
 
 
 def _way(
-    number: int, statement: str, why: str, textbook: Verdict, told: str, premises: Mapping[str, Any]
+    number: int, statement: str, why: str, textbook: Verdict, change: str, premises: Mapping[str, Any]
 ) -> Claim[Any]:
-    """The claim that a way to norm one trains successfully and keeps the norm."""
+    """Return the claim that a parametrisation trains successfully and keeps |a| = 1."""
     return Claim(
         id=f"III.D.{number}",
         statement=f"{statement} keeps |a| = 1 throughout stochastic gradient descent, and trains successfully at a "
@@ -48,7 +48,7 @@ def _way(
         evidence=_training(number),
         why=why,
         textbook=textbook,
-        counter=Counter(told, premises),
+        counter=Counter(change, premises),
         draw=draw_sphere if number == 2 else None,
     )
 
@@ -59,7 +59,7 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         "Training all entries of a but the last, which is the root of what they lack to one,",
         "The last entry is never negative and the root's slope has no bound at zero; outside the unit ball, where the "
         "next step leads, it is not a number. Here the optimum has a last entry of nearly zero. Where it is far from "
-        "the edge, all goes well: but who knows that before training?",
+        "the edge, training succeeds; but that is not known in advance.",
         "false",
         "the first principal component has positive entries only, the last as large as the others",
         {"first": "positive"},

@@ -20,15 +20,15 @@ __all__ = ["EncoderOnly", "encoder_only"]
 
 @dataclass(frozen=True)
 class EncoderOnly:
-    """Both losses on the sphere, and the one of the encoder off it.
+    """Both losses on the unit sphere, and the encoder's loss off it.
 
     Arguments:
         angle: Largest angle between the optima of both losses under |a| = 1, rad, over the starts.
         gradient_difference: At random unit vectors, largest difference of the gradients along the sphere, the
             reconstruction loss times N / (N - 1), relative to the longer one.
-        radial: Median length of the encoder loss's gradient across the sphere, relative to that along it.
+        radial: Median ratio of the encoder loss's gradient across the sphere to its gradient along it.
         norms: |a| in each step of gradient descent on the encoder's loss.
-        losses: That loss in each step, as a share of the total variance.
+        losses: Encoder's loss in each step, as a share of the total variance.
     """
 
     angle: float
@@ -40,11 +40,11 @@ class EncoderOnly:
 
 @lru_cache(maxsize=16)
 def encoder_only(cloud: Cloud, unit: bool, quick: bool) -> EncoderOnly:
-    """Compare optima and gradients, and follow the encoder's loss downhill.
+    """Compare optima and gradients, and descend the encoder's loss.
 
     Arguments:
         cloud: The data.
-        unit: Whether |a| is held at one on the way downhill.
+        unit: Keep |a| = 1 in the descent.
         quick: Fewer starts and points.
     """
     x, mean_free = cloud.training(), cloud.mean_free()
@@ -59,7 +59,7 @@ def encoder_only(cloud: Cloud, unit: bool, quick: bool) -> EncoderOnly:
 
 
 def _gradients(x: torch.Tensor, n: int, seed: int) -> tuple[float, float]:
-    """Largest relative difference along the sphere, and median ratio of across to along."""
+    """Return the largest relative difference along the sphere, and the median ratio of across to along."""
     random = np.random.default_rng(seed)
     differences, ratios = [], []
     for _ in range(n):
@@ -77,7 +77,7 @@ def _gradients(x: torch.Tensor, n: int, seed: int) -> tuple[float, float]:
 
 
 def _downhill(x: torch.Tensor, unit: bool, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """|a| and the loss in each of 300 steps at a rate of 0.1, from |a| of about one."""
+    """Return |a| and the loss in each of 300 steps at a rate of 0.1, from |a| of about one."""
     random = np.random.default_rng(seed)
     raw = torch.from_numpy(random.normal(size=(1, x.shape[1])) / math.sqrt(x.shape[1])).requires_grad_()
     variance = float((x - x.mean(0)).square().sum() / (len(x) - 1))

@@ -19,7 +19,7 @@ OPTIMISER_NAMES = {"lbfgs": "L-BFGS", "sgd": "gradient descent", "momentum": "wi
 
 
 def draw_landscape(figure: Figure, e: Measured) -> str:
-    """The loss over the plane of two weights, with critical points and descents."""
+    """Draw the loss over the plane of two weights, with critical points and descents."""
     axes = figure.subplots()
     found = e.landscape
     grid = np.linspace(-1.6, 1.6, 161)
@@ -46,7 +46,7 @@ def draw_landscape(figure: Figure, e: Measured) -> str:
 
 
 def draw_race(figure: Figure, e: Measured) -> str:
-    """Loss above the optimum's against passes."""
+    """Draw the loss above the optimum's against passes."""
     axes = figure.subplots()
     for name, (passes, above) in e.race.curves.items():
         axes.plot(passes, above, label=OPTIMISER_NAMES[name])
@@ -63,7 +63,7 @@ def draw_race(figure: Figure, e: Measured) -> str:
 
 
 def draw_batches(figure: Figure, e: Measured) -> str:
-    """Passes and steps against batch size."""
+    """Draw passes and steps against batch size."""
     left, right = figure.subplots(1, 2)
     b = e.batches
     sizes, passes = np.array(b.sizes), np.array(b.passes)
@@ -87,7 +87,7 @@ def draw_batches(figure: Figure, e: Measured) -> str:
 
 
 def draw_subspaces(figure: Figure, e: Measured) -> str:
-    """Angles to the principal components by number of latent variables."""
+    """Draw angles to the principal components by number of latent variables."""
     axes = figure.subplots()
     spaces = list(e.principal.subspaces.values())
     ks = [space.k for space in spaces]
@@ -105,7 +105,7 @@ def draw_subspaces(figure: Figure, e: Measured) -> str:
 
 
 def draw_sphere(figure: Figure, e: Measured) -> str:
-    """Angle to the optimum in each step, for the four ways to norm one."""
+    """Draw the angle to the optimum in each step, for the four parametrisations."""
     axes = figure.subplots()
     for number, training in e.sphere.items():
         angles = training.angles
@@ -129,7 +129,7 @@ def draw_sphere(figure: Figure, e: Measured) -> str:
 
 
 def draw_growth(figure: Figure, e: Measured) -> str:
-    """The norm under gradient descent on the encoder's loss."""
+    """Draw the norm under gradient descent on the encoder's loss."""
     axes = figure.subplots()
     norms = e.encoder.norms
     axes.plot(np.arange(len(norms)), norms)

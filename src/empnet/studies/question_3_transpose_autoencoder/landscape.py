@@ -1,4 +1,4 @@
-"""Where gradient descent on the reconstruction loss ends, from many starts, and what its critical points are."""
+"""Ends of gradient descent on the reconstruction loss from many starts, and its critical points."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["Landscape", "landscape"]
 
 @dataclass(frozen=True)
 class Landscape:
-    """What was found; losses and curvatures are shares of the total variance.
+    """Ends and critical points; losses and curvatures are shares of the total variance.
 
     Arguments:
-        n_starts: Starts.
-        arrived: Starts that end within 1e-6 of the lowest loss there is.
-        worst_excess: Loss of the worst end above the lowest loss there is.
-        n_critical: Other critical points that were looked at: the origin, and one for each further eigenvector.
+        n_starts: Number of starts.
+        arrived: Starts that end within 1e-6 of the global minimum.
+        worst_excess: Loss of the worst end above the global minimum.
+        n_critical: Number of other critical points: the origin, and one for each further eigenvector.
         slope: Longest gradient at the critical points.
-        lowest_curvatures: At each of the other critical points, the lowest eigenvalue of the Hessian.
+        lowest_curvatures: Lowest eigenvalue of the Hessian at each of the other critical points.
         optimum_curvature: Lowest eigenvalue of the Hessian at the optimum.
         norms: Norm at the end of each start, by data set.
-        paths: Of some starts with two features, shape (steps, starts, 2).
+        paths: Paths from some starts with two features, shape (steps, starts, 2).
         moments: Second moments of the two features, shape (2, 2).
     """
 
@@ -52,7 +52,7 @@ class Landscape:
 
 @lru_cache(maxsize=16)
 def landscape(cloud: Cloud, start: str, weight_decay: float, quick: bool) -> Landscape:
-    """Descend from many starts and look at the critical points.
+    """Descend from many starts and measure the critical points.
 
     Arguments:
         cloud: The data.
@@ -85,7 +85,7 @@ def landscape(cloud: Cloud, start: str, weight_decay: float, quick: bool) -> Lan
 
 
 def _norms(ends: Tensor, cloud: Cloud, start: str, weight_decay: float, quick: bool) -> dict[str, np.ndarray]:
-    """Norms at the end of descents on several data sets."""
+    """Return norms at the end of descents on several data sets."""
     random = np.random.default_rng(cloud.seed)
     shape, n = (400, cloud.n_features), 10 if quick else 100
     sets = {
@@ -104,7 +104,7 @@ def _norms(ends: Tensor, cloud: Cloud, start: str, weight_decay: float, quick: b
 
 
 def _starts(n: int, size: int, start: str, seed: int) -> Tensor:
-    """Random directions with norms from 0.01 to 2, or zeros."""
+    """Return random directions with norms from 0.01 to 2, or zeros."""
     random = np.random.default_rng(seed)
     a = random.normal(size=(n, size))
     norms = np.geomspace(0.01, 2, n)[:, None] if start == "random" else 0.0
@@ -112,7 +112,7 @@ def _starts(n: int, size: int, start: str, seed: int) -> Tensor:
 
 
 def _descend(moments: Tensor, starts: Tensor, weight_decay: float, steps: int, *, momentum: float = 0.9) -> Tensor:
-    """Gradient descent from all starts at once; returns all that it went through where there is no momentum."""
+    """Descend from all starts at once; return all iterates if there is no momentum."""
     a = starts.clone().requires_grad_()
     optimizer = torch.optim.SGD([a], lr=0.1, momentum=momentum)
 
@@ -129,7 +129,7 @@ def _descend(moments: Tensor, starts: Tensor, weight_decay: float, steps: int, *
 
 
 def _critical_points(moments: Tensor) -> tuple[float, np.ndarray]:
-    """Longest gradient, and lowest curvature each, at the leading eigenvector, the others, and the origin."""
+    """Return the longest gradient, and the lowest curvature at the leading eigenvector, the others, and the origin."""
     _, vectors = torch.linalg.eigh(moments)
     points = [*vectors.T.flip(0), torch.zeros(len(moments), dtype=moments.dtype)]
 

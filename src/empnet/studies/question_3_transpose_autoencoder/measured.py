@@ -1,4 +1,4 @@
-"""All that the study of the transpose autoencoder measures, part by part."""
+"""All measurements of the study of the transpose autoencoder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Measured", "measure"]
 
 @dataclass(frozen=True)
 class Measured:
-    """What is measured, each part when a claim first asks for it, and remembered while its premises stay the same.
+    """All measurements; each is made when a claim first needs it, and cached by its premises.
 
     Arguments:
         premises: Data, start and training.
@@ -34,22 +34,22 @@ class Measured:
 
     @property
     def race(self) -> Race:
-        """Optimisers."""
+        """Passes of several optimisers."""
         return race(self.premises.cloud, self.premises.batch_size, self.premises.precision, self.quick)
 
     @property
     def batches(self) -> BatchSizes:
-        """Batch sizes."""
+        """Passes by batch size."""
         return batch_sizes(self.premises.cloud, self.premises.accuracy, self.quick)
 
     @property
     def principal(self) -> Principal:
-        """Beside principal component analysis."""
+        """Comparison with principal component analysis."""
         return principal(self.premises.cloud, self.premises.n_components, self.quick)
 
     @property
     def sphere(self) -> dict[int, Training]:
-        """The four ways to norm one, by number."""
+        """The four parametrisations of |a| = 1, by number."""
         return sphere(self.premises.cloud, self.premises.start, self.premises.repair, self.quick)
 
     @property
@@ -59,10 +59,10 @@ class Measured:
 
 
 def measure(premises: TransposePremises, effort: Effort) -> Measured:
-    """Get ready to measure; the parts follow when they are asked for, since few claims need all of them.
+    """Return measurements that are made on demand, since few claims need all of them.
 
     Arguments:
         premises: Data, start and training.
-        effort: Number of starts, seeds and sizes.
+        effort: Quick: fewer starts, seeds and sizes.
     """
     return Measured(premises, effort.quick)

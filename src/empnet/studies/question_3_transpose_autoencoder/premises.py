@@ -1,4 +1,4 @@
-"""What the study of the transpose autoencoder takes for granted, and the data that follow from it."""
+"""Premises of the study of the transpose autoencoder, and its data."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["Cloud", "TransposePremises", "angle", "covariance"]
 
 @dataclass(frozen=True)
 class Cloud:
-    """Data with a spectrum of our choice: the covariance of the sample is exactly what was asked for.
+    """Data with a chosen spectrum: the covariance of the sample has it exactly.
 
     Arguments:
         data: ``"made"``, or ``"digits"``: 1,797 pictures of 8 x 8 handwritten digits, which have their own spectrum.
         n_features: Entries of a data point.
         n_samples: Data points.
         gap: Largest variance over the second largest.
-        equal: So many leading variances are the same.
+        equal: Number of leading variances that are equal.
         first: Signs of the first principal component: ``"mixed"`` (and the last entry near zero) or ``"positive"``.
         offset: Distance of the mean from the origin, in standard deviations along the first principal component.
-        centred: Whether the mean is taken off before training.
-        seed: Of the random numbers.
+        centred: Subtract the mean before training.
+        seed: Seed of the random numbers.
 
     Example:
         >>> x = Cloud(n_features=4, n_samples=50).sample()
@@ -47,7 +47,7 @@ class Cloud:
     seed: int = 0
 
     def sample(self) -> np.ndarray:
-        """The data as given, before any centring, shape (n_samples, n_features)."""
+        """Return the data before any centring, shape (n_samples, n_features)."""
         if self.data == "digits":
             return np.asarray(load_digits().data, dtype=np.float64)
         random = np.random.default_rng(self.seed)
@@ -58,27 +58,27 @@ class Cloud:
         return np.asarray(scaled @ axes + self.offset * np.sqrt(self.spectrum()[0]) * axes[-1])
 
     def training(self) -> np.ndarray:
-        """The data that the autoencoder sees, centred or not."""
+        """Return the training data, centred or not."""
         x = self.sample()
         return x - x.mean(0) if self.centred else x
 
     def mean_free(self) -> np.ndarray:
-        """Data of mean zero with the second moments of :meth:`training`, for an estimator that always centres.
+        """Return data of mean zero with the second moments of :meth:`training`, for an estimator that always centres.
 
-        Where nothing is to be taken off, the data are joined by their mirror images: the mean is zero then, and the
-        second moments about the origin, all that the reconstruction loss depends on, stay as they were.
+        Without centring, the data are joined with their mirror images: the mean is then zero, and the second moments
+        about the origin, which determine the reconstruction loss, stay the same.
         """
         x = self.training()
         return x if self.centred else np.concatenate([x, -x])
 
     def spectrum(self) -> np.ndarray:
-        """Variances along the principal axes, falling."""
+        """Return the variances along the principal axes, falling."""
         variances = np.array([self.gap, *0.8 ** np.arange(self.n_features - 1)])
         variances[: self.equal] = variances[0]
         return variances
 
     def axes(self, random: np.random.Generator) -> np.ndarray:
-        """The principal axes, one in each row; the first has the signs that were asked for."""
+        """Return the principal axes, one in each row; the first has the required signs."""
         size = self.n_features
         signs = np.ones(size) if self.first == "positive" else np.where(np.arange(size) % 2, -1.0, 1.0)
         lead = signs * random.uniform(0.8, 1.2, size)
@@ -98,10 +98,10 @@ class TransposePremises(Premises):
     n_features: int = premise(8, "Entries of a data point.", at_least=3, at_most=200)
     n_samples: int = premise(512, "Data points.", at_least=10, at_most=100_000)
     gap: float = premise(2.0, "Largest variance over the second largest.", at_least=1.0)
-    equal: int = premise(0, "So many leading variances are the same.", at_least=0)
+    equal: int = premise(0, "Number of leading variances that are equal.", at_least=0)
     first: str = premise("mixed", "Signs of the first principal component.", one_of=("mixed", "positive"))
     offset: float = premise(3.0, "Distance of the mean from the origin, in standard deviations.", at_least=0.0)
-    centred: bool = premise(True, "Take the mean off before training.")
+    centred: bool = premise(True, "Subtract the mean before training.")
     n_components: int = premise(3, "Latent variables, where there are several.", at_least=1)
     start: str = premise("random", "Where training starts.", one_of=("random", "zero"))
     weight_decay: float = premise(0.0, "Penalty on |a|^2, as a share of the variance.", at_least=0.0)
@@ -110,14 +110,14 @@ class TransposePremises(Premises):
         1e-6, "Loss above the lowest at which an optimiser has arrived, as a share of the largest variance.", at_least=0
     )
     accuracy: float = premise(
-        0.01, "The same for the batch sizes that are compared: a share of the largest variance.", at_least=0
+        0.01, "Loss above the lowest at which a batch size has arrived, as a share of the largest variance.", at_least=0
     )
-    repair: bool = premise(False, "Take the root of minus the logarithm of the softmax, and divide by the norm.")
-    unit: bool = premise(False, "Hold |a| at one where the loss of the encoder alone is followed.")
-    seed: int = premise(0, "Of all random numbers.", at_least=0)
+    repair: bool = premise(False, "Repair the fourth way: root of minus the logarithm of the softmax, over its norm.")
+    unit: bool = premise(False, "Keep |a| = 1 in the descent of the encoder's loss.")
+    seed: int = premise(0, "Seed of all random numbers.", at_least=0)
 
     def check(self) -> None:
-        """Refuse more components than there are."""
+        """Refuse more components than features."""
         size = 64 if self.data == "digits" else self.n_features
         for name in ("n_components", "equal"):
             if getattr(self, name) >= size:
@@ -142,13 +142,13 @@ class TransposePremises(Premises):
 
 
 def covariance(x: np.ndarray) -> Tensor:
-    """Second moments about zero as shares of their sum, shape (n, n): of trace one."""
+    """Return second moments about zero as shares of their sum, shape (n, n), of trace one."""
     moments = torch.from_numpy(x.T @ x)
     return moments / moments.trace()
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> float:
-    """Angle between two lines in radians, from 0 to pi / 2, exact also where it is small.
+    """Return the angle between two lines in radians, from 0 to pi / 2, accurate for small angles, too.
 
     Example:
         >>> round(angle(np.array([1.0, 0.0]), np.array([-2.0, 2e-9])), 12)

@@ -1,4 +1,4 @@
-"""The trained transpose autoencoder beside scikit-learn's principal component analysis."""
+"""The trained transpose autoencoder, compared with scikit-learn's principal component analysis."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["Principal", "Subspace", "principal", "trained"]
 
 @dataclass(frozen=True)
 class Subspace:
-    """Several latent variables beside as many principal components; angles in radians, the largest of all starts.
+    """Several latent variables and as many principal components; angles in radians, the largest over the starts.
 
     Arguments:
-        k: How many.
+        k: Number of latent variables.
         span: Largest principal angle between the subspaces.
         rows: Angle of the worst row, as trained, to the nearest principal component.
-        rotated: Angle of the worst component after the final decomposition to that of the same number.
+        rotated: Angle of the worst component, after the final decomposition, to the principal component of its number.
         gram: Largest entry of A A^T - 1, as trained.
     """
 
@@ -41,14 +41,14 @@ class Principal:
     """One latent variable, and several.
 
     Arguments:
-        angles: Of the optimum to the first principal component, rad, by start.
+        angles: Angle of the optimum to the first principal component, rad, by start.
         spread: Largest angle between the optima of two starts, rad.
         error: Mean squared reconstruction error, in the data's unit squared, of the worst start.
-        pca_error: The same of the first principal component.
+        pca_error: Mean squared reconstruction error of the first principal component.
         others: Sum of all variances but the largest: the error in closed form.
         digits: Angle on handwritten digits, rad.
-        subspaces: By number of latent variables.
-        asked: The number that was asked for.
+        subspaces: Subspaces by number of latent variables.
+        asked: Number of latent variables of the premises.
     """
 
     angles: np.ndarray
@@ -62,12 +62,12 @@ class Principal:
 
     @property
     def several(self) -> Subspace:
-        """That of the asked number of latent variables."""
+        """Subspace of the premises' number of latent variables."""
         return self.subspaces[self.asked]
 
 
 def trained(x: np.ndarray, k: int, seed: int, **how: str) -> TransposeAutoencoder:
-    """The estimator, fitted to data; where the loss rounds it may stop above its tolerance, which is measured here."""
+    """Return the fitted estimator; rounding may stop it above its tolerance, which is measured here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return TransposeAutoencoder(k, random_state=seed, **how).fit(x)
@@ -79,7 +79,7 @@ def principal(cloud: Cloud, k: int, quick: bool) -> Principal:
 
     Arguments:
         cloud: The data.
-        k: Latent variables where there are several.
+        k: Number of latent variables.
         quick: Fewer starts and numbers of latent variables.
     """
     given, training, mean_free = cloud.sample(), cloud.training(), cloud.mean_free()
@@ -110,7 +110,7 @@ def _digits(centred: bool) -> float:
 
 
 def _subspace(x: np.ndarray, components: np.ndarray, k: int, quick: bool) -> Subspace:
-    """The worst of several starts."""
+    """Return the worst of several starts."""
     wanted, span, rows, rotated, gram = components[:k], 0.0, 0.0, 0.0, 0.0
     for seed in range(2 if quick else 5):
         ours = trained(x, k, seed)

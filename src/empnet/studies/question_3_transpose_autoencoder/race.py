@@ -1,4 +1,4 @@
-"""How many passes over the data optimisers and batch sizes need."""
+"""Passes over the data that optimisers and batch sizes need."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["BatchSizes", "Race", "batch_sizes", "race"]
 MOST_PASSES = 500
 MOST_STEPS = 1200
 FACTORS = (1.0, 2.0, 4.0, 8.0, 0.5)
-"""Learning rates that are tried, in units of the usual one; L-BFGS finds its steps by line search."""
+"""Tested learning rates, in units of the usual one; L-BFGS finds its steps by line search."""
 
 SMALL = 32
-"""The batch size that is held against all data at once."""
+"""Batch size that is compared with the full batch."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Race:
     Arguments:
         passes: Passes over the data until the loss has arrived, median of the starts, by optimiser; infinite if it
             never did.
-        rates: The learning rates that were best.
-        seconds: The time that this took, or the time after which it was stopped.
-        curves: Of the first start, loss above the optimum's after each step against passes, by optimiser.
+        rates: Best learning rates.
+        seconds: Time until the loss arrived, or until the training was stopped.
+        curves: Loss above the optimum's after each step against passes, of the first start, by optimiser.
     """
 
     passes: dict[str, float]
@@ -54,7 +54,7 @@ class BatchSizes:
         sizes: Data points in a batch.
         passes: Passes until the loss has arrived, median of the seeds; infinite if it did not within the limit.
         rates: The best learning rates, per share of the variance.
-        limits: Passes after which it was stopped.
+        limits: Passes after which training was stopped.
         seconds_a_pass: Time for a pass of all rates and seeds together, s.
     """
 
@@ -66,13 +66,13 @@ class BatchSizes:
 
     @property
     def small(self) -> int:
-        """Place of the small size in the lists: the last place, of all data, if there are not more data than that."""
+        """Index of the small size; the last index, of the full batch, if there are not more data than that."""
         return self.sizes.index(SMALL) if SMALL in self.sizes else len(self.sizes) - 1
 
 
 @lru_cache(maxsize=16)
 def race(cloud: Cloud, batch_size: int, precision: float, quick: bool) -> Race:
-    """Train with each optimiser, at the learning rate that is best for it, until the loss is near the optimum's.
+    """Train with each optimiser at its best learning rate until the loss is near the optimum's.
 
     Arguments:
         cloud: The data.
@@ -104,7 +104,7 @@ def race(cloud: Cloud, batch_size: int, precision: float, quick: bool) -> Race:
 def _run(
     name: str, rate: float, x: Tensor, start: Tensor, size: int, precision: float, most: float, quick: bool
 ) -> tuple[float, float, tuple[np.ndarray, np.ndarray]]:
-    """Passes, seconds and the course of the loss of one optimiser from one start."""
+    """Return passes, seconds and the course of the loss of one optimiser from one start."""
     moments, variance = covariance(x.numpy()), float(x.square().sum() / len(x))
     largest = float(torch.linalg.eigvalsh(moments)[-1])
     a = start[None].clone().requires_grad_()
@@ -141,7 +141,7 @@ def _run(
 
 
 def _batches(x: Tensor, size: int) -> Iterator[Tensor]:
-    """Batches in random order, pass after pass, without end."""
+    """Yield batches in random order, pass after pass, without end."""
     if size >= len(x):
         while True:
             yield x
@@ -154,7 +154,7 @@ def _batches(x: Tensor, size: int) -> Iterator[Tensor]:
 
 @lru_cache(maxsize=16)
 def batch_sizes(cloud: Cloud, accuracy: float, quick: bool) -> BatchSizes:
-    """Gradient descent at constant rates with batches of several sizes.
+    """Train by gradient descent at constant rates with batches of several sizes.
 
     Arguments:
         cloud: The data.
@@ -174,7 +174,7 @@ def batch_sizes(cloud: Cloud, accuracy: float, quick: bool) -> BatchSizes:
 def _arrivals(
     x: np.ndarray, size: int, accuracy: float, seed: int, quick: bool, most: float
 ) -> tuple[float, float, float, float]:
-    """Passes at the best rate, that rate, the passes at which it was stopped, and seconds a pass."""
+    """Return passes at the best rate, that rate, the limit of passes, and seconds per pass."""
     rates, seeds = 0.8 * 0.5 ** np.arange(8), 3 if quick else 15
     random = np.random.default_rng(seed)
     starts = random.normal(size=(seeds, x.shape[1])) / math.sqrt(x.shape[1])
@@ -211,7 +211,7 @@ def _arrivals(
 
 
 def _batches_of_seeds(data: Tensor, size: int, seeds: int) -> Iterator[Tensor]:
-    """Batches, each seed with an order of its own, without end; shape (seeds, batch, n)."""
+    """Yield batches without end, each seed in its own order; shape (seeds, batch, n)."""
     epoch = 0
     while True:
         orders = [epoch_batches(np.arange(len(data)), size, seed=seed, epoch=epoch) for seed in range(seeds)]

@@ -1,4 +1,4 @@
-"""Four ways to hold a at norm one, each trained with stochastic gradient descent."""
+"""Four parametrisations of a vector of norm one, each trained with stochastic gradient descent."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from empnet.training.optimiser.descent import descend, epoch_batches
 __all__ = ["RATES", "Training", "sphere"]
 
 RATES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
-"""Learning rates, each per share of the variance; they fall in training."""
+"""Initial learning rates, per share of the variance; they fall in training."""
 
 NAMES = ("last from the others", "normalised", "root of softmax", "root of log softmax")
 
 
 @dataclass(frozen=True)
 class Training:
-    """How one way to hold a at norm one did, over all starts.
+    """Training of one parametrisation, over all starts.
 
     Arguments:
-        name: The way.
-        rate: The learning rate, per share of the variance, that is best for it out of several.
-        failed_rates: Learning rates at which a was no longer a number in some step from some start.
-        n_starts: Starts.
-        finite: Starts from which a was a number in each step.
-        norm_error: Largest distance of the norm from one, over the steps in which a was a number; nan without any.
+        name: Name of the parametrisation.
+        rate: Best of several learning rates, per share of the variance.
+        failed_rates: Learning rates at which a became not a number in some step from some start.
+        n_starts: Number of starts.
+        finite: Starts from which a was finite in each step.
+        norm_error: Largest distance of the norm from one, over the finite steps; nan without any.
         arrived: Starts that ended within 0.1 rad of the first principal component or its negative.
         angles: After each step, median angle of the starts, rad; nan where a is not a number; shape (steps,).
-        last: Median angle at the end of those starts that stayed finite, rad; nan without any.
+        last: Median final angle of the starts that stayed finite, rad; nan without any.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Training:
 
     @property
     def keeps_norm(self) -> bool:
-        """Norm one in every step from every start; rounding in float64 is below 1e-9."""
+        """True if the norm is one in every step from every start; rounding in float64 is below 1e-9."""
         return self.finite == self.n_starts and self.norm_error < 1e-9
 
     @property
     def succeeds(self) -> bool:
-        """Norm one throughout, and every start arrives."""
+        """True if the norm stays one and every start arrives."""
         return self.keeps_norm and self.arrived == self.n_starts
 
 
@@ -64,19 +64,19 @@ class NegativeLog(torch.nn.Module):
     """The root of minus the logarithm of a softmax, divided by its norm: a repair of :class:`SqrtLogSoftmax`."""
 
     def forward(self, raw: Tensor) -> Tensor:
-        """Free vectors -> unit vectors of positive entries, along the last axis."""
+        """Return unit vectors of positive entries, along the last axis."""
         root = (-torch.log_softmax(raw, dim=-1)).sqrt()
         return root / root.norm(dim=-1, keepdim=True)
 
 
 @lru_cache(maxsize=16)
 def sphere(cloud: Cloud, start: str, repair: bool, quick: bool) -> dict[int, Training]:
-    """Train all four at each of several learning rates, and keep each one's best; by their number.
+    """Train all four at each of several learning rates, and return the best training of each, by number.
 
     Arguments:
         cloud: The data.
-        start: ``"random"`` or ``"zero"``, of what is trained.
-        repair: Whether the fourth is repaired.
+        start: Initial free vector: ``"random"`` or ``"zero"``.
+        repair: Repair the fourth.
         quick: Fewer starts.
     """
     fourth = NegativeLog() if repair else SqrtLogSoftmax()
@@ -85,7 +85,7 @@ def sphere(cloud: Cloud, start: str, repair: bool, quick: bool) -> dict[int, Tra
 
 
 def _train(way: torch.nn.Module, number: int, cloud: Cloud, start: str, quick: bool) -> Training:
-    """Stochastic gradient descent from all starts and at all rates at once: they do not see each other."""
+    """Train from all starts and at all rates at once; they are independent of each other."""
     x = cloud.training()
     data = torch.from_numpy(x / math.sqrt((x**2).sum() / len(x)))
     first = torch.linalg.eigh(data.mT @ data)[1][:, -1]
@@ -120,7 +120,7 @@ def _train(way: torch.nn.Module, number: int, cloud: Cloud, start: str, quick: b
 
 
 def _summary(name: str, rate: float, failed: tuple[float, ...], norms: np.ndarray, angles: np.ndarray) -> Training:
-    """What the norms and angles say, each of shape (steps, starts)."""
+    """Summarise norms and angles, each of shape (steps, starts)."""
     numbers = np.isfinite(norms)
     finite = numbers.all(0)
     arrived = finite & (np.nan_to_num(angles[-1], nan=np.inf) < 0.1)

@@ -1,4 +1,4 @@
-"""What one hidden layer of sigmoid units can represent: part IV of the exam, and two claims of our own."""
+"""Question IV: functions that one hidden layer of sigmoid units can approximate."""
 
 from __future__ import annotations
 

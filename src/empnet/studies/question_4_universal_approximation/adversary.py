@@ -1,4 +1,4 @@
-"""Adversaries: to any sigmoid network, a point at which it fails at a wave that never ends."""
+"""Adversaries: for any sigmoid network, a point at which it fails to follow an endless wave."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from empnet.studies.networks.sigmoid_network import SigmoidNetwork
 __all__ = ["Witness", "against_sine", "against_sine_of_inverse"]
 
 DIGITS = 40
-"""Of the sine, at a point of any size."""
+"""Digits of the sine, at a point of any size."""
 
 MANY = 2000
-"""Extrema that are tried where there are not infinitely many."""
+"""Number of tested extrema, where there are not infinitely many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Witness:
 
     Arguments:
         x: The point.
-        network: f there.
-        function: g there: 1 or -1 but for the rounding of x.
+        network: f at x.
+        function: g at x: 1 or -1 but for the rounding of x.
         error: \\|f - g\\|.
     """
 
@@ -39,12 +39,12 @@ class Witness:
 
 
 def against_sine_of_inverse(f: SigmoidNetwork, delta: float, left: float = 0.0) -> Witness:
-    r"""A point of (left, 1) where \|f(x) - sin(1/x)\| is at least 1 - delta, if left is zero; else the worst one.
+    r"""Return a point of (left, 1) where \|f(x) - sin(1/x)\| is at least 1 - delta, if left is zero.
 
     With the slope bound S, \|f(x) - f(0)\| is at most delta for all x up to delta / S. There sin(1/x) takes both 1 and
     -1, at :math:`x_k = 1 / (\pi (k + 1/2))`; one of them is at least 1 away from f(0).
 
-    On other domains, it is the worst of the extrema there.
+    On other domains, return the extremum with the largest error.
 
     Arguments:
         f: Any network.
@@ -64,12 +64,12 @@ def against_sine_of_inverse(f: SigmoidNetwork, delta: float, left: float = 0.0) 
 
 
 def against_sine(f: SigmoidNetwork, delta: float, right: float = math.inf) -> Witness:
-    r"""A point of [0, right] where \|f(x) - sin x\| is at least 1 - delta, if right is infinite; else the worst one.
+    r"""Return a point of [0, right] where \|f(x) - sin x\| is at least 1 - delta, if right is infinite.
 
     f stays within delta of its limit beyond some point, where the sine goes on taking both 1 and -1, at
     :math:`x_k = \pi (k + 1/2)`; one of them is at least 1 away from the limit.
 
-    On other domains, it is the worst of the extrema there.
+    On other domains, return the extremum with the largest error.
 
     Arguments:
         f: Any network.
@@ -90,7 +90,7 @@ def against_sine(f: SigmoidNetwork, delta: float, right: float = math.inf) -> Wi
 
 
 def _digits(number: Any) -> int:
-    """Digits before the point."""
+    """Return the number of digits before the point."""
     return 1 + max(0, int(mpmath.log10(1 + abs(number))))
 
 
@@ -101,7 +101,7 @@ def _worst(
     extremum: Callable[[int], mpmath.mpf],
     function: Callable[[mpmath.mpf], mpmath.mpf],
 ) -> Witness:
-    """The witness at extremum k, or, if the domain has none beyond ``last``, at the worst of those that it has."""
+    """Return the witness at extremum k, or at the worst extremum up to ``last`` if the domain ends before k."""
     if last is not None and k > last:
         tried = np.unique(np.linspace(0, last, min(MANY, last + 1)).astype(np.int64))
         x = np.array([float(extremum(int(i))) for i in tried])

@@ -1,4 +1,4 @@
-"""Statement 1: functions on a compact interval, approached by networks of growing width."""
+"""Claim IV.A.1: functions on a compact interval, approximated by networks of growing width."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from empnet.studies.question_4_universal_approximation.premises import Approxima
 __all__ = ["Approach", "Continuous", "measure_continuous"]
 
 GRID = np.linspace(0, 1, 8001)
-"""Where errors are taken: from 20 points for each unit of the widest network."""
+"""Points at which errors are computed, at least 20 for each unit of the widest network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approach:
-    """How near one function was come to.
+    """Errors in approximating one function.
 
     Arguments:
-        name: Of the function.
-        fitted: Largest error by number of units, outer weights by least squares.
-        trained: The same, all weights trained by L-BFGS.
-        constructed: The same of the staircase, and what theory allows it.
-        half_jump: Half of what the function changes over a vanishing distance.
+        name: Name of the function.
+        fitted: Largest error by number of units, with outer weights by least squares.
+        trained: Largest error by number of units, with all weights trained by L-BFGS.
+        constructed: Largest error of the staircase by number of units, and its theoretical bound.
+        half_jump: Half of the function's largest change over a vanishing distance.
     """
 
     name: str
@@ -54,18 +54,18 @@ class Approach:
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
-    """What was measured for statement 1.
+    """Measurements of claim IV.A.1.
 
     Arguments:
-        epsilon: The error to be reached.
-        approaches: One for each function.
+        epsilon: Required error.
+        approaches: Errors for each function.
     """
 
     epsilon: float
     approaches: tuple[Approach, ...]
 
     def decide(self) -> Verdict:
-        """True if epsilon was reached for each function; false if a jump forbids it and none got below."""
+        """True if each function was approximated within epsilon; false if a jump forbids it and no network did."""
         if all(a.best < self.epsilon for a in self.approaches):
             return "true"
         if any(a.half_jump > self.epsilon and a.best > self.epsilon for a in self.approaches):
@@ -73,20 +73,20 @@ class Continuous:
         return "undecided"
 
     def evidence(self) -> Evidence:
-        """The numbers behind the verdict."""
-        told: dict[str, float | int | bool | str] = {"error to be reached": self.epsilon}
+        """Return the numbers behind the verdict."""
+        numbers: dict[str, float | int | bool | str] = {"error to be reached": self.epsilon}
         for a in self.approaches:
-            told[f"{a.name}: smallest of the largest errors on [0, 1]"] = a.best
-            told[f"{a.name}: hidden units that reach it"] = a.first_within(self.epsilon) or "not reached"
+            numbers[f"{a.name}: smallest of the largest errors on [0, 1]"] = a.best
+            numbers[f"{a.name}: hidden units that reach it"] = a.first_within(self.epsilon) or "not reached"
         staircases = [pair for a in self.approaches for pair in a.constructed.values()]
-        told["staircases: largest error in units of what their modulus of continuity allows"] = max(
+        numbers["staircases: largest error in units of what their modulus of continuity allows"] = max(
             error / bound for error, bound in staircases
         )
-        told["half of the largest jump of a function"] = max(a.half_jump for a in self.approaches)
-        return told
+        numbers["half of the largest jump of a function"] = max(a.half_jump for a in self.approaches)
+        return numbers
 
     def draw(self, figure: Figure) -> str:
-        """Error against number of units, log-log."""
+        """Draw error against number of units, log-log."""
         fitted, staircases = figure.subplots(1, 2, sharey=True)
         for number, a in enumerate(self.approaches):
             mark = ".-" if number < len(COLOURS) else "x--"
@@ -108,7 +108,7 @@ class Continuous:
 
 
 def approach(target: Target, premises: Approximation, effort: Effort) -> Approach:
-    """Approach one function by all three kinds of network."""
+    """Approximate one function by all three kinds of network."""
     y = target.g(GRID)
 
     def error(n: int, method: str) -> float:
@@ -127,7 +127,7 @@ def approach(target: Target, premises: Approximation, effort: Effort) -> Approac
 
 
 def measure_continuous(premises: Approximation, effort: Effort) -> Continuous:
-    """Approach each function of statement 1."""
+    """Approximate each function of claim IV.A.1."""
     return _measured(
         premises.only("epsilon", "units", "functions", "seeds"),
         effort,

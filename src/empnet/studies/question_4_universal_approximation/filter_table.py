@@ -1,4 +1,4 @@
-"""Our own claim: the product's filters are such networks on [0, cutoff], and lose next to nothing in a spline table."""
+"""Claim IV.A.a: the product's filters are such networks on [0, cutoff]; a spline table changes them very little."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ __all__ = ["FilterTables", "measure_filter_tables", "order_of", "table_error"]
 Filter = Callable[[Float64[Tensor, " P"]], Float64[Tensor, "P F"]]
 
 FLOOR = 1e-12
-"""Errors below it, in units of the filter, are rounding."""
+"""Errors below this, in units of the filter, are rounding."""
 
 CUTOFF = 5.0
-"""Of the filters, in angstrom: the model's default."""
+"""Cutoff of the filters in angstrom: the model's default."""
 
 UNITS = 200
-"""Of the sigmoid network in a filter's place: enough that it is no rougher than the filter."""
+"""Units of the sigmoid network in a filter's place: enough for it to be as smooth as the filter."""
 
 
 def table_error(phi: Filter, n_knots: int, cutoff: float) -> float:
-    """The largest difference between a filter and the spline through its knots, in units of its largest value.
+    """Return the largest difference between a filter and the spline through its knots, in units of its largest value.
 
     Arguments:
         phi: The filter: distances in angstrom, shape (P,), float64 -> its components, shape (P, F).
-        n_knots: K.
+        n_knots: Number of knots K.
         cutoff: The last knot, in angstrom.
 
     Example:
@@ -60,10 +60,10 @@ def table_error(phi: Filter, n_knots: int, cutoff: float) -> float:
 
 
 def order_of(errors: dict[int, float]) -> float:
-    """The power of the spacing with which errors fall: the slope of a line through the last four above rounding.
+    """Return the power of the spacing with which errors fall: the slope through the last four above rounding.
 
     Arguments:
-        errors: By number of knots.
+        errors: Errors by number of knots.
 
     Example:
         >>> round(order_of({k + 1: 1 / k**4 for k in (8, 16, 32, 64)}), 3)
@@ -78,12 +78,12 @@ def order_of(errors: dict[int, float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class FilterTables:
-    """What was measured for the claim.
+    """Measurements of claim IV.A.a.
 
     Arguments:
-        errors: By filter and number of knots, in units of the filter's largest value.
-        orders: By filter: the power of the spacing.
-        sigmoid_error: Of the sigmoid network that was fitted to the model's filter, in units of its largest value.
+        errors: Errors by filter and number of knots, in units of the filter's largest value.
+        orders: Power of the spacing by filter.
+        sigmoid_error: Error of the sigmoid network fitted to the model's filter, in units of its largest value.
     """
 
     errors: dict[str, dict[int, float]]
@@ -91,22 +91,22 @@ class FilterTables:
     sigmoid_error: float
 
     def decide(self) -> Verdict:
-        """True if the error of each table falls with a power of 3.5 to 4.5, false if that of one with less than 3."""
+        """True if each table's error falls with a power of 3.5 to 4.5; false if one falls with a power below 3."""
         if all(3.5 <= order <= 4.5 for order in self.orders.values()):
             return "true"
         return "false" if min(self.orders.values()) < 3 else "undecided"
 
     def evidence(self) -> Evidence:
-        """The numbers behind the verdict."""
-        told: dict[str, float | int | bool | str] = {}
+        """Return the numbers behind the verdict."""
+        numbers: dict[str, float | int | bool | str] = {}
         for name, errors in self.errors.items():
-            told[f"{name}: power of the spacing with which the error falls"] = self.orders[name]
-            told[f"{name}: error with 128 knots, relative"] = errors[128]
-        told[f"sigmoid network of {UNITS} units: relative error as the model's filter"] = self.sigmoid_error
-        return told
+            numbers[f"{name}: power of the spacing with which the error falls"] = self.orders[name]
+            numbers[f"{name}: error with 128 knots, relative"] = errors[128]
+        numbers[f"sigmoid network of {UNITS} units: relative error as the model's filter"] = self.sigmoid_error
+        return numbers
 
     def draw(self, figure: Figure) -> str:
-        """Error against the number of knots, log-log."""
+        """Draw error against the number of knots, log-log."""
         axes = figure.subplots()
         for name, errors in self.errors.items():
             axes.loglog(list(errors), list(errors.values()), ".-", label=f"{name}: order {self.orders[name]:.2f}")
@@ -119,13 +119,13 @@ class FilterTables:
 
 
 def _with_relu(phi: torch.nn.Sequential) -> torch.nn.Sequential:
-    """A fresh perceptron of the same sizes."""
+    """Return a new perceptron of the same sizes, with ReLU."""
     first, last = cast(torch.nn.Linear, phi[0]), cast(torch.nn.Linear, phi[-1])
     return perceptron(first.in_features, first.out_features, last.out_features, torch.nn.ReLU)
 
 
 def filters(activation: str) -> tuple[dict[str, Filter], float]:
-    """The filters of a fresh model and of a fresh layer, and a sigmoid network in place of the former."""
+    """Return the filters of a new model and of a new layer, and a sigmoid network in place of the former."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = PropertyModel(Architecture(n_species=5, pooling=("sum",), cutoff=CUTOFF))
@@ -152,7 +152,7 @@ def filters(activation: str) -> tuple[dict[str, Filter], float]:
 
 
 def measure_filter_tables(premises: Approximation, effort: Effort) -> FilterTables:
-    """Tabulate each filter on more and more knots."""
+    """Tabulate each filter with increasing numbers of knots."""
     return _measured(premises.filter, effort.quick)
 
 

@@ -1,4 +1,4 @@
-"""Functions to be approximated: harmless ones, nasty ones, and ones with jumps."""
+"""Functions to be approximated: smooth ones, oscillating ones, and ones with jumps."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Target:
     """A function on [0, 1].
 
     Arguments:
-        name: As in tables.
-        g: Of arrays of points.
+        name: Name in tables.
+        g: The function, of arrays of points.
     """
 
     name: str
@@ -29,13 +29,13 @@ class Target:
 
 
 def wiggle(x: Array) -> Array:
-    """x^5 sin(1/x): infinitely many extrema, and yet twice differentiable with g''(0) = 0."""
+    """Return x^5 sin(1/x), which has infinitely many extrema, but is twice differentiable with g''(0) = 0."""
     safe = np.where(x == 0, 1.0, x)
     return np.where(x == 0, 0.0, x**5 * np.sin(1 / safe))
 
 
 def fourier(seed: int) -> Callable[[Array], Array]:
-    """A random series of 30 cosines with amplitudes that fall as k^-4: the second derivatives sum up."""
+    """Return a random series of 30 cosines with amplitudes that fall as k^-4, so second derivatives converge."""
     k = np.arange(1, 31)
     amplitude, phase = np.random.default_rng(seed).normal(size=(2, 30))
 
@@ -61,7 +61,7 @@ JUMPS = (
 
 
 def targets(premises: Approximation) -> tuple[Target, ...]:
-    """The functions of statement 1, random ones included."""
+    """Return the functions of claim IV.A.1, including random ones."""
     if premises.functions == "jumps":
         return JUMPS
     random = tuple(Target(f"random series {seed + 1}", fourier(seed)) for seed in range(premises.seeds))
@@ -69,14 +69,14 @@ def targets(premises: Approximation) -> tuple[Target, ...]:
 
 
 def half_jump(g: Callable[[Array], Array], points: int = 2001) -> float:
-    """Half of what a function on [0, 1] changes over a vanishing distance: no continuous function is nearer to it.
+    """Return half of a function's largest jump on [0, 1]: no continuous function is nearer to it.
 
-    The interval of a grid in which the function changes most is halved until only neighbouring numbers are left, always
-    keeping the half with the larger change: a slope dies out, a jump stays. So it is done for the ten worst intervals.
+    Each of the ten grid intervals with the largest changes is halved until only adjacent numbers are left, keeping the
+    half with the larger change: the change of a slope vanishes, a jump remains.
 
     Arguments:
         g: The function.
-        points: Of the grid.
+        points: Number of points of the grid.
 
     Example:
         >>> half_jump(lambda x: np.where(x < 0.3, 0.0, 2.0)), half_jump(lambda x: np.tanh(1000 * (x - 0.3))) < 1e-9

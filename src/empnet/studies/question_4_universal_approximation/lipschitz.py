@@ -1,4 +1,4 @@
-"""Our own claim: where slopes are bounded, one number of units does for all functions."""
+"""Claim IV.A.b: for bounded slopes, one number of units is enough for all functions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Array = Float64[np.ndarray, " n"]
 GRID = np.linspace(0, 1, 10_001)
 
 BLIND = 5
-"""Units where no number can be computed, because slopes have no bound."""
+"""Number of units where none can be computed, because slopes have no bound."""
 
 
 def units_for(slope: float, epsilon: float) -> int:
-    r"""So many steps that a staircase comes within epsilon of all functions on [0, 1] of at most that slope.
+    r"""Return the number of steps with which a staircase is within epsilon of all functions on [0, 1] of bounded slope.
 
     With N + 1 cells the modulus of continuity is at most slope / (N + 1); the tails of the other steps add less than
     a millionth of it.
 
     Arguments:
         slope: Lipschitz constant.
-        epsilon: The error to be reached.
+        epsilon: Required error.
 
     Example:
         >>> units_for(4.0, 0.01)
@@ -44,11 +44,11 @@ def units_for(slope: float, epsilon: float) -> int:
 
 
 def zigzag(teeth: float, amplitude: float) -> Callable[[Array], Array]:
-    """A wave of straight lines between amplitude and -amplitude; its slope is 4 teeth amplitude.
+    """Return a wave of straight lines between amplitude and -amplitude; its slope is 4 teeth amplitude.
 
     Arguments:
-        teeth: Number of its periods in [0, 1].
-        amplitude: Height.
+        teeth: Number of periods in [0, 1].
+        amplitude: Amplitude.
 
     Example:
         >>> zigzag(1, 2.0)(np.array([0.0, 0.25, 0.5, 1.0])).tolist()
@@ -59,14 +59,14 @@ def zigzag(teeth: float, amplitude: float) -> Callable[[Array], Array]:
 
 @dataclass(frozen=True, slots=True)
 class BoundedSlopes:
-    """What was measured for the claim.
+    """Measurements of claim IV.A.b.
 
     Arguments:
-        epsilon: The error to be reached.
+        epsilon: Required error.
         slope: Bound on the slopes; 0: none.
         units: N, computed before any function was seen.
-        bound: Of some function, what the error of any network of N units is at least.
-        errors: Largest error on [0, 1], by function: of the staircase, or of the best network.
+        bound: Lower bound on the error of any network of N units, for some function.
+        errors: Largest error on [0, 1] of the staircase, or of the best network, by function.
     """
 
     epsilon: float
@@ -76,13 +76,13 @@ class BoundedSlopes:
     errors: dict[str, float]
 
     def decide(self) -> Verdict:
-        """True if the staircases come within epsilon; false if theory and measurement say of a function: none does."""
+        """True if all staircases are within epsilon; false if by theory and measurement no network is."""
         if all(error < self.epsilon for error in self.errors.values()):
             return "true"
         return "false" if self.bound >= self.epsilon and max(self.errors.values()) >= self.epsilon else "undecided"
 
     def evidence(self) -> Evidence:
-        """The numbers behind the verdict."""
+        """Return the numbers behind the verdict."""
         return {
             "error to be reached": self.epsilon,
             "bound on the slopes": self.slope or "none",
@@ -97,7 +97,7 @@ def _polyline(x: Array, y: Array) -> Callable[[Array], Array]:
 
 
 def bounded(premises: Approximation) -> dict[str, Callable[[Array], Array]]:
-    """Functions that use the whole slope that they are allowed."""
+    """Measure staircases on functions with the largest allowed slope."""
     slope, found = premises.lipschitz, {}
     for teeth in (0.5, 5, 50, units_for(slope, premises.epsilon) / 2):
         found[f"zigzag of {teeth:g} teeth"] = zigzag(teeth, slope / (4 * teeth))
@@ -111,7 +111,7 @@ def bounded(premises: Approximation) -> dict[str, Callable[[Array], Array]]:
 
 
 def unbounded(premises: Approximation, quick: bool) -> tuple[float, dict[str, float]]:
-    """Without a bound on the slopes: a zigzag with more extrema than a network can follow, and the nearest network."""
+    """Measure the nearest network to a zigzag with too many extrema, where slopes are not bounded."""
     extrema = 2 * (most_sign_changes(BLIND) + 2)  # of two neighbours, one pair has no change of sign between them
     amplitude = 2 * premises.epsilon
     g = zigzag((extrema - 1) / 2, amplitude)
@@ -129,7 +129,7 @@ def unbounded(premises: Approximation, quick: bool) -> tuple[float, dict[str, fl
 
 
 def measure_bounded_slopes(premises: Approximation, effort: Effort) -> BoundedSlopes:
-    """Staircases of one N for all functions of bounded slope, or a zigzag that none of N units follows."""
+    """Measure staircases of one N for functions of bounded slope, or a zigzag that no network of N units follows."""
     return _measured(premises.only("epsilon", "lipschitz", "seeds"), effort)
 
 

@@ -18,7 +18,7 @@ __all__ = ["Measured", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was measured, claim by claim."""
+    """All measurements of the study, claim by claim."""
 
     continuous: Continuous
     sine_of_inverse: Pursuit
@@ -30,7 +30,7 @@ class Measured:
 
 
 def measure(premises: Approximation, effort: Effort) -> Measured:
-    """Measure for all claims; what depends on unchanged premises only is measured once."""
+    """Measure for all claims; parts whose premises stay the same are measured once."""
     return Measured(
         measure_continuous(premises, effort),
         measure_sine_of_inverse(premises, effort),

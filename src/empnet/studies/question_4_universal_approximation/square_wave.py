@@ -1,4 +1,4 @@
-"""Statement 5: knowing only the number of units and epsilon, one function that no such network comes near."""
+"""Claim IV.A.5: a function, built from the number of units and epsilon, that no such network approximates."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = ["Duel", "SquareWave", "SquareWaves", "measure_square_waves"]
 Array = Float64[np.ndarray, " n"]
 
 NODES = 24
-"""Of Gauss's rule in each piece."""
+"""Nodes of Gauss's rule in each piece."""
 
 
 @dataclass(frozen=True, slots=True)
 class SquareWave:
-    r"""A function on [0, 1] that is amplitude and -amplitude in turn, on an even number of equal pieces.
+    r"""A function on [0, 1] that alternates between amplitude and -amplitude on an even number of equal pieces.
 
-    If f changes its sign at most Z times, then of the M / 2 pairs of neighbouring pieces at least M / 2 - Z have no
-    change in their inside. There f has one sign (or is zero), and on one piece of the pair the wave has the other: the
-    difference is at least A on a length of 1 / M. Hence
+    If f changes its sign at most Z times, then at least M / 2 - Z of the M / 2 pairs of neighbouring pieces have no
+    sign change in their interior. There f has one sign (or is zero), and the wave has the other sign on one piece of
+    the pair: the difference is at least A on a length of 1 / M. Hence
 
     .. math:: \|f - g\|_2^2 \ge A^2 \, (M / 2 - Z) / M .
 
@@ -40,8 +40,8 @@ class SquareWave:
     :math:`\varepsilon^2 (1 + 2^{-N})`: no network of N sigmoid units comes within epsilon.
 
     Arguments:
-        pieces: M, even.
-        amplitude: A.
+        pieces: Number M of pieces, even.
+        amplitude: Amplitude A.
 
     Example:
         >>> wave = SquareWave.against(n_units=3, epsilon=0.1)
@@ -54,43 +54,43 @@ class SquareWave:
 
     @classmethod
     def against(cls, n_units: int, epsilon: float) -> SquareWave:
-        """The wave that no network of so many units approaches within epsilon."""
+        """Return the wave that no network with this number of units approximates within epsilon."""
         return cls(4 * 2**n_units, 2 * epsilon)
 
     def __call__(self, x: Array) -> Array:
-        """The wave at points of [0, 1]."""
+        """Return the wave at points of [0, 1]."""
         piece = np.minimum(np.floor(x * self.pieces), self.pieces - 1)
         return np.where(piece % 2 == 0, self.amplitude, -self.amplitude)
 
     def bound(self, n_units: int) -> float:
-        """What the distance of any network of so many sigmoid units is at least."""
+        """Return a lower bound on the distance of any network with this number of sigmoid units."""
         left = self.pieces // 2 - most_sign_changes(n_units)
         return self.amplitude * math.sqrt(max(0, left) / self.pieces)
 
     def points(self) -> tuple[Array, Array]:
-        """Gauss's points and weights for integrals over [0, 1], piece by piece."""
+        """Return Gauss's points and weights for integrals over [0, 1], piece by piece."""
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         x = (np.arange(self.pieces)[:, None] + (nodes + 1) / 2) / self.pieces
         return x.ravel(), np.tile(weights / 2 / self.pieces, self.pieces)
 
     def distance(self, f: SigmoidNetwork) -> float:
-        """The L2 norm of the difference to a network, over [0, 1]."""
+        """Return the L2 norm of the difference to a network, over [0, 1]."""
         x, weights = self.points()
         return math.sqrt(weights @ (f.at(x) - self(x)) ** 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """The adversary's wave for one N, and the networks that tried it.
+    """The adversary's wave for one N, and the networks fitted to it.
 
     Arguments:
-        given: N, as the adversary was told.
-        wave: Its answer.
-        used: Units of the networks that tried: N, or what the wave needs.
-        bound: What theory says their distance is at least.
-        distances: Measured, by what the network is.
-        best: Values of the nearest one on 2001 points.
-        sign_changes: Most changes of sign that any of them has.
+        given: Number N given to the adversary.
+        wave: The adversary's wave.
+        used: Units of the fitted networks: N, or the number that the wave needs.
+        bound: Theoretical lower bound on their distance.
+        distances: Measured distances, by kind of network.
+        best: Values of the nearest network on 2001 points.
+        sign_changes: Largest number of sign changes of any of them.
     """
 
     given: int
@@ -104,10 +104,10 @@ class Duel:
 
 @dataclass(frozen=True, slots=True)
 class SquareWaves:
-    """What was measured for statement 5.
+    """Measurements of claim IV.A.5.
 
     Arguments:
-        epsilon: The error to be reached.
+        epsilon: Required error.
         duels: One for each N.
     """
 
@@ -115,28 +115,28 @@ class SquareWaves:
     duels: tuple[Duel, ...]
 
     def decide(self) -> Verdict:
-        """False if for each N theory and measurement keep all networks away; true if for each N one comes near."""
+        """False if for each N all networks stay away by theory and measurement; true if for each N one comes near."""
         nearest = [min(duel.distances.values()) for duel in self.duels]
         if all(d.bound >= self.epsilon and near >= self.epsilon for d, near in zip(self.duels, nearest, strict=True)):
             return "false"
         return "true" if all(near < self.epsilon for near in nearest) else "undecided"
 
     def evidence(self) -> Evidence:
-        """The numbers behind the verdict."""
-        told: dict[str, float | int | bool | str] = {"error to be reached": self.epsilon}
+        """Return the numbers behind the verdict."""
+        numbers: dict[str, float | int | bool | str] = {"error to be reached": self.epsilon}
         for duel in self.duels:
             case = f"N = {duel.given}"
-            told[f"{case}: pieces of the wave"] = duel.wave.pieces
-            told[f"{case}: units of the networks that try"] = duel.used
-            told[f"{case}: networks that tried"] = len(duel.distances)
-            told[f"{case}: no network is nearer than, in units of epsilon"] = duel.bound / self.epsilon
-            told[f"{case}: nearest network, in units of epsilon"] = min(duel.distances.values()) / self.epsilon
-            told[f"{case}: most changes of sign seen"] = duel.sign_changes
-            told[f"{case}: most changes of sign possible"] = f"2^{duel.used} - 1"
-        return told
+            numbers[f"{case}: pieces of the wave"] = duel.wave.pieces
+            numbers[f"{case}: units of the networks that try"] = duel.used
+            numbers[f"{case}: networks that tried"] = len(duel.distances)
+            numbers[f"{case}: no network is nearer than, in units of epsilon"] = duel.bound / self.epsilon
+            numbers[f"{case}: nearest network, in units of epsilon"] = min(duel.distances.values()) / self.epsilon
+            numbers[f"{case}: most changes of sign seen"] = duel.sign_changes
+            numbers[f"{case}: most changes of sign possible"] = f"2^{duel.used} - 1"
+        return numbers
 
     def draw(self, figure: Figure) -> str:
-        """The last wave with the best network; distances against N."""
+        """Draw the last wave with the best network, and distances against N."""
         left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
         duel = self.duels[-1]
         x = np.linspace(0, 1, 2001)
@@ -160,7 +160,7 @@ class SquareWaves:
 
 
 def candidates(wave: SquareWave, n_units: int, seeds: int, quick: bool) -> Iterator[tuple[str, SigmoidNetwork]]:
-    """Networks of N units that try hard to follow a wave."""
+    """Yield networks of N units, fitted to a wave in several ways."""
     x, weights = wave.points()
     y = wave(x)
     edges = np.arange(1, wave.pieces) / wave.pieces
@@ -189,7 +189,7 @@ def candidates(wave: SquareWave, n_units: int, seeds: int, quick: bool) -> Itera
 
 
 def duel(given: int, premises: Approximation, effort: Effort) -> Duel:
-    """The adversary is told N (and epsilon) and builds a wave; then networks try it."""
+    """Build the adversary's wave from N and epsilon, then fit networks to it."""
     wave = SquareWave.against(given, premises.epsilon)
     if premises.first == "function":  # the wave is known when N is chosen: a step for each of its edges
         used = wave.pieces - 1
@@ -207,7 +207,7 @@ def duel(given: int, premises: Approximation, effort: Effort) -> Duel:
 
 
 def measure_square_waves(premises: Approximation, effort: Effort) -> SquareWaves:
-    """A duel for each N that the adversary is given."""
+    """Run a duel for each N that the adversary is given."""
     return _measured(premises.only("epsilon", "given", "first", "seeds"), effort)
 
 

@@ -1,4 +1,4 @@
-"""Statements 2 and 3: sin(1/x) near 0 and sin(x) on the whole line, against networks of all kinds."""
+"""Claims IV.A.2 and IV.A.3: sin(1/x) near 0 and sin(x) on the whole line, and networks of all kinds."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ __all__ = ["Pursuit", "measure_sine", "measure_sine_of_inverse", "random_network
 Array = Float64[np.ndarray, " n"]
 
 FOLLOWED = 10
-"""Periods of a wave without end that networks are fitted to."""
+"""Periods of an endless wave to which networks are fitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pursuit:
-    """Networks after a wave, and the adversary after the networks.
+    """Networks fitted to a wave, and the adversary's witnesses against them.
 
     Arguments:
-        epsilon: The error to be reached.
+        epsilon: Required error.
         delta: An error of 1 - delta counts as failure.
-        endless: Whether the domain holds infinitely many waves.
-        names: What each network is.
-        witnesses: Where the adversary caught each of them.
-        errors: Each one's largest error on a grid over what was fitted: the whole domain, if that is compact.
-        shown: Points for the figure: twice as many waves as were fitted, if there are.
-        wave: The function on them.
-        best: The network with the smallest of these errors, on them.
+        endless: True if the domain holds infinitely many waves.
+        names: Name of each network.
+        witnesses: The adversary's witness against each network.
+        errors: Largest error of each network on a grid over the fitted part: the whole domain, if it is compact.
+        shown: Points of the figure: twice the fitted part, if the domain is that large.
+        wave: The function on these points.
+        best: The network with the smallest error, on these points.
     """
 
     epsilon: float
@@ -60,17 +60,17 @@ class Pursuit:
 
     @property
     def best_error(self) -> float:
-        """Of a network: its largest error on the grid or at its witness; the smallest of these."""
+        """Smallest error of a network: the larger of its error on the grid and at its witness."""
         return min(max(e, float(w.error)) for e, w in zip(self.errors, self.witnesses, strict=True))
 
     def decide(self) -> Verdict:
-        """False if all networks were caught, true if one stays within epsilon."""
+        """False if all networks have a witness, true if one stays within epsilon."""
         if self.caught == len(self.names):
             return "false"
         return "true" if self.best_error < self.epsilon else "undecided"
 
     def evidence(self) -> Evidence:
-        """The numbers behind the verdict."""
+        """Return the numbers behind the verdict."""
         hardest = min(self.witnesses, key=lambda witness: witness.error)
         return {
             "networks tested": len(self.names),
@@ -85,7 +85,7 @@ class Pursuit:
         }
 
     def draw(self, figure: Figure, *, inverse: bool) -> str:
-        """The wave, the network that follows it best, and the error at the witnesses."""
+        """Draw the wave, the network that follows it best, and the error at the witnesses."""
         left, right = figure.subplots(1, 2)
         left.plot(self.shown, self.wave, label="sin(1/x)" if inverse else "sin x")
         left.plot(self.shown, self.best, "--", label="best network")
@@ -112,12 +112,12 @@ class Pursuit:
 
 
 def random_network(n_units: int, scale: float, seed: int) -> SigmoidNetwork:
-    """A network whose weights are drawn from Cauchy's distribution, so that some are very large.
+    """Return a network with weights from Cauchy's distribution, some of which are very large.
 
     Arguments:
         n_units: Number of hidden units.
-        scale: Of the weights.
-        seed: Of the draw.
+        scale: Scale of the weights.
+        seed: Seed of the weights.
     """
     w, b, a, c = np.split(
         scale * np.random.default_rng(seed).standard_cauchy(3 * n_units + 1), np.arange(1, 4) * n_units
@@ -126,7 +126,7 @@ def random_network(n_units: int, scale: float, seed: int) -> SigmoidNetwork:
 
 
 def contestants(x: Array, y: Array, premises: Approximation, quick: bool) -> Iterator[tuple[str, SigmoidNetwork]]:
-    """Networks of all kinds, the fitted ones on given points."""
+    """Yield networks of all kinds, with their names; some are fitted to given points."""
     for n in (20, premises.units // 2, premises.units):
         yield f"least squares, N = {n}", UniversalApproximator(n).fit(x, y).network_
     for n in (10, 100, 1000):
@@ -149,7 +149,7 @@ def _pursue(
     premises: Approximation,
     effort: Effort,
 ) -> Pursuit:
-    """Fit on every tenth point, and let the adversary loose."""
+    """Fit networks to every tenth point, and find the adversary's witnesses."""
     wave = function(x)
     networks = list(contestants(x[::10], wave[::10], premises, effort.quick))
     pursued = track(networks, "adversary", quiet=effort.quiet)
@@ -161,7 +161,7 @@ def _pursue(
 
 
 def measure_sine_of_inverse(premises: Approximation, effort: Effort) -> Pursuit:
-    """Networks after sin(1/x) on (left, 1)."""
+    """Measure networks against sin(1/x) on (left, 1)."""
     return _sine_of_inverse(premises.only("epsilon", "units", "delta", "seeds", "left"), effort)
 
 
@@ -181,7 +181,7 @@ def _sine_of_inverse(premises: Approximation, effort: Effort) -> Pursuit:
 
 
 def measure_sine(premises: Approximation, effort: Effort) -> Pursuit:
-    """Networks after sin(x) on the line, or on some periods of it."""
+    """Measure networks against sin(x) on the line, or on some periods of it."""
     return _sine(premises.only("epsilon", "units", "delta", "seeds", "periods"), effort)
 
 

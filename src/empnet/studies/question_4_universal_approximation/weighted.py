@@ -1,4 +1,4 @@
-"""Statement 4: polynomials on the whole line, in a norm with a weight that falls faster than they grow."""
+"""Claim IV.A.4: polynomials on the whole line, in a norm with a weight that falls faster than they grow."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ __all__ = ["Norm", "Weighted", "measure_weighted", "norm_on_line"]
 Array = Float64[np.ndarray, " n"]
 
 SHELLS = (*range(17), *(2.0**k for k in range(5, 60)))
-"""Radii between which the integral is taken, by Gauss's rule with 100 points on either side."""
+"""Radii of the shells of the integral; each has Gauss's rule of 100 points on either side of zero."""
 
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """An integral over the line, as far as it was taken.
+    """An integral over the line, up to some radius.
 
     Arguments:
         value: The norm within the radius.
-        radius: Where it was broken off.
-        finite: Whether what lies farther out adds nothing; otherwise the norm is larger than the bar.
+        radius: Radius at which the integration stopped.
+        finite: True if the rest adds nothing; otherwise the norm is larger than the bar.
     """
 
     value: float
@@ -44,15 +44,15 @@ class Norm:
 
 
 def norm_on_line(difference: Callable[[Array], Array], weight: float, bar: float) -> Norm:
-    r"""The norm :math:`\big( \int e^{-2 k x^2} \, h(x)^2 \, dx \big)^{1/2}` over the line.
+    r"""Return the norm :math:`\big( \int e^{-2 k x^2} \, h(x)^2 \, dx \big)^{1/2}` over the line.
 
     The integral is summed from the inside out: until it is above the bar (it can only grow), or until three shells in
     a row add less than 1e-30 of it, or nothing, because the weight is zero in float64.
 
     Arguments:
-        difference: h, of arrays of points.
+        difference: Function h of arrays of points.
         weight: k; 0 for no weight.
-        bar: When to stop.
+        bar: Norm at which to stop.
 
     Example:
         >>> norm = norm_on_line(lambda x: x, weight=1.0, bar=1e3)
@@ -80,13 +80,13 @@ def norm_on_line(difference: Callable[[Array], Array], weight: float, bar: float
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """What was measured for statement 4.
+    """Measurements of claim IV.A.4.
 
     Arguments:
-        epsilon: The error to be reached.
-        bar: A norm above it counts as beyond all bounds.
+        epsilon: Required error.
+        bar: Larger norms count as infinite.
         weight: k of the weight.
-        norms: By polynomial (its name) and number of units: the norm of the error.
+        norms: Norm of the error by name of the polynomial and number of units.
     """
 
     epsilon: float
@@ -95,7 +95,7 @@ class Weighted:
     norms: dict[str, dict[int, Norm]]
 
     def decide(self) -> Verdict:
-        """True if each polynomial was reached within epsilon; false if for one all norms passed the bar."""
+        """True if each polynomial was approximated within epsilon; false if for one all norms passed the bar."""
         best = [
             min((norm.value for norm in norms.values() if norm.finite), default=math.inf)
             for norms in self.norms.values()
@@ -105,25 +105,25 @@ class Weighted:
         return "false" if math.inf in best else "undecided"
 
     def evidence(self) -> Evidence:
-        """The numbers behind the verdict."""
-        told: dict[str, Any] = {"error to be reached": self.epsilon, "k of the weight": self.weight}
+        """Return the numbers behind the verdict."""
+        numbers: dict[str, Any] = {"error to be reached": self.epsilon, "k of the weight": self.weight}
         for name, norms in self.norms.items():
             finite = {n: norm.value for n, norm in norms.items() if norm.finite}
-            told[f"{name}: smallest norm of the error"] = (
+            numbers[f"{name}: smallest norm of the error"] = (
                 min(finite.values()) if finite else f"above {self.bar:g} for every network"
             )
             if finite:
-                told[f"{name}: hidden units that reach it"] = min(
+                numbers[f"{name}: hidden units that reach it"] = min(
                     (n for n, value in finite.items() if value < self.epsilon), default="not reached"
                 )
             else:
-                told[f"{name}: radius within which all norms are above {self.bar:g}"] = max(
+                numbers[f"{name}: radius within which all norms are above {self.bar:g}"] = max(
                     norm.radius for norm in norms.values()
                 )
-        return told
+        return numbers
 
     def draw(self, figure: Figure) -> str:
-        """The norm of the error against the number of units, log-log."""
+        """Draw the norm of the error against the number of units, log-log."""
         axes = figure.subplots()
         for number, (name, norms) in enumerate(list(self.norms.items())[1:]):  # a constant has no error
             mark = ".-" if number % 2 == 0 else "x--"
@@ -140,7 +140,7 @@ class Weighted:
 
 
 def polynomials(premises: Approximation) -> dict[str, np.polynomial.Polynomial]:
-    """The power of each degree, and a random polynomial of it."""
+    """Return the power of each degree, and a random polynomial of it."""
     random = np.random.default_rng(0)
     found = {}
     for degree in range(premises.degree + 1):
@@ -151,7 +151,7 @@ def polynomials(premises: Approximation) -> dict[str, np.polynomial.Polynomial]:
 
 
 def fitted(g: np.polynomial.Polynomial, n_units: int, weight: float) -> SigmoidNetwork:
-    """A network with the outer weights of least squares in the norm."""
+    """Return a network with the outer weights of least squares in the norm."""
     reach = 6 / math.sqrt(weight or 1.0)  # the weight is e^-36 there
     x = np.linspace(-reach, reach, 1001)
     model = UniversalApproximator(n_units).fit(x, g(x), sample_weight=np.exp(-2 * weight * x * x))

@@ -19,7 +19,7 @@ STUDY: Study[MessagePassing, Measured] = Study(
     question="Particles have positions and features. Each sums the features of all, weighted by a function of the "
     "distance; one perceptron transforms what each received; a sum over particles is the predicted property. Do the "
     "layers do what their formulas say? What may be done to a system without changing the prediction, what breaks "
-    "this, and how do ordinary networks on coordinates fare? Which systems can it not tell apart?",
+    "this, and how do ordinary networks on coordinates fare? Which systems can it not distinguish?",
     premises=MessagePassing,
     measure=measure,
     claims=pointwise.CLAIMS + message_passing.CLAIMS + invariance.CLAIMS + contest.CLAIMS + blind_spots.CLAIMS,

@@ -1,4 +1,4 @@
-"""Different clouds that a network on distances takes for the same."""
+"""Different clouds that a network on distances cannot distinguish."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from empnet.system.system import System
 __all__ = ["BLIND_PREMISES", "BlindSpots", "measure_blind_spots"]
 
 BLIND_PREMISES = ("cutoff", "displaced")
-"""The premises that :func:`measure_blind_spots` depends on."""
+"""Premises of :func:`measure_blind_spots`."""
 
 SEEDS = 5
 WIDE = 8.0
-"""A cutoff in angstrom within which all particles of a small cloud lie."""
+"""Cutoff in angstrom that includes all pairs of a small cloud."""
 
 KIND = OneHot([0])
 
 
 @dataclass(frozen=True)
 class BlindSpots:
-    """What was measured on pairs of clouds of six equal particles; changes are relative, the largest over networks.
+    """Measurements on pairs of clouds of six equal particles; changes are relative, the largest over networks.
 
     Arguments:
-        cutoff: Range of a message for the rings, in angstrom.
+        cutoff: Cutoff of messages for the rings, in angstrom.
         rings: Change of the prediction from the six-ring to two three-rings, with that cutoff.
-        rings_rmsd: Distance of the two, best superposed, in angstrom.
-        clouds: Change from the hexagon to the antiprism, all distances seen.
-        clouds_rmsd: Distance of the two, best superposed, in angstrom.
+        rings_rmsd: Distance of the two after the best superposition, in angstrom.
+        clouds: Change from the hexagon to the antiprism, with all distances.
+        clouds_rmsd: Distance of the two after the best superposition, in angstrom.
         distances: Largest difference of the sorted distances around any particle, in angstrom.
-        displaced: How far one particle of the antiprism was moved, in angstrom.
-        networks: Number of networks that looked at each pair.
-        bound: What rounding may do.
+        displaced: Displacement of one particle of the antiprism, in angstrom.
+        networks: Number of networks for each pair.
+        bound: Bound on the effect of rounding.
     """
 
     cutoff: float
@@ -66,10 +66,10 @@ class BlindSpots:
 
 
 def measure_blind_spots(premises: MessagePassing) -> BlindSpots:
-    """Show both clouds of each pair to networks with random parameters, in float64.
+    """Predict both clouds of each pair by networks with random parameters, in float64.
 
     Arguments:
-        premises: Of the study; those that :data:`BLIND_PREMISES` names count.
+        premises: Premises of the study; :data:`BLIND_PREMISES` names the relevant ones.
     """
     return _measured(premises.only(*BLIND_PREMISES))
 
@@ -102,20 +102,20 @@ def _change(y: Tensor) -> float:
 
 
 def _through_model(a: System, b: System, cutoff: float) -> float:
-    """Relative difference of two systems' predictions by a fresh model of three interactions."""
+    """Return the relative difference of two systems' predictions by a new model of three interactions."""
     model = PropertyModel(Architecture(n_species=1, pooling=("sum",), cutoff=cutoff)).double()
     return _change(model(collate([a, b], cutoff, KIND, torch.float64)))
 
 
 def _through_predictor(a: System, b: System) -> float:
-    """The same by a fresh predictor, which sees all pairs."""
+    """Return the relative difference of two systems' predictions by a new predictor, without a cutoff."""
     predictor = PropertyPredictor(len(a), 1).double()
     r, f, _ = tensors([a, b], KIND, len(a))
     return _change(predictor(r, f))
 
 
 def _surroundings(a: System, b: System) -> float:
-    """How far the sorted distances around particles differ, the particles themselves in the best order."""
+    """Return the largest difference of sorted distances around particles, over the best order of the particles."""
 
     def sorted_rows(system: System) -> Float64[np.ndarray, "n n"]:
         r = system.positions

@@ -22,7 +22,7 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         },
         why="The layer works on the list of all pairs, each distance once for both directions, and adds phi(0) f_j.",
         textbook="true",
-        counter=Counter("a particle does not hear itself", {"self_message": False}),
+        counter=Counter("a particle receives no message from itself", {"self_message": False}),
     ),
     Claim(
         id="V.B.b",

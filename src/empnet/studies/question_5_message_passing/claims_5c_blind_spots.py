@@ -26,25 +26,25 @@ CLAIMS: tuple[Claim[Measured], ...] = (
     ),
     Claim(
         id="V.C.m",
-        statement="There are weights with which a ring of six equal particles and two rings of three, all sides "
-        "1.5 angstrom, get different predictions from messages that reach 2 angstrom, three steps of them.",
+        statement="There are weights with which three message passing steps with a cutoff of 2 angstrom give different "
+        "predictions for a ring of six equal particles and for two rings of three, all sides 1.5 angstrom.",
         rule="True if for some network with random weights the predictions differ by more than rounding, in float64.",
         decide=lambda e: verdict(e.blind.rings > e.blind.bound),
         evidence=lambda e: {
-            "range of a message, angstrom": e.blind.cutoff,
+            "cutoff of messages, angstrom": e.blind.cutoff,
             "largest difference of predictions, relative": e.blind.rings,
             "bound on rounding, relative": e.blind.bound,
             "distance of the two, best superposed, angstrom": e.blind.rings_rmsd,
         },
-        why="Each particle has two equal neighbours at one side, which have two such neighbours, and so on: all steps "
-        "see the same (the first-order Weisfeiler-Leman test).",
+        why="Each particle has two equal neighbours at the distance of one side, which have two such neighbours, and "
+        "so on: all steps receive the same (the first-order Weisfeiler-Leman test).",
         textbook="false",
-        counter=Counter("messages reach 3 angstrom, beyond the next but one in the larger ring", {"cutoff": 3.0}),
+        counter=Counter("the cutoff is 3 angstrom, beyond second neighbours in the larger ring", {"cutoff": 3.0}),
     ),
     Claim(
         id="V.C.n",
-        statement="If messages reach all particles, there are weights with which six equal particles on a flat hexagon "
-        "and six on two triangles turned against each other, which no rotation, reflection and reordering superposes, "
+        statement="With messages between all pairs, there are weights with which six equal particles on a flat hexagon "
+        "and six on two triangles rotated against each other, which no rotation, reflection and reordering superposes, "
         "get different predictions.",
         rule="True if for some network with random weights the predictions differ by more than rounding, in float64, "
         "false if for none; undecided if the clouds are no farther than 0.01 angstrom from each other when best "
@@ -59,7 +59,7 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         },
         why="Around each particle lie two at one side, two at the root of three sides, one at two sides, in both "
         "clouds: distances around particles do not determine a cloud. Larger pairs of this kind exist among molecules "
-        "(Pozdnyakov and Ceriotti, 2022, https://arxiv.org/abs/2201.07136). Angles tell them apart.",
+        "(Pozdnyakov and Ceriotti, 2022, https://arxiv.org/abs/2201.07136). Angles distinguish them.",
         textbook="false",
         counter=Counter("one particle of one of the clouds is moved by 0.1 angstrom", {"displaced": 0.1}),
         draw=lambda figure, e: draw_clouds(figure, e.blind),

@@ -18,13 +18,13 @@ KEPT = (
 IN_ITS_PLACE = Counter("a message passing network stands in its place", {"network": "message-passing"})
 
 
-def _told(e: Measured, trial: Trial, *hows: str) -> Evidence:
-    told: dict[str, float | int] = {"error, kcal/mol": trial.error}
+def _errors(e: Measured, trial: Trial, *hows: str) -> Evidence:
+    errors: dict[str, float | int] = {"error, kcal/mol": trial.error}
     for how in hows:
-        told[f"error, molecules {how}, kcal/mol"] = getattr(trial, how)
-        told[f"standard error of the growth, {how}, kcal/mol"] = getattr(trial, f"{how}_doubt")
+        errors[f"error, molecules {how}, kcal/mol"] = getattr(trial, how)
+        errors[f"standard error of the growth, {how}, kcal/mol"] = getattr(trial, f"{how}_doubt")
     return {
-        **told,
+        **errors,
         "error of the composition alone, kcal/mol": e.contest.composition,
         "molecules for training": e.contest.train,
         "molecules for test": e.contest.test,
@@ -32,13 +32,13 @@ def _told(e: Measured, trial: Trial, *hows: str) -> Evidence:
 
 
 def _claim(id_: str, statement: str, part: Callable[[Contest], Trial], how: str, why: str) -> Claim[Measured]:
-    """One of four that differ in the network and in what is done to the molecules."""
+    """Return one of four claims that differ in the network and in the change of the molecules."""
     return Claim(
         id=id_,
         statement=statement,
         rule=KEPT,
         decide=lambda e: kept(part(e.contest), how),
-        evidence=lambda e: _told(e, part(e.contest), how),
+        evidence=lambda e: _errors(e, part(e.contest), how),
         why=why,
         textbook="false",
         counter=IN_ITS_PLACE,
@@ -87,7 +87,7 @@ CLAIMS: tuple[Claim[Measured], ...] = (
             max(e.contest.passing.changes[how] for how in ("turned", "reordered")) <= e.symmetries.bound
         ),
         evidence=lambda e: {
-            **_told(e, e.contest.passing, "turned", "reordered"),
+            **_errors(e, e.contest.passing, "turned", "reordered"),
             "largest change, turned, relative": e.contest.passing.changes["turned"],
             "largest change, reordered, relative": e.contest.passing.changes["reordered"],
             "bound on rounding, relative": e.symmetries.bound,
@@ -102,7 +102,7 @@ CLAIMS: tuple[Claim[Measured], ...] = (
         "test molecules are turned.",
         rule=KEPT,
         decide=lambda e: kept(e.contest.augmented, "turned"),
-        evidence=lambda e: _told(e, e.contest.augmented, "turned"),
+        evidence=lambda e: _errors(e, e.contest.augmented, "turned"),
         why="For it, all orientations are equally usual, so that the error is the same on average.",
         textbook="true",
         counter=Counter("it is trained on the molecules as they lie in the file", {"augmentation": False}),

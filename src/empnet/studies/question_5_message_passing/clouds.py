@@ -1,4 +1,4 @@
-"""The systems that the study looks at: random ones, molecules, and pairs that are hard to tell apart."""
+"""Systems of the study: random ones, molecules, and pairs that are hard to distinguish."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ SLOTS = 23
 """Atoms of the largest molecule of QM7."""
 
 SIDE = 1.5
-"""Of the rings, in angstrom."""
+"""Side of the rings, in angstrom."""
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 CUBOCTAHEDRON = SIDE / np.sqrt(2.0)
-"""What points such as (1, 1, 0) are multiplied by, so that nearest neighbours are :data:`SIDE` apart."""
+"""Scale of points such as (1, 1, 0) that puts nearest neighbours :data:`SIDE` apart."""
 
 
 def random_systems(n: int, particles: int, kinds: int) -> tuple[System, ...]:
-    """Systems of particles at random in a cube of 8 cubic angstrom a particle, their kinds numbered from 0.
+    """Return random systems in a cube of 8 cubic angstrom per particle, with kinds numbered from 0.
 
-    Positions are on a grid of binary fractions, so that moving them rounds nothing.
+    Positions are on a grid of binary fractions, so that translations do not round.
 
     Arguments:
         n: Number of systems.
@@ -71,27 +71,27 @@ def random_systems(n: int, particles: int, kinds: int) -> tuple[System, ...]:
 
 @cache
 def molecules(n: int) -> tuple[System, ...]:
-    """The first molecules of the bundled QM7, each with its middle at the origin, energies in kcal/mol.
+    """Return the first molecules of the bundled QM7, centred at the origin, energies in kcal/mol.
 
     Arguments:
-        n: How many.
+        n: Number of molecules.
     """
     return tuple(on_grid(system) for system in itertools.islice(iread("qm7"), n))
 
 
 def turned(systems: Sequence[System], seed: int) -> list[System]:
-    """Each system turned about its middle by a random rotation of its own.
+    """Return each system, rotated at random about its centre.
 
     Arguments:
         systems: The systems.
-        seed: Of the rotations.
+        seed: Seed of the rotations.
     """
     matrices = Rotation.random(len(systems), random_state=np.random.default_rng(seed)).as_matrix()
     return [mapped(system, matrix) for system, matrix in zip(systems, matrices, strict=True)]
 
 
 def mirrored(systems: Sequence[System]) -> list[System]:
-    """The mirror images.
+    """Return the mirror images.
 
     Arguments:
         systems: The systems.
@@ -100,7 +100,7 @@ def mirrored(systems: Sequence[System]) -> list[System]:
 
 
 def among_equals(system: System, rng: np.random.Generator) -> System:
-    """The system with equal particles exchanged: the kinds in the list stay, who is where changes.
+    """Return the system with equal particles exchanged: positions are permuted among particles of a kind.
 
     Arguments:
         system: The system.
@@ -122,13 +122,13 @@ def among_equals(system: System, rng: np.random.Generator) -> System:
 def tensors(
     systems: Sequence[System], encoder: OneHot, N: int, dtype: torch.dtype = torch.float64
 ) -> tuple[Float[Tensor, "B {N} 3"], Float[Tensor, "B {N} F"], Bool[Tensor, "B {N}"]]:
-    """Positions in float64, one-hot features and the mask of systems that are padded to N particles.
+    """Return positions in float64, one-hot features and the mask of systems padded to N particles.
 
     Arguments:
         systems: The systems.
-        encoder: Of their kinds.
+        encoder: Encoder of their kinds.
         N: Number of slots.
-        dtype: Of the features.
+        dtype: Data type of the features.
     """
     sizes = torch.tensor([len(system) for system in systems])
     mask = torch.arange(N) < sizes[:, None]
@@ -138,27 +138,27 @@ def tensors(
 
 
 def hexagon() -> System:
-    """Six equal particles on a flat, regular ring; its points are edge middles of a cube: (1, 1, 0) and the like."""
+    """Return six equal particles on a flat, regular ring, at edge centres of a cube such as (1, 1, 0)."""
     half = np.array([[1, 1, 0], [1, 0, 1], [0, 1, -1]])
     return System(CUBOCTAHEDRON * np.concatenate([half, -half]), np.zeros(6, int))
 
 
 def antiprism() -> System:
-    """Six equal particles at the corners of two parallel triangles, turned against each other.
+    """Return six equal particles at the corners of two parallel triangles, rotated against each other.
 
-    Both this and the hexagon are three pairs of opposite points, the axes of the pairs 60 degrees from each other:
-    there they lie in a plane, here on a cone. So in both clouds each particle sees two others at one side, two at
-    the root of three sides and one at two sides.
+    Both this and the hexagon are three pairs of opposite points, with axes 60 degrees from each other: in a plane for
+    the hexagon, on a cone here. So in both clouds each particle has two others at the distance of one side, two at the
+    root of three sides and one at two sides.
     """
     half = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]])
     return System(CUBOCTAHEDRON * np.concatenate([half, -half]), np.zeros(6, int))
 
 
 def two_triangles(apart: float = 10.0) -> System:
-    """Six equal particles on two triangles, far from each other.
+    """Return six equal particles on two triangles, far from each other.
 
     Arguments:
-        apart: Distance of their middles in angstrom.
+        apart: Distance of their centres in angstrom.
     """
     angles = 2 * np.pi / 3 * np.arange(3)
     one = SIDE / np.sqrt(3.0) * np.stack([np.cos(angles), np.sin(angles), np.zeros(3)], axis=1)
@@ -166,11 +166,11 @@ def two_triangles(apart: float = 10.0) -> System:
 
 
 def displaced(system: System, by: float) -> System:
-    """The system with its first particle moved.
+    """Return the system with its first particle moved.
 
     Arguments:
         system: The system.
-        by: How far, in angstrom, in a direction that no symmetry singles out.
+        by: Displacement in angstrom, in a direction of no symmetry.
     """
     positions = np.array(system.positions)
     positions[0] += by * np.array([2.0, -3.0, 6.0]) / 7.0
@@ -178,11 +178,11 @@ def displaced(system: System, by: float) -> System:
 
 
 def smallest_rmsd(a: Float64[np.ndarray, "n 3"], b: Float64[np.ndarray, "n 3"]) -> float:
-    """Root mean square distance of two clouds, best superposed over all rotations, reflections and orders.
+    """Return the smallest root mean square distance of two clouds over all rotations, reflections and orders.
 
     Arguments:
-        a: Positions in angstrom; few particles, for all orders are tried.
-        b: Positions of as many.
+        a: Positions in angstrom, of few particles, since all orders are tried.
+        b: Positions of the same number of particles.
 
     References:
         A solution for the best rotation to relate two sets of vectors, Kabsch, 1976,

@@ -1,6 +1,6 @@
-"""Networks that learn energies of molecules: dense and convolutional ones on coordinates, message passing beside them.
+"""Networks that learn energies of molecules: dense and convolutional ones on coordinates, and message passing.
 
-All of them learn what the composition leaves, with the same molecules, loss, optimiser and rule for stopping.
+All learn the energy minus its composition baseline, with the same molecules, loss, optimiser and stopping rule.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ B = TypeVar("B")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is spent.
+    """Cost of the trainings.
 
     Arguments:
-        molecules: Molecules in all.
-        validation: Of these, for choosing the best weights.
-        test: Of these, for the errors that are told.
+        molecules: All molecules.
+        validation: Molecules that choose the best weights.
+        test: Molecules of the reported errors.
         batch: Molecules in a batch.
-        epochs: Passes of the networks on coordinates; message passing has ``epochs_passing``.
-        epochs_passing: See there. A pass of message passing takes some ten times as long.
+        epochs: Passes of the networks on coordinates.
+        epochs_passing: Passes of message passing; each takes some ten times as long.
         width: Features of the message passing network.
-        layers: Its interactions.
+        layers: Interactions of the message passing network.
     """
 
     molecules: int
@@ -67,25 +67,25 @@ WHOLE = Plan(molecules=6101, validation=305, test=610, batch=32, epochs=40, epoc
 
 
 def plan_for(quick: bool) -> Plan:
-    """What is spent in seconds, or in minutes.
+    """Return the plan.
 
     Arguments:
-        quick: Seconds.
+        quick: Seconds in place of minutes.
     """
     return QUICK if quick else WHOLE
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Molecules with their sides, and what their composition tells.
+    """Molecules, their split, and their composition baseline.
 
     Arguments:
-        systems: All molecules, their middles at the origin.
-        energies: In kcal/mol.
-        split: Training, validation and test.
-        encoder: Of the elements.
-        composition: Energy of each element, fitted to the training side, kcal/mol.
-        spread: Standard deviation of what the composition leaves there, kcal/mol.
+        systems: All molecules, centred at the origin.
+        energies: Energies in kcal/mol.
+        split: Training, validation and test set.
+        encoder: Encoder of the elements.
+        composition: Energy of each element, fitted to the training set, kcal/mol.
+        spread: Standard deviation of the training set's energies minus the baseline, kcal/mol.
     """
 
     systems: tuple[System, ...]
@@ -97,11 +97,11 @@ class Data:
 
     @property
     def test(self) -> list[System]:
-        """The molecules that nothing was learned from."""
+        """Molecules of the test set."""
         return [self.systems[index] for index in self.split.test]
 
     def by_composition(self, systems: Sequence[System]) -> Float64[np.ndarray, " n"]:
-        """The energy that the composition gives, kcal/mol.
+        """Return the composition baseline, kcal/mol.
 
         Arguments:
             systems: Any molecules of these elements.
@@ -112,10 +112,10 @@ class Data:
 
 @cache
 def data_for(quick: bool) -> Data:
-    """The bundled QM7, or its first molecules.
+    """Return the bundled QM7, or its first molecules.
 
     Arguments:
-        quick: The first ones only.
+        quick: Only the first molecules.
     """
     plan = plan_for(quick)
     systems = molecules(plan.molecules)
@@ -129,12 +129,13 @@ def data_for(quick: bool) -> Data:
 
 
 class OnCoordinates:
-    """A dense or convolutional network on the coordinates of molecules that are padded to 23 atoms.
+    """A dense or convolutional network on the coordinates of molecules, padded to 23 atoms.
 
     Arguments:
         data: The molecules.
-        network: With the signature of :class:`~empnet.studies.networks.coordinate_networks.DenseCoordinateNetwork`.
-        turned_copies: Whether it is trained on molecules that are turned at random, anew in each pass.
+        network: A network of the signature of
+            :class:`~empnet.studies.networks.coordinate_networks.DenseCoordinateNetwork`.
+        turned_copies: Train on molecules that are rotated at random, anew in each pass.
     """
 
     def __init__(self, data: Data, network: torch.nn.Module, *, turned_copies: bool = False) -> None:
@@ -147,7 +148,7 @@ class OnCoordinates:
         """Fit the weights.
 
         Arguments:
-            plan: How long.
+            plan: Cost of the training.
         """
         _fit(self.network, self._batch, self._loss, self.data, plan.batch, plan.epochs, 2e-3)
         self.network.double()
@@ -165,10 +166,10 @@ class OnCoordinates:
         return (self.network(r, f) - targets).square().mean()
 
     def predict(self, systems: Sequence[System]) -> Float[Tensor, "B 1"]:
-        """Energies in kcal/mol, computed in float64.
+        """Predict energies in kcal/mol, computed in float64.
 
         Arguments:
-            systems: Molecules of the elements that it knows.
+            systems: Molecules of the known elements.
         """
         r, f, _ = tensors(systems, self.data.encoder, SLOTS)
         composition = torch.from_numpy(self.data.by_composition(systems))[:, None]
@@ -181,7 +182,7 @@ class OnDistances:
     Arguments:
         data: The molecules.
         plan: Sizes of the network.
-        coordinates: Whether positions are among the features of the atoms.
+        coordinates: Add positions to the features of the atoms.
     """
 
     def __init__(self, data: Data, plan: Plan, *, coordinates: bool = False) -> None:
@@ -208,7 +209,7 @@ class OnDistances:
         """Fit the weights.
 
         Arguments:
-            plan: How long.
+            plan: Cost of the training.
         """
         _fit(self.network, self._batch, self._loss, self.data, plan.batch, plan.epochs_passing, 5e-3)
         self.network.double()
@@ -221,10 +222,10 @@ class OnDistances:
         return ((self.network(batch) - batch.targets) / self.data.spread).square().mean()
 
     def predict(self, systems: Sequence[System]) -> Float[Tensor, "B 1"]:
-        """Energies in kcal/mol, computed in float64.
+        """Predict energies in kcal/mol, computed in float64.
 
         Arguments:
-            systems: Molecules of the elements that it knows.
+            systems: Molecules of the known elements.
         """
         seen = [self._seen(system) for system in systems]
         y: Tensor = self.network(collate(seen, CUTOFF, self.data.encoder, torch.float64))
@@ -240,7 +241,7 @@ def _fit(
     epochs: int,
     rate: float,
 ) -> None:
-    """AdamW with one cycle of the learning rate; the best weights by the validation side are kept."""
+    """Train by AdamW with one cycle of the learning rate, and keep the weights with the lowest validation error."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate)
     steps = len(epoch_batches(data.split.train, size, seed=0, epoch=0))
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=epochs * steps + 1, cycle_momentum=False)
@@ -256,7 +257,7 @@ def _fit(
 
 @cache
 def contender(kind: str, quick: bool) -> OnCoordinates | OnDistances:
-    """A trained network.
+    """Return a trained network.
 
     Arguments:
         kind: One of :data:`KINDS`.

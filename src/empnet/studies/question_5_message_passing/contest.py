@@ -1,4 +1,4 @@
-"""Errors of trained networks on molecules as they are, turned and reordered."""
+"""Errors of trained networks on original, rotated and reordered molecules."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from empnet.studies.question_5_message_passing.premises import MessagePassing
 __all__ = ["Contest", "Trial", "measure_contest"]
 
 SHIFT = 100.0
-"""How far molecules are moved, in angstrom."""
+"""Translation of molecules in angstrom."""
 
 SAMPLE = 50
-"""Molecules that are moved, mirrored, and have equal atoms exchanged."""
+"""Number of molecules that are translated, mirrored, or have equal atoms exchanged."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One network's errors on the molecules of the test side, in kcal/mol.
+    """Mean absolute errors of one network on the test molecules, in kcal/mol.
 
     Arguments:
-        error: Mean absolute error on the molecules as they are.
-        turned: On the same molecules, turned at random.
-        reordered: On the same molecules, their atoms listed in another order.
-        turned_doubt: Standard error of the difference of ``turned`` and ``error``, from molecule to molecule.
-        reordered_doubt: The same for ``reordered``.
-        changes: Largest change of a prediction relative to the largest prediction, in float64, by what was done:
+        error: Error on the original molecules.
+        turned: Error on the molecules, rotated at random.
+        reordered: Error on the molecules, with their atoms in another order.
+        turned_doubt: Standard error of the difference of ``turned`` and ``error``, over the molecules.
+        reordered_doubt: Standard error of the difference of ``reordered`` and ``error``.
+        changes: Largest change of a prediction relative to the largest prediction, in float64, by operation:
             ``turned``, ``moved``, ``equals``, ``reordered``, ``mirrored``.
     """
 
@@ -51,18 +51,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class Contest:
-    """The trials, on the same sides of QM7.
+    """Trials of all networks, on the same split of QM7.
 
     Arguments:
-        dense: A dense network on coordinates, or what stands in its place.
-        convolutional: A convolutional one, or what stands in its place.
-        augmented: A dense network trained on turned copies, or what stands in its place.
+        dense: A dense network on coordinates, or its replacement.
+        convolutional: A convolutional network on coordinates, or its replacement.
+        augmented: A dense network trained on rotated copies, or its replacement.
         passing: The message passing network.
         composition: Mean absolute error of the composition alone, kcal/mol.
         train: Molecules for training.
         test: Molecules for the errors.
-        steps: Batches that the networks on coordinates were trained on.
-        steps_passing: Batches that message passing was trained on.
+        steps: Training steps of the networks on coordinates.
+        steps_passing: Training steps of message passing.
     """
 
     dense: Trial
@@ -77,7 +77,7 @@ class Contest:
 
 
 def _kinds(p: MessagePassing) -> dict[str, str]:
-    """Which network takes which part."""
+    """Return the kind of network for each part."""
     passing = "message passing, coordinates" if p.coordinates else "message passing"
     if p.network == "message-passing":
         return dict.fromkeys(("dense", "convolutional", "augmented", "passing"), passing)
@@ -89,8 +89,8 @@ def measure_contest(premises: MessagePassing, effort: Effort) -> Contest:
     """Train the networks, once each, and test them.
 
     Arguments:
-        premises: Of the study; ``network``, ``augmentation`` and ``coordinates`` count.
-        effort: Seconds or minutes.
+        premises: Premises of the study; ``network``, ``augmentation`` and ``coordinates`` are relevant.
+        effort: Quick: seconds in place of minutes.
     """
     parts = track(_kinds(premises).items(), "networks on molecules", total=4, quiet=effort.quiet)
     trials = {part: trial(kind, effort.quick) for part, kind in parts}
@@ -113,7 +113,7 @@ def trial(kind: str, quick: bool) -> Trial:
 
     Arguments:
         kind: One of :data:`~empnet.studies.question_5_message_passing.contenders.KINDS`.
-        quick: Trained for seconds only.
+        quick: Train for seconds only.
     """
     made, data, rng = contender(kind, quick), data_for(quick), np.random.default_rng(8)
     few, wanted = data.test[:SAMPLE], data.energies[data.split.test]

@@ -1,4 +1,4 @@
-"""Far from the origin: what is left of distances and of predictions, by the way in which distances are taken."""
+"""Errors of distances and predictions far from the origin, by the method for the distances."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from empnet.system.system import System
 __all__ = ["FAR_PREMISES", "SHIFTS", "WAYS", "Far", "measure_far", "moved_all"]
 
 FAR_PREMISES = ("systems", "particles", "features", "shift", "distances")
-"""The premises that :func:`measure_far` depends on."""
+"""Premises of :func:`measure_far`."""
 
 SHIFTS = tuple(float(shift) for shift in 10.0 ** np.arange(0.0, 7.5, 0.5))
-"""In angstrom, for the figure."""
+"""Shifts of the figure, in angstrom."""
 
 DIRECT = "donot_use_mm_for_euclid_dist"
 
@@ -39,22 +39,22 @@ WAYS = {
     "cdist, products, float64": lambda r: torch.cdist(r, r, compute_mode="use_mm_for_euclid_dist"),
     "differences, float64 (empnet)": _differences,
 }
-"""Ways to take the distances of float64 positions, by name."""
+"""Methods for the distances of float64 positions, by name."""
 
 
 @dataclass(frozen=True)
 class Far:
-    """What was measured on systems far from the origin.
+    """Measurements on systems far from the origin.
 
     Arguments:
-        shift: How far, in angstrom.
-        cdist: Largest error of a distance by torch.cdist as it is called without options, in float32, angstrom.
-        positions: What rounding the positions to float32 may change of a distance, angstrom.
-        products: Whether torch.cdist multiplied matrices; it does for more than 25 points.
-        moved: Largest change of a prediction by moving the systems, relative to the largest prediction; the network's
-            parameters are float32.
-        bound: What rounding in float32 may do to it.
-        errors: Largest error of a distance by name of the way, for each of :data:`SHIFTS`, angstrom.
+        shift: Distance from the origin in angstrom.
+        cdist: Largest error of a distance by torch.cdist without options, in float32, angstrom.
+        positions: Bound on the change of a distance by rounding the positions to float32, angstrom.
+        products: True if torch.cdist multiplied matrices, as it does for more than 25 points.
+        moved: Largest change of a prediction by translating the systems, relative to the largest prediction; the
+            network's parameters are float32.
+        bound: Bound on that change by rounding in float32.
+        errors: Largest error of a distance by method, for each of :data:`SHIFTS`, angstrom.
     """
 
     shift: float
@@ -67,11 +67,11 @@ class Far:
 
 
 def moved_all(systems: Sequence[System], by: float) -> list[System]:
-    """Each system moved by so much, in a direction of its own.
+    """Return the systems, translated by a distance, each in a direction of its own.
 
     Arguments:
         systems: The systems.
-        by: How far, in angstrom.
+        by: Distance in angstrom.
     """
     shifts = by * _directions(len(systems))
     return [moved(system, shift) for system, shift in zip(systems, shifts, strict=True)]
@@ -87,7 +87,7 @@ def _positions(systems: Sequence[System]) -> Float64[Tensor, "B N 3"]:
 
 
 def rounded_positions(r: Float64[Tensor, "B N 3"]) -> float:
-    """What a distance may change when positions are rounded to float32, in angstrom.
+    """Return a bound on the change of a distance when positions are rounded to float32, in angstrom.
 
     Each of three coordinates of both ends moves by at most half a unit in the last place of the largest coordinate;
     taking differences and the root adds less.
@@ -99,10 +99,10 @@ def rounded_positions(r: Float64[Tensor, "B N 3"]) -> float:
 def predicted(
     predictor: PropertyPredictor, d: Float[Tensor, "B N N"], f: Float[Tensor, "B N F"]
 ) -> Float[Tensor, "B F_prime"]:
-    """The predictor's formula from distances that are given, as where torch.cdist stands before it.
+    """Return the predictor's formula from given distances, such as those of torch.cdist.
 
     Arguments:
-        predictor: Whose phi and psi are taken.
+        predictor: Predictor that provides phi and psi.
         d: Distances in angstrom, shape (B, N, N).
         f: Features of the particles, shape (B, N, F).
     """
@@ -113,10 +113,10 @@ def predicted(
 
 
 def measure_far(premises: MessagePassing) -> Far:
-    """Move random systems away from the origin and look at distances and predictions.
+    """Translate random systems away from the origin, and measure distances and predictions.
 
     Arguments:
-        premises: Of the study; those that :data:`FAR_PREMISES` names count.
+        premises: Premises of the study; :data:`FAR_PREMISES` names the relevant ones.
     """
     return _measured(premises.only(*FAR_PREMISES))
 
@@ -146,7 +146,7 @@ def _measured(p: MessagePassing) -> Far:
 
 
 def _errors(way, systems: Sequence[System]) -> tuple[float, ...]:  # noqa: ANN001 (one of WAYS)
-    """The largest error of a distance at each of the shifts, rounding of the positions to float64 included."""
+    """Return the largest error of a distance at each of the shifts, including rounding of positions to float64."""
     near = 0.9 * _positions(systems)  # off the grid: for the grid's points, float64 would round nothing
     directions = torch.from_numpy(_directions(len(systems)))[:, None]
     exact = _differences(near)

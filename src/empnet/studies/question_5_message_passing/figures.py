@@ -1,4 +1,4 @@
-"""Figures of the study."""
+"""Figures of the study of message passing."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 __all__ = ["draw_clouds", "draw_errors", "draw_far"]
 
 NEAR = 0.2
-"""Distances that differ by less, in angstrom, are drawn alike."""
+"""Distances that differ by less, in angstrom, have the same colour."""
 
 SLANT = np.radians(35.0)
-"""Height of the eye above the plane of the hexagon."""
+"""Elevation of the viewpoint above the plane of the hexagon, in radians."""
 
 
 def draw_far(figure: Figure, far: Far) -> str:
-    """Error of distances against the distance from the origin.
+    """Draw the error of distances against the distance from the origin.
 
     Arguments:
-        figure: To draw on.
-        far: What was measured.
+        figure: Figure to draw on.
+        far: Measurement.
     """
     axes = figure.subplots()
     for name, errors in far.errors.items():
@@ -53,11 +53,11 @@ def draw_far(figure: Figure, far: Far) -> str:
 
 
 def draw_errors(figure: Figure, contest: Contest) -> str:
-    """Errors of the networks on molecules as they are, turned and reordered.
+    """Draw errors of the networks on original, rotated and reordered molecules.
 
     Arguments:
-        figure: To draw on.
-        contest: What was measured.
+        figure: Figure to draw on.
+        contest: Measurement.
     """
     axes = figure.subplots()
     trials = {
@@ -85,11 +85,11 @@ def draw_errors(figure: Figure, contest: Contest) -> str:
 
 
 def draw_clouds(figure: Figure, blind: BlindSpots) -> str:
-    """The clouds that are hard to tell apart, with the distances around one of their particles.
+    """Draw the clouds that are hard to distinguish, with the distances around one of their particles.
 
     Arguments:
-        figure: To draw on.
-        blind: What was measured.
+        figure: Figure to draw on.
+        blind: Measurement.
     """
     bent = displaced(antiprism(), blind.displaced)
     panels = figure.subplot_mosaic([["hexagon", "two triangles, turned"], ["two triangles, far"] * 2])
@@ -101,17 +101,17 @@ def draw_clouds(figure: Figure, blind: BlindSpots) -> str:
     panels["two triangles, far"].legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return (
         "Six equal particles, seen at a slant. In the first two clouds the same distances lie around every particle "
-        "(drawn for one of them), so no network on distances tells them apart, whatever its cutoff. With a cutoff "
-        "below 2.60 angstrom it cannot tell the hexagon from the third cloud, either, whose triangles lie 10 angstrom "
-        "apart (drawn closer)."
+        "(drawn for one of them), so no network on distances distinguishes them, whatever its cutoff. With a cutoff "
+        "below 2.60 angstrom it cannot distinguish the hexagon from the third cloud, either, whose triangles lie 10 "
+        "angstrom apart (drawn closer)."
     )
 
 
 def _draw_cloud(axes: Axes, cloud: System, up: tuple[int, int, int]) -> None:
-    """The particles in parallel projection, sides in grey, and distances from the first one in colour.
+    """Draw the particles in parallel projection, sides in grey, distances from the first particle in colour.
 
     Arguments:
-        axes: To draw on.
+        axes: Axes to draw on.
         cloud: Six particles.
         up: The cloud's axis, which points upwards, so that the first particle lies to the right.
     """
@@ -125,13 +125,13 @@ def _draw_cloud(axes: Axes, cloud: System, up: tuple[int, int, int]) -> None:
         if abs(lengths[i, j] - SIDE) < NEAR:
             axes.plot(*seen[[i, j]].T, color="grey", linewidth=0.8)
     distances = (SIDE, SIDE * 3**0.5, 2 * SIDE)
-    told: set[int] = set()
+    labelled: set[int] = set()
     for i in np.argsort(lengths[0])[1:]:
         kind = int(np.argmin(np.abs(np.subtract(distances, lengths[0, i]))))
-        label = None if kind in told else f"{distances[kind]:.2f} angstrom"
+        label = None if kind in labelled else f"{distances[kind]:.2f} angstrom"
         if abs(lengths[0, i] - distances[kind]) < NEAR:
             axes.plot(*seen[[0, i]].T, color=COLOURS[kind], linewidth=2.2, label=label)
-            told.add(kind)
+            labelled.add(kind)
     axes.scatter(seen[:, 0], seen[:, 1], s=60, color="grey", zorder=3)
     axes.scatter(seen[:1, 0], seen[:1, 1], s=80, color=COLOURS[5], zorder=4)
     axes.set_axis_off()

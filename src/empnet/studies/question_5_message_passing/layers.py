@@ -1,4 +1,4 @@
-"""What the two layers do, each against its formula written out: questions V A and V B."""
+"""Deviations of the two layers from their formulas: questions V.A and V.B."""
 
 from __future__ import annotations
 
@@ -29,29 +29,30 @@ LAYER_PREMISES = (
     *("systems", "particles", "features", "features_out", "hidden", "shift", "layer", "kernel"),
     *("self_message", "filters", "coordinates", "labels", "handedness"),
 )
-"""The premises that :func:`measure_layers` depends on."""
+"""Premises of :func:`measure_layers`."""
 
 
 @dataclass(frozen=True)
 class Layers:
-    """What was measured on the layers, in float64; deviations are relative to the largest output.
+    """Measurements on the layers, in float64; deviations are relative to the largest output.
 
     Arguments:
-        pointwise_reordered: Of the point-wise layer's output for reordered particles from its reordered output.
-        pointwise_shape: Of its output.
+        pointwise_reordered: Deviation of the point-wise layer's output for reordered particles from its reordered
+            output.
+        pointwise_shape: Shape of its output.
         wanted_shape: (B, N, F').
-        pointwise_parameters: By number of slots.
-        pointwise_formula: What (F + 1) H + (H + 1) F' is for H hidden units, to be held against the former.
+        pointwise_parameters: Number of its parameters by number of slots.
+        pointwise_formula: Its number of parameters by formula: (F + 1) H + (H + 1) F' for H hidden units.
         hidden: Units between its two linear maps.
-        asked: Units that it was asked to have.
+        asked: Required units.
         activation: Name of its nonlinearity.
         convolution: Deviation from torch's convolution along the list of particles with the same weights.
         loop: Deviation of the message passing layer from the sum over pairs, one after the other.
-        turned: Of the layer's output for turned systems from that for the systems as they are.
-        moved: The same for moved ones.
-        reordered: Of its output for reordered particles from its reordered output.
+        turned: Deviation of its output for rotated systems from that for the original systems.
+        moved: Deviation of its output for translated systems from that for the original systems.
+        reordered: Deviation of its output for reordered particles from its reordered output.
         filter_parameters: Parameters of message passing by number of slots.
-        bound: What rounding may do to any of these.
+        bound: Bound on the effect of rounding on any of these.
     """
 
     pointwise_reordered: float
@@ -72,7 +73,7 @@ class Layers:
 
 
 def rounding(particles: int, hidden: int = 128, eps: float = EPS) -> float:
-    """What rounding may change, relative to the largest output.
+    """Return a bound on the effect of rounding, relative to the largest output.
 
     An output passes through sums of N messages, and of 128 terms in each of two perceptrons: a sum of n terms errs by
     at most n eps times the sum of their magnitudes (Higham, Accuracy and Stability of Numerical Algorithms, section
@@ -87,7 +88,7 @@ def rounding(particles: int, hidden: int = 128, eps: float = EPS) -> float:
 
 
 def relative(found: Tensor, wanted: Tensor) -> float:
-    """Largest difference over the largest magnitude that is wanted."""
+    """Return the largest difference over the largest expected magnitude."""
     return float((found - wanted).abs().max() / wanted.abs().max())
 
 
@@ -100,10 +101,10 @@ def _measured(p: MessagePassing) -> Layers:
 
 
 def measure_layers(premises: MessagePassing) -> Layers:
-    """Measure both layers with fresh parameters on random systems.
+    """Measure both layers with new parameters on random systems.
 
     Arguments:
-        premises: Of the study; those that :data:`LAYER_PREMISES` names count.
+        premises: Premises of the study; :data:`LAYER_PREMISES` names the relevant ones.
 
     Example:
         >>> found = measure_layers(MessagePassing(particles=5, systems=1))
@@ -136,7 +137,7 @@ def _pointwise(p: MessagePassing) -> dict[str, Any]:
 
 
 def _from_convolution(p: MessagePassing, f_bar: Tensor) -> float:
-    """How far the point-wise layer is from a convolution; a wider kernel hears the neighbours in the list, too."""
+    """Return the deviation of the point-wise layer from a convolution along the list of particles."""
     layer = PointwiseConvolutionLayer(p.particles, p.features, p.features_out).double()
     W_1, b_1, W_2, b_2 = layer.psi.parameters()
     weight = torch.randn(len(W_1), p.features, p.kernel, dtype=torch.float64)
@@ -147,13 +148,13 @@ def _from_convolution(p: MessagePassing, f_bar: Tensor) -> float:
 
 
 def literal_loop(layer: MessagePassingLayer, r: Tensor, f: Tensor, *, self_message: bool = True) -> Tensor:
-    """Formula (1) as it is written: for each particle j and each particle i, one after the other.
+    """Return formula (1) by two loops: over each particle j and each particle i.
 
     Arguments:
-        layer: Whose phi is taken.
+        layer: Layer that provides phi.
         r: Positions of one system, shape (N, 3).
         f: Features, shape (N, F).
-        self_message: Whether i = j is part of the sum.
+        self_message: Include i = j in the sum.
     """
     rows = []
     for j in range(len(r)):
@@ -188,7 +189,7 @@ def _message_passing(p: MessagePassing, systems: tuple[System, ...]) -> dict[str
 
 
 def _parameters(p: MessagePassing) -> dict[str, Any]:
-    """Numbers of parameters of both layers, for N and for twice and three times as many particles."""
+    """Return the number of parameters of both layers for N, 2 N and 3 N particles."""
     kind = MessagePassingLayer if p.filters == "shared" else FilterPerPairLayer
     sizes = (p.particles, 2 * p.particles, 3 * p.particles)
     H = MessagePassing().hidden

@@ -1,4 +1,4 @@
-"""All that the study measures, and how verdicts are read from it."""
+"""All measurements of the study, and rules that several claims share."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ __all__ = [
 ]
 
 MORE = 0.05
-"""An error that grows by less than this share counts as kept."""
+"""An error that grows by at most this share counts as unchanged."""
 
 DOUBT = 2.0
-"""Standard errors by which a growth must be above nil to count as one."""
+"""A growth counts if it exceeds this number of its standard errors."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured, by what it was measured on.
+    """All measurements, by subject.
 
     Arguments:
         layers: The two layers, against their formulas.
         far: Distances and predictions far from the origin.
-        symmetries: Predictions of systems that were turned, moved, reordered, mirrored.
+        symmetries: Predictions of rotated, translated, reordered and mirrored systems.
         contest: Errors of trained networks on molecules.
-        blind: Predictions of different clouds that look alike.
+        blind: Predictions of different clouds with the same distances.
     """
 
     layers: Layers
@@ -55,7 +55,7 @@ def measure(premises: MessagePassing, effort: Effort) -> Measured:
 
     Arguments:
         premises: The question's, or others.
-        effort: Only the trained networks depend on it.
+        effort: Determines the size of the trained networks only.
     """
     return Measured(
         layers=measure_layers(premises),
@@ -76,24 +76,24 @@ def parameters_by_size(parameters: dict[int, int]) -> Evidence:
 
 
 def unchanged(changes: dict[str, float], bound: float) -> Verdict:
-    """True if no network's prediction changed by more than rounding, false otherwise.
+    """Return true if no network's prediction changed by more than rounding, false otherwise.
 
     Arguments:
         changes: Largest relative change, by network.
-        bound: What rounding may do.
+        bound: Bound on the effect of rounding.
     """
     return verdict(max(changes.values()) <= bound)
 
 
 def all_changes(e: Measured, how: str) -> dict[str, float]:
-    """Relative changes of predictions by network, the message passing model trained on QM7 among them.
+    """Return relative changes of predictions by network, including the message passing model trained on QM7.
 
     Arguments:
-        e: What was measured.
+        e: All measurements.
         how: ``"turned"``, ``"moved"``, ``"equals"``, ``"reordered"`` or ``"mirrored"``.
     """
     changes: dict[str, float] = dict(getattr(e.symmetries, how))
-    return {**changes, "model trained on QM7, its test side": e.contest.passing.changes[how]}
+    return {**changes, "model trained on QM7, its test set": e.contest.passing.changes[how]}
 
 
 def changes_evidence(e: Measured, how: str) -> Evidence:
@@ -108,10 +108,10 @@ def changes_evidence(e: Measured, how: str) -> Evidence:
 
 
 def kept(trial: Trial, how: str) -> Verdict:
-    """Whether a network's mean absolute error is what it was, on the same molecules after something was done to them.
+    """Decide whether a network keeps its mean absolute error when the same molecules are rotated or reordered.
 
-    True if it grew by at most 5 %, false if it grew by more than that and by more than two standard errors of the
-    difference; else it cannot be told.
+    True if the error grew by at most 5 %, false if it grew by more and by more than two standard errors of the
+    difference; otherwise undecided.
 
     Arguments:
         trial: The network's errors.

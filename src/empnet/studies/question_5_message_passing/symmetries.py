@@ -1,4 +1,4 @@
-"""What turning, moving, reordering and mirroring a system does to its predicted property: question V C."""
+"""Changes of the predicted property by rotation, translation, reordering and reflection: question V.C."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SYMMETRY_PREMISES = (
     *("systems", "particles", "features", "shift"),
     *("readout", "coordinates", "labels", "handedness"),
 )
-"""The premises that :func:`measure_symmetries` depends on."""
+"""Premises of :func:`measure_symmetries`."""
 
 MOLECULES = 32
 STEPS = 30
@@ -51,18 +51,18 @@ Change = Callable[[Sequence[System]], list[System]]
 class Symmetries:
     """Largest change of a predicted property, by network, relative to the largest prediction; in float64.
 
-    The networks are one that is fresh, on random systems; one that is fresh and one that is trained, on molecules.
+    The networks are an untrained one on random systems, and an untrained and a trained one on molecules.
 
     Arguments:
-        turned: When systems are turned at random.
-        moved: When they are moved.
-        equals: When equal particles are exchanged.
-        reordered: When all particles are listed in another order, their features with them.
-        mirrored: When systems are replaced by their mirror images.
+        turned: Change by random rotations.
+        moved: Change by translations.
+        equals: Change by exchanging equal particles.
+        reordered: Change by reordering all particles, with their features.
+        mirrored: Change by reflection.
         volume: Smallest over the random systems of the largest signed volume of a particle, cubic angstrom: where it
             is not zero, the system differs from its mirror image.
-        learned: Training loss of the trained network, over that before training.
-        bound: What rounding may do.
+        learned: Ratio of the training loss after training to that before.
+        bound: Bound on the effect of rounding.
     """
 
     turned: dict[str, float]
@@ -76,12 +76,12 @@ class Symmetries:
 
 
 def change(predict: Predict, systems: Sequence[System], others: Sequence[System]) -> float:
-    """The largest change of a prediction, relative to the largest prediction.
+    """Return the largest change of a prediction, relative to the largest prediction.
 
     Arguments:
         predict: The network.
-        systems: Systems as they are.
-        others: What was made of each.
+        systems: Original systems.
+        others: Changed systems.
     """
     with torch.no_grad():
         y, y_other = predict(systems), predict(others)
@@ -89,16 +89,16 @@ def change(predict: Predict, systems: Sequence[System], others: Sequence[System]
 
 
 def measure_symmetries(premises: MessagePassing) -> Symmetries:
-    """Turn, move, reorder and mirror random systems and molecules, and predict again.
+    """Rotate, translate, reorder and reflect random systems and molecules, and predict again.
 
     Arguments:
-        premises: Of the study; those that :data:`SYMMETRY_PREMISES` names count.
+        premises: Premises of the study; :data:`SYMMETRY_PREMISES` names the relevant ones.
     """
     return _measured(premises.only(*SYMMETRY_PREMISES))
 
 
 def _network(p: MessagePassing, N: int, F: int) -> PropertyPredictor | MarkedPredictor:
-    """The product's predictor, unless it is to be told more or not to sum."""
+    """Return the product's predictor, or one with symmetry-breaking features or readout."""
     if p.readout == "sum" and not (p.coordinates or p.labels or p.handedness):
         return PropertyPredictor(N, F)
     return MarkedPredictor(N, F, readout=p.readout, coordinates=p.coordinates, labels=p.labels, handedness=p.handedness)
@@ -146,7 +146,7 @@ def _measured(p: MessagePassing) -> Symmetries:
 
 
 def _train(network: torch.nn.Module, systems: Sequence[System], encoder: OneHot) -> float:
-    """Some steps of Adam on the molecules' energies, in units of their spread; what is left of the loss."""
+    """Train some steps of Adam on the molecules' standardised energies, and return the ratio of losses."""
     r, f, mask = tensors(systems, encoder, SLOTS)
     energies = torch.tensor([[system.properties["energy"]] for system in systems], dtype=torch.float64)
     targets = (energies - energies.mean()) / energies.std()

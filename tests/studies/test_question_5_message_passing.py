@@ -91,7 +91,7 @@ def test_the_trained_network_is_the_same_when_it_is_trained_again(outcome):
     [
         ({"particles": 1}, "--particles 1; wanted at least 2"),
         ({"particles": 1000}, "--particles 1000; wanted at most 100"),
-        ({"kernel": 2}, "--kernel 2; wanted an odd number, so that there is a middle"),
+        ({"kernel": 2}, "--kernel 2; wanted an odd number"),
         ({"readout": "max"}, "--readout max; wanted sum or flatten"),
         ({"network": "bad"}, "--network bad; wanted coordinates or message-passing"),
         ({"shift": -1.0}, "--shift -1.0; wanted at least 0.0"),

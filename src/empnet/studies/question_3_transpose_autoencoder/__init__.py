@@ -1,11 +1,13 @@
 """Question III: a linear autoencoder whose decoder is its encoder's transpose, and its relation to PCA."""
 
 from empnet.studies.claim import Study
-from empnet.studies.question_3_transpose_autoencoder import claims_3a_training as a
-from empnet.studies.question_3_transpose_autoencoder import claims_3b_norm as b
-from empnet.studies.question_3_transpose_autoencoder import claims_3c_principal_components as c
-from empnet.studies.question_3_transpose_autoencoder import claims_3d_unit_norm as d
-from empnet.studies.question_3_transpose_autoencoder import claims_3e_encoder_only as e
+from empnet.studies.question_3_transpose_autoencoder import (
+    claims_3a_training,
+    claims_3b_norm,
+    claims_3c_principal_components,
+    claims_3d_unit_norm,
+    claims_3e_encoder_only,
+)
 from empnet.studies.question_3_transpose_autoencoder.measured import Measured, measure
 from empnet.studies.question_3_transpose_autoencoder.premises import TransposePremises
 
@@ -20,5 +22,11 @@ STUDY = Study(
     "how can |a| = 1 be kept in training, and what does a loss without the decoder do?",
     premises=TransposePremises,
     measure=measure,
-    claims=a.CLAIMS + b.CLAIMS + c.CLAIMS + d.CLAIMS + e.CLAIMS,
+    claims=(
+        *claims_3a_training.CLAIMS,
+        *claims_3b_norm.CLAIMS,
+        *claims_3c_principal_components.CLAIMS,
+        *claims_3d_unit_norm.CLAIMS,
+        *claims_3e_encoder_only.CLAIMS,
+    ),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from empnet.studies.claim import Study
-from empnet.studies.question_5_message_passing import claims_5a_pointwise_layer as pointwise
-from empnet.studies.question_5_message_passing import claims_5b_message_passing_layer as message_passing
-from empnet.studies.question_5_message_passing import claims_5c_blind_spots as blind_spots
-from empnet.studies.question_5_message_passing import claims_5c_contest as contest
-from empnet.studies.question_5_message_passing import claims_5c_invariance as invariance
+from empnet.studies.question_5_message_passing import (
+    claims_5a_pointwise_layer,
+    claims_5b_message_passing_layer,
+    claims_5c_blind_spots,
+    claims_5c_contest,
+    claims_5c_invariance,
+)
 from empnet.studies.question_5_message_passing.measured import Measured, measure
 from empnet.studies.question_5_message_passing.premises import MessagePassing
 
@@ -22,5 +24,11 @@ STUDY: Study[MessagePassing, Measured] = Study(
     "this, and how do ordinary networks on coordinates fare? Which systems can it not distinguish?",
     premises=MessagePassing,
     measure=measure,
-    claims=pointwise.CLAIMS + message_passing.CLAIMS + invariance.CLAIMS + contest.CLAIMS + blind_spots.CLAIMS,
+    claims=(
+        *claims_5a_pointwise_layer.CLAIMS,
+        *claims_5b_message_passing_layer.CLAIMS,
+        *claims_5c_invariance.CLAIMS,
+        *claims_5c_contest.CLAIMS,
+        *claims_5c_blind_spots.CLAIMS,
+    ),
 )

@@ -120,6 +120,7 @@ class Outcome:
             "premises": dataclasses.asdict(self.premises),
             "textbook": finding.textbook,
             "disagreement": claim.disagreement if finding.agrees is False else None,
+            # "told" is a key of the file format
             "counter": counter and {"told": counter.change, "verdict": counter.verdict, "evidence": counter.evidence},
             "quick": self.effort.quick,
             "date": self.date.isoformat(timespec="seconds"),

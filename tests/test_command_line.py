@@ -121,7 +121,7 @@ MISTAKES = {
     "curve to standard output": (["learn-curve", "springs.xyz", "--sizes", "9,20", "--out", "-"], "standard output"),
     "study to standard output": (["study", "encoding", "--quick", "--out", "-"], "standard output"),
     "study into a file": (["study", "encoding", "--quick", "--out", "springs.xyz"], "is a file"),
-    "study among other files": (["study", "encoding", "--quick", "--out", ".", "--force"], "other files"),
+    "study among other files": (["study", "encoding", "--quick", "--out", ".", "--force"], "files that no study wrote"),
     "a seed of more than 64 bits": (["train", "springs.xyz", "--seed", "9" * 20], "'seed' is 99999999999999999999"),
     "a map's seed": (["map", "nowhere", "--seed", "-1"], "--seed -1; wanted a whole number from 0"),
     "a map's large seed": (["map", "nowhere", "--seed", "9" * 20], "--seed 99999999999999999999; wanted"),

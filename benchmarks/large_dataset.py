@@ -106,7 +106,7 @@ def act(path: Path, n: int, budget: str) -> None:
     """Ingest, then train, in this process."""
     memory, began = Memory(), time.perf_counter()
     from empnet.dataset.cache import Recipe, open_dataset
-    from empnet.training import prepare
+    from empnet.training import job
     from empnet.training import train as training
 
     memory.tell("import", began, n)
@@ -131,12 +131,12 @@ def act(path: Path, n: int, budget: str) -> None:
 
         setattr(module, name, told)
 
-    watched(training, "open_data", "  hash the file, open")
-    watched(training, "split_data", "  split")
-    watched(training, "look_at", "  quick inspection")
-    watched(training, "make_card", "  species, pooling, what was seen")
-    watched(training, "fit_statistics", "  statistics")
-    watched(prepare.Seen, "of", "    what was seen")
+    watched(job, "open_data", "  hash the file, open")
+    watched(job, "split_data", "  split")
+    watched(job, "look_at", "  quick inspection")
+    watched(job, "make_card", "  species, pooling, what was seen")
+    watched(job, "fit_statistics", "  statistics")
+    watched(job.Seen, "of", "    what was seen")
     began = time.perf_counter()
     settings = {"property": "energy", "unit": "kcal/mol", "val": 2000, "test": 2000, "time": budget}
     training.train(path, out=path.parent / "run", threads=1, **settings)

@@ -27,7 +27,7 @@ from empnet.model.table_error import interaction_table_errors, with_knots
 from empnet.pages.svg import new_figure
 from empnet.prediction.predictor import Predictor, load
 from empnet.runtime.durable_files import replacing, write_text
-from empnet.training import prepare
+from empnet.training import job
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.train import train
 
@@ -54,7 +54,7 @@ def trained(folder: Path, knots: int, epochs: int) -> Predictor:
     run = folder / f"{epochs}-{knots}"
     if not (run / "model.safetensors").exists():
         # TrainConfig has no setting for knots: the architecture that it makes gets them here
-        with mock.patch.object(prepare, "Architecture", partial(Architecture, knots=knots)):
+        with mock.patch.object(job, "Architecture", partial(Architecture, knots=knots)):
             train("qm7", out=run, epochs=epochs, quiet=True)
     return load(run)
 

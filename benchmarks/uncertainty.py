@@ -26,7 +26,7 @@ from empnet.model.property_model import PropertyModel
 from empnet.pages.svg import new_figure
 from empnet.prediction.outside import why_outside
 from empnet.runtime.durable_files import replacing, write_text
-from empnet.training.prepare import open_data
+from empnet.training.job import open_data
 from empnet.training.run.model_file import ModelCard, load_model
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.train import train

@@ -10,9 +10,9 @@ from empnet.errors import EmpnetError
 from empnet.files.read import read
 from empnet.inspection import inspect_data
 from empnet.prediction.evaluate import evaluate
-from empnet.training.prepare import configured, name_targets
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
+from empnet.training.targets import configured, name_targets
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "epochs": 1, "batch": 8, "threads": 1, "quiet": True}
 

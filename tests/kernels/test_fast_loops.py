@@ -7,7 +7,7 @@ from empnet.dataset.dataset import Dataset
 from empnet.dataset.split import Split
 from empnet.kernels.fast_loops import has_fast_loops, slow_loops_note
 from empnet.system.system import System
-from empnet.training.prepare import make_card
+from empnet.training.job import make_card
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 

@@ -228,6 +228,6 @@ def test_a_run_without_a_unit_cannot_be_taken_to_one(named, data, tmp_path):
 def test_a_potential_without_a_unit_is_told_before_the_work(named, tmp_path, monkeypatch, capsys):
     settings = {**SMALL, "quiet": False}
     with monkeypatch.context() as patch:
-        patch.setattr("empnet.training.train.open_data", lambda *_: pytest.fail(capsys.readouterr().out))
+        patch.setattr("empnet.training.job.open_data", lambda *_: pytest.fail(capsys.readouterr().out))
         with pytest.raises(pytest.fail.Exception, match="ASE can run no dynamics with this potential"):
             train(named, "REF_energy", forces="forces", out=tmp_path / "run", **settings)

@@ -13,12 +13,14 @@ from empnet.dataset.split import split_systems
 from empnet.errors import EmpnetError
 from empnet.files.write import write
 from empnet.system.system import System
+from empnet.training.job import make_card, open_data
+from empnet.training.look import look_at
 from empnet.training.optimiser.statistics import _stress_scale
-from empnet.training.prepare import configured, look_at, make_card, name_targets, open_data
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import load_model, read_card
 from empnet.training.run.run_folder import RunFolder
+from empnet.training.targets import configured, name_targets
 from empnet.training.train import train
 
 

@@ -8,11 +8,11 @@ from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
 from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import Architecture, PropertyModel
+from empnet.training.job import open_data
 from empnet.training.measure import measure
 from empnet.training.optimiser.objective import Objective
 from empnet.training.optimiser.scales import Scales
 from empnet.training.optimiser.statistics import fit_statistics
-from empnet.training.prepare import open_data
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.model_file import ModelCard
 

@@ -181,7 +181,7 @@ def test_a_failed_start_leaves_the_old_run(finished):
 
 
 def test_out_is_checked_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("empnet.training.train.open_data", lambda *_: pytest.fail("the data were read"))
+    monkeypatch.setattr("empnet.training.job.open_data", lambda *_: pytest.fail("the data were read"))
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for out, told in {"file": "is a file", "file/run": "Not a directory", "loop": "cannot be made"}.items():
@@ -382,11 +382,11 @@ main()
 """
 STARTING = """
 import sys, time
-import empnet.training.train as training
+import empnet.training.job as job
 def slow(*_):
     print("reading", flush=True)
     time.sleep(60)
-training.open_data = slow
+job.open_data = slow
 from empnet.cli import main
 main()
 """

@@ -12,7 +12,7 @@ from empnet.dataset.dataset import Dataset, collate
 from empnet.dataset.split import Split
 from empnet.errors import EmpnetError
 from empnet.system.system import System
-from empnet.training.prepare import open_data
+from empnet.training.job import open_data
 from empnet.training.run.model_file import load_model
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.train import train

@@ -41,14 +41,15 @@ def test_a_report_that_fails_is_told(systems, tmp_path, capsys, monkeypatch):
 
 def test_a_warning_of_python_is_in_the_log_once(tmp_path, monkeypatch):
     learning = importlib.import_module("empnet.training.train")
-    original = learning.look_at
+    job = importlib.import_module("empnet.training.job")
+    original = job.look_at
 
     def warn(*arguments):
         for _ in range(2):
             warnings.warn("the moon\nis full", stacklevel=1)
         return original(*arguments)
 
-    monkeypatch.setattr(learning, "look_at", warn)
+    monkeypatch.setattr(job, "look_at", warn)
     pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

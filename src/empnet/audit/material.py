@@ -12,7 +12,7 @@ from empnet.prediction.evaluate import measured_side, own_side
 from empnet.prediction.predictor import Predictor
 from empnet.prediction.reading import Reading
 from empnet.system.system import System
-from empnet.training.prepare import refuse_data_in_memory
+from empnet.training.own_data import refuse_data_in_memory
 from empnet.training.run.run_folder import RunFolder
 
 __all__ = ["drawn", "material", "sample_of"]

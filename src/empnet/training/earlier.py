@@ -14,8 +14,8 @@ from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
 from empnet.files.read import iread
 from empnet.system.batch import Batch
+from empnet.training.job import recipe_of
 from empnet.training.own_data import find_data
-from empnet.training.prepare import recipe_of
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.model_file import ModelCard, read_card
 from empnet.training.run.run_folder import RunFolder

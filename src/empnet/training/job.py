@@ -1,17 +1,41 @@
-"""What is to be learned from what."""
+"""What is to be learned from what: from a configuration and data to a job and a fresh model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
 
+import numpy as np
+import torch
+
+from empnet.dataset.cache import Recipe, open_dataset
+from empnet.dataset.coverage import Seen
 from empnet.dataset.dataset import Dataset
-from empnet.dataset.split import Split
+from empnet.dataset.split import Split, split_systems
+from empnet.errors import EmpnetError
+from empnet.kernels import choose, reference
+from empnet.kernels.fast_loops import slow_loops_note
+from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.summary import summary
+from empnet.runtime.distribution import processes
+from empnet.runtime.pipes import is_pipe
+from empnet.system.composition import Pooling, choose_pooling
+from empnet.system.one_hot import OneHot, symbol
+from empnet.system.system import System
+from empnet.training.fine_tune import start_from
+from empnet.training.look import look_at
 from empnet.training.optimiser.scales import Scales
+from empnet.training.optimiser.statistics import fit_statistics
+from empnet.training.run.agreement import refuse_disagreement
 from empnet.training.run.config import TrainConfig
-from empnet.training.run.model_file import ModelCard
+from empnet.training.run.journal import Journal
+from empnet.training.run.model_file import ModelCard, read_card
 from empnet.training.run.sizes import balanced_batch
 
-__all__ = ["Job"]
+__all__ = ["Job", "make_card", "open_data", "recipe_of", "split_data"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,3 +61,182 @@ class Job:
         """Systems in a step: as configured, else by the size of the systems."""
         sizes, learned = self.dataset.sizes[self.split.train], bool(self.config.derivatives)
         return self.config.batch or balanced_batch(sizes, derivatives=learned)
+
+    @classmethod
+    def of(
+        cls, config: TrainConfig, data: str | Path | Sequence[System], journal: Journal
+    ) -> tuple[Job, PropertyModel]:
+        """Open the data, split them, look them over, describe the model, build it.
+
+        Arguments:
+            config: The configuration, with properties and units named
+                (:func:`~empnet.training.targets.name_targets`).
+            data: A path, the name of bundled data, or systems.
+            journal: Where choices and suspicions are told.
+
+        Returns:
+            The job, and the model that training starts from, with its statistics set.
+
+        Raises:
+            EmpnetError: If the data cannot be read or learned, or a setting does not fit them.
+        """
+        dataset = open_data(data, config, journal.quiet)
+        _refuse_no_neighbours(dataset, config)
+        split = split_data(dataset, config)
+        _say_data(dataset, config, journal)
+        look_at(dataset, config, journal)
+        _say_split(split, config, journal)
+        torch.manual_seed(config.seed)
+        card = make_card(dataset, split, config, journal)
+        model, card, scales = _model(card, config, dataset, split, journal)
+        refuse_disagreement(config, card, config.data)
+        batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
+        journal.say(str(summary(model, inputs=(batch,))))
+        job = cls(config, card, dataset, split, scales)
+        return replace(job, config=config.model_copy(update={"batch": job.batch})), model
+
+
+def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
+    """The data set that the configuration asks for.
+
+    Arguments:
+        data: A path, the name of bundled data, or systems.
+        config: Properties, cutoff, features, forces and stress.
+        quiet: No progress bar.
+    """
+    return open_dataset(data, recipe_of(config), quiet=quiet)
+
+
+def recipe_of(config: TrainConfig) -> Recipe:
+    """What the configuration's data set is made with.
+
+    Arguments:
+        config: Properties, cutoff, features, forces and stress.
+    """
+    return Recipe(
+        config.property,
+        config.cutoff,
+        config.features,
+        config.length_unit,
+        config.baseline_key,
+        config.derivatives,
+    )
+
+
+def split_data(dataset: Dataset, config: TrainConfig) -> Split:
+    """The sides of the data, exact duplicates together."""
+    groups, seed = dataset.arrays["groups"], config.seed if config.split_seed is None else config.split_seed
+    keep = np.flatnonzero(dataset.isolated)
+    split = split_systems(
+        groups, validation=config.val, test=config.test, kind=config.split, seed=seed, file=config.data, keep=keep
+    )
+    return split if config.train_size is None else split.with_train_size(config.train_size, seed, config.data, keep)
+
+
+def _refuse_no_neighbours(dataset: Dataset, config: TrainConfig) -> None:
+    """Raise if no two particles are neighbours, though systems have several."""
+    if not dataset.arrays["n_pairs"].any() and (dataset.sizes > 1).any():
+        raise EmpnetError(
+            f"no two particles are within the cutoff of {config.cutoff:g} angstrom, so there is nothing to learn from",
+            where=config.data,
+            remedy="choose a larger --cutoff, or name the data's --length-unit",
+        )
+
+
+def _say_data(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
+    least, most = dataset.sizes.min(), dataset.sizes.max()
+    sizes = f"{least} particles each" if least == most else f"{least} to {most} particles"
+    journal.say(f"{config.data}: {dataset.sizes.size} systems, {sizes}")
+    if is_pipe(config.data):
+        journal.say("the data came through a pipe: the run keeps their hash, and resumes only if they are given again")
+
+
+def _say_split(split: Split, config: TrainConfig, journal: Journal) -> None:
+    sides = f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} for test"
+    seed = config.seed if config.split_seed is None else config.split_seed
+    journal.say(f"split ({config.split}, seed {seed}): {sides}")
+
+
+def _model(
+    card: ModelCard, config: TrainConfig, dataset: Dataset, split: Split, journal: Journal
+) -> tuple[PropertyModel, ModelCard, Scales]:
+    """Build the model: with fresh weights, or with those of the run that training starts from."""
+    if config.fine_tune is None:
+        model = card.build()
+        return model, card, fit_statistics(model, dataset, split.train, card.encoder)
+    model, card = start_from(config, card, dataset, split, journal)
+    # the old run's statistics stay in the model; the loss is scaled by those of the new data
+    return model, card, fit_statistics(card.build(), dataset, split.train, card.encoder)
+
+
+def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> ModelCard:
+    """What the model will be: species from the data, pooling from the data or the user, sizes from the configuration.
+
+    Arguments:
+        dataset: The data.
+        split: Its sides; only the training side decides.
+        config: The configuration.
+        journal: Where the choice of pooling and a slow size are told.
+
+    Raises:
+        EmpnetError: If the data do not tell whether a property adds up over particles.
+    """
+    species = tuple(dataset.species)
+    counts = dataset.composition(OneHot(species))[split.train].sum(axis=0)
+    untrained = [symbol(kind) for kind, count in zip(species, counts, strict=True) if count == 0]
+    if untrained:
+        journal.say(f"no system for training has {', '.join(untrained)}: predictions for these species mean nothing")
+    device = "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
+    compiled = choose(torch.device(device), torch.float32) is not reference  # plain torch has no preferred sizes
+    if compiled and (note := slow_loops_note(config.width, config.moments)):
+        journal.say(note)
+    return ModelCard(
+        architecture=Architecture(
+            n_species=len(species),
+            pooling=tuple(_pooling(dataset, split, config, journal)),
+            n_features=dataset.arrays["features"].shape[1],
+            cutoff=config.cutoff,
+            layers=config.layers,
+            width=config.width,
+            moments=config.moments,
+        ),
+        species=species,
+        properties=config.property,
+        units=config.unit,
+        features=config.features,
+        baseline_keys=config.baseline_key,
+        length_unit=config.length_unit,
+        dtype=config.dtype,
+        data={"file": dataset.file, "sha256": dataset.data_hash, "systems": len(dataset)},
+        versions=_versions(),
+        threads=torch.get_num_threads(),
+        processes=processes().size,
+        seen=Seen.of(dataset, split.train),
+        derivatives=config.derivatives,
+    )
+
+
+def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> Iterator[Pooling]:
+    """What the user says of every property, or what the training side says of each."""
+    if config.derivatives:
+        journal.say(f"pooling of {config.property[0]}: sum, for forces or stress are learned with it")
+        yield "sum"
+        return
+    train = split.train[~dataset.isolated[split.train]]  # free atoms would make sizes of one molecule's frames differ
+    counts = dataset.composition(OneHot(dataset.species))[train]
+    adopted = None if config.fine_tune is None else read_card(Path(config.fine_tune)).architecture.pooling
+    for k, name in enumerate(config.property):
+        if adopted is not None:  # the weights were learned for it
+            journal.say(f"pooling of {name}: {adopted[k]}, as in {config.fine_tune}")
+            yield adopted[k]
+        elif config.pooling == "auto":
+            chosen, why = choose_pooling(counts, dataset.targets[train, k], name, config.unit[k])
+            journal.say(f"pooling of {why}")
+            yield chosen
+        else:
+            yield config.pooling
+
+
+def _versions() -> dict[str, str]:
+    packages = ("empnet", "torch", "numpy", "ase", "vesin")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

@@ -20,13 +20,14 @@ from empnet.model.property_model import PropertyModel
 from empnet.runtime.compilation import compiling
 from empnet.runtime.forking import use_threads
 from empnet.runtime.pipes import keeping_pipes
+from empnet.training.job import make_card, open_data, split_data
 from empnet.training.optimiser.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
 from empnet.training.optimiser.objective import Objective
 from empnet.training.optimiser.statistics import fit_statistics
-from empnet.training.prepare import configured, make_card, name_targets, open_data, split_data
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import ModelCard
+from empnet.training.targets import configured, name_targets
 
 __all__ = ["NIL", "Attempt", "Probe", "overfit"]
 

@@ -12,13 +12,14 @@ from empnet.dataset.cache import data_hash
 from empnet.errors import EmpnetError
 from empnet.files.bundled import card as bundled_card
 from empnet.files.bundled import resolve
+from empnet.runtime.pipes import refuse_gone_pipe
 from empnet.system.system import System
-from empnet.training.prepare import refuse_changed_data, refuse_data_in_memory
 from empnet.training.run.config import TrainConfig, write_config
 from empnet.training.run.model_file import ModelCard, read_card, save_card
 from empnet.training.run.run_folder import RunFolder
+from empnet.training.targets import IN_MEMORY
 
-__all__ = ["find_data", "inputs_of", "keep_place", "with_place"]
+__all__ = ["find_data", "inputs_of", "keep_place", "refuse_changed_data", "refuse_data_in_memory", "with_place"]
 
 FROM_RUN = "from_run"
 """Key of the data's path relative to the run folder, in ``data`` of ``model.json``."""
@@ -128,3 +129,40 @@ def keep_place(
     save_card(run.path, card)
     write_config(run.config_file, config)
     return config, card
+
+
+def refuse_data_in_memory(data: object, run: Path, remedy: str) -> None:
+    """Raise if a run's data were systems in memory or came through a pipe, which no run keeps.
+
+    Arguments:
+        data: What the run's configuration says of them.
+        run: The run folder.
+        remedy: What to do.
+
+    Raises:
+        EmpnetError: If they were.
+    """
+    if data == IN_MEMORY:
+        raise EmpnetError("its data were systems in memory", where=run, remedy=remedy)
+    refuse_gone_pipe(data, run, remedy)
+
+
+def refuse_changed_data(card: ModelCard, now: str, run: Path, remedy: str) -> None:
+    """Raise if the data are no longer those that the run was made with.
+
+    Arguments:
+        card: The run's card.
+        now: SHA-256 of the data now.
+        run: The run folder.
+        remedy: What to do.
+
+    Raises:
+        EmpnetError: If the hash differs.
+    """
+    if now != (before := str(card.data.get("sha256", "not recorded"))):
+        raise EmpnetError(
+            f"the data have changed: sha256 was {before[:12]}, is {now[:12]} "
+            f"(they were at '{card.data.get('file') or IN_MEMORY}')",
+            where=run,
+            remedy=remedy,
+        )

@@ -10,31 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from empnet.errors import EmpnetError
 from empnet.files.source import Data, as_source
 from empnet.model.property_model import PropertyModel
-from empnet.model.summary import summary
 from empnet.runtime.compilation import compiling
 from empnet.runtime.distribution import Processes, processes
 from empnet.runtime.durable_files import plain_name, refuse_input, write_text
 from empnet.runtime.interrupt import ended_by_signals
-from empnet.runtime.pipes import is_pipe, keeping_pipes
+from empnet.runtime.pipes import keeping_pipes
 from empnet.system.system import System
-from empnet.training.fine_tune import adopt_architecture, start_from
-from empnet.training.job import Job
+from empnet.training.fine_tune import adopt_architecture
+from empnet.training.job import Job, open_data
 from empnet.training.optimiser.muon import new_optimizer
 from empnet.training.optimiser.statistics import fit_statistics
 from empnet.training.own_data import find_data, keep_place, with_place
-from empnet.training.prepare import (
-    configured,
-    look_at,
-    make_card,
-    name_targets,
-    open_data,
-    split_data,
-)
 from empnet.training.run.agreement import refuse_disagreement
 from empnet.training.run.belonging import belonging
 from empnet.training.run.checkpoint import Progress, save_checkpoint
@@ -44,6 +33,7 @@ from empnet.training.run.model_file import read_card, save_card
 from empnet.training.run.reservation import alone_in, reserved, reserved_name
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.unwritten import writing
+from empnet.training.targets import configured, name_targets
 from empnet.training.train_run import TrainResult, train_run
 from empnet.training.uncertainty.ensemble import refuse_ensemble
 
@@ -151,7 +141,7 @@ def _begin(
     run = RunFolder(reservation.path)
     _set_threads(config.threads, journal)
     config = name_targets(config, journal, data)
-    job, model = _prepare(data, config, journal)
+    job, model = Job.of(config, data, journal)
     job = replace(job, card=with_place(job.card, data, run.path))
     with writing(run.path):
         reservation.fill(lambda folder: _fill(folder, job, model))
@@ -242,40 +232,6 @@ def _refuse_changed(config: TrainConfig, given: dict[str, Any], run: RunFolder) 
             where=run,
             remedy="resume without these options, or start a new run with --from",
         )
-
-
-def _prepare(data: str | Path | Sequence[System], config: TrainConfig, journal: Journal) -> tuple[Job, PropertyModel]:
-    """Read, split, and build the model with its statistics."""
-    dataset = open_data(data, config, journal.quiet)
-    if not dataset.arrays["n_pairs"].any() and (dataset.sizes > 1).any():
-        raise EmpnetError(
-            f"no two particles are within the cutoff of {config.cutoff:g} angstrom, so there is nothing to learn from",
-            where=config.data,
-            remedy="choose a larger --cutoff, or name the data's --length-unit",
-        )
-    split = split_data(dataset, config)
-    least, most = dataset.sizes.min(), dataset.sizes.max()
-    sizes = f"{least} particles each" if least == most else f"{least} to {most} particles"
-    journal.say(f"{config.data}: {dataset.sizes.size} systems, {sizes}")
-    if is_pipe(config.data):
-        journal.say("the data came through a pipe: the run keeps their hash, and resumes only if they are given again")
-    look_at(dataset, config, journal)
-    sides = f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} for test"
-    seed = config.seed if config.split_seed is None else config.split_seed
-    journal.say(f"split ({config.split}, seed {seed}): {sides}")
-    torch.manual_seed(config.seed)
-    card = make_card(dataset, split, config, journal)
-    if config.fine_tune is not None:
-        model, card = start_from(config, card, dataset, split, journal)
-        scales = fit_statistics(card.build(), dataset, split.train, card.encoder)
-    else:
-        model = card.build()
-        scales = fit_statistics(model, dataset, split.train, card.encoder)
-    refuse_disagreement(config, card, config.data)
-    batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
-    journal.say(str(summary(model, inputs=(batch,))))
-    job = Job(config, card, dataset, split, scales)
-    return replace(job, config=config.model_copy(update={"batch": job.batch})), model
 
 
 def _fill(folder: Path, job: Job, model: PropertyModel) -> None:

@@ -21,9 +21,9 @@ from empnet.runtime.durable_files import refuse_input, write_text
 from empnet.runtime.pipes import keeping_pipes
 from empnet.training.earlier import limits_with_earlier
 from empnet.training.error_lines import error_lines
+from empnet.training.job import open_data
 from empnet.training.measure import measure
-from empnet.training.own_data import find_data, with_place
-from empnet.training.prepare import configured, open_data, refuse_changed_data
+from empnet.training.own_data import find_data, refuse_changed_data, with_place
 from empnet.training.run.config import TrainConfig, differences
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import read_card, save_card
@@ -31,6 +31,7 @@ from empnet.training.run.reservation import alone_in, reserved, reserved_name
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.run_marks import is_broken_start, is_run
 from empnet.training.run.unwritten import writing
+from empnet.training.targets import configured
 from empnet.training.train import TrainResult, resume, run_name, train
 from empnet.training.uncertainty.ensemble import FILE, fit_spread, load_members, save_ensemble
 from empnet.training.uncertainty.rigidity import deviations

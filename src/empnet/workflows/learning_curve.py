@@ -25,7 +25,8 @@ from empnet.runtime.durable_files import plain_name, refuse_standard_output, wri
 from empnet.runtime.pipes import keeping_pipes
 from empnet.system.system import System
 from empnet.training.fine_tune import adopt_architecture
-from empnet.training.prepare import configured, name_targets, open_data, refuse_changed_data, split_data
+from empnet.training.job import open_data, split_data
+from empnet.training.own_data import refuse_changed_data
 from empnet.training.run.config import TrainConfig, differences
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import read_card
@@ -33,6 +34,7 @@ from empnet.training.run.reservation import NameTaken, alone_in, reserved
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.run_marks import is_broken_start
 from empnet.training.run.unwritten import writing
+from empnet.training.targets import configured, name_targets
 from empnet.training.train import resume, run_name, train
 from empnet.workflows.curve_figure import curve_figure
 

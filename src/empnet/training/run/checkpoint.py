@@ -186,7 +186,7 @@ def load_checkpoint(
         model: The model that is trained.
         average: The moving average of its weights.
         optimizer: The optimiser.
-        belongs: What :func:`~empnet.training.run.belonging.belonging` says of the run; nothing is compared if it is empty.
+        belongs: The run's :func:`~empnet.training.run.belonging.belonging`; if it is empty, nothing is compared.
 
     Raises:
         EmpnetError: If the file is missing, damaged or of another run, and the one before it, too.

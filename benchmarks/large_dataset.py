@@ -139,7 +139,7 @@ def act(path: Path, n: int, budget: str) -> None:
     watched(job.Seen, "of", "    what was seen")
     began = time.perf_counter()
     settings = {"property": "energy", "unit": "kcal/mol", "val": 2000, "test": 2000, "time": budget}
-    training.train(path, out=path.parent / "run", threads=1, **settings)
+    training.run_training(path, out=path.parent / "run", threads=1, **settings)
     memory.tell("train, all of it", began, n)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak of resident memory of the whole process (ru_maxrss): {peak:.0f} MB")

@@ -29,7 +29,7 @@ from empnet.runtime.durable_files import replacing, write_text
 from empnet.training.job import open_data
 from empnet.training.run.model_file import ModelCard, load_model
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import train
+from empnet.training.train import run_training as train
 from empnet.training.uncertainty.ensemble import Spread, load_ensemble
 from empnet.training.uncertainty.rigidity import LastLayer, fit_last_layer
 from empnet.workflows.ensemble import train_ensemble

@@ -19,7 +19,7 @@ from empnet.pages.map.gather import MOST_PARTICLES, MOST_POINTS, Sample
 from empnet.pages.map.layout import lay_out
 from empnet.prediction.predictor import load
 from empnet.system.system import System
-from empnet.training.train import train
+from empnet.training.train import run_training as train
 
 HOSTILE = '</script><script>alert("x")</script> $\\frac$'
 ROUNDING = {"rtol": 1e-9, "atol": 1e-9}

@@ -21,7 +21,7 @@ from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import load_model, read_card
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.targets import configured, name_targets
-from empnet.training.train import train
+from empnet.training.train import run_training as train
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def then(self):
     warm_up(self)
     after.append(known())
 Trainer._warm_up = then
-result = train.train({data!r}, "energy", out={out!r}, epochs=2, quiet=True, {settings})
+result = train.run_training({data!r}, "energy", out={out!r}, epochs=2, quiet=True, {settings})
 print("\\n".join(sorted(known() - after[0])))
 """
 

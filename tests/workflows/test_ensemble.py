@@ -15,7 +15,8 @@ from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.run.model_file import load_model
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import resume, train
+from empnet.training.train import resume_training as resume
+from empnet.training.train import run_training as train
 from empnet.training.uncertainty.ensemble import is_ensemble, load_ensemble
 from empnet.workflows.ensemble import train_ensemble
 

@@ -53,7 +53,7 @@ def test_a_warning_of_python_is_in_the_log_once(tmp_path, monkeypatch):
     pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        run = learning.train(
+        run = learning.run_training(
             pairs, "energy", out=tmp_path / "run", epochs=1, width=8, layers=1, moments=0, quiet=True
         ).run
     assert len([each for each in caught if "moon" in str(each.message)]) == 2  # Python's own way is as it was

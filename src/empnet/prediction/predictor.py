@@ -315,9 +315,9 @@ def load(run: str | os.PathLike[str]) -> Predictor:
     Example:
         >>> import tempfile
         >>> from ase.build import molecule
-        >>> from empnet.training.train import train
+        >>> from empnet.training.train import run_training
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 8], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
-        >>> run = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
+        >>> run = run_training(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
         >>> load(run).predict(molecule("H2O")).values.shape
         (1, 1)
     """

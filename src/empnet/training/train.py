@@ -37,11 +37,11 @@ from empnet.training.targets import configured, name_targets
 from empnet.training.train_run import TrainResult, train_run
 from empnet.training.uncertainty.ensemble import refuse_ensemble
 
-__all__ = ["TrainResult", "resume", "run_name", "train"]
+__all__ = ["TrainResult", "resume_training", "run_name", "run_training"]
 
 
 @keeping_pipes
-def train(
+def run_training(
     data: Data,
     property: str | Sequence[str] | None = None,  # noqa: A002 (the word of the command line)
     *,
@@ -50,23 +50,12 @@ def train(
     quiet: bool = False,
     **settings: Any,
 ) -> TrainResult:
-    """Learn scalar properties of whole systems.
-
-    Arguments:
-        data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
-        property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
-        out: The run folder; default: a free name in ``runs``.
-        force: Replace a run folder that is there.
-        quiet: Print nothing.
-        **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig`, such as ``time="10m"``.
-
-    Raises:
-        EmpnetError: If the data or a setting cannot be meant; then nothing is written.
+    """Train a run, without its report; arguments and errors are those of :func:`empnet.workflows.train.train`.
 
     Example:
         >>> import tempfile, numpy as np
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
-        >>> result = train(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True)
+        >>> result = run_training(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True)
         >>> sorted(result.results)
         ['test', 'validation']
     """
@@ -75,25 +64,14 @@ def train(
 
 
 @keeping_pipes
-def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
-    """Go on with a run that was stopped, exactly as if it had not been.
-
-    Arguments:
-        run: The run folder.
-        data: The data again; needed only if they have been moved alone, came through a pipe or were in memory.
-        quiet: Print nothing.
-        **settings: Settings that must be as they were.
-
-    Raises:
-        EmpnetError: If a setting or the data have changed, a file of the run is missing or damaged, or another process
-            is training it.
-    """
+def resume_training(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
+    """Go on with a run, without its report; arguments and errors are those of :func:`empnet.workflows.train.resume`."""
     source = None if data is None else as_source(data)
     return _trained(lambda *held: _begin_again(RunFolder(run), source, settings, *held), source, quiet)
 
 
 def _trained(
-    begin: Callable[[Journal, ExitStack], _Begun], source: str | Sequence[System] | None, quiet: bool
+    begin: Callable[[Journal, ExitStack], PreparedRun], source: str | Sequence[System] | None, quiet: bool
 ) -> TrainResult:
     """Begin a run in the first process, share it with the others, and train it.
 
@@ -107,12 +85,12 @@ def _trained(
     with ExitStack() as held, journal.keeping_warnings(), compiling(journal.say, quiet=journal.quiet):
         if team.first:  # a signal ends the first process cleanly; the others end with it
             held.enter_context(ended_by_signals())
-        begun = _share(team, team.together(lambda: begin(journal, held) if team.first else None), source)
+        begun = _broadcast_run(team, team.together(lambda: begin(journal, held) if team.first else None), source)
         return train_run(begun.job, begun.model, begun.run, journal, team)
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
+class PreparedRun:
     """A run that is ready to be trained; of several processes, in the first one."""
 
     job: Job
@@ -130,7 +108,7 @@ def _begin(
     settings: dict[str, Any],
     journal: Journal,
     held: ExitStack,
-) -> _Begun:
+) -> PreparedRun:
     """A new run with its folder, whose name is taken before the work."""
     config = configured(data, property_, settings)
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
@@ -145,7 +123,7 @@ def _begin(
     job = replace(job, card=with_place(job.card, data, run.path))
     with writing(run.path):
         reservation.fill(lambda folder: _fill(folder, job, model))
-    return _Begun(job, model, run, str(data) if isinstance(data, str | Path) else None)
+    return PreparedRun(job, model, run, str(data) if isinstance(data, str | Path) else None)
 
 
 def _begin_again(
@@ -154,7 +132,7 @@ def _begin_again(
     settings: dict[str, Any],
     journal: Journal,
     held: ExitStack,
-) -> _Begun:
+) -> PreparedRun:
     """A run that was stopped."""
     refuse_ensemble(run.path, "the command that began it goes on with it")
     run.refuse_incomplete()
@@ -174,10 +152,14 @@ def _begin_again(
     split = run.read_split(len(dataset))
     model = card.build()
     scales = fit_statistics(model, dataset, split.train, card.encoder)
-    return _Begun(Job(config, card, dataset, split, scales), model, run, source if isinstance(source, str) else None)
+    return PreparedRun(
+        Job(config, card, dataset, split, scales), model, run, source if isinstance(source, str) else None
+    )
 
 
-def _share(team: Processes, begun: _Begun | None, data: str | Path | Sequence[System] | None) -> _Begun:
+def _broadcast_run(
+    team: Processes, begun: PreparedRun | None, data: str | Path | Sequence[System] | None
+) -> PreparedRun:
     """The same run in all processes: each opens the data itself, of which the first one has made flat files."""
     if team.alone and begun is not None:
         return begun
@@ -188,14 +170,14 @@ def _share(team: Processes, begun: _Begun | None, data: str | Path | Sequence[Sy
     )
     config, card, split, scales, run, found = team.from_first(told)  # type: ignore[misc]
 
-    def follow() -> _Begun:
+    def follow() -> PreparedRun:
         if begun is not None:
             return begun
         team.choose_threads(card.threads)
         source = found or data
         assert source is not None  # systems in memory are given in every process
         dataset = open_data(source, config, quiet=True)
-        return _Begun(Job(config, card, dataset, split, scales), card.build(), run, found)
+        return PreparedRun(Job(config, card, dataset, split, scales), card.build(), run, found)
 
     return team.in_turn(follow)
 

@@ -32,7 +32,7 @@ from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.run_marks import is_broken_start, is_run
 from empnet.training.run.unwritten import writing
 from empnet.training.targets import configured
-from empnet.training.train import TrainResult, resume, run_name, train
+from empnet.training.train import TrainResult, resume_training, run_name, run_training
 from empnet.training.uncertainty.ensemble import FILE, fit_spread, load_members, save_ensemble
 from empnet.training.uncertainty.rigidity import deviations
 from empnet.workflows.train import reported
@@ -129,8 +129,8 @@ def _train(run: Path, data: Any, property_: Any, settings: dict[str, Any], quiet
 
     now = team.from_first(team.together(stands))
     if now == "new":
-        return train(data, property_, out=run, quiet=quiet, **settings).finished
-    return now == "finished" or resume(run, data, quiet=quiet).finished
+        return run_training(data, property_, out=run, quiet=quiet, **settings).finished
+    return now == "finished" or resume_training(run, data, quiet=quiet).finished
 
 
 def _stands(run: Path, data: Any, config: TrainConfig, settings: dict[str, Any]) -> str:

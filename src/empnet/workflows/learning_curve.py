@@ -35,7 +35,7 @@ from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.run_marks import is_broken_start
 from empnet.training.run.unwritten import writing
 from empnet.training.targets import configured, name_targets
-from empnet.training.train import resume, run_name, train
+from empnet.training.train import resume_training, run_name, run_training
 from empnet.workflows.curve_figure import curve_figure
 
 __all__ = ["LearningCurve", "Point", "learning_curve"]
@@ -253,9 +253,9 @@ def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, s
     if (run / "results.json").exists():
         return True
     if run.exists() and not is_broken_start(run):
-        result = resume(run, data, quiet=True)
+        result = resume_training(run, data, quiet=True)
     else:
-        result = train(data, property_, out=run, quiet=True, train_size=size, **settings)
+        result = run_training(data, property_, out=run, quiet=True, train_size=size, **settings)
     if result.finished:
         write_report(run, audited=False, quiet=True)  # the points of a curve are models to compare, not to use
     return result.finished

@@ -16,9 +16,7 @@ from empnet.runtime.distribution import processes
 from empnet.runtime.pipes import keeping_pipes
 from empnet.training.run.journal import Journal
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import TrainResult
-from empnet.training.train import resume as resume_only
-from empnet.training.train import train as train_only
+from empnet.training.train import TrainResult, resume_training, run_training
 
 __all__ = ["reported", "resume", "train"]
 
@@ -54,7 +52,7 @@ def train(
         >>> sorted(result.results), (result.run / "report.html").exists()
         (['test', 'validation'], True)
     """
-    return reported(train_only(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
+    return reported(run_training(data, property, out=out, force=force, quiet=quiet, **settings), quiet)
 
 
 @keeping_pipes
@@ -63,14 +61,15 @@ def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **
 
     Arguments:
         run: The run folder.
-        data: The data again; needed only if they were systems in memory, or ase.Atoms.
+        data: The data again; needed only if they have been moved alone, came through a pipe or were in memory.
         quiet: Print nothing.
         **settings: Settings that must be as they were.
 
     Raises:
-        EmpnetError: If a setting or the data have changed.
+        EmpnetError: If a setting or the data have changed, a file of the run is missing or damaged, or another process
+            is training it.
     """
-    return reported(resume_only(run, data, quiet=quiet, **settings), quiet)
+    return reported(resume_training(run, data, quiet=quiet, **settings), quiet)
 
 
 def reported(result: TrainResult, quiet: bool) -> TrainResult:

@@ -24,7 +24,7 @@ from empnet.studies.question_1e_lstm.premises import Recurrence
 from empnet.system.one_hot import symbol
 from empnet.system.system import System
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import train
+from empnet.training.train import run_training
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -150,7 +150,7 @@ def _learn_from_geometry(isomers_differ: bool, quick: bool) -> _Molecules:
         sides: dict[str, Any] = {"val": 0.1, "test": 0.3}
         size: dict[str, Any] = {"width": 32, "moments": 0, "epochs": _epochs(quick)}
         size |= {"layers": 1, "lr": 1e-2} if quick else {"layers": 2}  # at 1e-2 two layers may stay at the baseline
-        run = train(systems, PROPERTY, out=Path(folder) / "run", quiet=True, unit=UNIT, **sides, **size).run
+        run = run_training(systems, PROPERTY, out=Path(folder) / "run", quiet=True, unit=UNIT, **sides, **size).run
         split, predictor = RunFolder(run).read_split(), load(run)
         predicted = predictor.predict(systems)
     return _Molecules(

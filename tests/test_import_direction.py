@@ -28,8 +28,8 @@ DRAWERS = {"utils", "misc", "helpers", "common", "tools"}
 SOURCE = Path(__file__).parent.parent / "src" / "empnet"
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return the modules that a file imports at its top level or inside functions, but not for types only."""
+def imports_of(path: Path, *, for_types_too: bool = False) -> set[str]:
+    """Return the modules that a file imports at its top level or inside functions."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for_types = {
         id(inner)
@@ -39,7 +39,7 @@ def imports_of(path: Path) -> set[str]:
     }
     found: set[str] = set()
     for node in ast.walk(tree):
-        if id(node) in for_types:
+        if id(node) in for_types and not for_types_too:
             continue
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module} if node.names[0].name != "*" else {f"{node.module}.*"}
@@ -62,7 +62,8 @@ def violations(root: Path) -> list[str]:
     for path, name in files.items():
         module = name.removesuffix(".__init__")
         imported = imports_of(path)
-        edges[module] = {target for target in imported if target in modules and target != module}
+        read_with = imports_of(path, for_types_too=True)  # who reads the file must read these, too
+        edges[module] = {target for target in read_with if target in modules and target != module}
         found += [f"{module}: import *" for target in imported if target.endswith(".*")]
         found += [f"{module}: a drawer" for part in module.split(".") if part in DRAWERS]
         own = room_of(module)
@@ -135,6 +136,13 @@ def test_public_names_of_the_studies_are_lazy():
         ({"dataset/a.py": "import torch.nn"}, "empnet.dataset.a imports torch.nn"),
         (
             {"files/a.py": "import empnet.files.b", "files/b.py": "import empnet.files.a"},
+            "empnet.files.a -> empnet.files.b",
+        ),
+        (
+            {
+                "files/a.py": "import empnet.files.b",
+                "files/b.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import empnet.files.a",
+            },
             "empnet.files.a -> empnet.files.b",
         ),
         ({"model/utils.py": ""}, "empnet.model.utils: a drawer"),

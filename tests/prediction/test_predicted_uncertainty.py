@@ -101,7 +101,10 @@ def test_without_the_file_there_is_none(run, tmp_path):
     kept = path.read_bytes()
     path.unlink()
     try:
-        predictor = load(run)
+        with pytest.warns(
+            UserWarning, match=r"uncertainty\.safetensors is missing, so predictions have no standard dev"
+        ):
+            predictor = load(run)
         assert predictor.predict(pairs(2)).std is None
         assert predictor.predict(NEAR).outside == ["H-O 0.30 angstrom"]
         write(tmp_path / "in.extxyz", pairs(2))

@@ -1,8 +1,12 @@
 """Compilation is announced when loops are really compiled, and only then."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from empnet import System, write
 from empnet.runtime.compilation import BEGUN, compiling
 from empnet.runtime.compiled import compiled
 
@@ -75,3 +79,35 @@ def test_a_loop_that_cannot_be_compiled_leaves_the_count_in_order():
     with compiling(lines.append):
         fresh_loop()(np.ones(3))
     assert [line.split(" in ")[0] for line in lines] == [BEGUN, "compiled 1 loop", BEGUN, "compiled 1 loop"]
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = None  # importing it fails
+from empnet.cli import main
+main()
+"""
+
+
+def test_without_numba_a_model_is_trained_all_the_same(tmp_path):
+    pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
+    write(tmp_path / "pairs.extxyz", pairs)
+    options = [
+        "--property",
+        "energy",
+        "--epochs",
+        "1",
+        "--width",
+        "8",
+        "--layers",
+        "1",
+        "--moments",
+        "0",
+        "--out",
+        "run",
+    ]
+    words = [sys.executable, "-c", WITHOUT_NUMBA, "train", "pairs.extxyz", *options]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Numba does not work here") == 1
+    assert (tmp_path / "run" / "report.html").exists()

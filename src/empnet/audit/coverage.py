@@ -51,7 +51,7 @@ def coverage_lines(
         own: The data are the run's own test or validation side.
     """
     if seen is None:
-        return [skipped(*told, "not recorded in this model file") for told in zip(NAMES, DONE, strict=True)]
+        return [skipped(*text, "not recorded in this model file") for text in zip(NAMES, DONE, strict=True)]
     receivers, d, away = (np.concatenate(column) for column in zip(*seen.unseen(dataset), strict=True))
     system_of = np.repeat(np.arange(len(dataset)), dataset.sizes)
     return [
@@ -66,12 +66,12 @@ def _particles(seen: Seen, dataset: Dataset, systems: Sequence[System], system_o
     strange = ~np.isin(species, seen.species)
     smallest, largest = seen.sizes
     outside = int(((dataset.sizes < smallest) | (dataset.sizes > largest)).sum())
-    told = [f"never in training: {', '.join(map(symbol, np.unique(species[strange])))}"] if strange.any() else []
+    text = [f"never in training: {', '.join(map(symbol, np.unique(species[strange])))}"] if strange.any() else []
     if outside:
-        told.append(f"{outside} of {len(dataset)} systems are outside the sizes of training ({smallest} to {largest})")
+        text.append(f"{outside} of {len(dataset)} systems are outside the sizes of training ({smallest} to {largest})")
     where = origin_of(systems, int(system_of[np.argmax(strange)])) if strange.any() else ""
     verdict = verdict_of(not strange.any())
-    return AuditLine(NAMES[0], DONE[0], float(strange.mean()), 0.0, "", verdict, "; ".join(told), where)
+    return AuditLine(NAMES[0], DONE[0], float(strange.mean()), 0.0, "", verdict, "; ".join(text), where)
 
 
 def _shortest(seen: Seen, systems: Sequence[System], system_of: np.ndarray, d: np.ndarray, own: bool) -> AuditLine:
@@ -82,11 +82,11 @@ def _shortest(seen: Seen, systems: Sequence[System], system_of: np.ndarray, d: n
     nearest = int(np.argmin(d))
     shorter = max(0.0, seen.shortest - float(d[nearest]))
     where = origin_of(systems, int(system_of[nearest]))
-    told = f"{d[nearest]:.3f} angstrom here, {seen.shortest:.3f} angstrom in training"
+    text = f"{d[nearest]:.3f} angstrom here, {seen.shortest:.3f} angstrom in training"
     if own and shorter > BIN:
-        told += f"; {where} is extrapolated, which is told only, for the run's own sides were drawn together"
+        text += f"; {where} is extrapolated, which is told only, for the run's own sides were drawn together"
     most, good = None if own else BIN, own or shorter <= BIN
-    return AuditLine(NAMES[1], DONE[1], shorter, most, "angstrom", verdict_of(good), told, where)
+    return AuditLine(NAMES[1], DONE[1], shorter, most, "angstrom", verdict_of(good), text, where)
 
 
 def _distances(systems: Sequence[System], system_of: np.ndarray, receivers: np.ndarray, away: np.ndarray) -> AuditLine:
@@ -94,8 +94,8 @@ def _distances(systems: Sequence[System], system_of: np.ndarray, receivers: np.n
     strange[receivers[away > BIN]] = True
     counts = np.bincount(system_of, weights=strange)
     pairs = float((away > BIN).mean()) if len(away) else 0.0
-    told = f"{in_words(pairs, '')} of all distances lie outside those of training"
+    text = f"{in_words(pairs, '')} of all distances lie outside those of training"
     where = origin_of(systems, int(np.argmax(counts))) if strange.any() else ""
     share = float(strange.mean())
     verdict = verdict_of(share <= MOST_STRANGE)
-    return AuditLine(NAMES[2], DONE[2], share, MOST_STRANGE, "", verdict, told, where)
+    return AuditLine(NAMES[2], DONE[2], share, MOST_STRANGE, "", verdict, text, where)

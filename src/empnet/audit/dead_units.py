@@ -55,5 +55,5 @@ def _line(judged: Sequence[Activity]) -> AuditLine:
     by_layer = ", ".join(
         f"{layer.name.rpartition('.')[0]} {layer.dead} of {layer.units}" for layer in judged if layer.dead
     )
-    told = f"{all_dead} of {everything} units are dead" + (f": {by_layer}" if by_layer else "")
-    return AuditLine("dead units", DONE, share, MOST_DEAD, "", verdict_of(share <= MOST_DEAD), remark=told)
+    text = f"{all_dead} of {everything} units are dead" + (f": {by_layer}" if by_layer else "")
+    return AuditLine("dead units", DONE, share, MOST_DEAD, "", verdict_of(share <= MOST_DEAD), remark=text)

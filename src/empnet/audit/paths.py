@@ -77,10 +77,10 @@ def paths_of(system: System, cutoff: float, rng: np.random.Generator) -> list[Pa
     paths = [Path(probe, n, direction, edge, 2, "a copy of the outermost particle is drawn away from it")]
     if n > 1:
         crowd = system if any(system.pbc) and len(system) <= 2 * COMPANY else boxed(cluster, nearest)
-        told = "a particle is moved among its neighbours in a periodic box"
+        text = "a particle is moved among its neighbours in a periodic box"
         for row in (0, len(crowd) - 1):
             heading = rng.normal(size=3)
-            paths.append(Path(crowd, row, heading / np.linalg.norm(heading), np.arange(0, CROWD, STEP), 0, told))
+            paths.append(Path(crowd, row, heading / np.linalg.norm(heading), np.arange(0, CROWD, STEP), 0, text))
     return paths
 
 

@@ -74,8 +74,8 @@ def evaluate(
     evaluations = measure(predictor, data, quiet=quiet or as_json, **how)
     words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
     if as_json:
-        told = {"verdict": words.to_json()}
-        typer.echo(json.dumps([evaluation.to_json() | told for evaluation in evaluations], indent=1))
+        record = {"verdict": words.to_json()}
+        typer.echo(json.dumps([evaluation.to_json() | record for evaluation in evaluations], indent=1))
     for evaluation in [] if quiet or as_json else evaluations:
         print_evaluation(evaluation)
     if not (quiet or as_json):

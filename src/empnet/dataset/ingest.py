@@ -213,9 +213,9 @@ class _Targets:
             self.first_missing = self.first_missing or (system, absent[0])
             return np.zeros(len(self.properties))
         values = targets_of(system, self.properties, self.baseline_keys)
-        told: list[float] = values.tolist()
-        self.lowest = list(map(min, self.lowest or told, told))
-        self.highest = list(map(max, self.highest or told, told))
+        lines: list[float] = values.tolist()
+        self.lowest = list(map(min, self.lowest or lines, lines))
+        self.highest = list(map(max, self.highest or lines, lines))
         return values
 
     def check_width(self, width: int, system: System) -> None:

@@ -101,8 +101,8 @@ def tell_further_frames(path: Path, kind: str) -> None:
             remedy="cut the file, or convert it to extended XYZ",
         )
     if count > 1:
-        told = f"the file seems to hold {count} frames, but ASE's reader of '{kind}' gives one: the others are not read"
-        warnings.warn(f"{told}; convert the file to extended XYZ with a program that reads all", stacklevel=2)
+        text = f"the file seems to hold {count} frames, but ASE's reader of '{kind}' gives one: the others are not read"
+        warnings.warn(f"{text}; convert the file to extended XYZ with a program that reads all", stacklevel=2)
     elif not count and kind in OUTPUTS:
         warnings.warn(
             f"ASE's reader of '{kind}' gives one frame; other steps, if there are any, are not read", stacklevel=2

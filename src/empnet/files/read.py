@@ -280,7 +280,7 @@ NO_ELEMENT = (
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
     """What a reader yields; whatever goes wrong in it becomes one line that names the file and the frame."""
     systems = reader(path, file, first)
-    told: set[str] = set()
+    text: set[str] = set()
     for number in itertools.count(first):
         origin = Origin(file, number or None)  # what fails at first may be any frame, or none
         try:
@@ -300,12 +300,12 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
                 where=origin,
                 remedy=remedy + (outcar if "OUTCAR" in path.name else ""),
             ) from error
-        for message in _fresh(caught, told):
+        for message in _fresh(caught, text):
             warnings.warn(f"{Origin(file, number)}: {message}", stacklevel=3)
         if system is None:
             return
-        if reader is not iread_npz and NO_ELEMENT not in told and _has_dummies(system):
-            told.add(NO_ELEMENT)
+        if reader is not iread_npz and NO_ELEMENT not in text and _has_dummies(system):
+            text.add(NO_ELEMENT)
             where = f"{Origin(file, number)}, particle {int(np.argmin(system.species != 0))}"
             warnings.warn(f"{where}: {NO_ELEMENT}", stacklevel=3)
         yield system

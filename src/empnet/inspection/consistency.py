@@ -144,17 +144,17 @@ def rival_findings(frames: Frames, energy: str, rival: str, forces: str) -> list
     if not both.any() or not apart.max() > SAME * np.abs(y[both]).max():
         return []
     used, other = _misfit(frames, energy, forces, both), _misfit(frames, rival, forces, both)
-    told = f"'{rival}' is there, too, and differs by up to {apart.max():.3g} (in the data's unit); '{energy}' is used"
+    text = f"'{rival}' is there, too, and differs by up to {apart.max():.3g} (in the data's unit); '{energy}' is used"
     choice = f"to choose the other one: --property {rival}"
     if used is None or other is None:
-        told += "; too few near frames to tell which of them the forces are the slope of"
-        return [Finding("note", energy, told, f"with VASP it is free_energy; {choice}")]
-    told += f"; energy differences miss the work of the forces by {used:.2%} with it, by {other:.2%} with '{rival}'"
+        text += "; too few near frames to tell which of them the forces are the slope of"
+        return [Finding("note", energy, text, f"with VASP it is free_energy; {choice}")]
+    text += f"; energy differences miss the work of the forces by {used:.2%} with it, by {other:.2%} with '{rival}'"
     if other < BETTER * used:
-        return [Finding("warning", energy, f"{told}: the forces belong to '{rival}'", choice)]
+        return [Finding("warning", energy, f"{text}: the forces belong to '{rival}'", choice)]
     if used < BETTER * other:
-        return [Finding("note", energy, f"{told}: the forces belong to it")]
-    return [Finding("note", energy, f"{told}: both fit as well", choice)]
+        return [Finding("note", energy, f"{text}: the forces belong to it")]
+    return [Finding("note", energy, f"{text}: both fit as well", choice)]
 
 
 def _misfit(frames: Frames, energy: str, forces: str, there: np.ndarray) -> float | None:
@@ -247,8 +247,8 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
     )
     found = verdict(slope)
     if found == "unclear":
-        told = f"{measured}: frames are too far apart, or forces do not belong to the energies"
-        return [Finding("note", forces, told, "sign and unit cannot be told from these frames")]
+        text = f"{measured}: frames are too far apart, or forces do not belong to the energies"
+        return [Finding("note", forces, text, "sign and unit cannot be told from these frames")]
     if found == "fits":
         return [Finding("note", forces, f"they fit '{energy}' in sign and unit: {measured}")]
     sign = "their sign is reversed (gradients in place of forces)" if slope.value < 0 else ""
@@ -301,5 +301,5 @@ def _mixed(size: float) -> str:
             miss = abs(np.log(size / factor))
             if miss < MATCH:
                 found.append((miss, f"energies in {energy} with forces in {force}"))
-    told = [text for _, text in sorted(found)[:2]]
-    return " or ".join(told) if told else f"a factor of {size:.3g} that no pair of units explains"
+    lines = [text for _, text in sorted(found)[:2]]
+    return " or ".join(lines) if lines else f"a factor of {size:.3g} that no pair of units explains"

@@ -74,22 +74,22 @@ def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
         return absurd
     slope = force_energy_slope(frames, energy, "forces")
     if slope is None:
-        told = "too few frames of one kind to hold them against the energies"
-        return [Finding("note", "forces", told, "sign and unit are taken as given")]
+        text = "too few frames of one kind to hold them against the energies"
+        return [Finding("note", "forces", text, "sign and unit are taken as given")]
     measured = (
         f"between {slope.pairs} pairs of near frames, energy differences are {slope.value:.3g} times the work of the "
         f"forces (half of them within {slope.spread:.0%})"
     )
     found = verdict(slope)
     if found == "unclear":
-        told = f"{measured}: frames are too far apart, or forces do not belong to the energies"
-        return [Finding("note", "forces", told, "sign and unit are taken as given")]
+        text = f"{measured}: frames are too far apart, or forces do not belong to the energies"
+        return [Finding("note", "forces", text, "sign and unit are taken as given")]
     if found == "fits":
         return [Finding("note", "forces", f"they fit '{energy}' in sign and unit: {measured}")]
     wrong = _wrong_forces(slope, derivatives, measured)
     if wrong.level == "warning" and (n := per_particle(frames, slope)):
-        told = f"'{energy}' seems to be divided by the number of particles ({n}), and forces belong to the whole energy"
-        return [Finding("error", "forces", f"{told}; {measured}", f"multiply '{energy}' by {n} in the data")]
+        text = f"'{energy}' seems to be divided by the number of particles ({n}), and forces belong to the whole energy"
+        return [Finding("error", "forces", f"{text}; {measured}", f"multiply '{energy}' by {n} in the data")]
     return [wrong]
 
 
@@ -104,11 +104,11 @@ def _absurd_forces(frames: Frames, derivatives: Derivatives) -> list[Finding]:
     raw = usual / abs(derivatives.forces_factor) / factor  # as the numbers stand in the data
     minus = "-" if derivatives.forces_unit.startswith("-") else ""
     options = [unit for unit in (*SMALL_FORCES, *FORCES) if raw * parse_unit(unit).factor < STRONGEST_FORCE / 20]
-    told = (
+    text = (
         f"the largest force of a frame is {usual:.3g} eV/angstrom (median): none above {STRONGEST_FORCE:g} can be meant"
     )
     remedy = " or ".join(f"--forces-unit {minus}{unit}" for unit in options[:3]) or "see in which unit they are"
-    return [Finding("error", "forces", told, f"is the unit right? say {remedy}" if options else remedy)]
+    return [Finding("error", "forces", text, f"is the unit right? say {remedy}" if options else remedy)]
 
 
 def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Finding:
@@ -166,8 +166,8 @@ def _stress(frames: Frames, energy: str, derivatives: Derivatives, named: bool) 
     units = _stress_units(slopes, derivatives)
     measured = _measured(given, off)
     if units:
-        told = f"its sign, its unit or its kind is wrong: {measured}"
-        return [Finding("error", topic, told, f"say {' or '.join(units)}")]
+        text = f"its sign, its unit or its kind is wrong: {measured}"
+        return [Finding("error", topic, text, f"say {' or '.join(units)}")]
     if given.spread < SHARP:
         return [Finding("warning", topic, f"no unit explains this: {measured}", "mend the stress or the energies")]
     return _large(stress, derivatives, topic, named)
@@ -179,8 +179,8 @@ def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: Derivati
     if order is None or order == (0, 1, 2):
         return []
     found = order_in_words(order, derivatives.stress_places)
-    told = f"in sheared cells it fits '{energy}' only if its components stand in the order {found}"
-    return [Finding("error", topic, told, f'say --stress-order "{found}"')]
+    text = f"in sheared cells it fits '{energy}' only if its components stand in the order {found}"
+    return [Finding("error", topic, text, f'say --stress-order "{found}"')]
 
 
 def _measured(slope: Slope, off: float) -> str:
@@ -212,15 +212,15 @@ def _large(stress: np.ndarray, derivatives: Derivatives, topic: str, named: bool
     size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
     usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
     if usual <= STRONGEST:
-        told = "no near frames in different cells to hold it against the energies"
-        return [Finding("note", topic, told, "sign and unit are taken as given")]
-    told = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
+        text = "no near frames in different cells to hold it against the energies"
+        return [Finding("note", topic, text, "sign and unit are taken as given")]
+    text = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
     if named and usual <= STRONGEST_NAMED:  # stars are so: who has named the unit knows
         remedy = f"is --{topic}-unit right? 1 eV/angstrom^3 = 160 GPa = 1602 kB"
-        return [Finding("warning", topic, told, remedy)]
+        return [Finding("warning", topic, text, remedy)]
     remedy = "1 eV/angstrom^3 = 160 GPa = 1602 kB"
     options = " or ".join(_smaller_units(usual, derivatives))
-    return [Finding("error", topic, told, f"{remedy}; say {options}" if options else f"{remedy}; mend the data")]
+    return [Finding("error", topic, text, f"{remedy}; say {options}" if options else f"{remedy}; mend the data")]
 
 
 def _smaller_units(usual: float, derivatives: Derivatives) -> list[str]:

@@ -137,9 +137,9 @@ def exact_findings(frames: Frames, units: dict[str, str]) -> list[Finding]:
     if not sets:
         return []
     extra = sum(len(part) - 1 for part in sets)
-    told = f"{extra} of {len(frames)} frames are exactly equal to one before them"
+    text = f"{extra} of {len(frames)} frames are exactly equal to one before them"
     where = f"first: {frames.where(int(sets[0][0]))} and {int(frames.numbers[sets[0][1]])}"
-    findings = [Finding("advice", "duplicates", told, "training keeps them on one side of the split", where)]
+    findings = [Finding("advice", "duplicates", text, "training keeps them on one side of the split", where)]
     first = np.repeat([part[0] for part in sets], [len(part) - 1 for part in sets])
     pairs = np.stack([first, np.concatenate([part[1:] for part in sets])], axis=1)
     return findings + _contradictions(frames, pairs, units, "equal")
@@ -157,14 +157,14 @@ def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: di
     if not len(pairs):
         return []
     involved = len(np.unique(pairs))
-    told = (
+    text = (
         f"{involved} of {len(frames)} frames are nearly equal to another one: every particle has the same distances "
         f"around it to {tolerance:.2g} angstrom"
     )
     where = f"first: {frames.where(int(pairs[0, 0]))} and {int(frames.numbers[pairs[0, 1]])}"
     remedy = "a random split may put such pairs on both sides; mirror images count as equal"
     return [
-        Finding("advice", "near duplicates", told, remedy, where),
+        Finding("advice", "near duplicates", text, remedy, where),
         *_contradictions(frames, pairs, units, "nearly equal"),
     ]
 
@@ -182,11 +182,11 @@ def _contradictions(frames: Frames, pairs: np.ndarray, units: dict[str, str], wo
         if len(wrong):
             worst = int(wrong[np.argmax(apart[wrong])])
             one, two = pairs[worst]
-            told = (
+            text = (
                 f"{len(wrong)} of {len(pairs)} pairs of {word} systems have different values, by up to "
                 f"{apart[worst]:.4g} {unit} (the composition leaves {spread:.4g} {unit})"
             )
             where = f"{frames.where(int(one))} and {int(frames.numbers[two])}"
             remedy = "no function of the geometry gives both: find out which is right, or what else differs"
-            findings.append(Finding("warning", name, told, remedy, where))
+            findings.append(Finding("warning", name, text, remedy, where))
     return findings

@@ -103,13 +103,13 @@ def _net(frames: Frames, name: str, unit: str, size: np.ndarray, there: np.ndarr
     if not noise > NOISE * usual:
         return []
     worst = int(np.nanargmax(np.where(there, net, np.nan)))
-    told = (
+    text = (
         f"they do not sum to zero: root mean square {np.sqrt(np.mean(np.square(net[there]))):.3g} {unit} a frame, up "
         f"to {net[worst]:.3g}; as from noise of {noise:.2g} {unit} in every component ({noise / usual:.1%} of "
         f"{usual:.3g} {unit}), or from a field, a drift or held particles"
     )
     remedy = "forces that follow from an energy of the positions sum to zero: no such model can learn the rest"
-    return [Finding("warning", name, told, remedy, frames.where(worst))]
+    return [Finding("warning", name, text, remedy, frames.where(worst))]
 
 
 def _torque(frames: Frames, name: str, size: np.ndarray, there: np.ndarray) -> list[Finding]:
@@ -124,11 +124,11 @@ def _torque(frames: Frames, name: str, size: np.ndarray, there: np.ndarray) -> l
     share = np.sqrt(np.sum(np.square(torque[open_frames])) / np.sum(np.square(random[open_frames])))
     if not share > TURNING:
         return []
-    told = (
+    text = (
         f"they turn open systems: net torque {share:.0%} of that of forces in random directions; suspected: positions "
         "and forces in different orientations, or an outer field"
     )
-    return [Finding("warning", name, told, "an isolated system has no torque: fetch both from one frame of reference")]
+    return [Finding("warning", name, text, "an isolated system has no torque: fetch both from one frame of reference")]
 
 
 def _zeros(frames: Frames, name: str, there: np.ndarray, size: np.ndarray) -> list[Finding]:
@@ -136,10 +136,10 @@ def _zeros(frames: Frames, name: str, there: np.ndarray, size: np.ndarray) -> li
     findings = []
     still = there & (size == 0) & (frames.sizes > 1)
     if still.any():
-        told = (
+        text = (
             f"all exactly zero in {int(still.sum())} of {int(there.sum())} frames: perfect crystals, or never computed"
         )
-        findings.append(Finding("note", name, told, where=frames.where(int(np.argmax(still)))))
+        findings.append(Finding("note", name, text, where=frames.where(int(np.argmax(still)))))
     moving = there & (size > 0)
     zero = ~frames.vectors[name].any(axis=1) & moving[frames.frame_of]
     if not zero.any():
@@ -147,13 +147,13 @@ def _zeros(frames: Frames, name: str, there: np.ndarray, size: np.ndarray) -> li
     of_frame = np.bincount(frames.frame_of[zero], minlength=len(frames))
     with_zeros = of_frame > 0
     held = _held(frames, zero, moving)
-    told = (
+    text = (
         f"exactly zero for {int(zero.sum())} particles in {int(with_zeros.sum())} of {int(moving.sum())} frames where "
         f"others have a force{held}"
     )
     grave: Level = "warning" if held else "note"
     remedy = "suspected constraints: leave these particles out of a loss on forces" if held else ""
-    findings.append(Finding(grave, name, told, remedy, frames.where(int(np.argmax(with_zeros)))))
+    findings.append(Finding(grave, name, text, remedy, frames.where(int(np.argmax(with_zeros)))))
     return findings
 
 

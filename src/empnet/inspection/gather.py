@@ -54,8 +54,8 @@ class Gathered:
             more = f" ({len(self.refused)} frames are refused)" if len(self.refused) > 1 else ""
             found.append(Finding("error", "frames", f"{self.refused[0]}{more}"))
         if self.stopped:
-            told = f"reading stopped after {len(self.rows) + len(self.refused) + self.left_out} frames: {self.stopped}"
-            found.append(Finding("error", "frames", told))
+            text = f"reading stopped after {len(self.rows) + len(self.refused) + self.left_out} frames: {self.stopped}"
+            found.append(Finding("error", "frames", text))
         return found
 
     def frames(self, file: str) -> Frames:

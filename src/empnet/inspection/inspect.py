@@ -81,17 +81,17 @@ def inspect_data(
     units = {name: _unit(name, named) for name in frames.properties}
     learnable = [name for name in frames.properties if _is_learnable(frames, name, properties)]
     facts = [fact for name in learnable if (fact := property_facts(frames, name, units[name]))]
-    told = {fact.name: fact.unit for fact in facts}
+    record = {fact.name: fact.unit for fact in facts}
     near, tolerance = near_duplicates(frames, geometry)
     keys = gathered.tally.keys()
     findings = [
         *gathered.findings(),
         *key_findings(keys, gathered.tally.frames, properties),
         *distance_findings(frames, geometry),
-        *exact_findings(frames, told),
-        *near_findings(frames, near, tolerance, told),
+        *exact_findings(frames, record),
+        *near_findings(frames, near, tolerance, record),
         *order_findings(frames),
-        *isolated_findings(frames, told),
+        *isolated_findings(frames, record),
         *_taken_units(facts, named),
         *_property_findings(frames, facts, properties),
         *_force_findings(frames, facts, named),

@@ -143,12 +143,12 @@ def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list
     for key in keys:
         level: Level = "error" if key.name in properties and key.place == "per frame" else "warning"
         if key.not_finite:
-            told = f"nan or infinite in {key.not_finite} of {key.frames} frames"
-            findings.append(Finding(level, key.name, told, "mend or remove those frames"))
+            text = f"nan or infinite in {key.not_finite} of {key.frames} frames"
+            findings.append(Finding(level, key.name, text, "mend or remove those frames"))
         if key.frames < n:
-            told = f"missing in {n - key.frames} of {n} frames"
+            text = f"missing in {n - key.frames} of {n} frames"
             grave: Level = level if level == "error" or key.low is not None else "note"
-            missing.append((key, Finding(grave, key.name, told, "remove those frames or add the value")))
+            missing.append((key, Finding(grave, key.name, text, "remove those frames or add the value")))
     findings += _grouped([pair for pair in missing if not _is_word(pair[0])])
     findings += _words([key for key, _ in missing if _is_word(key)], n)
     return findings + [finding for name in properties for finding in _no_number(name, keys)]
@@ -164,8 +164,8 @@ def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
             findings += alike
             continue
         first = ", ".join(f"{finding.topic} ({finding.told})" for finding in alike[:ONE_BY_ONE])
-        told = f"{len(alike)} keys are missing in some frames: {first} and {len(alike) - ONE_BY_ONE} more"
-        findings.append(Finding(level, "keys", told, "where they matter, remove those frames or add the values"))
+        text = f"{len(alike)} keys are missing in some frames: {first} and {len(alike) - ONE_BY_ONE} more"
+        findings.append(Finding(level, "keys", text, "where they matter, remove those frames or add the values"))
     return findings
 
 
@@ -180,8 +180,8 @@ def _words(keys: list[Key], n: int) -> list[Finding]:
         return []
     more = f" and {len(keys) - ONE_BY_ONE} more" if len(keys) > ONE_BY_ONE else ""
     first = ", ".join(key.name for key in keys[:ONE_BY_ONE])
-    told = f"{len(keys)} bare words stand in comment lines of some of the {n} frames: {first}{more}"
-    return [Finding("note", "comments", told, "they hold no values; values are written as key=value")]
+    text = f"{len(keys)} bare words stand in comment lines of some of the {n} frames: {first}{more}"
+    return [Finding("note", "comments", text, "they hold no values; values are written as key=value")]
 
 
 def _no_number(name: str, keys: Sequence[Key]) -> list[Finding]:
@@ -190,6 +190,6 @@ def _no_number(name: str, keys: Sequence[Key]) -> list[Finding]:
     if any(key.place == "per frame" and key.kind.startswith(NUMBERS) for key in found):
         return []
     numbers = [key.name for key in keys if key.place == "per frame" and key.kind.startswith(NUMBERS)]
-    told = f"it is {found[0].kind} {found[0].place}" if found else "there is no such key in any frame"
+    text = f"it is {found[0].kind} {found[0].place}" if found else "there is no such key in any frame"
     remedy = nearest(name, numbers) or f"numeric properties found: {', '.join(numbers) or 'none'}"
-    return [Finding("error", name, f"{told}; wanted one number for the whole system", remedy)]
+    return [Finding("error", name, f"{text}; wanted one number for the whole system", remedy)]

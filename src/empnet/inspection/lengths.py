@@ -37,11 +37,11 @@ def distance_findings(frames: Frames, geometry: Geometry) -> list[Finding]:
     if coincident.any():
         of_frame = np.bincount(frames.frame_of[coincident], minlength=len(frames))
         first = int(np.argmax(of_frame > 0))
-        told = (
+        text = (
             f"{int(coincident.sum())} particles of {int((of_frame > 0).sum())} of {len(frames)} frames lie within "
             f"{COINCIDENT:g} angstrom of another one"
         )
-        findings.append(Finding("error", "distances", told, "remove one of each such pair", frames.where(first)))
+        findings.append(Finding("error", "distances", text, "remove one of each such pair", frames.where(first)))
     return findings + _against_radii(frames, geometry)
 
 
@@ -56,19 +56,19 @@ def _against_radii(frames: Frames, geometry: Geometry) -> list[Finding]:
     middle = float(np.median(geometry.nearest[known] / bond[known]))
     for name in LENGTHS:
         if BONDED[0] < middle * parse_unit(name).factor < BONDED[1]:
-            told = (
+            text = (
                 f"suspected: lengths are in {name}, not angstrom: the nearest atom is {middle:.2f} times as far as "
                 "covalent radii tell"
             )
-            return [Finding("warning", "distances", told, f"if that is so, say --length-unit {name}")]
+            return [Finding("warning", "distances", text, f"if that is so, say --length-unit {name}")]
     near = known & (geometry.nearest < COLLIDING * bond)
     if not near.any():
         return []
     worst = int(np.argmin(np.where(near, geometry.nearest, np.inf)))
     frame = int(frames.frame_of[worst])
-    told = (
+    text = (
         f"{int(near.sum())} atoms of {len(np.unique(frames.frame_of[near]))} frames are nearer than half the sum of "
         f"covalent radii to another one, down to {geometry.nearest[worst]:.3g} angstrom"
     )
     remedy = "look at them: fused atoms, a wrong cell, or a wrong unit of length"
-    return [Finding("warning", "distances", told, remedy, frames.where(frame))]
+    return [Finding("warning", "distances", text, remedy, frames.where(frame))]

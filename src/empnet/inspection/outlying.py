@@ -65,6 +65,6 @@ def outlying_finding(frames: Frames, name: str, size: np.ndarray, unit: str, wha
     usual = float(np.median(size[np.isfinite(size)]))
     worst = out[np.argsort(-size[out])][:NAMED]
     named = ", ".join(f"frame {frames.numbers[k]} with {size[k]:.3g} {unit}" for k in worst)
-    told = f"{len(out)} of {int(np.isfinite(size).sum())} frames stand out by their {what}: {named}; the median is "
+    text = f"{len(out)} of {int(np.isfinite(size).sum())} frames stand out by their {what}: {named}; the median is "
     remedy = "look at them: failed calculations or another unit; they would rule the training: mend or remove them"
-    return [Finding("warning", name, f"{told}{usual:.3g} {unit}", remedy, frames.where(int(worst[0])))]
+    return [Finding("warning", name, f"{text}{usual:.3g} {unit}", remedy, frames.where(int(worst[0])))]

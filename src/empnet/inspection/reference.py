@@ -110,14 +110,14 @@ def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
     best = [guess for guess in found if guess.kind == found[0].kind]
     options = " or ".join(dict.fromkeys(guess.unit for guess in best))
     if facts.unit == UNNAMED_UNIT:
-        told = f"the unit is not stated; {options} is likely: the values look like {_told(best[0], facts)}"
-        return [Finding("note", facts.name, told, f"name it, such as --unit {best[0].unit}")]
-    told = f"probably in {options}, not {facts.unit}: the values look like {_told(best[0], facts)}; {_shares(facts)}"
+        text = f"the unit is not stated; {options} is likely: the values look like {_told(best[0], facts)}"
+        return [Finding("note", facts.name, text, f"name it, such as --unit {best[0].unit}")]
+    text = f"probably in {options}, not {facts.unit}: the values look like {_told(best[0], facts)}; {_shares(facts)}"
     remedy = f"if that is so, say --unit {best[0].unit}"
     if best[0].kind == "binding" and parse_unit(best[0].unit).factor > parse_unit(facts.unit).factor:
-        told = f"{told}; or energies against another zero, such as energies of formation or differences"
-        return [Finding("advice", facts.name, told, remedy)]  # these are as small, and as usual
-    return [Finding("warning", facts.name, told, remedy)]
+        text = f"{text}; or energies against another zero, such as energies of formation or differences"
+        return [Finding("advice", facts.name, text, remedy)]  # these are as small, and as usual
+    return [Finding("warning", facts.name, text, remedy)]
 
 
 def _steady(found: list[Guess], facts: PropertyFacts) -> list[Guess]:
@@ -158,10 +158,10 @@ def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
         return []
     reversed_ = _steady(guesses(frames, -frames.properties[facts.name]), facts)
     if reversed_:
-        told = f"the sign looks reversed: with the other sign, the values look like {_told(reversed_[0], facts)}"
-        return [Finding("note", facts.name, told, "energies needed to take systems apart are positive: is that meant?")]
-    told = (
+        text = f"the sign looks reversed: with the other sign, the values look like {_told(reversed_[0], facts)}"
+        return [Finding("note", facts.name, text, "energies needed to take systems apart are positive: is that meant?")]
+    text = (
         f"the zero of energy is unknown: the mean {_number(facts.mean)} {facts.unit} is neither a total energy nor one "
         f"against free atoms in any usual unit; {_shares(facts)}"
     )
-    return [Finding("note", facts.name, told, "the unit cannot be checked by size: make sure of it")]
+    return [Finding("note", facts.name, text, "the unit cannot be checked by size: make sure of it")]

@@ -77,12 +77,12 @@ def _asymmetric(frames: Frames, name: str, there: np.ndarray, usual: float) -> l
         return []
     worst = int(np.nanargmax(np.where(wrong, apart, np.nan)))
     _, row, column = asymmetry(stress[worst])
-    told = (
+    text = (
         f"not symmetric in {int(wrong.sum())} of {int(there.sum())} frames, most of all where two mirrored components "
         f"are {stress[worst, row, column]:.4g} and {stress[worst, column, row]:.4g}"
     )
     remedy = "see if the nine numbers mean something else: training refuses such a frame"
-    return [Finding("warning", name, told, remedy, frames.where(worst))]
+    return [Finding("warning", name, text, remedy, frames.where(worst))]
 
 
 def _kind(slopes: tuple[Slope, Slope], unit: str) -> tuple[str, str, Slope] | None:
@@ -123,18 +123,18 @@ def _by_shear(
 def _by_strain(name: str, kind: str, candidate: str, slope: Slope) -> Finding:
     """Kind, unit and sign in words."""
     sign = "positive under tension (as ASE's stress)" if slope.value > 0 else "positive under pressure (as VASP's)"
-    told = (
+    text = (
         f"{kind} in {candidate}, {sign}: between {slope.pairs} pairs of near frames in different cells, energy "
         f"differences are {slope.value:.3g} times its work (half of them within {slope.spread:.0%})"
     )
     if (candidate, slope.value > 0) == ("eV/angstrom^3", True) or (kind == "a virial" and candidate == "eV"):
-        return Finding("note", name, told)
+        return Finding("note", name, text)
     factor = parse_unit(candidate).factor * (1 if slope.value > 0 else -1)
     minus = "-" if (slope.value > 0) == (kind == "a virial") else ""
     what = kind.split()[1]
     remedy = f"times {factor:.4g} it is ASE's stress in eV/angstrom^3; " if what == "stress" else ""
     remedy += f"train with --{what} {name} --{what}-unit {minus}{candidate}"
-    return Finding("warning", name, f"suspected: {told}", remedy)
+    return Finding("warning", name, f"suspected: {text}", remedy)
 
 
 def _by_size(name: str, cells: np.ndarray, size: np.ndarray) -> list[Finding]:
@@ -146,8 +146,8 @@ def _by_size(name: str, cells: np.ndarray, size: np.ndarray) -> list[Finding]:
     options = ", ".join(unit for unit in STRESSES if usual * parse_unit(unit).factor < STRONGEST)
     per_volume = float(np.median(size / np.where(volume > 0, volume, np.inf)))
     virial = f", or a virial in eV (over the volume: {per_volume:.2g} eV/angstrom^3)" if per_volume < STRONGEST else ""
-    told = (
+    text = (
         f"{shown}: no stress in eV/angstrom^3 (more than {STRONGEST:g} is rare; 1 eV/angstrom^3 = 1602 kB = 160 GPa); "
         f"suspected: {options}{virial}"
     )
-    return [Finding("warning", name, told, "find out, and mind the sign: ASE's stress is positive under tension")]
+    return [Finding("warning", name, text, "find out, and mind the sign: ASE's stress is positive under tension")]

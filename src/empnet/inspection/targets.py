@@ -159,14 +159,14 @@ def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> li
         return []
     if np.ptp(y) == 0:
         what = "0" if y[0] == 0 else f"{y[0]:g} {facts.unit}"
-        told = f"it is {what} in all {len(y)} frames: there is nothing to learn"
-        return [Finding(level, facts.name, told, "is this the right key?")]
+        text = f"it is {what} in all {len(y)} frames: there is nothing to learn"
+        return [Finding(level, facts.name, text, "is this the right key?")]
     if _explained(frames, facts, len(y)):
-        told = (
+        text = (
             f"the composition explains it to {facts.left:.1g} {facts.unit} of a standard deviation of "
             f"{facts.deviation:.4g} {facts.unit}: geometry has nothing to add, and nothing is left to learn"
         )
-        return [Finding(level, facts.name, told, "count particles instead, or choose another property")]
+        return [Finding(level, facts.name, text, "count particles instead, or choose another property")]
     return _zeros(y, facts) + _outliers(frames, facts)
 
 
@@ -187,9 +187,9 @@ def isolated_findings(frames: Frames, units: Mapping[str, str]) -> list[Finding]
             y = frames.properties[name][alone]
             each = [f"{symbol(int(z))} {np.nanmean(y[kinds == z]):.6g}" for z in np.unique(kinds[np.isfinite(y)])]
             energies += [f"{name}: {', '.join(each)} {unit}"] if each else []
-    told = f"{len(alone)} of {len(frames)} frames are free atoms ({'; '.join(energies) or 'without an energy'})"
+    text = f"{len(alone)} of {len(frames)} frames are free atoms ({'; '.join(energies) or 'without an energy'})"
     remedy = "training keeps them on its side, and fits its baseline to the other frames"
-    return [Finding("note", "free atoms", told, remedy, frames.where(int(alone[0])))]
+    return [Finding("note", "free atoms", text, remedy, frames.where(int(alone[0])))]
 
 
 def _explained(frames: Frames, facts: PropertyFacts, n: int) -> bool:
@@ -205,8 +205,8 @@ def _zeros(y: np.ndarray, facts: PropertyFacts) -> list[Finding]:
     zeros = len(y) - len(others)
     if not 0 < zeros < len(others) or np.ptp(others) == 0 or others.min() < FAR_FROM_ZERO * np.median(others):
         return []
-    told = f"exactly 0 in {zeros} of {len(y)} frames, while no other is below {others.min():.4g} {facts.unit} in size"
-    return [Finding("warning", facts.name, f"{told}; suspected: values that are missing", "remove those frames")]
+    text = f"exactly 0 in {zeros} of {len(y)} frames, while no other is below {others.min():.4g} {facts.unit} in size"
+    return [Finding("warning", facts.name, f"{text}; suspected: values that are missing", "remove those frames")]
 
 
 def _outliers(frames: Frames, facts: PropertyFacts) -> list[Finding]:
@@ -222,7 +222,7 @@ def _outliers(frames: Frames, facts: PropertyFacts) -> list[Finding]:
     worst = out[np.argsort(-score[out])][:NAMED]
     each = " a particle" if facts.pooling == "sum" else ""
     named = ", ".join(f"frame {frames.numbers[k]} by {left[k] - middle:+.3g} {facts.unit}{each}" for k in worst)
-    told = (
+    text = (
         f"{len(out)} of {facts.frames} frames lie more than {OUTLYING:.0f} robust standard deviations ({scale:.3g} "
         f"{facts.unit}{each}) from what their composition tells, the farthest: {named}"
     )
@@ -232,4 +232,4 @@ def _outliers(frames: Frames, facts: PropertyFacts) -> list[Finding]:
         if few
         else "a part of the data differs from the rest: is that meant?"
     )
-    return [Finding("warning" if few else "note", facts.name, told, remedy, frames.where(int(worst[0])))]
+    return [Finding("warning" if few else "note", facts.name, text, remedy, frames.where(int(worst[0])))]

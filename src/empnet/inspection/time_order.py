@@ -106,17 +106,17 @@ def order_findings(frames: Frames) -> list[Finding]:
     """
     found = time_order(frames)
     if found and found.rho > max(CORRELATED, found.by_chance):
-        told = (
+        text = (
             f"frames that follow each other are alike: autocorrelation {found.rho:.2f} of internal distances over "
             f"{found.pairs} neighbours (random orders reach {found.by_chance:.2f}); suspected: a trajectory, or frames "
             "made one from the other, or sorted by kind"
         )
         remedy = "use --split blocks if they follow each other in time: else the test has neighbours of training"
-        return [Finding("advice", "order", told, remedy)]
+        return [Finding("advice", "order", text, remedy)]
     rank = _rank_correlation(frames.sizes)
     if abs(rank) > 0.5:
-        told = f"frames are sorted by size (rank correlation {rank:.2f} with the order)"
-        return [Finding("advice", "order", told, "keep --split random: blocks would test on other sizes")]
+        text = f"frames are sorted by size (rank correlation {rank:.2f} with the order)"
+        return [Finding("advice", "order", text, "keep --split random: blocks would test on other sizes")]
     return []
 
 

@@ -81,8 +81,8 @@ def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
     _told(left, evaluation)
     outside = draw_error_distribution(right, evaluation)
     if outside:
-        told = f"{outside} of {len(evaluation.targets)} lie beyond the edges and are drawn at them"
-        right.set_title(told, fontsize=8, color="0.4")
+        text = f"{outside} of {len(evaluation.targets)} lie beyond the edges and are drawn at them"
+        right.set_title(text, fontsize=8, color="0.4")
     number_ticks(figure)
     with replacing(Path(path)) as unfinished:
         suffix = Path(path).suffix.lower()

@@ -105,9 +105,9 @@ def _recorded(side: str, name: str, errors: Mapping[str, Any]) -> Accuracy:
         rmse=errors.get("rmse"),
         per_particle=errors.get("per_particle", {}).get("mae"),
         derivatives=tuple(
-            DerivativeAccuracy(what, told["unit"], told["rmse"], told["target_rms"], told["components"])
+            DerivativeAccuracy(what, text["unit"], text["rmse"], text["target_rms"], text["components"])
             for what in ("forces", "stress")
-            if (told := errors.get(what)) is not None
+            if (text := errors.get(what)) is not None
         ),
         coverage=None if coverage is None else Coverage(**coverage),
     )

@@ -144,8 +144,8 @@ class EMPNetCalculator(Calculator):
         (a, b), d = near[0]
         shortest = min((low for low, _ in seen.ranges.get((a, b), ())), default=np.inf)
         known = f"nearer than {shortest:g}" if np.isfinite(shortest) else "within the cutoff"
-        told = f"{symbol(a)} and {symbol(b)} are {d:.3f} angstrom apart; the training data never had them {known}"
+        text = f"{symbol(a)} and {symbol(b)} are {d:.3f} angstrom apart; the training data never had them {known}"
         if self.close == "error":
-            raise EmpnetError(told, where=self.predictor.run, remedy="predictions there are guesses")
+            raise EmpnetError(text, where=self.predictor.run, remedy="predictions there are guesses")
         self._warned = True
-        warnings.warn(f"{told}: predictions there are guesses (said once)", stacklevel=2)
+        warnings.warn(f"{text}: predictions there are guesses (said once)", stacklevel=2)

@@ -104,7 +104,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``--json``."""
-        told: dict[str, Any] = {
+        record: dict[str, Any] = {
             "property": self.name,
             "unit": self.unit,
             "systems": len(self.targets),
@@ -115,10 +115,10 @@ class Evaluation:
             "worst": [asdict(system) for system in self.worst],
         }
         if self.per_particle is not None:
-            told["per_particle"] = {"unit": f"{self.unit}/particle", "metrics": _plain(self.per_particle)}
+            record["per_particle"] = {"unit": f"{self.unit}/particle", "metrics": _plain(self.per_particle)}
         if self.coverage is not None:
-            told["coverage"] = asdict(self.coverage)
-        return told | {name: errors.to_json() for name, errors in self.derivatives.items()}
+            record["coverage"] = asdict(self.coverage)
+        return record | {name: errors.to_json() for name, errors in self.derivatives.items()}
 
 
 def _plain(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float | None]]:
@@ -166,8 +166,8 @@ def evaluate(
         raise EmpnetError("no systems to evaluate on", where=called, remedy="name a data file")
     if how.forces or how.stress or how.virial:
         labels.refuse_absent()
-    elif told := labels.absent():
-        journal.say(f"{told}; name them with --forces, --stress or --virial")
+    elif text := labels.absent():
+        journal.say(f"{text}; name them with --forces, --stress or --virial")
     return found
 
 

@@ -75,7 +75,7 @@ def recorded(predictor: Predictor) -> list[Accuracy]:
     if not predictor.run:
         return []
     names = predictor.card.properties
-    return [told for told in of_results(read_results(RunFolder(predictor.run))) if told.name in names]
+    return [text for text in of_results(read_results(RunFolder(predictor.run))) if text.name in names]
 
 
 def verdict_of_run(run: str | Path) -> Verdict:

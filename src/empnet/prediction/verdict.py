@@ -121,16 +121,16 @@ def verdict(accuracies: Sequence[Accuracy], course: CourseFacts | None = None) -
     if not accuracies:
         return Verdict()
     course = course or CourseFacts()
-    told: list[Sentence] = []
+    lines: list[Sentence] = []
     if not course.finished:
-        told.append(Sentence("Training has not ended: this is said of the best weights so far.", "warn"))
+        lines.append(Sentence("Training has not ended: this is said of the best weights so far.", "warn"))
     for accuracy in accuracies:
-        told += [_headline(accuracy), Sentence(_typical(accuracy))]
-        told += [_derivative(derivative, accuracy) for derivative in accuracy.derivatives]
-        told.append(_uncertainty(accuracy, course))
-    warnings = tuple(sentence.text for sentence in told if sentence.kind == "bad")
-    told.append(Sentence(_next(accuracies, course)))
-    return Verdict(tuple(told), warnings)
+        lines += [_headline(accuracy), Sentence(_typical(accuracy))]
+        lines += [_derivative(derivative, accuracy) for derivative in accuracy.derivatives]
+        lines.append(_uncertainty(accuracy, course))
+    warnings = tuple(sentence.text for sentence in lines if sentence.kind == "bad")
+    lines.append(Sentence(_next(accuracies, course)))
+    return Verdict(tuple(lines), warnings)
 
 
 def share_in_words(share: float) -> str:
@@ -175,36 +175,36 @@ def _headline(accuracy: Accuracy) -> Sentence:
         why = f"{name}: the {base} has no error on {on}, so no share of it can be told; the model's own error follows."
         return Sentence(why, "warn")
     known = math.isfinite(share.low) and math.isfinite(share.high)
-    told = f"the error is {share_in_words(share.value)} {'of the' if share.value < MULTIPLE else 'the'} {base}'s"
+    text = f"the error is {share_in_words(share.value)} {'of the' if share.value < MULTIPLE else 'the'} {base}'s"
     if accuracy.systems < LEAST:
         few = f"too few for a verdict (at least {LEAST})"
         if share.value >= 1:
-            return Sentence(f"{name}: worse than the {base}: do not use it. On {on}, {few}, {told}.", "bad")
+            return Sentence(f"{name}: worse than the {base}: do not use it. On {on}, {few}, {text}.", "bad")
         return Sentence(
-            f"{name}: no verdict: {on} {'is' if accuracy.systems == 1 else 'are'} {few}; there {told}.", "warn"
+            f"{name}: no verdict: {on} {'is' if accuracy.systems == 1 else 'are'} {few}; there {text}.", "warn"
         )
-    told += f" ({_interval_in_words(share.low, share.high)})" if known else ""
+    text += f" ({_interval_in_words(share.low, share.high)})" if known else ""
     if share.value >= 1:
         worse = "no better than" if share.value == 1 else "worse than"
         chance = "; this may be chance, but nothing speaks for the model" if known and share.low < 1 else ""
-        return Sentence(f"{name}: {worse} the {base}: do not use it. On {on} {told}{chance}.", "bad")
+        return Sentence(f"{name}: {worse} the {base}: do not use it. On {on} {text}{chance}.", "bad")
     if known and share.high >= 1:
-        return Sentence(f"{name}: not clearly better than the {base}: {told} on {on}.", "warn")
+        return Sentence(f"{name}: not clearly better than the {base}: {text} on {on}.", "warn")
     if share.value > HALF:
-        return Sentence(f"{name}: little was learned: {told} on {on}.", "warn")
-    return Sentence(f"{name}: {told} on {on}.", "good" if known else "")
+        return Sentence(f"{name}: little was learned: {text} on {on}.", "warn")
+    return Sentence(f"{name}: {text} on {on}.", "good" if known else "")
 
 
 def _typical(accuracy: Accuracy) -> str:
     """The mean absolute error with its unit and interval."""
-    told = f"{accuracy.name}: the typical error (mean absolute) is {_number(accuracy.mae)} {accuracy.unit}"
+    text = f"{accuracy.name}: the typical error (mean absolute) is {_number(accuracy.mae)} {accuracy.unit}"
     if accuracy.interval is not None and accuracy.systems >= LEAST:
         low, high = accuracy.interval
-        told += f", 95 % interval {_number(low)} to {_number(high)} {accuracy.unit}"
+        text += f", 95 % interval {_number(low)} to {_number(high)} {accuracy.unit}"
     if accuracy.per_particle is not None:
-        told += f"; per particle {_number(accuracy.per_particle)} {accuracy.unit}/particle"
+        text += f"; per particle {_number(accuracy.per_particle)} {accuracy.unit}/particle"
     biased = accuracy.side == "validation"
-    return f"{told}. The validation side chose the weights, so this is a little too small." if biased else f"{told}."
+    return f"{text}. The validation side chose the weights, so this is a little too small." if biased else f"{text}."
 
 
 def _number(value: float) -> str:
@@ -226,12 +226,12 @@ def _derivative(errors: DerivativeAccuracy, accuracy: Accuracy) -> Sentence:
     if errors.share is None:
         return Sentence(f"{name}: {rmse} on {of}, where all {name} in the data are zero.", "warn")
     of_the = "of the" if errors.share < MULTIPLE else "the"
-    told = f"{rmse}, {share_in_words(errors.share)} {of_the} size of the {name} in the data"
+    text = f"{rmse}, {share_in_words(errors.share)} {of_the} size of the {name} in the data"
     if accuracy.systems < LEAST and errors.share < 1:
-        return Sentence(f"{name}: no verdict from {_systems(accuracy)}; there {told}.", "warn")
+        return Sentence(f"{name}: no verdict from {_systems(accuracy)}; there {text}.", "warn")
     if errors.share >= 1:
-        return Sentence(f"{name}: worse than predicting zero: do not use it for {name}. On {of} {told}.", "bad")
-    return Sentence(f"{name}: {told}, on {of}.", "warn" if errors.share > HALF else "good")
+        return Sentence(f"{name}: worse than predicting zero: do not use it for {name}. On {of} {text}.", "bad")
+    return Sentence(f"{name}: {text}, on {of}.", "warn" if errors.share > HALF else "good")
 
 
 def _side(accuracy: Accuracy) -> str:
@@ -248,28 +248,28 @@ def _uncertainty(accuracy: Accuracy, course: CourseFacts) -> Sentence:
         return Sentence(f"{name}: uncertainty: {why}.")
     inside = f"{coverage.within_one:,} of {coverage.systems:,} errors ({coverage.share:.0%})".replace("%)", " %)")
     if accuracy.side == "validation":
-        told = f"{inside} are within one standard deviation on the validation side, which was used to calibrate it"
+        text = f"{inside} are within one standard deviation on the validation side, which was used to calibrate it"
         return Sentence(
-            f"{name}: uncertainty: {told}; whether it holds elsewhere is not known without a test side.", "warn"
+            f"{name}: uncertainty: {text}; whether it holds elsewhere is not known without a test side.", "warn"
         )
-    told = f"{inside} are within one standard deviation on the {_side(accuracy)}; calibrated would be 68 %"
+    text = f"{inside} are within one standard deviation on the {_side(accuracy)}; calibrated would be 68 %"
     if coverage.systems < FEW:
-        return Sentence(f"{name}: uncertainty: {told}; {coverage.systems} systems are too few to judge it.", "warn")
+        return Sentence(f"{name}: uncertainty: {text}; {coverage.systems} systems are too few to judge it.", "warn")
     low, high = coverage.interval
-    told += f", and the 95 % interval is {100 * low:.0f} to {100 * high:.0f} %"
+    text += f", and the 95 % interval is {100 * low:.0f} to {100 * high:.0f} %"
     if low <= ONE_SIGMA <= high:
-        return Sentence(f"{name}: uncertainty: calibrated, as far as can be told: {told}.", "good")
-    return Sentence(f"{name}: uncertainty: {_miscalibrated(coverage)}: {told}.", "warn")
+        return Sentence(f"{name}: uncertainty: calibrated, as far as can be told: {text}.", "good")
+    return Sentence(f"{name}: uncertainty: {_miscalibrated(coverage)}: {text}.", "warn")
 
 
 def _miscalibrated(coverage: Coverage) -> str:
     small = coverage.share < ONE_SIGMA
-    told = f"not calibrated, the standard deviations are too {'small' if small else 'large'}"
+    text = f"not calibrated, the standard deviations are too {'small' if small else 'large'}"
     if coverage.factor is None:
-        return told
+        return text
     factor = coverage.factor if small else 1 / coverage.factor
     times = f"{factor:.2f}" if factor < 10 else f"{factor:,.0f}" if factor < 1000 else "over 1,000"
-    return f"{told} by a factor of about {times}"
+    return f"{text} by a factor of about {times}"
 
 
 def _next(accuracies: Sequence[Accuracy], course: CourseFacts) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-
-from numba.core import event
+from typing import Any
 
 from empnet.runtime.progress import busy, tell
 
@@ -20,9 +20,14 @@ BEGUN = "compiling loops for this machine, up to a minute or two; later runs reu
 
 Say = Callable[[str], None]
 
+_events: Any = None  # stays None where Numba cannot be imported: then nothing is compiled
+with suppress(Exception):
+    _events = importlib.import_module("numba.core.event")
+_Listener: Any = _events.Listener if _events else object
+
 
 @dataclass(slots=True)
-class _Teller(event.Listener):
+class _Teller(_Listener):  # type: ignore[misc]
     """Hears of each compilation of Numba's; loops that are read from the disk are none.
 
     Numba compiles one loop at a time, in all threads together. A loop may have others compiled for itself: they count
@@ -36,7 +41,7 @@ class _Teller(event.Listener):
     began: float = 0.0
     shown: AbstractContextManager[None] = field(default_factory=nullcontext)
 
-    def on_start(self, event: event.Event) -> None:
+    def on_start(self, event: Any) -> None:
         """A loop is about to be compiled."""
         name, ours = _name(event)
         if self.depth == 0 and not ours:  # another library's loop
@@ -51,7 +56,7 @@ class _Teller(event.Listener):
         self.shown = busy(f"compiling loop {self.loops}: {name}", quiet=self.quiet)
         self.shown.__enter__()
 
-    def on_end(self, event: event.Event) -> None:
+    def on_end(self, event: Any) -> None:
         """A loop is compiled, or cannot be."""
         if self.depth == 0:
             return
@@ -77,14 +82,15 @@ class _Teller(event.Listener):
             self.say(f"compiled {loops} loop{'s' * (loops > 1)} in {seconds:.0f} s; they are kept for later runs")
 
 
-def _name(event: event.Event) -> tuple[str, bool]:
+def _name(event: Any) -> tuple[str, bool]:
     """What the loop is called, and whether it is one of this package."""
     function = event.data["dispatcher"].py_func
     return function.__name__, function.__module__.split(".")[0] == PACKAGE
 
 
 _TELLER = _Teller()
-event.register("numba:compile", _TELLER)
+if _events:
+    _events.register("numba:compile", _TELLER)
 atexit.register(_TELLER.sum_up)  # what was compiled outside of any block
 
 

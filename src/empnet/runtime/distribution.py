@@ -177,13 +177,13 @@ class Processes:
             raise  # the others know
         except EmpnetError as error:
             mistake = str(error) if self.first else f"process {self.rank}: {error}"
-        told: list[Any] = [None] * self.size
+        lines: list[Any] = [None] * self.size
         with _reachable():
-            distributed.all_gather_object(told, (mistake, result if send else None), group=self._group)
-        for mistake, _ in told:
+            distributed.all_gather_object(lines, (mistake, result if send else None), group=self._group)
+        for mistake, _ in lines:
             if mistake:
                 raise SharedMistake(mistake)
-        return result, [value for _, value in told]  # type: ignore[return-value]
+        return result, [value for _, value in lines]  # type: ignore[return-value]
 
     def sum_gradients(self, parameters: Sequence[Tensor], numbers: Sequence[float]) -> list[float]:
         """Sum gradients over the processes, and some numbers along with them, in one message.
@@ -243,5 +243,5 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch has no narrower one for a connection that is gone
-        told = "another process has ended or cannot be reached; what it said itself tells why"
-        raise ProcessLost(told) from error
+        text = "another process has ended or cannot be reached; what it said itself tells why"
+        raise ProcessLost(text) from error

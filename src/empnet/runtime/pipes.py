@@ -190,8 +190,8 @@ def _received(name: str, quiet: bool) -> Path:
             )
             raise FileError(error.filename or folder, error, found="cannot be kept", remedy=remedy) from error
         raise
-    told = f"read as {suffix}, as they begin" if suffix else "read as what their name or content tells"
-    tell(f"{called(name)}: {received.stat().st_size:,} bytes through a pipe, {told}", quiet=quiet)
+    text = f"read as {suffix}, as they begin" if suffix else "read as what their name or content tells"
+    tell(f"{called(name)}: {received.stat().st_size:,} bytes through a pipe, {text}", quiet=quiet)
     return received
 
 

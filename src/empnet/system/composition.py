@@ -160,12 +160,12 @@ def choose_pooling(
         )
     by_sum, by_mean = (_rms(composition_left(counts, targets, pooling)) for pooling in ("sum", "mean"))
     pooling: Pooling = "sum" if by_sum <= by_mean else "mean"
-    told = (
+    text = (
         "summed over particles, because it grows with system size"
         if pooling == "sum"
         else "averaged over particles, because it does not grow with system size"
     )
     return pooling, (
-        f"{name}: {told} "
+        f"{name}: {text} "
         f"(a fit to the numbers of particles leaves {by_sum:.3g} {unit}, to their fractions {by_mean:.3g} {unit})"
     )

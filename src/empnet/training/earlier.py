@@ -48,17 +48,17 @@ def limits_with_earlier(
     Returns:
         The limits, and a line for each earlier run whose data cannot be had any more.
     """
-    told: list[str] = []
+    lines: list[str] = []
     for run in _earlier_runs(config):
         try:
             dataset, chosen = _training_side(run)
         except EmpnetError as error:
-            told.append(f"systems like those of {run} may be called unlike the training data ({error})")
+            lines.append(f"systems like those of {run} may be called unlike the training data ({error})")
             continue
         pieces = dataset.chunks(chosen)
         found = np.concatenate([std(dataset.batch(piece, card.encoder, card.torch_dtype)) for piece in pieces])
         limits = np.maximum(limits, np.quantile(found, INSIDE, axis=0, method="higher"))
-    return limits, told
+    return limits, lines
 
 
 def _earlier_runs(config: TrainConfig) -> Iterator[str]:

@@ -34,12 +34,12 @@ def in_words(measured: Measured, card: ModelCard) -> str:
         card: Names and units.
     """
     names = zip(card.properties, card.units, card.baseline_names, strict=True)
-    told = [
+    lines = [
         f"{name}: validation MAE {mae:.4g} {unit} ({beside} {baseline:.4g} {unit})"
         for (name, unit, beside), mae, baseline in zip(names, measured.mae, measured.baseline_mae, strict=True)
     ]
-    told += [f"{what}: MAE {both.mae:.4g} {unit}" for what, both, unit in _derivatives(measured, card)]
-    return ", ".join(told)
+    lines += [f"{what}: MAE {both.mae:.4g} {unit}" for what, both, unit in _derivatives(measured, card)]
+    return ", ".join(lines)
 
 
 def _derivatives(measured: Measured, card: ModelCard) -> Iterator[tuple[str, Compared, str]]:

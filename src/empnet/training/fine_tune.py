@@ -147,8 +147,8 @@ def start_from(
     architecture = replace(old_card.architecture, n_species=len(species))
     seen = card.seen
     if old_card.seen is None:
-        told = f"what {config.fine_tune} was trained on is not recorded there"
-        journal.say(f"{told}: systems like its own may be called unlike the training data")
+        text = f"what {config.fine_tune} was trained on is not recorded there"
+        journal.say(f"{text}: systems like its own may be called unlike the training data")
     elif seen is not None:
         seen = seen.joined(old_card.seen)
     card = replace(card, species=species, architecture=architecture, seen=seen)

@@ -102,9 +102,9 @@ class Keeper:
         restored = load_checkpoint(self.run.path, *self._trained.parts, self._belongs)
         progress = restored.progress
         with writing(self.run.path):
-            for told in (restored.told, self.run.drop_metrics_from(progress.epoch)):
-                if told:
-                    self.journal.say(told)
+            for text in (restored.told, self.run.drop_metrics_from(progress.epoch)):
+                if text:
+                    self.journal.say(text)
             if progress.best is not None:
                 self._best = restored.best or copied(load_model(self.run.path)[0])  # in files of earlier versions
                 self._put_back_best()

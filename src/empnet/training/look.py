@@ -91,8 +91,8 @@ def tell_labels(dataset: Dataset, journal: Journal) -> None:
     labels["stress"] = dataset.with_stress if dataset.has_stress else None
     for what, there in labels.items():
         if there is not None and not there.all():
-            told = f"{what}: {int(there.sum())} of {len(dataset)} systems have them; the others train what they have"
-            journal.say(told)
+            text = f"{what}: {int(there.sum())} of {len(dataset)} systems have them; the others train what they have"
+            journal.say(text)
     uneven = np.asarray(dataset.arrays.get("uneven", np.zeros(1)))
     if count := int((uneven > UNEVEN).sum()):
         worst = int(np.argmax(uneven))

@@ -236,15 +236,15 @@ class Trainer:
         """Go on from the best weights with half the learning rate, unless they fail on the same batch, too."""
         progress, rate = self.progress, self.progress.rate
         cause = cause_of(self.model, self.job.dataset, indices, self.job.card, self.job.scales, rate)
-        told = f"{found} at step {progress.step}: {cause}"
+        text = f"{found} at step {progress.step}: {cause}"
         if progress.best is None or progress.explosions == CHANCES:
-            self._stop(told, rate)
+            self._stop(text, rate)
         best = self.best_weights()
         self.model.load_state_dict(best)
         self.average.model.load_state_dict(best)
         if self.processes.from_first(self._exploded(self.objective.loss(self.model, indices).item())):
-            self._stop(told, rate)
-        self.journal.say(f"{told}; going on from the best weights with half the learning rate")
+            self._stop(text, rate)
+        self.journal.say(f"{text}; going on from the best weights with half the learning rate")
         self.optimizer.state.clear()
         progress.explosions += 1
         progress.usual_gradient = None
@@ -325,9 +325,9 @@ class Trainer:
             "validation_loss": self.objective.measured_loss(measured),
         }
         self._keeper.keep_row(row | columns(measured, self.job.card))
-        told = f"loss {train_loss:.4f}, {in_words(measured, self.job.card)}"
-        self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {told}")
-        self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=told)
+        text = f"loss {train_loss:.4f}, {in_words(measured, self.job.card)}"
+        self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {text}")
+        self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=text)
 
     def _checkpoint(self) -> None:
         self.progress.elapsed = time.perf_counter() - self._started

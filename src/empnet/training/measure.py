@@ -137,7 +137,7 @@ class Measured:
             std: Predicted standard deviations in the properties' units; None if the run predicts none.
         """
         rmse = np.sqrt(np.square(self.predicted - self.targets).mean(axis=0))
-        told: dict[str, dict[str, Any]] = {
+        record: dict[str, dict[str, Any]] = {
             name: {
                 "mae": float(self.mae[k]),
                 "rmse": float(rmse[k]),
@@ -152,11 +152,11 @@ class Measured:
         for k, name in enumerate(card.properties):
             if card.architecture.pooling[k] == "sum":
                 each = self.per_particle(k)
-                told[name]["per_particle"] = {"mae": each.mae, "rmse": each.rmse, "unit": f"{card.units[k]}/particle"}
+                record[name]["per_particle"] = {"mae": each.mae, "rmse": each.rmse, "unit": f"{card.units[k]}/particle"}
             found = None if std is None else Coverage.of(self.predicted[:, k] - self.targets[:, k], std[:, k])
             if found is not None:
-                told[name]["coverage"] = asdict(found)
-        first = told[card.properties[0]]
+                record[name]["coverage"] = asdict(found)
+        first = record[card.properties[0]]
         if self.forces is not None and self.forces.there.any():
             unit = f"{card.units[0]}/angstrom"
             first["forces"] = self.forces.summary(unit)
@@ -165,7 +165,7 @@ class Measured:
             }
         if self.stress is not None and self.stress.there.any():
             first["stress"] = self.stress.summary(f"{card.units[0]}/angstrom^3")
-        return told
+        return record
 
     def _intervals(self, k: int) -> dict[str, Any]:
         """The interval of property k's error, and the share of the baseline's error that is left."""

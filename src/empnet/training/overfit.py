@@ -196,21 +196,21 @@ class _Prober:
         verdict: Verdict
         if self.floor > NIL:
             verdict = "data contradict themselves"
-            told = (
+            text = (
                 f"{self.twins}; no network of this kind gets below a loss of {self.floor:.2e}, "
                 f"and {lowest:.2e} was reached"
             )
         elif reached_by is None:
             verdict = "not reached"
-            told = f"the loss stays at {lowest:.2e}: neither another start, nor L-BFGS, nor four times the width helps"
+            text = f"the loss stays at {lowest:.2e}: neither another start, nor L-BFGS, nor four times the width helps"
         elif reached_by.widening > 1:
             verdict = "network too small"
-            told = f"a wider network gets there ({reached_by.what}); raise --width or --layers"
+            text = f"a wider network gets there ({reached_by.what}); raise --width or --layers"
         else:
             verdict = "reached"
-            told = f"the network can memorise these {n} systems ({reached_by.what}, {reached_by.steps} steps)"
-        self.journal.say(f"{verdict}: {told}")
-        return Probe(n, tuple(self.attempts), self.floor, verdict, told)
+            text = f"the network can memorise these {n} systems ({reached_by.what}, {reached_by.steps} steps)"
+        self.journal.say(f"{verdict}: {text}")
+        return Probe(n, tuple(self.attempts), self.floor, verdict, text)
 
 
 def _widened(card: ModelCard, factor: int) -> ModelCard:
@@ -231,7 +231,7 @@ def _floor(
     alike: dict[bytes, list[int]] = {}
     for index in indices:
         alike.setdefault(_appearance(dataset, int(index), card), []).append(int(index))
-    squares, worst, told = 0.0, 0.0, ""
+    squares, worst, text = 0.0, 0.0, ""
     for twins in alike.values():
         targets = dataset.targets[twins] / units[twins]
         squares += float(np.square(targets - targets.mean(axis=0)).sum())
@@ -240,12 +240,12 @@ def _floor(
             k = int(np.argmax(reach))
             worst = float(reach[k])
             low, high = twins[int(np.argmin(targets[:, k]))], twins[int(np.argmax(targets[:, k]))]
-            told = (
+            text = (
                 f"{_name(dataset, low)} and {_name(dataset, high)} look the same to the network (same species, same "
                 f"distances below the cutoff), but their {card.properties[k]} differs by "
                 f"{worst * units[low, k]:.4g} {card.units[k]}"
             )
-    return share * squares / (len(indices) * units.shape[1]), told
+    return share * squares / (len(indices) * units.shape[1]), text
 
 
 def _appearance(dataset: Dataset, index: int, card: ModelCard) -> bytes:

@@ -12,7 +12,7 @@ from empnet.dataset.cache import data_hash
 from empnet.errors import EmpnetError
 from empnet.files.bundled import card as bundled_card
 from empnet.files.bundled import resolve
-from empnet.runtime.pipes import refuse_gone_pipe
+from empnet.runtime.pipes import is_pipe, refuse_gone_pipe
 from empnet.system.system import System
 from empnet.training.run.config import TrainConfig, write_config
 from empnet.training.run.model_file import ModelCard, read_card, save_card
@@ -58,8 +58,8 @@ def find_data(
             other = other or found
     if other:
         hashes = f"sha256 was {str(card.data.get('sha256', 'not recorded'))[:12]}, is {other[:12]}"
-        told = f"the data have changed: the file {config.data} has changed since training ({hashes})"
-        raise EmpnetError(told, where=run, remedy=remedy)
+        text = f"the data have changed: the file {config.data} has changed since training ({hashes})"
+        raise EmpnetError(text, where=run, remedy=remedy)
     raise EmpnetError(f"no such file '{config.data}': the data of {run} are no longer there", remedy=remedy)
 
 
@@ -71,6 +71,8 @@ def _places(run: RunFolder, config: TrainConfig, card: ModelCard) -> Iterator[st
     if kept := card.data.get(FROM_RUN):
         others.append(os.path.normpath(here / kept))
     for place in (config.data, *others):
+        if is_pipe(place):  # what came through it is gone, and opening it would wait for a writer
+            continue
         with suppress(EmpnetError, OSError):
             path = os.path.realpath(resolve(place))
             if path not in seen:

@@ -151,8 +151,8 @@ def name_derivatives(config: TrainConfig, journal: Journal, first: System | None
         units[f"{what}_unit"] = assumed
         journal.say(f"{what}: assuming {assumed} (change with --{what}-unit)")
     if unit == UNNAMED_UNIT and any(getattr(config, what) is not None for what in usual):
-        told = f"the unit of '{config.property[0]}' is not known, so ASE can run no dynamics with this potential"
-        journal.say(f"warning: {told}; if it is a known unit, stop and say --unit")
+        text = f"the unit of '{config.property[0]}' is not known, so ASE can run no dynamics with this potential"
+        journal.say(f"warning: {text}; if it is a known unit, stop and say --unit")
     config = TrainConfig.make({**config.model_dump(), **stated_units}).assuming(units)
     _ = config.derivatives  # raises where a unit does not fit
     return config

@@ -163,12 +163,12 @@ def _broadcast_run(
     """The same run in all processes: each opens the data itself, of which the first one has made flat files."""
     if team.alone and begun is not None:
         return begun
-    told = (
+    text = (
         None
         if begun is None
         else (begun.job.config, begun.job.card, begun.job.split, begun.job.scales, begun.run, begun.source)
     )
-    config, card, split, scales, run, found = team.from_first(told)  # type: ignore[misc]
+    config, card, split, scales, run, found = team.from_first(text)  # type: ignore[misc]
 
     def follow() -> PreparedRun:
         if begun is not None:

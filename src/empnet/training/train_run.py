@@ -68,7 +68,7 @@ def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, 
             journal.say(f"stopped at step {trainer.progress.step}; go on with: {go_on_with(run.path)}")
             return TrainResult(run.path, False, {})
         measured = _measure_sides(job, trainer)
-        told, results = team.from_first(
+        text, results = team.from_first(
             team.together(lambda: _write_results(job, run, measured) if team.first else ([], {}))
         )
     except KeyboardInterrupt:  # before the first step, after the last one, or insisted upon
@@ -78,7 +78,7 @@ def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, 
         journal.note(str(error))
         raise
     if team.first:
-        for line in [*told, *error_lines(results)]:
+        for line in [*text, *error_lines(results)]:
             journal.say(line)
         journal.say(f"run: {run}")
     return TrainResult(run.path, True, results)

@@ -9,11 +9,10 @@ import numpy as np
 
 from empnet.pages.ticks import number_ticks
 from empnet.runtime.durable_files import replacing
+from empnet.workflows.power_law import LearningCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from empnet.workflows.learning_curve import LearningCurve
 
 __all__ = ["curve_figure"]
 

@@ -82,8 +82,8 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
             roles["species"] = arrays[CHARGES]
             warnings.warn(f"'{CHARGES}' are taken as atomic numbers: whole numbers, zeros as padding", stacklevel=2)
         layout = layout_of(roles, file)
-        if told := without_odd_box(roles, layout):
-            warnings.warn(told, stacklevel=2)
+        if text := without_odd_box(roles, layout):
+            warnings.warn(text, stacklevel=2)
         check_shapes(roles, layout, file)
         _check_columns(roles, arrays, file)
         _without_odd_masks(roles, layout)
@@ -158,8 +158,8 @@ def _refuse_indices(archive: zipfile.ZipFile, roles: Mapping[str, Array], layout
 def _tell_padding(layout: Layout, roles: Mapping[str, Array]) -> None:
     """Say that frames are padded, where an array of counts says so."""
     if layout.counts is not None and not layout.flat and (padded := int((layout.counts < layout.width).sum())):
-        told = f"'{roles['counts'].name}' says that {padded} of {layout.frames} frames are padded to {layout.width} "
-        warnings.warn(told + "particles; the padding is left out", stacklevel=2)
+        text = f"'{roles['counts'].name}' says that {padded} of {layout.frames} frames are padded to {layout.width} "
+        warnings.warn(text + "particles; the padding is left out", stacklevel=2)
 
 
 def _without_odd_masks(roles: dict[str, Array], layout: Layout) -> None:

@@ -85,8 +85,8 @@ def scale_of(points: Points, *, errors: bool) -> Scale:
         low, high = float(values.min()), float(values.max())
     if low == high:
         low, high = low - 0.5, high + 0.5
-    told = "in the data" if known else "predicted"
-    return Scale(values, f"{points.name} {told} [{points.unit}]", points.unit, low, high, ORDERED)
+    text = "in the data" if known else "predicted"
+    return Scale(values, f"{points.name} {text} [{points.unit}]", points.unit, low, high, ORDERED)
 
 
 def _unless_far(most: float, largest: float) -> float:

@@ -91,8 +91,8 @@ def _pair(ratios: np.ndarray) -> tuple[float, float]:
 def _refuse_nothing(rows: np.ndarray, where: str) -> None:
     n, width = rows.shape
     if n < 3:
-        told = "1 system" if n == 1 else f"{n} systems"
-        raise EmpnetError(told, where=where, wanted="three or more: fewer have no place in a plane")
+        text = "1 system" if n == 1 else f"{n} systems"
+        raise EmpnetError(text, where=where, wanted="three or more: fewer have no place in a plane")
     if width < 2:
         raise EmpnetError("the representation is one number", where=where, remedy="train with a larger --width")
     if float(np.ptp(rows, axis=0).max()) <= ROUNDING * float(np.abs(rows).max()):

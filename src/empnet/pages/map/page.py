@@ -108,11 +108,11 @@ def _map(points: Points, layout: Layout, scale: Scale, species: str) -> str:
 def _bar(scale: Scale) -> str:
     ends = [amount(value, scale.unit) for value in (scale.low, (scale.low + scale.high) / 2, scale.high)]
     texts = "".join(f"<span>{escape(text)}</span>" for text in ends)
-    told = f"{scale.label}{_beyond(scale)}"
+    message = f"{scale.label}{_beyond(scale)}"
     colours = ", ".join(scale.gradient())
     return (
-        f'<div class="bar"><div role="img" aria-label="{escape(told)}" '
-        f'style="background: linear-gradient(to right, {colours})"></div><p>{texts}</p>{escape(told)}</div>'
+        f'<div class="bar"><div role="img" aria-label="{escape(message)}" '
+        f'style="background: linear-gradient(to right, {colours})"></div><p>{texts}</p>{escape(message)}</div>'
     )
 
 
@@ -142,13 +142,13 @@ def _variance(layout: Layout) -> str:
             ("both", sum(layout.explained), sum(layout.pca)),
         )
     ]
-    told = (
+    text = (
         "Share of the variance of the representations that the axes keep. A plane cannot keep more than principal "
         "component analysis does; the transpose autoencoder, which is trained by descent, is to reach it. "
         "What is missing to 100 % is lost in the map: systems that differ in it lie on one another."
     )
     columns = ["", "autoencoder", "PCA (scikit-learn)"]
-    return table(columns, rows, numbers=[1, 2]) + paragraph(told, kind="faint")
+    return table(columns, rows, numbers=[1, 2]) + paragraph(text, kind="faint")
 
 
 def _reading(card: ModelCard, points: Points) -> list[str]:

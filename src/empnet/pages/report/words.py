@@ -75,16 +75,16 @@ def training_told(material: Material, model: PropertyModel | None) -> str:
     total = material.card.data.get("systems", sides)  # a part of the data may be on no side
     members = 1 if model is None else len(members_of(model))
     who = "It" if members == 1 else f"Each of its {members} members"
-    told = f"{who} learned from {len(split.train):,} of {total:,} systems in {config.data}"
+    text = f"{who} learned from {len(split.train):,} of {total:,} systems in {config.data}"
     if curves is not None:
         steps, seconds = int(curves.steps[-1]), float(curves.seconds[-1])
         done = f"{_counted(steps, 'step')} of up to {config.batch} systems, {_counted(len(curves), 'epoch')}"
-        told += f", in {duration(seconds)}{_budget(material)}: {done}"
+        text += f", in {duration(seconds)}{_budget(material)}: {done}"
     if model is not None:
-        told += f". The model has {sum(p.numel() for p in model.parameters()):,} parameters"
+        text += f". The model has {sum(p.numel() for p in model.parameters()):,} parameters"
     if config.fine_tune is not None:
-        told += f" and began with the weights of {config.fine_tune}"
-    return f"{told}."
+        text += f" and began with the weights of {config.fine_tune}"
+    return f"{text}."
 
 
 def _budget(material: Material) -> str:
@@ -111,18 +111,18 @@ def pooling_told(material: Material, k: int) -> str:
 
 def notes(material: Material) -> list[tuple[str, str]]:
     """What to keep in mind, each with the kind of its paragraph ("good", "warn", "bad" or none)."""
-    told: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     if material.curves is not None:
-        told += [*_course(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
+        lines += [*_course(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
     if material.config.split == "random":
-        told.append((
+        lines.append((
             "The sides were drawn at random, so the error holds for systems like these. If frames follow each other "
             "in time, their neighbours in the file look alike and it is too small: train again with --split blocks.",
             "",
         ))  # fmt: skip
     else:
-        told.append(("The test side is the last part of the file, in order: the future of a trajectory.", ""))
-    return told + [(reason, "warn") for reason in material.left_out]
+        lines.append(("The test side is the last part of the file, in order: the future of a trajectory.", ""))
+    return lines + [(reason, "warn") for reason in material.left_out]
 
 
 def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
@@ -156,24 +156,24 @@ def _gap(curves: Curves) -> list[tuple[str, str]]:
     if not (training > 0 and np.isfinite(validation)):
         return []
     ratio = validation / training
-    told = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation side and {training:.3g} "
-    told += "in training"
+    text = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation side and {training:.3g} "
+    text += "in training"
     if training > LEARNED:
-        return [(f"{told}: training itself has not come far (the baseline's loss is about 1).", "warn")]
+        return [(f"{text}: training itself has not come far (the baseline's loss is about 1).", "warn")]
     if ratio > MEMORISED:
         return [(
-            f"{told}: the training side is memorised, new systems are not. More data would help, not more time.",
+            f"{text}: the training side is memorised, new systems are not. More data would help, not more time.",
             "warn",
         )]  # fmt: skip
     if ratio > GAP:
         return [(
-            f"{told}, {ratio:.1f} times as much on new systems: part of what was learned holds for the training side "
+            f"{text}, {ratio:.1f} times as much on new systems: part of what was learned holds for the training side "
             "alone (overfitting), and more data would help.",
             "",
         )]  # fmt: skip
     if ratio > 1:
-        return [(f"{told}, {ratio:.2g} times as much on new systems: a gap, but no large one.", "")]
-    return [(f"{told}: no sign of overfitting.", "")]
+        return [(f"{text}, {ratio:.2g} times as much on new systems: a gap, but no large one.", "")]
+    return [(f"{text}: no sign of overfitting.", "")]
 
 
 def _jumps(curves: Curves) -> list[tuple[str, str]]:
@@ -182,5 +182,5 @@ def _jumps(curves: Curves) -> list[tuple[str, str]]:
     if not jumps:
         return []
     when = "in one epoch" if jumps == 1 else f"in {jumps} epochs"
-    told = f"The training loss jumped to more than {JUMP:g} times the one before {when}: the learning rate (--lr) may "
-    return [(f"{told}be too high.", "warn")]
+    text = f"The training loss jumped to more than {JUMP:g} times the one before {when}: the learning rate (--lr) may "
+    return [(f"{text}be too high.", "warn")]

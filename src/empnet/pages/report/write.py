@@ -105,16 +105,16 @@ def _lead(material: Material) -> str:
     """The summary: the verdict first, then facts at a glance, then how the model came about."""
     model = None if material.predictor is None else material.predictor.model
     words = _verdict(material)
-    told = [paragraph(sentence.text, kind=sentence.kind) for sentence in words.sentences]
-    told.append(_facts(material))
+    lines = [paragraph(sentence.text, kind=sentence.kind) for sentence in words.sentences]
+    lines.append(_facts(material))
     if material.side is None and words.sentences:
-        told.append(paragraph("These errors were measured when training ended, not again for this page."))
+        lines.append(paragraph("These errors were measured when training ended, not again for this page."))
     if material.side is not None and material.side.name == "validation":
-        told.append(paragraph("The run has no test side, so its errors are those of the validation side."))
-    told.append(paragraph(training_told(material, model)))
-    told += [paragraph(pooling_told(material, k)) for k in range(len(material.card.properties))]
+        lines.append(paragraph("The run has no test side, so its errors are those of the validation side."))
+    lines.append(paragraph(training_told(material, model)))
+    lines += [paragraph(pooling_told(material, k)) for k in range(len(material.card.properties))]
     findings = notes(material) if material.audit is None else [audit_told(material.audit), *notes(material)]
-    return "".join([*told, *(paragraph(line, kind=kind) for line, kind in findings)])
+    return "".join([*lines, *(paragraph(line, kind=kind) for line, kind in findings)])
 
 
 def _verdict(material: Material) -> Verdict:

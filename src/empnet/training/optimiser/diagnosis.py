@@ -85,14 +85,14 @@ class Suspect:
     worst: str = ""
 
     def __str__(self) -> str:
-        told = [f"{self.property} {self.target:.4g} {self.unit}, predicted {self.predicted:.4g} {self.unit}"]
+        lines = [f"{self.property} {self.target:.4g} {self.unit}, predicted {self.predicted:.4g} {self.unit}"]
         if self.worst:
-            told.insert(0, self.worst)
+            lines.insert(0, self.worst)
         if abs(self.deviation) > FAR_OUT:
-            told.append(f"the target is {abs(self.deviation):.0f} standard deviations from what its composition says")
+            lines.append(f"the target is {abs(self.deviation):.0f} standard deviations from what its composition says")
         if self.shortest < TOO_NEAR * self.usual:
-            told.append(f"two particles are {self.shortest:.3g} angstrom apart (usual nearest: {self.usual:.3g})")
-        return f"{self.origin}: {'; '.join(told)}"
+            lines.append(f"two particles are {self.shortest:.3g} angstrom apart (usual nearest: {self.usual:.3g})")
+        return f"{self.origin}: {'; '.join(lines)}"
 
 
 @torch.no_grad()
@@ -128,10 +128,10 @@ def _suspect(model: PropertyModel, dataset: Dataset, indices: np.ndarray, card: 
     unit = scales.of_energies(found.sizes)
     error = _known(found.predicted - found.targets) / unit
     s, k = np.unravel_index(int(np.argmax(error)), error.shape)
-    worst, told = float(error[s, k]), ""
+    worst, text = float(error[s, k]), ""
     for largest, system, words in _derivatives(found, card, scales):
         if largest > worst:
-            worst, s, told = largest, np.int64(system), words
+            worst, s, text = largest, np.int64(system), words
             k = np.argmax(error[s])
     return Suspect(
         origin=str(dataset.origin(int(indices[s]))) or f"system {indices[s]}",
@@ -142,7 +142,7 @@ def _suspect(model: PropertyModel, dataset: Dataset, indices: np.ndarray, card: 
         deviation=float((found.targets[s, k] - found.baseline[s, k]) / unit[s, k]),
         shortest=_shortest(dataset, np.array([indices[s]]), card),
         usual=_usual(dataset, card),
-        worst=told,
+        worst=text,
     )
 
 

@@ -115,8 +115,8 @@ class CardRecord(_Record):
         if len(self.species) != self.architecture.n_species:
             raise ValueError(f"{len(self.species)} species, but n_species {self.architecture.n_species}")
         if (len(self.units), len(self.architecture.pooling)) != (F_prime, F_prime):
-            told = f"{len(self.units)} units, {len(self.architecture.pooling)} poolings"
-            raise ValueError(f"{F_prime} properties, but {told}")
+            text = f"{len(self.units)} units, {len(self.architecture.pooling)} poolings"
+            raise ValueError(f"{F_prime} properties, but {text}")
         if len(self.baseline_keys) not in (0, F_prime):
             raise ValueError(f"{F_prime} properties, but {len(self.baseline_keys)} baseline keys")
         for unit in (*self.units, self.length_unit):

@@ -199,8 +199,8 @@ def load_checkpoint(
     if (run / PREVIOUS).exists():
         with suppress(EmpnetError):
             found = _read(run / PREVIOUS, *state)
-            told = f"{mistake}; going on from the one before, step {found.progress.step}: it leads to the same weights"
-            return Restored(found.progress, found.best, told)
+            text = f"{mistake}; going on from the one before, step {found.progress.step}: it leads to the same weights"
+            return Restored(found.progress, found.best, text)
     raise mistake
 
 

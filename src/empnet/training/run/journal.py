@@ -41,8 +41,8 @@ class Journal:
         self._told = ""
         self._kept: list[str] = []
         terminal = lasting_console(error=True)
-        what, told = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[told]}"))
-        columns = (what, BarColumn(bar_width=20), told)
+        what, message = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[told]}"))
+        columns = (what, BarColumn(bar_width=20), message)
         self._live = Progress(*columns, TimeRemainingColumn(), console=terminal, transient=True)
         self._live.disable = self.quiet or not terminal.is_terminal
         self._task = self._live.add_task("training", total=None, told="")

@@ -96,9 +96,9 @@ class Calibration:
         """
         if not self.n:
             return "the standard deviation is not calibrated, because there are no validation errors"
-        told = f"68 % of {self.n} validation errors are within one standard deviation (so it is scaled)"
-        told += f", 95 % within {self.wide:.1f}" if np.isfinite(self.wide) else ""
-        return f"{told}; from so few errors it is rough" if self.rough else told
+        text = f"68 % of {self.n} validation errors are within one standard deviation (so it is scaled)"
+        text += f", 95 % within {self.wide:.1f}" if np.isfinite(self.wide) else ""
+        return f"{text}; from so few errors it is rough" if self.rough else text
 
     def std(self, q: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
         """s of each spread.

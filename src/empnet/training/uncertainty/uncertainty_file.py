@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
@@ -48,8 +49,8 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
     config = RunFolder(folder).read_config()
     limits, missing = limits_with_earlier(fitted.limits, partial(fitted.std, model), config, card)
     save_last_layer(folder, replace(fitted, limits=limits), model)
-    told = [f"{name}: {each.told()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
-    return told + missing
+    lines = [f"{name}: {each.told()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
+    return lines + missing
 
 
 def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None = None) -> None:
@@ -87,13 +88,14 @@ def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | Non
         model: Its model.
 
     Returns:
-        None if the run has no such file: it is older, or had no validation side.
+        None if the run has no such file: it is older, had no validation side, or lost it (a warning).
 
     Raises:
         EmpnetError: If the file is damaged, written by a later version, or belongs to another model.
     """
     path = Path(folder) / FILE
     if not path.exists():
+        _warn_if_lost(path)
         return None
     remedy = "remove it to predict without uncertainty"
     try:
@@ -115,6 +117,14 @@ def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | Non
     rows = kept["calibrations"].tolist()
     calibrations = tuple(Calibration(row[0], row[1], row[2], row[3], int(row[4])) for row in rows)
     return LastLayer(kept["whitening"], kept["limits"].numpy(), calibrations)
+
+
+def _warn_if_lost(path: Path) -> None:
+    """Warn if the run had standard deviations when it ended: their coverage is part of its results."""
+    results = path.with_name("results.json")
+    if results.is_file() and '"coverage"' in results.read_text(encoding="utf-8", errors="replace"):
+        text = f"{path} is missing, so predictions have no standard deviation; restore the file, or train again"
+        warnings.warn(text, stacklevel=3)
 
 
 def _refuse_other_shapes(kept: dict[str, torch.Tensor], model: PropertyModel, path: Path, remedy: str) -> None:

@@ -69,7 +69,7 @@ def inspected(frames: list[Atoms], path: Path) -> Inspection:
 
 
 def suspicions(found: Inspection, topic: str) -> list[str]:
-    return [finding.told for finding in found.findings if finding.topic == topic and finding.level != "note"]
+    return [finding.text for finding in found.findings if finding.topic == topic and finding.level != "note"]
 
 
 def test_renamed_keys(trajectory, tmp_path):

@@ -306,7 +306,7 @@ def test_of_two_energies_the_one_that_the_forces_belong_to_is_named(vibrating, u
     derivatives = Derivatives(**ASE)
     dataset = open_dataset(systems, Recipe((used,), 3.0, derivatives=derivatives), quiet=True)
     findings = quick_findings(dataset, [used], ["eV"], derivatives=derivatives)
-    told = [(finding.level, str(finding)) for finding in findings if "is there, too" in finding.told]
+    told = [(finding.level, str(finding)) for finding in findings if "is there, too" in finding.text]
     ((level, text),) = told
     if used == "energy":
         assert (level, "the forces belong to 'free_energy'" in text) == ("warning", True)

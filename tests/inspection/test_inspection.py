@@ -94,8 +94,8 @@ def test_faults_of_forces(frames, change, wanted):
 def test_forces_of_other_frames_are_not_called_a_unit(frames):
     strangers = [replace(s, arrays={"forces": frames[k - 1].arrays["forces"]}) for k, s in enumerate(frames)]
     found = inspect_data(strangers, quiet=True).findings
-    assert any("sign and unit cannot be told" in finding.told + finding.remedy for finding in found)
-    assert not any("fit 'energy'" in finding.told for finding in found)
+    assert any("sign and unit cannot be told" in finding.text + finding.remedy for finding in found)
+    assert not any("fit 'energy'" in finding.text for finding in found)
 
 
 def test_periodic_crystals_that_are_rattled_fit_their_forces():
@@ -145,7 +145,7 @@ def test_near_duplicates_however_they_lie(frames):
     inspection = inspect_data([*frames, rotated(frames[7], np.random.default_rng(0).permutation(13))], quiet=True)
     assert (inspection.exact_duplicates, inspection.near_duplicates) == (0, 1)
     (finding,) = [finding for finding in inspection.findings if finding.topic == "near duplicates"]
-    assert "2 of 122 frames" in finding.told
+    assert "2 of 122 frames" in finding.text
 
 
 def test_other_points_with_the_same_distances_are_no_duplicates():
@@ -313,9 +313,9 @@ def test_bare_words_in_comment_lines_are_one_finding():
         for k in range(200)
     ]
     found = inspect_data(systems, quiet=True)
-    about_words = [finding for finding in found.findings if "word" in finding.told]
+    about_words = [finding for finding in found.findings if "word" in finding.text]
     assert len(about_words) == 1
-    assert "bare words stand in comment lines" in about_words[0].told
+    assert "bare words stand in comment lines" in about_words[0].text
     assert len(found.findings) < 10
 
 
@@ -326,10 +326,10 @@ def test_many_keys_that_are_missing_are_one_finding_and_errors_stay_by_themselve
     ]
     found = inspect_data(systems, properties=["E"], quiet=True)
     errors = [finding for finding in found.findings if finding.level == "error"]
-    assert [(finding.topic, finding.told) for finding in errors] == [("E", "missing in 1 of 100 frames")]
+    assert [(finding.topic, finding.text) for finding in errors] == [("E", "missing in 1 of 100 frames")]
     assert found.findings[0] in errors
     (grouped,) = [finding for finding in found.findings if finding.topic == "keys"]
-    assert "100 keys are missing in some frames: key0 (missing in 99 of 100 frames)" in grouped.told
+    assert "100 keys are missing in some frames: key0 (missing in 99 of 100 frames)" in grouped.text
 
 
 def test_asymmetric_stress_is_told():
@@ -353,13 +353,13 @@ def test_free_atoms_are_facts_and_no_failed_calculations(open_):
     box = {} if open_ else {"cell": 20 * np.eye(3), "pbc": (True,) * 3}
     atom = System([[0, 0, 0]], [29], properties={"energy": -0.25}, **box)
     found = inspect_data([*chains[:20], atom, *chains[20:]], quiet=True)
-    assert not any("robust standard deviations" in finding.told for finding in found.findings)
+    assert not any("robust standard deviations" in finding.text for finding in found.findings)
     (told,) = [finding for finding in found.findings if finding.topic == "free atoms"]
-    assert "1 of 41 frames are free atoms (energy: Cu -0.25 eV)" in told.told
+    assert "1 of 41 frames are free atoms (energy: Cu -0.25 eV)" in told.text
 
 
 def test_one_failed_frame_of_ten_says_nothing_of_the_unit():
     molecules = read("qm7")[:10]
     bad = [replace(s, properties={"energy": s.properties["energy"] + 3e4 * (k == 2)}) for k, s in enumerate(molecules)]
     found = inspect_data(bad, properties=["energy"], unit=["kcal/mol"], quiet=True)
-    assert not any("probably in" in finding.told for finding in found.findings if finding.topic == "energy")
+    assert not any("probably in" in finding.text for finding in found.findings if finding.topic == "energy")

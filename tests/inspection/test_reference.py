@@ -47,7 +47,7 @@ def all_electrons(numbers, bound):
 
 def told(systems, unit):
     findings = inspect_data(systems, properties=["energy"], unit=[unit], quiet=True).findings
-    return [f for f in findings if f.topic == "energy" and ("look like" in f.told or "zero" in f.told)]
+    return [f for f in findings if f.topic == "energy" and ("look like" in f.text or "zero" in f.text)]
 
 
 @pytest.mark.parametrize("kind", ["all electrons", "against free atoms"])
@@ -57,7 +57,7 @@ def test_the_unit_is_recognised(kind, stated, unit):
     value = all_electrons if kind == "all electrons" else lambda numbers, bound: bound
     systems = molecules(lambda numbers, bound: convert(value(numbers, bound), "eV", unit))
     (finding,) = told(systems, stated)
-    assert kind in finding.told
+    assert kind in finding.text
     if unit == stated:
         assert finding.level == "note"
     elif {unit, stated} <= {"kcal/mol", "kJ/mol"} and kind != "all electrons":
@@ -65,9 +65,9 @@ def test_the_unit_is_recognised(kind, stated, unit):
     else:
         small = kind != "all electrons" and convert(1.0, unit, "eV") > convert(1.0, stated, "eV")
         assert finding.level == ("advice" if small else "warning")
-        assert ("energies of formation" in finding.told) == small  # which are as small
-        assert f"probably in {unit}" in finding.told
-        assert " for each C" in finding.told  # the fit's numbers are shown, for people to judge by
+        assert ("energies of formation" in finding.text) == small  # which are as small
+        assert f"probably in {unit}" in finding.text
+        assert " for each C" in finding.text  # the fit's numbers are shown, for people to judge by
 
 
 def test_differences_are_not_judged_by_size():
@@ -76,25 +76,25 @@ def test_differences_are_not_judged_by_size():
 
     systems = molecules(lambda numbers, bound: convert(bound, "eV", "kcal/mol"))
     dataset = open_dataset(systems, Recipe(("energy",), cutoff=5.0), quiet=True)
-    (finding,) = [f for f in quick_findings(dataset, ["energy"], ["eV"]) if "probably in" in f.told]
-    assert "kcal/mol, not eV" in finding.told
-    assert not [f for f in quick_findings(dataset, ["energy"], ["eV"], differences=True) if "probably in" in f.told]
+    (finding,) = [f for f in quick_findings(dataset, ["energy"], ["eV"]) if "probably in" in f.text]
+    assert "kcal/mol, not eV" in finding.text
+    assert not [f for f in quick_findings(dataset, ["energy"], ["eV"], differences=True) if "probably in" in f.text]
 
 
 def test_a_zero_of_ones_own_is_called_unknown():
     rng = np.random.default_rng(0)
     (finding,) = told(molecules(lambda numbers, bound: rng.normal()), "eV")
     assert finding.level == "note"
-    assert "zero of energy is unknown" in finding.told
+    assert "zero of energy is unknown" in finding.text
 
 
 def test_a_unit_that_nobody_named_is_suggested():
     systems = [
         System(s.positions, s.species, properties={"U0": s.properties["energy"]}) for s in molecules(all_electrons)
     ]
-    (finding,) = [f for f in inspect_data(systems, quiet=True).findings if "the unit is not stated" in f.told]
+    (finding,) = [f for f in inspect_data(systems, quiet=True).findings if "the unit is not stated" in f.text]
     assert (finding.topic, finding.level) == ("U0", "note")
-    assert "eV is likely" in finding.told
+    assert "eV is likely" in finding.text
 
 
 @pytest.mark.parametrize("z", [z for z in EXACT if z > 1])
@@ -114,7 +114,7 @@ def test_lengths_in_another_unit(unit, per_angstrom):
     systems = molecules(lambda numbers, bound: bound)
     scaled = [System(s.positions * per_angstrom, s.species, properties=s.properties) for s in systems]
     found = [f for f in inspect_data(scaled, quiet=True).findings if f.topic == "distances"]
-    assert any(f"lengths are in {unit}" in f.told and f.level == "warning" for f in found)
+    assert any(f"lengths are in {unit}" in f.text and f.level == "warning" for f in found)
     assert not [f for f in inspect_data(systems, quiet=True).findings if f.topic == "distances"]
 
 
@@ -123,7 +123,7 @@ def test_fused_atoms():
     at = 0.2 * covalent_radii[6]
     fused = System([[0, 0, 0], [at, 0, 0]], [6, 6], properties={"energy": -1.0})
     (finding,) = [f for f in inspect_data([*systems, fused], quiet=True).findings if f.topic == "distances"]
-    assert "nearer than half the sum of covalent radii" in finding.told
+    assert "nearer than half the sum of covalent radii" in finding.text
 
 
 def test_warnings_of_numpy_are_not_raised_by_a_single_atom():
@@ -149,5 +149,5 @@ def test_energies_that_scatter_far_more_than_binding_does_have_no_reversed_sign(
             System(atoms.positions, atoms.numbers, cell=atoms.cell.array, pbc=True, properties={"energy": energy})
         )
     (finding,) = told(systems, "eV")
-    assert "zero of energy is unknown" in finding.told
-    assert "reversed" not in finding.told
+    assert "zero of energy is unknown" in finding.text
+    assert "reversed" not in finding.text

@@ -33,7 +33,7 @@ def told(crystals, name, change):
         for atoms, energy, forces, stress in crystals
     ]  # fmt: skip
     (finding,) = [finding for finding in inspect_data(systems, quiet=True).findings if finding.topic == name]
-    return finding.level, finding.told + finding.remedy
+    return finding.level, finding.text + finding.remedy
 
 
 def as_tensor(stress, volume):

@@ -8,7 +8,7 @@ from empnet.dataset.coverage import Seen
 from empnet.dataset.dataset import Dataset
 from empnet.files.write import write
 from empnet.model.property_model import Architecture
-from empnet.prediction.outside import told_outside, why_outside
+from empnet.prediction.outside import summary_outside, why_outside
 from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.run.model_file import ModelCard
@@ -73,8 +73,8 @@ def test_many_systems_are_as_each_alone(seen):
     ("outside", "told"), [(0, ""), (1, "1 of 9 frames is unlike"), (9, "9 of 9 frames are unlike")]
 )
 def test_the_summary(outside, told):
-    assert told_outside(9, outside).startswith(told)
-    assert bool(told_outside(9, outside)) == bool(outside)
+    assert summary_outside(9, outside).startswith(told)
+    assert bool(summary_outside(9, outside)) == bool(outside)
 
 
 def bonds(low: float, high: float, seed: int, n: int = 120) -> list[System]:

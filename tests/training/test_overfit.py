@@ -65,9 +65,9 @@ def test_contradictory_data():
     data = [*systems, replace(twin, origin=Origin("s.xyz", 8))]
     probe = overfit(data, "energy", systems=8, width=16, layers=1, **{**SMALL, "seed": seed_with_both(data)})
     assert probe.verdict == "data contradict themselves"
-    assert "s.xyz, frame 2" in probe.told or "frame 2 " in probe.told
-    assert "frame 8" in probe.told
-    assert "3 eV" in probe.told
+    assert "s.xyz, frame 2" in probe.conclusion or "frame 2 " in probe.conclusion
+    assert "frame 8" in probe.conclusion
+    assert "3 eV" in probe.conclusion
     assert probe.floor > NIL
     lowest = min(attempt.loss for attempt in probe.attempts)
     assert probe.floor - 1e-9 <= lowest <= probe.floor + 10 * NIL

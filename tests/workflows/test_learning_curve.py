@@ -48,13 +48,13 @@ def test_half_the_error():
     curve = curve_of({n: 50 * n**-0.5 for n in (100, 400)})
     assert curve.half_error_factor == pytest.approx(4)
     assert curve.slope_error is None
-    assert "would take 4.0 times as many systems, about 1,600" in curve.told()
+    assert "would take 4.0 times as many systems, about 1,600" in curve.summary()
 
 
 def test_a_flat_curve_promises_nothing():
     curve = curve_of({100: 1.0, 1000: 1.01})
     assert curve.half_error_factor == np.inf
-    assert "hardly help" in curve.told()
+    assert "hardly help" in curve.summary()
     assert curve.to_json()["half_error_factor"] is None
     json.dumps(curve.to_json(), allow_nan=False)
 

@@ -223,12 +223,12 @@ def plain_warnings() -> Iterator[None]:
 
     Which warnings are shown is Python's business: ``-W`` and ``PYTHONWARNINGS`` are what they are.
     """
-    told: set[str] = set()
+    seen: set[str] = set()
 
-    def tell(text: str) -> None:
+    def print_line(text: str) -> None:
         line = " ".join(text.split())
-        if line not in told:
-            told.add(line)
+        if line not in seen:
+            seen.add(line)
             _say(f"warning: {line}")
 
     def show(
@@ -239,11 +239,11 @@ def plain_warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        tell(str(message))
+        print_line(str(message))
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            tell(record.getMessage())
+            print_line(record.getMessage())
 
     last: Any = logging.lastResort
     with warnings.catch_warnings():

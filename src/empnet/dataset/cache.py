@@ -22,7 +22,7 @@ from empnet.runtime.cache_entries import ABOUT, LIMIT, cache_entries, hold, keep
 from empnet.runtime.cache_folder import cache_folder
 from empnet.runtime.checked_json import DAMAGED, read_checked
 from empnet.runtime.pipes import keeping_pipes
-from empnet.runtime.progress import tell
+from empnet.runtime.progress import print_line
 from empnet.system.checks import check_geometry
 from empnet.system.system import System
 from empnet.system.values import array_of
@@ -111,7 +111,7 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
     hold(folder, dataset)
     if built and (removed := keep_within_limit()):
         size = sum(entry.size for entry in removed) / 1e9
-        tell(f"removed {len(removed)} old cache entries ({size:.1f} GB); {LIMIT} sets the limit", quiet=quiet)
+        print_line(f"removed {len(removed)} old cache entries ({size:.1f} GB); {LIMIT} sets the limit", quiet=quiet)
     return dataset
 
 

@@ -22,7 +22,7 @@ from empnet.dataset.recipe import Recipe
 from empnet.errors import EmpnetError
 from empnet.runtime.cache_entries import ABOUT, discard, move_in
 from empnet.runtime.checked_json import DAMAGED, write_checked
-from empnet.runtime.progress import tell, track
+from empnet.runtime.progress import print_line, track
 from empnet.system.checks import target_of, targets_of
 from empnet.system.free_atoms import freed
 from empnet.system.label_spec import RIVALS
@@ -75,7 +75,7 @@ def ingest(
         if arrays is not None:
             return arrays, False
         if fault:
-            tell(f"{name}: the cache is damaged ({fault}); reading the data again", quiet=quiet)
+            print_line(f"{name}: the cache is damaged ({fault}); reading the data again", quiet=quiet)
             discard(folder)
         _remove_old(unfinished, quiet)
         arrays = _build(systems, recipe, _make_folder(unfinished), name, quiet)
@@ -120,7 +120,7 @@ def _build(
 
 
 @contextmanager
-def _alone(unfinished: Path, told: str, quiet: bool) -> Iterator[None]:
+def _alone(unfinished: Path, message: str, quiet: bool) -> Iterator[None]:
     """While nobody else works in that folder; the lock goes with the process that holds it, however that ends."""
     path = Path(f"{unfinished}.lock")
     if path.is_dir():
@@ -129,7 +129,7 @@ def _alone(unfinished: Path, told: str, quiet: bool) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        tell(told, quiet=quiet)
+        print_line(message, quiet=quiet)
         lock.acquire()
     try:
         yield
@@ -145,7 +145,7 @@ def _remove_old(mine: Path, quiet: bool) -> None:
         try:
             with FileLock(f"{mine.parent / folder.name}.lock").acquire(timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
-                tell(f"removed {folder}: data whose reading was not finished, older than a week", quiet=quiet)
+                print_line(f"removed {folder}: data whose reading was not finished, older than a week", quiet=quiet)
         except Timeout:  # somebody is going on with it
             continue
 
@@ -163,7 +163,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
         targets = _Targets(recipe.properties, recipe.baseline_keys, **writer.saved.get("targets", {}))
         labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
         if targets.count:
-            tell(f"{name}: going on at frame {targets.count}", quiet=quiet)
+            print_line(f"{name}: going on at frame {targets.count}", quiet=quiet)
         rival = RIVALS.get(next(iter(recipe.properties), ""))
         saved = time.monotonic()
         for system in track(systems(targets.count), f"reading {name}", quiet=quiet):

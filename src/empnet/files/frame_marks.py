@@ -15,7 +15,7 @@ from empnet.errors import EmpnetError
 from empnet.system.atoms import from_atoms
 from empnet.system.system import Origin, System
 
-__all__ = ["check_counts", "iread_gro", "tell_further_frames"]
+__all__ = ["check_counts", "iread_gro", "warn_of_further_frames"]
 
 MARKS = {
     "vasp": rb"^\s*(?:[Dd]irect|[Cc]artesian)\b",
@@ -81,7 +81,7 @@ def check_counts(path: Path, kind: str, file: str) -> None:
                 )
 
 
-def tell_further_frames(path: Path, kind: str) -> None:
+def warn_of_further_frames(path: Path, kind: str) -> None:
     """Warn if a file may hold more frames than the one that ASE's reader of its format gives.
 
     Arguments:

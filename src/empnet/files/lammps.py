@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ase import Atoms
 
-__all__ = ["is_data_file", "told", "without_placeholder"]
+__all__ = ["is_data_file", "remarks", "without_placeholder"]
 
 LAMMPS_STYLE = re.compile(rb"^ITEM: UNITS\s*\n\s*(\w+)|^[^\n]*\bunits\s*=\s*(\w+)", re.MULTILINE)
 """Where a dump (``dump_modify units yes``) and the first line of a data file name the style of their units."""
@@ -56,7 +56,7 @@ def is_data_file(path: Path) -> bool:
         return DATA_FILE.search(stream.read(HEAD)) is not None
 
 
-def told(path: Path, kind: str) -> Iterator[str]:
+def remarks(path: Path, kind: str) -> Iterator[str]:
     """What is to be told of a file: its units, and its elements if it names none.
 
     Arguments:

@@ -24,7 +24,7 @@ from empnet.files.compression import plain_file
 from empnet.files.crystallography import occupancies, without_elements
 from empnet.files.cut_frames import iread_gen, iread_res, iread_xsf
 from empnet.files.extxyz.read import iread_extxyz
-from empnet.files.frame_marks import check_counts, iread_gro, tell_further_frames
+from empnet.files.frame_marks import check_counts, iread_gro, warn_of_further_frames
 from empnet.files.mol2_read import iread_mol2
 from empnet.files.molfile import iread_sdf
 from empnet.files.npz.read import iread_npz
@@ -233,11 +233,11 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
     if kind == "traj":
         check_ulm(path, file)
     else:
-        lines = lammps.told(path, kind) if kind.startswith("lammps") else ()
+        lines = lammps.remarks(path, kind) if kind.startswith("lammps") else ()
         for line in without_elements(path) if kind == "proteindatabank" else lines:
             warnings.warn(line, stacklevel=2)
         check_counts(path, kind, file)
-        tell_further_frames(path, kind)
+        warn_of_further_frames(path, kind)
     for number, atoms in enumerate(frames, start=first):
         if kind == "proteindatabank" and not len(atoms) and number:
             continue  # ASE makes an empty frame of the END that follows the last ENDMDL
@@ -316,10 +316,10 @@ def _has_dummies(system: System) -> bool:
     return system.species is not None and bool(system.species.any()) and not system.species.all()
 
 
-def _fresh(caught: list[warnings.WarningMessage], told: set[str]) -> Iterator[str]:
+def _fresh(caught: list[warnings.WarningMessage], seen: set[str]) -> Iterator[str]:
     """Warnings meant for users, each once a file; those for programmers of ASE (deprecations) are none of theirs."""
     for warning in caught:
         text = " ".join(str(warning.message).split())
-        if warning.category is UserWarning and text not in told:
-            told.add(text)
+        if warning.category is UserWarning and text not in seen:
+            seen.add(text)
             yield text

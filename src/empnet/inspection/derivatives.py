@@ -122,12 +122,12 @@ def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Find
         options = _force_options(raw, derivatives, "-" if turned else "", MATCH if slope.spread < SHARP else BLUNT)
     sign = "their sign is reversed (gradients in place of forces)" if reversed_ else ""
     other = f"their unit is wrong by a factor of {size:.3g}" if options or not reversed_ else ""
-    told = " and ".join(part for part in (sign, other) if part)
+    text = " and ".join(part for part in (sign, other) if part)
     if reversed_ and not options and derivatives.forces_unit:
         options = [f"--forces-unit {'-' if turned else ''}{derivatives.forces_unit.removeprefix('-')}"]
     level: Level = "error" if reversed_ or options else "warning"
     remedy = f"say {' or '.join(options)}" if options else "mend the forces or the energies"
-    return Finding(level, "forces", f"{told}; {measured}", remedy)
+    return Finding(level, "forces", f"{text}; {measured}", remedy)
 
 
 def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float) -> list[str]:

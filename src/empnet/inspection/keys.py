@@ -163,7 +163,7 @@ def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
         if len(alike) <= ONE_BY_ONE:
             findings += alike
             continue
-        first = ", ".join(f"{finding.topic} ({finding.told})" for finding in alike[:ONE_BY_ONE])
+        first = ", ".join(f"{finding.topic} ({finding.text})" for finding in alike[:ONE_BY_ONE])
         text = f"{len(alike)} keys are missing in some frames: {first} and {len(alike) - ONE_BY_ONE} more"
         findings.append(Finding(level, "keys", text, "where they matter, remove those frames or add the values"))
     return findings

@@ -28,7 +28,7 @@ class Finding:
     Arguments:
         level: ``"note"``, ``"advice"``, ``"warning"`` (suspected to be wrong) or ``"error"`` (training refuses it).
         topic: What it is about, such as ``"forces"`` or the name of a property.
-        told: What was found, with its number and the reasoning.
+        text: What was found, with its number and the reasoning.
         remedy: What to do; may be empty.
         where: The frame, if it is in one place.
 
@@ -39,18 +39,19 @@ class Finding:
 
     level: Level
     topic: str
-    told: str
+    text: str
     remedy: str = ""
     where: str = ""
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{self.level}: {self.topic}: {self.told}{place}{remedy}"
+        return f"{self.level}: {self.topic}: {self.text}{place}{remedy}"
 
     def to_json(self) -> dict[str, str]:
-        """The finding as plain values."""
-        return asdict(self)
+        """The finding as plain values; its text is called ``told`` there."""
+        values = asdict(self)
+        return {"told" if name == "text" else name: value for name, value in values.items()}
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -106,13 +106,13 @@ def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
     stated = _listed(facts.unit)
     fitting = [guess for guess in found if guess.unit == stated]
     if fitting:
-        return [Finding("note", facts.name, f"the values look like {_told(fitting[0], facts)}")]
+        return [Finding("note", facts.name, f"the values look like {_text(fitting[0], facts)}")]
     best = [guess for guess in found if guess.kind == found[0].kind]
     options = " or ".join(dict.fromkeys(guess.unit for guess in best))
     if facts.unit == UNNAMED_UNIT:
-        text = f"the unit is not stated; {options} is likely: the values look like {_told(best[0], facts)}"
+        text = f"the unit is not stated; {options} is likely: the values look like {_text(best[0], facts)}"
         return [Finding("note", facts.name, text, f"name it, such as --unit {best[0].unit}")]
-    text = f"probably in {options}, not {facts.unit}: the values look like {_told(best[0], facts)}; {_shares(facts)}"
+    text = f"probably in {options}, not {facts.unit}: the values look like {_text(best[0], facts)}; {_shares(facts)}"
     remedy = f"if that is so, say --unit {best[0].unit}"
     if best[0].kind == "binding" and parse_unit(best[0].unit).factor > parse_unit(facts.unit).factor:
         text = f"{text}; or energies against another zero, such as energies of formation or differences"
@@ -134,7 +134,7 @@ def _listed(unit: str) -> str:
     return next((name for name in UNITS if np.isclose(parse_unit(name).factor, factor, rtol=1e-3)), unit)
 
 
-def _told(guess: Guess, facts: PropertyFacts) -> str:
+def _text(guess: Guess, facts: PropertyFacts) -> str:
     return (
         f"{WORDS[guess.kind]} in {guess.unit} (mean {_number(facts.mean)}; expected about "
         f"{_number(guess.expected)}; ratio {guess.ratio:.3f})"
@@ -158,7 +158,7 @@ def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
         return []
     reversed_ = _steady(guesses(frames, -frames.properties[facts.name]), facts)
     if reversed_:
-        text = f"the sign looks reversed: with the other sign, the values look like {_told(reversed_[0], facts)}"
+        text = f"the sign looks reversed: with the other sign, the values look like {_text(reversed_[0], facts)}"
         return [Finding("note", facts.name, text, "energies needed to take systems apart are positive: is that meant?")]
     text = (
         f"the zero of energy is unknown: the mean {_number(facts.mean)} {facts.unit} is neither a total energy nor one "

@@ -60,7 +60,7 @@ def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None
     pooling, why = _pooling(counts, y, name, unit)
     left = composition_left(counts, y, pooling or "sum")
     shares = fit_composition(counts, y, pooling or "sum")
-    told = np.linalg.matrix_rank(counts) == len(species)  # else many shares fit as well
+    distinct = np.linalg.matrix_rank(counts) == len(species)  # else many shares fit as well
     return PropertyFacts(
         name=name,
         unit=unit,
@@ -70,7 +70,7 @@ def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None
         left=float(np.sqrt(np.mean(np.square(left)))),
         pooling=pooling,
         why=why,
-        per_species={symbol(kind): float(b) for kind, b in zip(species, shares, strict=True)} if told else {},
+        per_species={symbol(kind): float(b) for kind, b in zip(species, shares, strict=True)} if distinct else {},
     )
 
 

@@ -30,14 +30,14 @@ def print_audit(audit: Audit) -> None:
         table.add_row(line.name, escape(line.done), *numbers, f"[{colour}]{line.verdict}[/]")
     console.print(table)
     for line in audit.lines:
-        told = _told(line)
-        if told:
-            console.print(escape(told))
+        text = _text(line)
+        if text:
+            console.print(escape(text))
     console.print(escape(_summary(audit)))
     print_verdict(audit.words)
 
 
-def _told(line: AuditLine) -> str:
+def _text(line: AuditLine) -> str:
     """What a row has no room for: the reason of a skip, where it failed, what was seen beside the number."""
     if line.verdict == "skip":
         return f"{line.name}: skipped, {line.remark}"
@@ -52,5 +52,5 @@ def _told(line: AuditLine) -> str:
 
 def _summary(audit: Audit) -> str:
     counts = {verdict: sum(line.verdict == verdict for line in audit.lines) for verdict in COLOURS}
-    told = ", ".join(f"{n} {word}" for n, word in zip(counts.values(), ("passed", "failed", "skipped"), strict=True))
-    return f"{told}; {audit.data}: {audit.systems} systems, {audit.sample} of them for the symmetries"
+    counted = ", ".join(f"{n} {word}" for n, word in zip(counts.values(), ("passed", "failed", "skipped"), strict=True))
+    return f"{counted}; {audit.data}: {audit.systems} systems, {audit.sample} of them for the symmetries"

@@ -69,7 +69,7 @@ def _finding(finding: Finding) -> str:
     below = f'<br><span class="faint">{escape(more)}</span>' if more else ""
     return (
         f'<p><span class="{KINDS[finding.level]}">{finding.level}</span> <b>{escape(finding.topic)}</b>: '
-        f"{escape(finding.told)}{below}</p>"
+        f"{escape(finding.text)}{below}</p>"
     )
 
 

@@ -75,10 +75,10 @@ def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
     (left, right), *others = figure.subplots(rows, 2, width_ratios=(1.1, 1.0), squeeze=False)
     for axes, errors in zip(others, evaluation.derivatives.values(), strict=True):
         draw_component_parity(axes[0], errors)
-        _component_told(axes[0], errors)
+        _component_text(axes[0], errors)
         draw_component_errors(axes[1], errors)
     draw_parity(left, evaluation)
-    _told(left, evaluation)
+    _write_text(left, evaluation)
     outside = draw_error_distribution(right, evaluation)
     if outside:
         text = f"{outside} of {len(evaluation.targets)} lie beyond the edges and are drawn at them"
@@ -190,7 +190,7 @@ def draw_component_errors(axes: Axes, errors: DerivativeErrors, colour: str = CO
     axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2)
 
 
-def _told(axes: Axes, evaluation: Evaluation) -> None:
+def _write_text(axes: Axes, evaluation: Evaluation) -> None:
     mae, r2 = evaluation.metrics["mae"], evaluation.metrics["r2"]
     lines = (
         f"MAE {mae.value:.3g} {evaluation.unit} ({mae.low:.3g} to {mae.high:.3g})",
@@ -201,7 +201,7 @@ def _told(axes: Axes, evaluation: Evaluation) -> None:
     axes.text(0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8)
 
 
-def _component_told(axes: Axes, errors: DerivativeErrors) -> None:
+def _component_text(axes: Axes, errors: DerivativeErrors) -> None:
     mae, rmse = errors.metrics["mae"], errors.metrics["rmse"]
     lines = (
         f"MAE {mae.value:.3g} {errors.unit} ({mae.low:.3g} to {mae.high:.3g})",

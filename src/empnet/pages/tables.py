@@ -57,11 +57,11 @@ def _errors(evaluation: Evaluation) -> Table:
     title = f"{evaluation.name}, {len(evaluation.targets)} systems (95 % intervals)"
     table = Table("", "model", escape(evaluation.baseline_name), title=escape(title))
     for name, label in LABELS.items():
-        told = (_told(name, metrics[name], evaluation.unit) for metrics in (evaluation.metrics, evaluation.baseline))
-        table.add_row(label, *map(escape, told))
+        texts = (_text(name, metrics[name], evaluation.unit) for metrics in (evaluation.metrics, evaluation.baseline))
+        table.add_row(label, *map(escape, texts))
     for name, metric in (evaluation.per_particle or {}).items():
         if name in ("mae", "rmse"):
-            each = _told(name, metric, f"{evaluation.unit}/particle")
+            each = _text(name, metric, f"{evaluation.unit}/particle")
             table.add_row(f"{LABELS[name]} per particle", escape(each), "")
     return table
 
@@ -72,11 +72,11 @@ def _derivative(errors: DerivativeErrors) -> Table:
     title = f"{errors.name}, {errors.targets.size} components (95 % intervals); root mean square of the data {zero}"
     table = Table("", *(LABELS[name] for name in DERIVATIVE_LABELS), title=escape(title))
     for name, metrics in errors.groups_and_all.items():
-        table.add_row(escape(name), *(escape(_told(key, metrics[key], errors.unit)) for key in DERIVATIVE_LABELS))
+        table.add_row(escape(name), *(escape(_text(key, metrics[key], errors.unit)) for key in DERIVATIVE_LABELS))
     return table
 
 
-def _told(name: str, metric: Metric, unit: str) -> str:
+def _text(name: str, metric: Metric, unit: str) -> str:
     if name == "r2":
         return r2_in_words(metric)
     return f"{metric.value:.4g} {unit} ({metric.low:.4g} to {metric.high:.4g})"

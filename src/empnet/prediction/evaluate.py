@@ -196,17 +196,17 @@ def evaluate_systems(predictor: Predictor, systems: Iterable[System], labels: La
             sizes.append(len(system))
     if not targets:
         return []
-    told = Prediction.joined(found, predictor.card)
+    joined = Prediction.joined(found, predictor.card)
     return evaluations_of(
         predictor.card,
         np.array(targets),
-        told.values,
-        told.baseline,
+        joined.values,
+        joined.baseline,
         origins,
         formulas,
         np.array(sizes),
         derivatives=labels.errors(),
-        std=told.std,
+        std=joined.std,
     )
 
 

@@ -10,7 +10,7 @@ from empnet.dataset.dataset import Dataset
 from empnet.system.one_hot import symbol
 from empnet.training.run.model_file import ModelCard
 
-__all__ = ["told_outside", "why_outside"]
+__all__ = ["summary_outside", "why_outside"]
 
 
 def why_outside(
@@ -52,7 +52,7 @@ def why_outside(
     return ["; ".join(those) for those in reasons]
 
 
-def told_outside(n: int, outside: int) -> str:
+def summary_outside(n: int, outside: int) -> str:
     """The summary line; empty if all is inside.
 
     Arguments:
@@ -60,7 +60,7 @@ def told_outside(n: int, outside: int) -> str:
         outside: How many of them lie outside.
 
     Example:
-        >>> told_outside(500, 3)
+        >>> summary_outside(500, 3)
         '3 of 500 frames are unlike the training data: see empnet_outside'
     """
     if not outside:

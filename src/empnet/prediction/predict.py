@@ -17,14 +17,14 @@ from empnet.errors import EmpnetError, FileError
 from empnet.files.extxyz.write import frame_text
 from empnet.files.source import Data, name_of
 from empnet.files.write import write
-from empnet.prediction.outside import told_outside
+from empnet.prediction.outside import summary_outside
 from empnet.prediction.prediction import Prediction, Wanted
 from empnet.prediction.predictor import Predictor, as_predictor, pieces
 from empnet.prediction.reading import Reading
 from empnet.runtime.distribution import Processes, processes
 from empnet.runtime.durable_files import refuse_to_replace, replacing
 from empnet.runtime.pipes import keeping_pipes
-from empnet.runtime.progress import tell, track
+from empnet.runtime.progress import print_line, track
 from empnet.system.system import System
 from empnet.training.run.journal import Journal
 
@@ -117,8 +117,8 @@ def _predict_file(
     else:
         write(out, counter.count(labelled), overwrite=force)
     if counter.outside:
-        told = told_outside(counter.n, counter.outside)
-        tell(told, quiet=quiet) if printed else Journal(quiet).say(told)
+        text = summary_outside(counter.n, counter.outside)
+        print_line(text, quiet=quiet) if printed else Journal(quiet).say(text)
     return counter.n
 
 
@@ -138,8 +138,8 @@ def _stream_together(
     while window := list(itertools.islice(waiting, WINDOW * team.size)):
         lots = deal(np.array([sum(map(len, piece)) for piece in window]), team.size)
         mine = [window[k] for k in lots[team.rank]]
-        told = team.gather(partial(_predictions, predicted, mine))
-        found = dict(zip(np.concatenate(lots).tolist(), itertools.chain.from_iterable(told), strict=True))
+        gathered = team.gather(partial(_predictions, predicted, mine))
+        found = dict(zip(np.concatenate(lots).tolist(), itertools.chain.from_iterable(gathered), strict=True))
         for k, piece in enumerate(window):
             yield piece, found[k]
 

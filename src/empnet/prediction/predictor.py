@@ -57,8 +57,8 @@ class Predictor:
         return self.__dict__.setdefault("_made", self.model.frozen()) if made is None else made  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.card.properties, self.card.units, strict=True))
-        return f"Predictor({told} of systems of species {list(self.card.species)}, from '{self.run}')"
+        units = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.card.properties, self.card.units, strict=True))
+        return f"Predictor({units} of systems of species {list(self.card.species)}, from '{self.run}')"
 
     def predict(
         self,

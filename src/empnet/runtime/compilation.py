@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass, field
 from typing import Any
 
-from empnet.runtime.progress import busy, tell
+from empnet.runtime.progress import busy, print_line
 
 __all__ = ["compiling"]
 
@@ -71,7 +71,7 @@ class _Teller(_Listener):  # type: ignore[misc]
 
     def say(self, line: str) -> None:
         """Say a line by all voices; by standard error if there is none."""
-        for say, _ in self.voices or [(tell, False)]:
+        for say, _ in self.voices or [(print_line, False)]:
             say(line)
 
     def sum_up(self) -> None:

@@ -68,11 +68,11 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
     """
     chosen = {**OPTIONS, **options}
     # a folder for each set of options: Numba tells compiled functions apart by their name and types alone
-    told = sorted(f"{name} {sorted(value) if isinstance(value, set) else value}" for name, value in chosen.items())
+    named = sorted(f"{name} {sorted(value) if isinstance(value, set) else value}" for name, value in chosen.items())
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         bare = inspect.unwrap(function)  # the tests' shape checks wrap every function, and Numba wants the bare one
-        key = hashlib.sha256(repr([told, VERSIONS, _sources_hash(bare.__module__)]).encode()).hexdigest()[:16]
+        key = hashlib.sha256(repr([named, VERSIONS, _sources_hash(bare.__module__)]).encode()).hexdigest()[:16]
         folder = _folder() / key
         for path in (folder.parent, folder):
             if path.exists() and not path.is_dir():  # a file has taken its place

@@ -80,11 +80,11 @@ def ended_by_signals() -> Iterator[None]:
 @contextmanager
 def _sent_again() -> Iterator[None]:
     """While the block lasts, a signal whose exception Python has dropped comes once more, in place of a traceback."""
-    told = sys.unraisablehook
+    hook = sys.unraisablehook
 
     def hear(dropped: sys.UnraisableHookArgs) -> None:
         if not issubclass(dropped.exc_type, KeyboardInterrupt):
-            told(dropped)
+            hook(dropped)
             return
         number = signal.Signals.__members__.get(str(dropped.exc_value), signal.SIGINT)
         again = threading.Timer(AGAIN_SECONDS, signal.raise_signal, [number])  # not here: it would be dropped again
@@ -95,7 +95,7 @@ def _sent_again() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.unraisablehook = told
+        sys.unraisablehook = hook
 
 
 def _end(number: int, frame: FrameType | None) -> None:

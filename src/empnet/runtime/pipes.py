@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 
 from empnet.errors import EmpnetError, FileError
-from empnet.runtime.progress import tell
+from empnet.runtime.progress import print_line
 
 __all__ = ["called", "is_pipe", "keeping_pipes", "kept_pipe", "received_pipe", "refuse_gone_pipe"]
 
@@ -191,7 +191,7 @@ def _received(name: str, quiet: bool) -> Path:
             raise FileError(error.filename or folder, error, found="cannot be kept", remedy=remedy) from error
         raise
     text = f"read as {suffix}, as they begin" if suffix else "read as what their name or content tells"
-    tell(f"{called(name)}: {received.stat().st_size:,} bytes through a pipe, {text}", quiet=quiet)
+    print_line(f"{called(name)}: {received.stat().st_size:,} bytes through a pipe, {text}", quiet=quiet)
     return received
 
 

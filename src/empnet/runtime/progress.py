@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from empnet.runtime.console import lasting_console
 
-__all__ = ["busy", "tell", "track"]
+__all__ = ["busy", "print_line", "track"]
 
 Item = TypeVar("Item")
 
@@ -44,7 +44,7 @@ def track(items: Iterable[Item], description: str, *, total: int | None = None, 
             progress.remove_task(task)
 
 
-def tell(text: str, *, quiet: bool = False) -> None:
+def print_line(text: str, *, quiet: bool = False) -> None:
     """Say something of long work on standard error.
 
     Arguments:

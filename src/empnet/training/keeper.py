@@ -102,7 +102,7 @@ class Keeper:
         restored = load_checkpoint(self.run.path, *self._trained.parts, self._belongs)
         progress = restored.progress
         with writing(self.run.path):
-            for text in (restored.told, self.run.drop_metrics_from(progress.epoch)):
+            for text in (restored.problem, self.run.drop_metrics_from(progress.epoch)):
                 if text:
                     self.journal.say(text)
             if progress.best is not None:

@@ -14,7 +14,7 @@ from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 from empnet.training.targets import IN_MEMORY
 
-__all__ = ["look_at", "tell_isolated", "tell_labels"]
+__all__ = ["look_at", "report_isolated", "report_labels"]
 
 
 def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
@@ -36,8 +36,8 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
         values = ", ".join([*first.properties, *first.arrays, *first.info]) if first else ""
         there = f"; the data have: {values}" if values else ""
         journal.say(f"species: the data name none; all particles are taken to be alike{there}")
-    tell_labels(dataset, journal)
-    tell_isolated(dataset, config, journal)
+    report_labels(dataset, journal)
+    report_isolated(dataset, config, journal)
     findings = quick_findings(
         dataset,
         names,
@@ -49,14 +49,14 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     for finding in findings:
         if finding.level == "error":
             raise EmpnetError(
-                f"{finding.topic}: {finding.told}", where=finding.where or config.data, remedy=finding.remedy
+                f"{finding.topic}: {finding.text}", where=finding.where or config.data, remedy=finding.remedy
             )
         journal.say(str(finding))
     if any(finding.level != "note" for finding in findings):
         journal.say(f"more about the data: empnet inspect {config.data}")
 
 
-def tell_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
+def report_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     """Tell which free atoms the data hold, their energies, and what becomes of them.
 
     Arguments:
@@ -80,7 +80,7 @@ def tell_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> No
     )
 
 
-def tell_labels(dataset: Dataset, journal: Journal) -> None:
+def report_labels(dataset: Dataset, journal: Journal) -> None:
     """Tell which systems lack forces or stress, and that constraints change no force.
 
     Arguments:

@@ -249,10 +249,10 @@ class Trainer:
         progress.explosions += 1
         progress.usual_gradient = None
 
-    def _stop(self, told: str, rate: float) -> NoReturn:
+    def _stop(self, text: str, rate: float) -> NoReturn:
         """End a run that has gone wrong; the best weights are in its folder."""
         remedy = f"the last good weights are kept; mend the data, or try: --from {self.run} --lr {rate / 4:.1g}"
-        raise EmpnetError(told, where=self.run, remedy=remedy)
+        raise EmpnetError(text, where=self.run, remedy=remedy)
 
     def _fix_total(self) -> None:
         """Under a time budget: once enough steps are measured, fix how many there will be."""
@@ -327,7 +327,7 @@ class Trainer:
         self._keeper.keep_row(row | columns(measured, self.job.card))
         text = f"loss {train_loss:.4f}, {in_words(measured, self.job.card)}"
         self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {text}")
-        self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, told=text)
+        self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, text=text)
 
     def _checkpoint(self) -> None:
         self.progress.elapsed = time.perf_counter() - self._started

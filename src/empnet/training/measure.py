@@ -204,8 +204,8 @@ def measure(
     for piece in dataset.chunks(indices):
         batch = dataset.batch(piece, encoder, card.torch_dtype).to(device)
         found = energy_and_derivatives(model, batch, forces=dataset.has_forces, stress=dataset.has_stress)
-        told = (found.values, model.composition_baseline(batch), found.forces, found.stress)
-        for name, value in zip(rows, told, strict=True):
+        outputs = (found.values, model.composition_baseline(batch), found.forces, found.stress)
+        for name, value in zip(rows, outputs, strict=True):
             if value is not None:
                 rows[name].append(value.cpu().numpy())
     return _beside(dataset, indices, {name: np.concatenate(parts) for name, parts in rows.items() if parts})

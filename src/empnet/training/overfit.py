@@ -50,14 +50,14 @@ class Probe:
         floor: The loss that no network of this kind can get below, because systems that it cannot tell apart have
             different targets; zero if there are none.
         verdict: The conclusion.
-        told: The conclusion in a sentence.
+        conclusion: The conclusion in a sentence.
     """
 
     systems: int
     attempts: tuple[Attempt, ...]
     floor: float
     verdict: Verdict
-    told: str
+    conclusion: str
 
     @property
     def reached(self) -> bool:
@@ -189,7 +189,7 @@ class _Prober:
         return self.objective.loss(model, self.indices)
 
     def _show(self, what: str, done: int, total: int, loss: float) -> None:
-        self.journal.show(done=done, total=total, epoch=done, told=f"{what}: loss {loss:.2e}")
+        self.journal.show(done=done, total=total, epoch=done, text=f"{what}: loss {loss:.2e}")
 
     def _conclude(self, reached_by: Attempt | None) -> Probe:
         n, lowest = len(self.indices), min(attempt.loss for attempt in self.attempts)

@@ -87,11 +87,11 @@ def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, 
 def _write_results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> tuple[list[str], dict[str, Any]]:
     """What stands at the end of a run: what is told of its standard deviations, and the errors."""
     with writing(run.path):
-        told = keep_last_layer(run.path, job.dataset, job.split)
+        lines = keep_last_layer(run.path, job.dataset, job.split)
         results = _results(job, run, measured)
         run.write_results(results)
         (run.path / PREVIOUS).unlink(missing_ok=True)  # of no more use
-    return told, results
+    return lines, results
 
 
 def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Measured]:

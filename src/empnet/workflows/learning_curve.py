@@ -86,7 +86,7 @@ def learning_curve(
         with writing(folder):
             _write(folder, curves)
     for curve in curves:
-        journal.say(curve.told())
+        journal.say(curve.summary())
     journal.say(f"curve: {folder}")
     return curves
 

@@ -90,7 +90,7 @@ class LearningCurve:
         slope, log_a = self._line
         return float(np.exp(log_a + slope * np.log(size)))
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The curve in words."""
         largest = self.points[-1]
         error = "" if self.slope_error is None else f" (standard error {self.slope_error:.2f})"

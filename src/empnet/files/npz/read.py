@@ -165,8 +165,8 @@ def _tell_padding(layout: Layout, roles: Mapping[str, Array]) -> None:
 def _without_odd_masks(roles: dict[str, Array], layout: Layout) -> None:
     """A mask marks padding if it has a value for each place, and nothing else tells the padding."""
     mask, species = roles.get("mask"), roles.get("species")
-    told = layout.counts is not None or (species is not None and len(species.shape) > 1)
-    if mask is not None and (told or layout.flat or mask.shape != (layout.frames, layout.width)):
+    sized = layout.counts is not None or (species is not None and len(species.shape) > 1)
+    if mask is not None and (sized or layout.flat or mask.shape != (layout.frames, layout.width)):
         del roles["mask"]
 
 

@@ -32,7 +32,7 @@ class Layout:
     explained: tuple[float, float]
     pca: tuple[float, float]
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The explained variance in words."""
         (a, b), (p, q) = self.explained, self.pca
         return (

@@ -118,7 +118,7 @@ def map_run(
     text = map_page(title, predictor.card, points, layout, scale, picture.name)
     journal = Journal(quiet, logged=False)
     journal.say(f"map of {len(points.target):,} systems ({points.side}), {len(points.shown):,} of them on the page")
-    journal.say(layout.told())
+    journal.say(layout.summary())
     write_text(page, text)
     map_picture(f"{title} ({len(points.target):,} systems)", layout, scale, picture)
     journal.say(f"page: {page}, picture: {picture}")

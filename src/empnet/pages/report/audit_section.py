@@ -6,12 +6,12 @@ from empnet.audit import Audit, AuditLine
 from empnet.audit.record import in_words
 from empnet.pages.page import Section, paragraph, table
 
-__all__ = ["audit_section", "audit_told"]
+__all__ = ["audit_section", "audit_summary"]
 
 MARKS = {"pass": "good", "skip": "warn", "fail": "bad"}
 
 
-def audit_told(audit: Audit) -> tuple[str, str]:
+def audit_summary(audit: Audit) -> tuple[str, str]:
     """The verdict in a sentence, and the kind of its paragraph."""
     failed = [line.name for line in audit.lines if line.verdict == "fail"]
     if failed:

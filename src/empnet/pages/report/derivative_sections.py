@@ -34,8 +34,8 @@ def derivative_section(errors: DerivativeErrors) -> Section:
     )
     size = f"The root mean square of those in the data is {amount(errors.target_rms, errors.unit)}"
     share = f"{100 * errors.metrics['rmse'].value / errors.target_rms:.2g} %" if errors.target_rms > 0 else "all"
-    told = paragraph(f"{lead}. {size}; the root mean square error is {share} of it.")
-    return Section(f"Errors of the {errors.name}", f'{told}<div class="figures">{pair}</div>{_metrics(errors, groups)}')
+    text = paragraph(f"{lead}. {size}; the root mean square error is {share} of it.")
+    return Section(f"Errors of the {errors.name}", f'{text}<div class="figures">{pair}</div>{_metrics(errors, groups)}')
 
 
 def _parity(errors: DerivativeErrors) -> str:

@@ -22,7 +22,7 @@ from empnet.training.run.config import TrainConfig
 from empnet.training.run.model_file import ModelCard
 from empnet.training.uncertainty.ensemble import Ensemble
 
-__all__ = ["configuration", "course", "files_and_versions", "filters", "model_told", "split"]
+__all__ = ["configuration", "course", "files_and_versions", "filters", "model_section", "split"]
 
 FILES = {
     "config.toml": "the merged configuration",
@@ -51,8 +51,8 @@ def course(material: Material) -> Section | None:
         )
     ]
     for k, (name, unit) in enumerate(zip(material.card.properties, material.card.units, strict=True)):
-        told = material.results.get("validation", {}).get(name)
-        beside = None if told is None else (material.card.baseline_names[k], told["baseline_mae"])
+        recorded = material.results.get("validation", {}).get(name)
+        beside = None if recorded is None else (material.card.baseline_names[k], recorded["baseline_mae"])
         error = amount(float(curves.validation_mae[curves.best, k]), unit)
         caption = f"Mean absolute error of {name} on the validation side; {error} in epoch {curves.best + 1}, the best."
         drawn.append(figure(draw_validation_error(curves, k, name, unit, beside), caption))
@@ -133,7 +133,7 @@ def _setting(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def model_told(material: Material) -> Section:
+def model_section(material: Material) -> Section:
     """What the model consists of."""
     card = material.card
     species = paragraph(f"Species that it knows: {', '.join(map(species_name, card.species))}.")

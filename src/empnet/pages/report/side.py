@@ -103,18 +103,18 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
         for k, column in enumerate(errors.T):
             largest = sorted([*worst[k], *zip(column.tolist(), piece, strict=True)], key=lambda item: -item[0])
             worst[k] = largest[:DRAWN]
-    told = Prediction.joined(found, predictor.card)
+    joined = Prediction.joined(found, predictor.card)
     sizes, counts, sample = np.array(watch.sizes), np.stack(watch.counts), tuple(watch.sample)
     evaluations = evaluations_of(
         predictor.card,
         np.array(watch.targets),
-        told.values,
-        told.baseline,
+        joined.values,
+        joined.baseline,
         watch.origins,
         watch.formulas,
         sizes,
         derivatives=labels.errors(),
-        std=told.std,
+        std=joined.std,
     )
     systems_of = tuple(tuple(system for _, system in largest) for largest in worst)
     return MeasuredSide(

@@ -10,7 +10,7 @@ from empnet.pages.report.material import Material
 from empnet.prediction.last_words import LEARNED
 from empnet.training.uncertainty.ensemble import members_of
 
-__all__ = ["amount", "duration", "notes", "pooling_told", "size", "training_told"]
+__all__ = ["amount", "duration", "notes", "pooling_text", "size", "training_summary"]
 
 GAP = 2.0
 """Validation loss over training loss from which overfitting is worth a sentence: at twice the loss, half of what is
@@ -68,7 +68,7 @@ def size(n_bytes: int) -> str:
     return f"{n_bytes / 1e3:.1f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def training_told(material: Material, model: PropertyModel | None) -> str:
+def training_summary(material: Material, model: PropertyModel | None) -> str:
     """How long it took to learn from what."""
     config, split, curves = material.config, material.split, material.curves
     sides = sum(map(len, (split.train, split.validation, split.test)))
@@ -97,7 +97,7 @@ def _counted(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
-def pooling_told(material: Material, k: int) -> str:
+def pooling_text(material: Material, k: int) -> str:
     """How particles make up property k, and why it was decided so."""
     name, pooling = material.card.properties[k], material.card.architecture.pooling[k]
     prefix = f"pooling of {name}: "

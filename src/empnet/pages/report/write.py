@@ -6,15 +6,15 @@ from html import escape
 from pathlib import Path
 
 from empnet.pages.page import Section, page, paragraph
-from empnet.pages.report.audit_section import audit_section, audit_told
+from empnet.pages.report.audit_section import audit_section, audit_summary
 from empnet.pages.report.derivative_sections import derivative_section
 from empnet.pages.report.error_sections import error_section
 from empnet.pages.report.material import Material, gather
 from empnet.pages.report.scene import Scene
-from empnet.pages.report.sections import configuration, course, files_and_versions, filters, model_told, split
+from empnet.pages.report.sections import configuration, course, files_and_versions, filters, model_section, split
 from empnet.pages.report.uncertainty_section import uncertainty_section
 from empnet.pages.report.viewer import STYLE, script
-from empnet.pages.report.words import amount, duration, notes, pooling_told, training_told
+from empnet.pages.report.words import amount, duration, notes, pooling_text, training_summary
 from empnet.prediction.accuracy import of_results
 from empnet.prediction.evaluate import Evaluation
 from empnet.prediction.last_words import course_facts, verdict_of_evaluations
@@ -90,15 +90,15 @@ def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
             scenes += more
             errors += map(derivative_section, material.side.evaluations[k].derivatives.values())
         errors += filter(None, [uncertainty_section(material.side)])
-    told = (
+    rest = (
         audit_section(material.audit),
         course(material),
         filters(material),
         split(material),
         configuration(material),
-        model_told(material),
+        model_section(material),
     )
-    return [*errors, *(section for section in told if section is not None), files_and_versions(material)], scenes
+    return [*errors, *(section for section in rest if section is not None), files_and_versions(material)], scenes
 
 
 def _lead(material: Material) -> str:
@@ -111,9 +111,9 @@ def _lead(material: Material) -> str:
         lines.append(paragraph("These errors were measured when training ended, not again for this page."))
     if material.side is not None and material.side.name == "validation":
         lines.append(paragraph("The run has no test side, so its errors are those of the validation side."))
-    lines.append(paragraph(training_told(material, model)))
-    lines += [paragraph(pooling_told(material, k)) for k in range(len(material.card.properties))]
-    findings = notes(material) if material.audit is None else [audit_told(material.audit), *notes(material)]
+    lines.append(paragraph(training_summary(material, model)))
+    lines += [paragraph(pooling_text(material, k)) for k in range(len(material.card.properties))]
+    findings = notes(material) if material.audit is None else [audit_summary(material.audit), *notes(material)]
     return "".join([*lines, *(paragraph(line, kind=kind) for line, kind in findings)])
 
 

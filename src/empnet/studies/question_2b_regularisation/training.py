@@ -20,7 +20,7 @@ from empnet.errors import EmpnetError
 from empnet.runtime.cache_entries import discard
 from empnet.runtime.cache_folder import cache_folder
 from empnet.runtime.durable_files import write_text
-from empnet.runtime.progress import tell, track
+from empnet.runtime.progress import print_line, track
 from empnet.studies.claim import Effort
 from empnet.studies.data.sign_digits import number_blocks, sign_digits
 from empnet.studies.estimators.augmentation import augmentation
@@ -186,7 +186,7 @@ def _read(path: Path, ours: bool) -> dict[str, Losses]:
         return {json.dumps(run.pop("setting")): _losses(**run) for run in record["runs"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if ours:
-            tell(f"{path}: is damaged ({error}); its trainings are done again")
+            print_line(f"{path}: is damaged ({error}); its trainings are done again")
             discard(path)
             return {}
         raise EmpnetError(

@@ -139,7 +139,7 @@ class Capacity:
         descent = descend(self._objective, repeat(network, self.steps), optimizer, rate=schedule, clip=_clip)
         value, step = math.inf, 0
         for step, value in enumerate(descent, start=1):
-            self._tell(what, step, self.steps, value)
+            self._report(what, step, self.steps, value)
             if self.is_nil(value) or not math.isfinite(value):
                 break  # at the yield, before the step: the weights are those of the loss
         return Attempt(what, self._measured(network), step, widening, network)
@@ -153,7 +153,7 @@ class Capacity:
         calls = repeat(network, self.iterations // CALL)
         for done, _ in enumerate(descend(self._objective, calls, optimizer), start=1):
             loss = self._measured(network)
-            self._tell(what, CALL * done, self.iterations, loss)
+            self._report(what, CALL * done, self.iterations, loss)
             if self.is_nil(loss) or not math.isfinite(loss):
                 break
         return Attempt(what, loss, CALL * done, start.widening, network)
@@ -162,7 +162,7 @@ class Capacity:
         with torch.no_grad():
             return self.loss(network).item()
 
-    def _tell(self, what: str, done: int, total: int, loss: float) -> None:
+    def _report(self, what: str, done: int, total: int, loss: float) -> None:
         if self.show is not None:
             self.show(what, done, total, loss)
 

@@ -140,10 +140,10 @@ def checked_record(text: str | bytes, where: object) -> None:
     try:
         CardRecord.model_validate_json(text)
     except ValidationError as error:
-        raise EmpnetError(f"is damaged ({_told(error)})", where=where, wanted="a model file of empnet") from None
+        raise EmpnetError(f"is damaged ({_text(error)})", where=where, wanted="a model file of empnet") from None
 
 
-def _told(error: ValidationError) -> str:
+def _text(error: ValidationError) -> str:
     """The first thing that was found, in a line that is not longer for a huge value."""
     first = error.errors()[0]
     name, message = ".".join(str(part)[:40] for part in first["loc"]), first["msg"].removeprefix("Value error, ")

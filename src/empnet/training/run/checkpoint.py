@@ -140,8 +140,8 @@ def save_checkpoint(
     path = run / FILE
     path.parent.mkdir(exist_ok=True)
     tensors = state_of(model, average, optimizer) | {f"best.{name}": value for name, value in (best or {}).items()}
-    told = json.dumps(asdict(progress))
-    metadata = {"progress": told, "belongs": belongs, "sha256": hash_of_tensors(tensors, told + belongs)}
+    record = json.dumps(asdict(progress))
+    metadata = {"progress": record, "belongs": belongs, "sha256": hash_of_tensors(tensors, record + belongs)}
     content = file_of_tensors(tensors, metadata)
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)  # safetensors' own writing hides the reason of a failure
@@ -164,12 +164,12 @@ class Restored:
     Arguments:
         progress: Where the run stood.
         best: The best weights at that moment; empty if there were none, or an earlier version wrote the file.
-        told: What was wrong with the last checkpoint, if the one before was read; else empty.
+        problem: What was wrong with the last checkpoint, if the one before was read; else empty.
     """
 
     progress: Progress
     best: dict[str, Tensor]
-    told: str = ""
+    problem: str = ""
 
 
 def load_checkpoint(

@@ -153,7 +153,7 @@ class TrainConfig(BaseModel):
         try:
             config = cls(**with_size(values))
         except ValidationError as error:
-            raise EmpnetError(_told(error), where=where) from None
+            raise EmpnetError(_text(error), where=where) from None
         if config.epochs is not None and config.time is not None:
             raise EmpnetError("both epochs and time are given", where=where, wanted="one of them")
         if len(config.unit) not in (0, 1, len(config.property)):
@@ -236,7 +236,7 @@ class TrainConfig(BaseModel):
             raise EmpnetError("forces or stress with pooling 'mean'", where=where, wanted="sum: an energy adds up")
 
 
-def _told(error: ValidationError) -> str:
+def _text(error: ValidationError) -> str:
     """The first thing that pydantic found, in a line."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])

@@ -38,14 +38,14 @@ class Journal:
         console = lasting_console if logged else Console
         self._console = console(highlight=False, markup=False, soft_wrap=True)
         self._file: Path | None = None
-        self._told = ""
+        self._text = ""
         self._kept: list[str] = []
         terminal = lasting_console(error=True)
-        what, message = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[told]}"))
+        what, message = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[text]}"))
         columns = (what, BarColumn(bar_width=20), message)
         self._live = Progress(*columns, TimeRemainingColumn(), console=terminal, transient=True)
         self._live.disable = self.quiet or not terminal.is_terminal
-        self._task = self._live.add_task("training", total=None, told="")
+        self._task = self._live.add_task("training", total=None, text="")
 
     def write_to(self, file: Path) -> None:
         """Keep all lines, those said so far too, in this file.
@@ -114,14 +114,14 @@ class Journal:
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
 
-    def show(self, *, done: int, total: int | None, epoch: int, told: str | None = None) -> None:
+    def show(self, *, done: int, total: int | None, epoch: int, text: str | None = None) -> None:
         """Bring the live line up to date.
 
         Arguments:
             done: Steps done.
             total: Steps in all, if known.
             epoch: The epoch under way, counted from 1.
-            told: Losses and errors; unchanged if None.
+            text: Losses and errors; unchanged if None.
         """
-        self._told = self._told if told is None else told
-        self._live.update(self._task, completed=done, total=total, description=f"epoch {epoch}", told=self._told)
+        self._text = self._text if text is None else text
+        self._live.update(self._task, completed=done, total=total, description=f"epoch {epoch}", text=self._text)

@@ -124,8 +124,8 @@ class RunFolder:
         except OSError as error:
             raise EmpnetError(f"cannot be read ({error.strerror})", where=path) from None
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            told = f"{error}"[:200] or "nested too deeply"
-            raise EmpnetError(f"is damaged ({told})", where=path, wanted="the sides of this run's data") from None
+            text = f"{error}"[:200] or "nested too deeply"
+            raise EmpnetError(f"is damaged ({text})", where=path, wanted="the sides of this run's data") from None
         if split_of_weights(self.path) not in (None, hashlib.sha256(content).hexdigest()):
             raise EmpnetError("is not the split that the weights were trained with", where=path, remedy=RESTORE)
         return split

@@ -87,11 +87,11 @@ class Calibration:
         """Whether it was taken from so few errors that only its order of magnitude is known."""
         return self.n < FEW
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What the standard deviation means, in words.
 
         Example:
-            >>> Calibration(1.0, wide=2.6, n=305).told()
+            >>> Calibration(1.0, wide=2.6, n=305).summary()
             '68 % of 305 validation errors are within one standard deviation (so it is scaled), 95 % within 2.6'
         """
         if not self.n:

@@ -282,10 +282,10 @@ def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
     except OSError as error:
         raise EmpnetError(f"cannot be read ({error.strerror})", where=path) from None
     except ValidationError as error:
-        told = error.errors()[0]
-        where = ".".join(str(part)[:40] for part in told["loc"])
+        first = error.errors()[0]
+        where = ".".join(str(part)[:40] for part in first["loc"])
         raise EmpnetError(
-            f"is damaged ({where}: {told['msg'][:200]})", where=path, wanted="an ensemble of empnet"
+            f"is damaged ({where}: {first['msg'][:200]})", where=path, wanted="an ensemble of empnet"
         ) from None
     if len(set(record.members)) != len(record.members):
         raise EmpnetError("is damaged: a member is named twice", where=path)

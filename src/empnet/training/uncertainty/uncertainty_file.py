@@ -49,7 +49,7 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
     config = RunFolder(folder).read_config()
     limits, missing = limits_with_earlier(fitted.limits, partial(fitted.std, model), config, card)
     save_last_layer(folder, replace(fitted, limits=limits), model)
-    lines = [f"{name}: {each.told()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
+    lines = [f"{name}: {each.summary()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
     return lines + missing
 
 

@@ -14,6 +14,7 @@ from empnet.cli.options import (
     DATA,
     FAILED,
     INTERRUPTED,
+    RUN,
     AsJson,
     BaselineKey,
     BatchSize,
@@ -60,6 +61,7 @@ from empnet.cli.options import (
     Width,
     option,
     settings_of,
+    switch,
 )
 from empnet.cli.several import refuse_several
 
@@ -133,8 +135,14 @@ def inspect(
 def train(
     data: Annotated[str | None, typer.Argument(help=DATA, metavar="DATA")] = None,
     property_: Property = None,
-    unit: Unit = None,
+    features: Features = None,
     baseline_key: BaselineKey = None,
+    val: Validation = None,
+    test: Test = None,
+    train_size: TrainSize = None,
+    split: SplitBy = None,
+    unit: Unit = None,
+    length_unit: LengthUnit = None,
     forces: Forces = None,
     forces_unit: ForcesUnit = None,
     stress: Stress = None,
@@ -142,46 +150,42 @@ def train(
     stress_order: StressOrder = None,
     virial: Virial = None,
     virial_unit: VirialUnit = None,
-    features: Features = None,
-    length_unit: LengthUnit = None,
-    out: Annotated[Path | None, option("--out", help="Run folder [runs/DATA-PROPERTY].")] = None,
+    size: Size = None,
     cutoff: Cutoff = None,
     layers: Layers = None,
     width: Width = None,
-    pooling: Pooling = None,
     moments: Moments = None,
-    size: Size = None,
+    pooling: Pooling = None,
     loss: Loss = None,
     energy_weight: EnergyWeight = None,
     forces_weight: ForcesWeight = None,
     stress_weight: StressWeight = None,
     lr: Rate = None,
     batch: BatchSize = None,
-    val: Validation = None,
-    test: Test = None,
-    train_size: TrainSize = None,
-    split: SplitBy = None,
-    seed: Seed = None,
-    epochs: Epochs = None,
+    out: Annotated[Path | None, option("--out", help="Run folder [runs/DATA-PROPERTY].", group=RUN)] = None,
     time: Time = None,
+    epochs: Epochs = None,
     patience: Patience = None,
+    seed: Seed = None,
     config: Config = None,
-    resume: Annotated[Path | None, option("--resume", help="Go on with this run, exactly as if never stopped.")] = None,
+    resume: Annotated[
+        Path | None, option("--resume", help="Go on with this run, exactly as if never stopped.", group=RUN)
+    ] = None,
     moved: Annotated[
-        str | None, option("--data", help="With --resume: where the run's data are now, if they were moved.")
+        str | None, option("--data", help="With --resume: where the run's data are now, if they were moved.", group=RUN)
     ] = None,
     from_: From = None,
     overfit: Annotated[
-        int | None, option("--overfit", help="Capacity test: memorise N systems; if that fails, say why.")
+        int | None, option("--overfit", help="Capacity test: memorise N systems; if that fails, say why.", group=RUN)
     ] = None,
     ensemble: Annotated[
-        int | None, option("--ensemble", help="Train N members; their spread is the uncertainty.")
+        int | None, option("--ensemble", help="Train N members; their spread is the uncertainty.", group=RUN)
     ] = None,
+    force: Annotated[bool, switch("--force", "Overwrite what already exists.", RUN)] = False,
+    quiet: Annotated[bool, switch("--quiet", "Print nothing but errors.", RUN)] = False,
     device: Device = None,
     dtype: Dtype = None,
     threads: Threads = None,
-    force: Force = False,
-    quiet: Quiet = False,
 ) -> None:
     """Learn a property: empnet train molecules.xyz --property energy."""
     settings = settings_of(locals())

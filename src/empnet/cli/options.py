@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["DATA", "FAILED", "INTERRUPTED", "MISTAKE", "READING", "SETTINGS", "option", "reading_of", "settings_of"]
+__all__ = [
+    "DATA",
+    "FAILED",
+    "INTERRUPTED",
+    "MISTAKE",
+    "READING",
+    "RUN",
+    "SETTINGS",
+    "option",
+    "reading_of",
+    "settings_of",
+    "switch",
+]
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit codes: a check or a probe has failed; an error that the user can fix; stopped by a signal. 0: all is well."""
@@ -29,9 +41,54 @@ READING = (
 """Options that say what DATA call things, and their units."""
 
 
-def option(*names: str, help: str) -> Any:  # noqa: A002 (typer's word)
-    """An option that is None unless given, so that defaults stand in one place; its help names them in brackets."""
-    return typer.Option(*names, help=help.replace("[", r"\["), show_default=False)  # typer takes them for markup
+DATA_GROUP, LABELS, NETWORK, LOSS, RUN, MACHINE = (
+    *("Data", "Labels and units", "Network"),
+    *("Loss and optimiser", "Run", "Machine"),
+)
+"""Groups of options in the help of ``train``, in this order."""
+
+METAVARS = {
+    "NAME": "--property --features --baseline-key --forces --stress --virial",
+    "UNIT": "--unit --length-unit --forces-unit --stress-unit --virial-unit",
+    "N": "--layers --width --moments --batch --train-size --epochs --patience --seed --threads --overfit --ensemble",
+    "FLOAT": "--cutoff --energy-weight --forces-weight --stress-weight --lr --val --test",
+    "PATH": "--out --config --resume --from --data --html --plot",
+    "sum|mean|auto": "--pooling",
+    "small|medium|large": "--size",
+    "mse|mae|huber": "--loss",
+    "random|blocks": "--split",
+    "auto|cpu|cuda": "--device",
+    "float32|float64": "--dtype",
+    "ORDER": "--stress-order",
+    "TIME": "--time --older-than",
+}
+"""Placeholders of values in helps, with the options that have them."""
+
+_METAVAR_OF = {name: metavar for metavar, names in METAVARS.items() for name in names.split()}
+
+
+def option(*names: str, help: str, group: str | None = None) -> Any:  # noqa: A002 (typer's word)
+    """Return an option that is None unless given: defaults stand in one place, and its help names them in brackets.
+
+    Arguments:
+        *names: Names of the option, with dashes.
+        help: A sentence.
+        group: The heading under which the help lists it; None: "Options".
+    """
+    text = help.replace("[", r"\[")  # typer takes them for markup
+    metavar = _METAVAR_OF.get(names[0])
+    return typer.Option(*names, help=text, show_default=False, metavar=metavar, rich_help_panel=group)
+
+
+def switch(name: str, help: str, group: str) -> Any:  # noqa: A002 (typer's word)
+    """Return an option without a value, in a group of the help.
+
+    Arguments:
+        name: Its name, with dashes.
+        help: A sentence.
+        group: The heading under which the help lists it.
+    """
+    return typer.Option(name, help=help, rich_help_panel=group)
 
 
 def settings_of(given: dict[str, Any]) -> dict[str, Any]:
@@ -66,14 +123,19 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what already exists.")]
 
-Property = Annotated[list[str] | None, option("--property", help="Scalar to learn; may be repeated.")]
-Unit = Annotated[list[str] | None, option("--unit", help="Its unit in the data; for energies eV if not given.")]
-BaselineKey = Annotated[
-    list[str] | None, option("--baseline-key", help="Scalar in the data; the difference to it is learned.")
+Property = Annotated[list[str] | None, option("--property", help="Scalar to learn; may be repeated.", group=DATA_GROUP)]
+Unit = Annotated[
+    list[str] | None, option("--unit", help="Its unit in the data; for energies eV if not given.", group=LABELS)
 ]
-Features = Annotated[list[str] | None, option("--features", help="Per-particle array to join; may be repeated.")]
+BaselineKey = Annotated[
+    list[str] | None,
+    option("--baseline-key", help="Scalar in the data; the difference to it is learned.", group=DATA_GROUP),
+]
+Features = Annotated[
+    list[str] | None, option("--features", help="Per-particle array to join; may be repeated.", group=DATA_GROUP)
+]
 LengthUnit = Annotated[
-    str | None, option("--length-unit", help="Unit of positions in the data [as stated, else angstrom].")
+    str | None, option("--length-unit", help="Unit of positions in the data [as stated, else angstrom].", group=LABELS)
 ]
 InData = Annotated[
     list[str] | None, option("--property", help="What DATA call the property: REF_energy, or energy=REF_energy.")
@@ -90,44 +152,78 @@ ForcesUnitInData = Annotated[str | None, option("--forces-unit", help="Their uni
 StressInData = Annotated[str | None, option("--stress", help="What DATA call the stress [as in training].")]
 StressUnitInData = Annotated[str | None, option("--stress-unit", help="Its unit in DATA [as in training].")]
 VirialInData = Annotated[str | None, option("--virial", help="What DATA call a virial, in place of a stress.")]
-Cutoff = Annotated[float | None, option("--cutoff", help="Interaction cutoff in angstrom [5].")]
-Layers = Annotated[int | None, option("--layers", help="Interactions [2; 3 without moments].")]
-Width = Annotated[int | None, option("--width", help="Features of each particle in the network [64].")]
-Pooling = Annotated[str | None, option("--pooling", help="sum, mean or auto [auto].")]
-Forces = Annotated[str | None, option("--forces", help="Per-particle array of forces to learn with the energy.")]
-ForcesUnit = Annotated[
-    str | None, option("--forces-unit", help="Their unit in the data [the property's per angstrom]; -U: of gradients.")
+Cutoff = Annotated[float | None, option("--cutoff", help="Interaction cutoff in angstrom [5].", group=NETWORK)]
+Layers = Annotated[int | None, option("--layers", help="Interactions [2; 3 without moments].", group=NETWORK)]
+Width = Annotated[int | None, option("--width", help="Features of each particle in the network [64].", group=NETWORK)]
+Pooling = Annotated[
+    str | None,
+    option("--pooling", help="Readout: sum over particles, mean, or as the data tell [auto].", group=NETWORK),
 ]
-Stress = Annotated[str | None, option("--stress", help="Stress to learn: 6 numbers xx yy zz yz xz xy, or 3 x 3.")]
+Forces = Annotated[
+    str | None, option("--forces", help="Per-particle array of forces to learn with the energy.", group=LABELS)
+]
+ForcesUnit = Annotated[
+    str | None,
+    option(
+        "--forces-unit", help="Their unit in the data [the property's per angstrom]; -U: of gradients.", group=LABELS
+    ),
+]
+Stress = Annotated[
+    str | None, option("--stress", help="Stress to learn: 6 numbers xx yy zz yz xz xy, or 3 x 3.", group=LABELS)
+]
 StressUnit = Annotated[
-    str | None, option("--stress-unit", help="Its unit: eV/angstrom^3, GPa, kB; -kB: positive under pressure.")
+    str | None,
+    option("--stress-unit", help="Its unit: eV/angstrom^3, GPa, kB; -kB: positive under pressure.", group=LABELS),
 ]
 StressOrder = Annotated[
-    str | None, option("--stress-order", help="Order of its 6 numbers in the data [xx yy zz yz xz xy].")
+    str | None, option("--stress-order", help="Order of its 6 numbers in the data [xx yy zz yz xz xy].", group=LABELS)
 ]
-Virial = Annotated[str | None, option("--virial", help="Virial in the data, in place of a stress.")]
-VirialUnit = Annotated[str | None, option("--virial-unit", help="Its unit in the data [the property's].")]
-EnergyWeight = Annotated[float | None, option("--energy-weight", help="Weight of energies in the loss [1].")]
-ForcesWeight = Annotated[float | None, option("--forces-weight", help="Weight of forces in the loss [balanced].")]
-StressWeight = Annotated[float | None, option("--stress-weight", help="Weight of stress in the loss [balanced].")]
-Moments = Annotated[int | None, option("--moments", help="Highest angular moment, 0 to 3; 0: distances alone [2].")]
-Size = Annotated[str | None, option("--size", help="small, medium or large: a preset of sizes.")]
-Loss = Annotated[str | None, option("--loss", help="mse, mae or huber [mse].")]
-Rate = Annotated[float | None, option("--lr", help="Peak learning rate [0.004; 0.008 with forces].")]
-BatchSize = Annotated[int | None, option("--batch", help="Systems in a step [32; with forces: depends on their size].")]
-Validation = Annotated[float | None, option("--val", help="Validation side: fraction, or number of systems [0.05].")]
-Test = Annotated[float | None, option("--test", help="Test side: fraction, or number of systems [0.1].")]
-TrainSize = Annotated[int | None, option("--train-size", help="Systems for training [all others].")]
-SplitBy = Annotated[str | None, option("--split", help="random, or blocks for frames in order of time [random].")]
-Seed = Annotated[int | None, option("--seed", help="Seed of split, weights and order [0].")]
-Epochs = Annotated[int | None, option("--epochs", help="Passes over the data [about 15,000 steps].")]
+Virial = Annotated[str | None, option("--virial", help="Virial in the data, in place of a stress.", group=LABELS)]
+VirialUnit = Annotated[str | None, option("--virial-unit", help="Its unit in the data [the property's].", group=LABELS)]
+EnergyWeight = Annotated[
+    float | None, option("--energy-weight", help="Weight of energies in the loss [1].", group=LOSS)
+]
+ForcesWeight = Annotated[
+    float | None, option("--forces-weight", help="Weight of forces in the loss [balanced].", group=LOSS)
+]
+StressWeight = Annotated[
+    float | None, option("--stress-weight", help="Weight of stress in the loss [balanced].", group=LOSS)
+]
+Moments = Annotated[
+    int | None, option("--moments", help="Highest angular moment, 0 to 3; 0: distances alone [2].", group=NETWORK)
+]
+Size = Annotated[str | None, option("--size", help="Preset of layers, width and moments.", group=NETWORK)]
+Loss = Annotated[str | None, option("--loss", help="Loss function [mse].", group=LOSS)]
+Rate = Annotated[float | None, option("--lr", help="Peak learning rate [0.004; 0.008 with forces].", group=LOSS)]
+BatchSize = Annotated[
+    int | None, option("--batch", help="Systems in a step [32; with forces: depends on their size].", group=LOSS)
+]
+Validation = Annotated[
+    float | None, option("--val", help="Validation side: fraction, or number of systems [0.05].", group=DATA_GROUP)
+]
+Test = Annotated[
+    float | None, option("--test", help="Test side: fraction, or number of systems [0.1].", group=DATA_GROUP)
+]
+TrainSize = Annotated[int | None, option("--train-size", help="Systems for training [all others].", group=DATA_GROUP)]
+SplitBy = Annotated[
+    str | None,
+    option(
+        "--split", help="Random, or blocks in the order of the file: for frames in time [random].", group=DATA_GROUP
+    ),
+]
+Seed = Annotated[int | None, option("--seed", help="Seed of split, weights and order [0].", group=RUN)]
+Epochs = Annotated[int | None, option("--epochs", help="Passes over the data [about 15,000 steps].", group=RUN)]
 Time = Annotated[
     str | None,
-    option("--time", help="Training time in place of epochs: 90s, 10m, 1h30m. Reading and compiling come on top."),
+    option(
+        "--time",
+        help="Training time in place of epochs: 90s, 10m, 1h30m. Reading and compiling come on top.",
+        group=RUN,
+    ),
 ]
-Patience = Annotated[int | None, option("--patience", help="Stop after N epochs without improvement.")]
-Config = Annotated[Path | None, option("--config", help="TOML file of settings; options here win.")]
-From = Annotated[Path | None, option("--from", help="Start from this run's weights (fine-tune).")]
-Device = Annotated[str | None, option("--device", help="auto, cpu or cuda [auto].")]
-Dtype = Annotated[str | None, option("--dtype", help="float32 or float64 [float32].")]
-Threads = Annotated[int | None, option("--threads", help="Processor threads [all].")]
+Patience = Annotated[int | None, option("--patience", help="Stop after N epochs without improvement.", group=RUN)]
+Config = Annotated[Path | None, option("--config", help="TOML file of settings; options here win.", group=RUN)]
+From = Annotated[Path | None, option("--from", help="Start from this run's weights (fine-tune).", group=RUN)]
+Device = Annotated[str | None, option("--device", help="Where to train [auto].", group=MACHINE)]
+Dtype = Annotated[str | None, option("--dtype", help="Precision of the network [float32].", group=MACHINE)]
+Threads = Annotated[int | None, option("--threads", help="Processor threads [all].", group=MACHINE)]

@@ -84,7 +84,23 @@ def _one_line_of_usage() -> Iterator[None]:
             words.insert(0, f"{context.info_name} ")
             context = context.parent
         message = " ".join(error.format_message().split()).rstrip(".")
+        if type(error).__name__ == "NoSuchOption":  # typer guesses by letters, we know what others call our options
+            message = f"no such option: {error.option_name}"  # type: ignore[attr-defined]
+            message += f"; did you mean {other}?" if (other := _likely_option(error)) else ""
         raise EmpnetError(f"{message[:1].lower()}{message[1:]}", remedy=f"see empnet {''.join(words)}--help") from error
+
+
+def _likely_option(error: Exception) -> str:
+    """Return the option that an unknown one stands for, also by the names of other packages; empty if none does."""
+    from empnet.training.run.aliases import suggestion
+
+    context, unknown = getattr(error, "ctx", None), getattr(error, "option_name", "")
+    if context is None:
+        return ""
+    options = {name: name for parameter in context.command.params for name in parameter.opts}
+    known = {name.strip("-").replace("-", "_"): name for name in options} | {"fine_tune": "--from"}
+    found = suggestion(str(unknown), known)
+    return next((option for setting, option in known.items() if f"'{setting}'" in found and option in options), "")
 
 
 @contextmanager

@@ -23,10 +23,11 @@ from pydantic import (
 )
 
 from empnet.dataset.split import SplitKind
-from empnet.errors import EmpnetError, nearest
+from empnet.errors import EmpnetError
 from empnet.inspection.record import UNNAMED_UNIT
 from empnet.runtime.durable_files import write_text
 from empnet.system.label_spec import Derivatives
+from empnet.training.run.aliases import suggestion
 from empnet.training.run.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS, WIDEST, with_size
 
 __all__ = ["TrainConfig", "differences", "read_config", "seconds", "write_config"]
@@ -148,7 +149,7 @@ class TrainConfig(BaseModel):
         for key in values:
             if key not in cls.model_fields:
                 known = list(cls.model_fields)
-                remedy = nearest(key, known) or f"there are: {', '.join(known)}"
+                remedy = suggestion(key, known) or f"there are: {', '.join(known)}"
                 raise EmpnetError(f"unknown setting '{key}'", where=where, remedy=remedy)
         try:
             config = cls(**with_size(values))

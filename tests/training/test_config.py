@@ -1,9 +1,12 @@
 """Every mistake in a configuration is told in one line."""
 
+from typing import Literal, get_args, get_origin, get_type_hints
+
 import pytest
 
 from empnet.errors import EmpnetError
 from empnet.training.run.config import TrainConfig, read_config, seconds, write_config
+from empnet.training.run.settings import Settings
 
 
 @pytest.mark.parametrize(("text", "wanted"), [("90s", 90), ("10m", 600), ("1h30m", 5400), ("45", 45), (2.5, 2.5)])
@@ -51,3 +54,19 @@ def test_files_that_are_not_toml(tmp_path, content):
 def test_no_such_file(tmp_path):
     with pytest.raises(EmpnetError, match="cannot be read"):
         read_config(tmp_path / "missing.toml")
+
+
+def test_settings_that_editors_complete_are_those_of_the_configuration():
+    hints = get_type_hints(Settings)
+    assert [*TrainConfig.model_fields] == ["data", "property", *hints]
+    for name, hint in hints.items():
+        field = TrainConfig.model_fields[name]
+        kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+        literals = [kind for kind in kinds if get_origin(kind) is Literal]
+        assert {value for kind in literals for value in get_args(kind)} == set(literal_values(field.annotation)), name
+
+
+def literal_values(annotation) -> tuple:
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return tuple(value for part in get_args(annotation) for value in literal_values(part))

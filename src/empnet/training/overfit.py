@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from empnet.training.optimiser.statistics import fit_statistics
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import ModelCard
+from empnet.training.run.settings import Settings
 from empnet.training.targets import configured, name_targets
 
 __all__ = ["NIL", "Attempt", "Probe", "overfit"]
@@ -72,7 +73,7 @@ def overfit(
     *,
     systems: int,
     quiet: bool = False,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Probe:
     """Train on one batch until its loss is nil; if it does not get there, find out why.
 
@@ -118,7 +119,7 @@ def overfit(
         return _Prober(dataset, split.train, indices, card, config, journal).run()
 
 
-def _unused(settings: dict[str, Any]) -> list[str]:
+def _unused(settings: Mapping[str, Any]) -> list[str]:
     """Options among these settings that the probe does not follow; it computes on the CPU."""
     unused = [name for name in UNUSED if settings.get(name) is not None]
     if str(settings.get("device") or "auto") not in ("auto", "cpu"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,7 +105,7 @@ def _begin(
     property_: str | Sequence[str] | None,
     out: str | Path | None,
     force: bool,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
     journal: Journal,
     held: ExitStack,
 ) -> PreparedRun:
@@ -129,7 +129,7 @@ def _begin(
 def _begin_again(
     run: RunFolder,
     data: str | Path | Sequence[System] | None,
-    settings: dict[str, Any],
+    settings: Mapping[str, Any],
     journal: Journal,
     held: ExitStack,
 ) -> PreparedRun:
@@ -203,7 +203,7 @@ def _set_threads(threads: int | None, journal: Journal) -> None:
         journal.say(str(team))
 
 
-def _refuse_changed(config: TrainConfig, given: dict[str, Any], run: RunFolder) -> None:
+def _refuse_changed(config: TrainConfig, given: Mapping[str, Any], run: RunFolder) -> None:
     given = {key: value for key, value in given.items() if value is not None}
     saved = config.model_dump()
     wanted = TrainConfig.make({**saved, **given}).model_dump()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
@@ -30,6 +30,7 @@ from empnet.training.run.model_file import read_card, save_card
 from empnet.training.run.reservation import alone_in, reserved, reserved_name
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.run_marks import is_broken_start, is_run
+from empnet.training.run.settings import Settings
 from empnet.training.run.unwritten import writing
 from empnet.training.targets import configured
 from empnet.training.train import TrainResult, resume_training, run_name, run_training
@@ -49,7 +50,7 @@ def train_ensemble(
     out: str | Path | None = None,
     force: bool = False,
     quiet: bool = False,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> TrainResult:
     """Train several runs that differ in their seed, calibrate the spread of their predictions, and write a report.
 
@@ -120,7 +121,7 @@ def _own_folder(config: TrainConfig, out: str | Path | None, force: bool, held: 
     return folder
 
 
-def _train(run: Path, data: Any, property_: Any, settings: dict[str, Any], quiet: bool) -> bool:
+def _train(run: Path, data: Any, property_: Any, settings: Mapping[str, Any], quiet: bool) -> bool:
     """Train a member, go on with it, or leave it if it is finished. Returns whether it is."""
     team = processes()
 
@@ -133,7 +134,7 @@ def _train(run: Path, data: Any, property_: Any, settings: dict[str, Any], quiet
     return now == "finished" or resume_training(run, data, quiet=quiet).finished
 
 
-def _stands(run: Path, data: Any, config: TrainConfig, settings: dict[str, Any]) -> str:
+def _stands(run: Path, data: Any, config: TrainConfig, settings: Mapping[str, Any]) -> str:
     """Whether a member is new, begun or finished; other settings or data are an error."""
     if not run.exists() or is_broken_start(run):
         return "new"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from empnet.dataset.cache import data_hash
 from empnet.errors import EmpnetError
@@ -29,6 +29,7 @@ from empnet.training.run.model_file import read_card
 from empnet.training.run.reservation import NameTaken, alone_in, reserved
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.run_marks import is_broken_start
+from empnet.training.run.settings import Settings
 from empnet.training.run.unwritten import writing
 from empnet.training.targets import configured, name_targets
 from empnet.training.train import resume_training, run_name, run_training
@@ -46,7 +47,7 @@ def learning_curve(
     sizes: Sequence[int],
     out: str | Path | None = None,
     quiet: bool = False,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> list[LearningCurve]:
     """Train on more and more of the data, with one validation and one test side for all, and measure the errors.
 
@@ -91,7 +92,9 @@ def learning_curve(
     return curves
 
 
-def _checked(source: str | Sequence[System], config: TrainConfig, settings: dict[str, Any], quiet: bool) -> TrainConfig:
+def _checked(
+    source: str | Sequence[System], config: TrainConfig, settings: Mapping[str, Any], quiet: bool
+) -> TrainConfig:
     """The configuration of the largest size, complete, once it is sure that the data are enough for it."""
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     if config.test == 0:
@@ -140,7 +143,7 @@ def _refuse_other(folder: Path, runs: Sequence[Path], config: TrainConfig, sourc
         refuse_changed_data(card, data, run, "choose another --out")
 
 
-def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, settings: dict[str, Any]) -> bool:
+def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, settings: Mapping[str, Any]) -> bool:
     """Train one size, go on with it, or leave it if it is finished. Returns whether it is."""
     if (run / "results.json").exists():
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from empnet.errors import EmpnetError
 from empnet.files.source import Data
@@ -16,6 +16,7 @@ from empnet.runtime.distribution import processes
 from empnet.runtime.pipes import keeping_pipes
 from empnet.training.run.journal import Journal
 from empnet.training.run.run_folder import RunFolder
+from empnet.training.run.settings import Settings
 from empnet.training.train import TrainResult, resume_training, run_training
 
 __all__ = ["reported", "resume", "train"]
@@ -29,7 +30,7 @@ def train(
     out: str | Path | None = None,
     force: bool = False,
     quiet: bool = False,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> TrainResult:
     """Learn scalar properties of whole systems, and write a report into the run folder.
 
@@ -56,7 +57,9 @@ def train(
 
 
 @keeping_pipes
-def resume(run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Any) -> TrainResult:
+def resume(
+    run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Unpack[Settings]
+) -> TrainResult:
     """Go on with a run that was stopped, exactly as if it had not been, and write its report.
 
     Arguments:

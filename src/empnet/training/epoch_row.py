@@ -11,7 +11,7 @@ __all__ = ["columns", "in_words"]
 
 
 def columns(measured: Measured, card: ModelCard) -> dict[str, float]:
-    """Errors of the validation side by column, with their units.
+    """Errors of the validation set by column, with their units.
 
     Arguments:
         measured: Predictions beside targets.

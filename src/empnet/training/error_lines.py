@@ -9,7 +9,7 @@ __all__ = ["error_lines"]
 
 
 def error_lines(results: dict[str, Any]) -> list[str]:
-    """Errors of the test side, or of the validation side if there is none: a line for each quantity.
+    """Errors of the test set, or of the validation set if there is none: a line for each quantity.
 
     Arguments:
         results: Errors by side and property, as ``results.json`` holds them.

@@ -124,7 +124,7 @@ def start_from(
         config: The configuration; ``fine_tune`` names the run.
         card: What the new data ask for.
         dataset: The new data.
-        split: Its sides.
+        split: Its training, validation and test sets.
         journal: Where new species are told.
 
     Returns:

@@ -40,13 +40,13 @@ __all__ = ["Job", "make_card", "open_data", "recipe_of", "split_data"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What is to be learned from what.
+    """The configuration, data, targets and units of the run.
 
     Arguments:
         config: The configuration.
         card: Species, properties and units.
         dataset: The data with targets.
-        split: Its sides.
+        split: Its training, validation and test sets.
         scales: The loss's units.
     """
 
@@ -174,7 +174,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
 
     Arguments:
         dataset: The data.
-        split: Its sides; only the training side decides.
+        split: Its sides; only the training set decides.
         config: The configuration.
         journal: Where the choice of pooling and a slow size are told.
 
@@ -217,7 +217,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
 
 
 def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> Iterator[Pooling]:
-    """What the user says of every property, or what the training side says of each."""
+    """What the user says of every property, or what the training set says of each."""
     if config.derivatives:
         journal.say(f"pooling of {config.property[0]}: sum, for forces or stress are learned with it")
         yield "sum"

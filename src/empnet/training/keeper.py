@@ -53,10 +53,10 @@ class Keeper:
 
     Arguments:
         run: An existing run folder.
-        job: What is learned from what.
+        job: The configuration, data, targets and units of the run.
         trained: Model, average and optimiser; a checkpoint is put into them.
         journal: Where is told what was wrong with files of the run.
-        processes: With whom the work is shared.
+        processes: The processes that share the work.
     """
 
     def __init__(self, run: RunFolder, job: Job, trained: Trained, journal: Journal, processes: Processes) -> None:

@@ -55,18 +55,18 @@ class Trainer:
     """Trains a model and keeps its run folder up to date.
 
     A step: one batch, Muon and AdamW with clipped gradients, the moving average follows. An epoch: a pass over the
-    training side in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so
+    training set in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so
     far. If the loss explodes, training goes on from the best weights with half the learning rate.
 
     Several processes share each batch and take the same steps: gradients are summed, and all that decides (loss,
     validation, the time that is left, a wish to stop) is agreed upon. The first one alone writes and speaks.
 
     Arguments:
-        job: What is to be learned from what.
+        job: The configuration, data, targets and units of the run.
         model: The model, with its statistics set; trained in place.
         run: An existing run folder; its checkpoint, if it has one, is where training goes on.
-        journal: Where progress is told.
-        processes: With whom the work is shared.
+        journal: Receives progress messages.
+        processes: The processes that share the work.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Trainer:
 
     @cached_property
     def steps_an_epoch(self) -> int:
-        """Steps in one pass over the training side."""
+        """Steps in one pass over the training set."""
         return math.ceil(len(self.job.split.train) / self.job.batch)
 
     def fit(self) -> bool:
@@ -180,7 +180,7 @@ class Trainer:
         return Schedule(peak, self.progress.anneal_from, self.progress.total)
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
-        """The training side in random order, in equal parts of at most the batch size."""
+        """The training set in random order, in equal parts of at most the batch size."""
         return epoch_batches(self.job.split.train, self.job.batch, seed=self.config.seed, epoch=epoch)
 
     def _step(self, indices: np.ndarray) -> float:

@@ -83,12 +83,12 @@ def overfit(
     Arguments:
         data: Path of a file, the name of bundled data, or systems or ase.Atoms, one or any iterable.
         property: The scalar to be learned, or several.
-        systems: Number of systems in the batch, drawn by seed from the training side.
+        systems: Number of systems in the batch, drawn by seed from the training set.
         quiet: Print nothing.
         **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig` that shapes data and network.
 
     Raises:
-        EmpnetError: If the data or a setting cannot be meant, or the training side has fewer systems.
+        EmpnetError: If the data or a setting cannot be meant, or the training set has fewer systems.
 
     Example:
         >>> from empnet import System

@@ -47,10 +47,10 @@ def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, 
     """Train a run that has begun, and write its results once it has ended.
 
     Arguments:
-        job: What is to be learned from what.
+        job: The configuration, data, targets and units of the run.
         model: The model, with its statistics set.
         run: The run folder, with its first files.
-        journal: Where progress is told.
+        journal: Receives progress messages.
         team: The processes that share the work.
 
     Raises:
@@ -95,7 +95,7 @@ def _write_results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> t
 
 
 def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Measured]:
-    """Predictions of the best weights for validation and test side."""
+    """Predictions of the best weights for validation and test set."""
     team, device = trainer.processes, trainer.device
     best = job.card.build().eval()
     best.load_state_dict(trainer.best_weights())

@@ -33,7 +33,7 @@ def steps_from_epochs(config: TrainConfig, steps_an_epoch: int) -> int | None:
 
     Arguments:
         config: The configuration.
-        steps_an_epoch: Steps in one pass over the training side.
+        steps_an_epoch: Steps in one pass over the training set.
 
     Example:
         >>> steps_from_epochs(TrainConfig(data="qm7", epochs=3), 100)
@@ -49,7 +49,7 @@ class StepBudget:
 
     Arguments:
         budget: Seconds for the whole run.
-        steps_an_epoch: Steps in one pass over the training side.
+        steps_an_epoch: Steps in one pass over the training set.
         epoch_cost: Seconds that an epoch's validation and files take.
     """
 

@@ -35,13 +35,13 @@ class Explosion:
     """Tells whether a step's loss has exploded.
 
     Targets are measured in the standard deviation of what the composition leaves, so a network that predicts the
-    composition's values has a mean loss of at most 1 over the n systems of the training side, and a batch of B, even
+    composition's values has a mean loss of at most 1 over the n systems of the training set, and a batch of B, even
     if all the scatter lies in it, at most n / B. An explosion is a hundred times that: no outlier can cause it, only
     predictions that have run away. Forces and stress, measured in their root mean square and their deviation, obey
     the same bound as far as systems are alike in size; a mean of several losses with weights that add up to one, too.
 
     Arguments:
-        n_systems: Systems on the training side.
+        n_systems: Systems on the training set.
         batch: Systems in a step.
 
     Example:
@@ -68,7 +68,7 @@ class Suspect:
         unit: Its unit.
         target: What is to be predicted.
         predicted: What was predicted.
-        deviation: How far the target is from the composition baseline, in standard deviations of the training side.
+        deviation: How far the target is from the composition baseline, in standard deviations of the training set.
         shortest: Shortest distance in the system, angstrom; infinite without neighbours.
         usual: Median over the data of the same, angstrom.
         worst: The force or stress whose error is larger than that of any property, in words; empty if there is none.

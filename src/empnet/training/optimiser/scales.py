@@ -1,4 +1,4 @@
-"""The units in which errors are measured while learning: what there is to be learned, taken from the training side."""
+"""The units in which errors are measured while learning: what there is to be learned, taken from the training set."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarr
     Arguments:
         model: The model, changed in place.
         dataset: The data with targets.
-        train: Its training side.
+        train: Its training set.
         encoder: One-hot encoder of the species.
 
     Returns:
@@ -55,7 +55,7 @@ def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarr
 
 
 def _forces_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | None:
-    """Root mean square of the training side's forces; None if there are none, or all are zero."""
+    """Root mean square of the training set's forces; None if there are none, or all are zero."""
     if not dataset.has_forces:
         return None
     squares, trained = np.zeros(2), np.zeros(len(dataset), dtype=bool)
@@ -69,7 +69,7 @@ def _forces_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | N
 
 
 def _stress_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | None:
-    """Standard deviation of the training side's stress about each component's mean; None if there is none."""
+    """Standard deviation of the training set's stress about each component's mean; None if there is none."""
     if not dataset.has_stress:
         return None
     stress: Float64[np.ndarray, "n 6"] = dataset.arrays["stress"][train]

@@ -64,7 +64,7 @@ class ModelCard:
         versions: Versions of this package and of those that its results depend on.
         threads: Processor threads in training, of each process.
         processes: How many processes the run was begun with.
-        seen: What the training side had: species, sizes, distances; None in files that do not tell.
+        seen: What the training set had: species, sizes, distances; None in files that do not tell.
         derivatives: Forces and stress that were learned with the first property, and what the data call them.
     """
 

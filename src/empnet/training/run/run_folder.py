@@ -37,7 +37,7 @@ class RunFolder:
     model.safetensors        the best weights so far
     metrics.csv              one row an epoch
     uncertainty.safetensors  what tells standard deviations, once training has ended
-    results.json             errors on validation and test side, once training has ended
+    results.json             errors on validation and test set, once training has ended
     metrics.csv.damaged      metrics.csv as it was before rows that could not be read were left out
     checkpoint/              state.safetensors and the one before it: what resuming needs
     .lock                    locked while a process trains the run

@@ -68,7 +68,7 @@ def balanced_batch(sizes: Int64[np.ndarray, " n"], *, derivatives: bool) -> int:
     """Systems in a step, if nobody says how many.
 
     Arguments:
-        sizes: Numbers of particles of the training side.
+        sizes: Numbers of particles of the training set.
         derivatives: Whether forces or stress are learned.
 
     Example:

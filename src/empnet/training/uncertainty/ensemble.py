@@ -163,7 +163,7 @@ class Spread:
     .. math::
         q(x)^2 = \frac{1}{K - 1} \sum_k (y_k(x) - \bar y(x))^2, \quad s = \alpha \, (\nu + q^2)^{\gamma / 2}
 
-    Members that agree may all be wrong: alpha, nu and gamma come from the errors of the validation side, see
+    Members that agree may all be wrong: alpha, nu and gamma come from the errors of the validation set, see
     :class:`~empnet.training.uncertainty.calibration.Calibration`.
 
     References:
@@ -171,7 +171,7 @@ class Spread:
         https://arxiv.org/abs/1612.01474
 
     Arguments:
-        limits: Standard deviation below which 99.5 % of the validation side are, shape (F',).
+        limits: Standard deviation below which 99.5 % of the validation set are, shape (F',).
         calibrations: From q to s, for each property.
     """
 
@@ -195,12 +195,12 @@ class Spread:
 
 
 def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard, device: torch.device) -> Spread:
-    """Calibrate the spread by the errors of the validation side.
+    """Calibrate the spread by the errors of the validation set.
 
     Arguments:
         model: The ensemble.
         dataset: Its data with targets.
-        split: The sides, the same for all members; without a validation side the spread is left as it is.
+        split: The sides, the same for all members; without a validation set the spread is left as it is.
         card: Species and dtype of the models.
         device: Where the models are.
     """

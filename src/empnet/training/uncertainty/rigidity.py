@@ -23,7 +23,7 @@ from empnet.training.uncertainty.calibration import FEW, Calibration
 __all__ = ["INSIDE", "Deviation", "LastLayer", "deviations", "fit_last_layer"]
 
 MOST = 20_000
-"""Systems of the training side that are looked at: 300 for each feature, and never longer than a short epoch."""
+"""Systems of the training set that are looked at: 300 for each feature, and never longer than a short epoch."""
 
 RIDGES = 10.0 ** np.arange(-4, -13, -1)
 """Ridges that are tried, as shares of the mean eigenvalue. Larger ones would hide that a direction was never seen."""
@@ -55,7 +55,7 @@ class LastLayer:
 
     h is what the prediction is linear in: hidden features of the last layer, pooled over the particles as the property
     is, and the number of particles (for a mean: 1), which stands for the bias; the rows of H are those of the training
-    side. All other numbers come from the validation side's errors: lambda by their likelihood, alpha, nu and gamma as
+    side. All other numbers come from the validation set's errors: lambda by their likelihood, alpha, nu and gamma as
     :class:`~empnet.training.uncertainty.calibration.Calibration` says.
 
     References:
@@ -65,7 +65,7 @@ class LastLayer:
 
     Arguments:
         whitening: W, shape (F', F + 1, F + 1): its columns span the same fit for each property.
-        limits: Standard deviation below which 99.5 % of the training and validation side are, shape (F',).
+        limits: Standard deviation below which 99.5 % of the training and validation set are, shape (F',).
         calibrations: From q to s, for each property.
     """
 
@@ -117,17 +117,17 @@ def _spread(rows: Float64[np.ndarray, "n D"], whitening: Float64[np.ndarray, "D 
 def fit_last_layer(
     model: PropertyModel, dataset: Dataset, split: Split, card: ModelCard, device: torch.device
 ) -> LastLayer | None:
-    """One pass over the training side for the features, one over the validation side for the errors.
+    """One pass over the training set for the features, one over the validation set for the errors.
 
     Arguments:
         model: The trained model with its best weights.
         dataset: Its data with targets.
-        split: The sides; of the training side no more than :data:`MOST` systems are looked at.
+        split: The sides; of the training set no more than :data:`MOST` systems are looked at.
         card: Species and dtype of the model.
         device: Where the model is.
 
     Returns:
-        What tells standard deviations; None without a validation side, on which alone they can be calibrated, and of
+        What tells standard deviations; None without a validation set, on which alone they can be calibrated, and of
         a network that predicts no finite numbers.
     """
     if not len(split.validation):
@@ -200,6 +200,6 @@ def deviations(
 
 
 def _left_out(q: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-    """The spread that systems of the training side would have if each had been left out (Sherman and Morrison)."""
+    """The spread that systems of the training set would have if each had been left out (Sherman and Morrison)."""
     leverage = np.minimum(np.square(q), 1 - 1e-9)
     return np.sqrt(leverage / (1 - leverage))

@@ -35,7 +35,7 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
     Arguments:
         folder: A run folder with its best weights.
         dataset: Its data with targets.
-        split: The sides.
+        split: Training, validation and test sets.
 
     Returns:
         A line for each property, and for each earlier run that could not be taken into account.
@@ -57,7 +57,7 @@ def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None
 
     ================  ===========================================================================
     whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias
-    limits            the standard deviation beyond which a system is unlike the training side
+    limits            the standard deviation beyond which a system is unlike the training set
     calibrations      alpha, nu, gamma, the width that holds 95 %, and the number of errors that
                       they were taken from, shape (F', 5), float64
     ================  ===========================================================================
@@ -87,7 +87,7 @@ def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | Non
         model: Its model.
 
     Returns:
-        None if the run has no such file: it is older, or had no validation side.
+        None if the run has no such file: it is older, or had no validation set.
 
     Raises:
         EmpnetError: If the file is damaged, written by a later version, or belongs to another model.

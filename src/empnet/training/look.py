@@ -1,4 +1,4 @@
-"""Look data over before they are learned: say what is odd, refuse what cannot be learned."""
+"""Inspection of the data before training: report suspicious data, refuse data that cannot be learned."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["look_at", "tell_isolated", "tell_labels"]
 
 
 def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
-    """The quick part of an inspection: tell what is suspected, and refuse what cannot be meant.
+    """Run the quick part of an inspection: report suspicious data, and refuse invalid data.
 
     Arguments:
         dataset: The data.
         config: The configuration.
-        journal: Where suspicions are told.
+        journal: Receives the findings.
 
     Raises:
         EmpnetError: If there is nothing to learn.
@@ -57,12 +57,12 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
 
 
 def tell_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
-    """Tell which free atoms the data hold, their energies, and what becomes of them.
+    """Report the free atoms in the data, their energies, and their use in training.
 
     Arguments:
         dataset: The data.
         config: Names and units of the properties.
-        journal: Where it is told.
+        journal: Receives the messages.
     """
     alone = np.flatnonzero(dataset.isolated)
     if not len(alone):
@@ -81,11 +81,11 @@ def tell_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> No
 
 
 def tell_labels(dataset: Dataset, journal: Journal) -> None:
-    """Tell which systems lack forces or stress, and that constraints change no force.
+    """Report how many systems lack forces or stress, and that constraints change no force.
 
     Arguments:
         dataset: The data.
-        journal: Where it is told.
+        journal: Receives the messages.
     """
     labels = {"forces": dataset.with_forces if dataset.has_forces else None}
     labels["stress"] = dataset.with_stress if dataset.has_stress else None

@@ -107,7 +107,7 @@ def name_targets(
 def _in_plain_names(
     config: TrainConfig, properties: Sequence[str], first: System | None
 ) -> tuple[TrainConfig, tuple[str, ...]]:
-    """Return the configuration with properties under the names that the reader gives them."""
+    """Return the configuration and its properties under the names that the reader gives them."""
     update: dict[str, Any] = {"baseline_key": tuple(plain_name(first, key) for key in config.baseline_key)}
     for what in ("forces", "stress", "virial"):
         if (name := getattr(config, what)) is not None:

@@ -36,8 +36,8 @@ def limits_with_earlier(
     """Return limits of ordinary standard deviations for a network trained on one data set after another.
 
     The standard deviation is calibrated on the labels of the last run. Systems like the earlier ones rightly have a
-    larger one, but the network has seen them. So the limit rises to the 99.5 % quantile of the earlier training
-    systems.
+    larger one, but the network has seen them. So the limit is raised to at least the 99.5 % quantile of the earlier
+    training systems.
 
     Arguments:
         limits: Limits from the last run's own data.

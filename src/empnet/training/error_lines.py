@@ -1,4 +1,4 @@
-"""The errors of a finished run as lines for terminal and log."""
+"""Errors of a finished run as lines for terminal and log."""
 
 from __future__ import annotations
 

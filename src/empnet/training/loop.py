@@ -1,4 +1,4 @@
-"""The training loop."""
+"""Training loop of a run."""
 
 from __future__ import annotations
 

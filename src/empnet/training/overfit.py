@@ -224,8 +224,8 @@ def _floor(
 ) -> tuple[float, str]:
     """Return the loss if systems that look alike are predicted alike, and the worst two of them in words.
 
-    The best prediction for systems that look the same is the mean of their targets; the remaining
-    loss is their variance. Forces and stress, if they are learned, would add to it; this bound leaves them out.
+    The best prediction for systems that look the same is the mean of their targets; the remaining loss is their
+    variance. Forces and stress, if they are learned, would add to it; this bound leaves them out.
     """
     units, share = objective.scales.of_energies(dataset.sizes), objective.weights.energy
     alike: dict[bytes, list[int]] = {}

@@ -177,7 +177,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def new_optimizer(model: PropertyModel, rate: float) -> Muon:
-    """Return the optimiser of a run: Muon for matrices inside the network, AdamW for its first and last layers.
+    """Return the optimiser of a run: Muon for matrices inside the network, AdamW for its ends and vectors.
 
     Arguments:
         model: Model whose weights it moves.

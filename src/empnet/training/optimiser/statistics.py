@@ -69,7 +69,7 @@ def _forces_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | N
 
 
 def _stress_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | None:
-    """Return the standard deviation of the training set's stress about each component's mean, or None."""
+    """Return the training stress's standard deviation about each component's mean; None if there is none."""
     if not dataset.has_stress:
         return None
     stress: Float64[np.ndarray, "n 6"] = dataset.arrays["stress"][train]

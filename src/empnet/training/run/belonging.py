@@ -14,7 +14,7 @@ from empnet.training.run.model_file import SPLIT, card_record
 __all__ = ["belonging", "refuse_other_belonging"]
 
 FREE = {"data", "device", "threads", "fine_tune"}
-"""Settings that may change when a run is resumed: paths, and settings that are compared through the card."""
+"""Settings that may change when a run is resumed: paths, the device, and settings compared through the card."""
 
 
 def belonging(folder: Path, config: TrainConfig) -> str:

@@ -1,1 +1,1 @@
-"""Train a model: prepare the data, run the loop, keep the run."""
+"""Training of a model: preparation of the data, the loop, and the run's files."""

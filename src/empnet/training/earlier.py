@@ -1,4 +1,4 @@
-"""What the runs were trained on that a run was fine-tuned from: the network has seen it, too."""
+"""Training data of the runs that a run was fine-tuned from: the network has seen them, too."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from empnet.training.uncertainty.rigidity import INSIDE
 __all__ = ["limits_with_earlier"]
 
 MOST = 500
-"""Systems of each earlier run that are looked at: enough for a quantile, seconds for a potential."""
+"""Largest number of systems taken from each earlier run: enough for a quantile, seconds for a potential."""
 
 
 def limits_with_earlier(
@@ -33,20 +33,20 @@ def limits_with_earlier(
     config: TrainConfig,
     card: ModelCard,
 ) -> tuple[Float64[np.ndarray, " F_prime"], list[str]]:
-    """Limits of ordinary standard deviations for a network that was trained on one data set after another.
+    """Return limits of ordinary standard deviations for a network trained on one data set after another.
 
-    The standard deviation itself is that of the last run, on whose labels it was calibrated: systems like the earlier
-    ones have a larger one, rightly. But they are none that the network has never seen. So the limit is raised to
-    what 99.5 % of the earlier training systems have.
+    The standard deviation is calibrated on the labels of the last run. Systems like the earlier ones rightly have a
+    larger one, but the network has seen them. So the limit is raised to at least the 99.5 % quantile of the earlier
+    training systems.
 
     Arguments:
-        limits: Those of the last run's own data.
+        limits: Limits from the last run's own data.
         std: The standard deviations of a batch.
         config: The last run's configuration.
         card: Its card.
 
     Returns:
-        The limits, and a line for each earlier run whose data cannot be had any more.
+        The limits, and a line for each earlier run whose data are no longer available.
     """
     lines: list[str] = []
     for run in _earlier_runs(config):
@@ -62,7 +62,7 @@ def limits_with_earlier(
 
 
 def _earlier_runs(config: TrainConfig) -> Iterator[str]:
-    """The run that this one was fine-tuned from, the one before it, and so on, as far as they are there."""
+    """Yield the run that this one was fine-tuned from, the run before it, and so on, while their folders exist."""
     known: set[Path] = set()
     while config.fine_tune is not None and (path := Path(config.fine_tune).resolve()) not in known:
         known.add(path)
@@ -74,10 +74,10 @@ def _earlier_runs(config: TrainConfig) -> Iterator[str]:
 
 
 def _training_side(run: str) -> tuple[Dataset, Int64[np.ndarray, " n"]]:
-    """Some of a run's training systems, drawn at random: a data set and which of its systems they are.
+    """Return some of a run's training systems, drawn at random: a data set and their indices in it.
 
     Raises:
-        EmpnetError: If neither the cache nor the file has them any more as they were.
+        EmpnetError: If neither the cache nor the file holds them unchanged.
     """
     folder = RunFolder(run)
     config, card, indices = folder.read_config(), read_card(folder.path), folder.read_split().train
@@ -86,7 +86,7 @@ def _training_side(run: str) -> tuple[Dataset, Int64[np.ndarray, " n"]]:
     if kept is not None:
         return kept, chosen
     data = find_data(folder, remedy="they are needed as they were")
-    assert isinstance(data, str)  # only systems that are given are no path
+    assert isinstance(data, str)  # find_data returns systems only if it is given systems
     frames = enumerate(islice(iread(data, length_unit=config.length_unit), int(chosen[-1]) + 1))
     wanted = set(chosen.tolist())
     systems = [system.join_features(card.features) for index, system in frames if index in wanted]

@@ -1,4 +1,4 @@
-"""What is told of an epoch's validation: columns of ``metrics.csv``, and a line of the journal."""
+"""Validation errors of an epoch: columns of ``metrics.csv``, and a line of the journal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["columns", "in_words"]
 
 
 def columns(measured: Measured, card: ModelCard) -> dict[str, float]:
-    """Errors of the validation side by column, with their units.
+    """Return the errors of the validation set by column, with their units.
 
     Arguments:
         measured: Predictions beside targets.
@@ -27,7 +27,7 @@ def columns(measured: Measured, card: ModelCard) -> dict[str, float]:
 
 
 def in_words(measured: Measured, card: ModelCard) -> str:
-    """The same in a line, beside what the composition alone predicts.
+    """Return the errors of the validation set in a line, beside those of the composition baseline.
 
     Arguments:
         measured: Predictions beside targets.

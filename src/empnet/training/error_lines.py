@@ -1,4 +1,4 @@
-"""The errors of a finished run as lines for terminal and log."""
+"""Errors of a finished run as lines for terminal and log."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["error_lines"]
 
 
 def error_lines(results: dict[str, Any]) -> list[str]:
-    """Errors of the test side, or of the validation side if there is none: a line for each quantity.
+    """Return errors of the test set, or of the validation set if there is none: a line for each quantity.
 
     Arguments:
-        results: Errors by side and property, as ``results.json`` holds them.
+        results: Errors by set and property, as ``results.json`` holds them.
 
     Example:
         >>> errors = {"mae": 0.1, "rmse": 0.2, "unit": "eV", "systems": 9, "baseline": "b", "baseline_mae": 1.0}
@@ -27,7 +27,7 @@ def _lines(side: str, name: str, errors: dict[str, Any]) -> Iterator[str]:
     beside = f"{errors['baseline']}: MAE {errors['baseline_mae']:.4g} {errors['unit']}"
     yield f"{name}: {_both(side, errors)} on {errors['systems']:,} systems ({beside})"
     derivatives = [what for what in ("forces", "stress") if what in errors]
-    if derivatives and "per_particle" in errors:  # as potentials are compared
+    if derivatives and "per_particle" in errors:  # potentials are compared by errors per particle
         yield f"{name} per particle: {_both(side, errors['per_particle'])}"
     for what in derivatives:
         found = errors[what]

@@ -1,4 +1,4 @@
-"""Go on from another run's weights with new data: new species get new rows, the baseline is fitted anew."""
+"""Fine-tuning: continue from another run's weights with new data, new species and a corrected baseline."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ __all__ = ["adopt_architecture", "refuse_other_units", "start_from"]
 
 
 def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
-    """The configuration with what it must share with the run that it starts from; the property, too, if none is named.
+    """Return the configuration with the settings of the run that it starts from: sizes, features, dtype, baseline keys.
+
+    The property is adopted, too, if the configuration names none.
 
     Arguments:
         config: A configuration whose ``fine_tune`` names a run.
@@ -44,7 +46,7 @@ def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
     sizes = {name: getattr(card.architecture, name) for name in ("cutoff", "layers", "width", "moments")}
     values = {**sizes, "features": card.features, "dtype": card.dtype, "baseline_key": card.baseline_keys}
     if "size" in given:
-        given = given | set(SIZES[str(config.size)])  # what a preset stands for is given, too
+        given = given | set(SIZES[str(config.size)])  # the settings of a preset count as given, too
     for name, value in values.items():
         if name in given and getattr(config, name) != value:
             raise EmpnetError(
@@ -59,7 +61,7 @@ def adopt_architecture(config: TrainConfig, given: set[str]) -> TrainConfig:
 
 
 def _refuse_other_pooling(config: TrainConfig, card: ModelCard) -> None:
-    """Raise if the weights that training starts from were learned for another pooling than is asked for."""
+    """Raise if the configuration asks for another pooling than the run that training starts from has."""
     wanted, why = config.pooling, "is given"
     if config.derivatives:
         wanted, why = "sum", "is needed for forces and stress"
@@ -73,7 +75,7 @@ def _refuse_other_pooling(config: TrainConfig, card: ModelCard) -> None:
 
 
 def refuse_other_units(config: TrainConfig) -> None:
-    """Raise if the weights of the run that training starts from cannot be taken to the units of the new data.
+    """Raise if the weights of the run that training starts from cannot be converted to the units of the new data.
 
     Arguments:
         config: A configuration with its properties and units named.
@@ -115,17 +117,17 @@ def _refuse_other_number(card: ModelCard, properties: Sequence[str], run: str) -
 def start_from(
     config: TrainConfig, card: ModelCard, dataset: Dataset, split: Split, journal: Journal
 ) -> tuple[PropertyModel, ModelCard]:
-    """A model with the other run's weights, ready for the new data.
+    """Return a model with the other run's weights, ready for the new data.
 
-    Species that are new get new rows in the embedding; the composition baseline is corrected by a fit on what the
-    old model leaves of the new data, so that another zero of energy does no harm.
+    New species get new rows in the embedding. A fit to the old model's residuals on the new data corrects the
+    composition baseline, so that another zero of energy does no harm.
 
     Arguments:
         config: The configuration; ``fine_tune`` names the run.
-        card: What the new data ask for.
+        card: Species, properties and units of the new data.
         dataset: The new data.
-        split: Its sides.
-        journal: Where new species are told.
+        split: Its training, validation and test sets.
+        journal: Receives a message about new species.
 
     Returns:
         The model, and the card with the old species first.

@@ -1,4 +1,4 @@
-"""What is to be learned from what: from a configuration and data to a job and a fresh model."""
+"""Job of a training run: from a configuration and data to data sets, units and a fresh model."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ __all__ = ["Job", "make_card", "open_data", "recipe_of", "split_data"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """What is to be learned from what.
+    """Configuration, model card, data, split and loss units of a training run.
 
     Arguments:
         config: The configuration.
         card: Species, properties and units.
         dataset: The data with targets.
-        split: Its sides.
+        split: Its training, validation and test sets.
         scales: The loss's units.
     """
 
@@ -58,7 +58,7 @@ class Job:
 
     @property
     def batch(self) -> int:
-        """Systems in a step: as configured, else by the size of the systems."""
+        """Number of systems in a step: as configured, else from the sizes of the systems."""
         sizes, learned = self.dataset.sizes[self.split.train], bool(self.config.derivatives)
         return self.config.batch or balanced_batch(sizes, derivatives=learned)
 
@@ -72,7 +72,7 @@ class Job:
             config: The configuration, with properties and units named
                 (:func:`~empnet.training.targets.name_targets`).
             data: A path, the name of bundled data, or systems.
-            journal: Where choices and suspicions are told.
+            journal: Receives messages about choices and suspicious data.
 
         Returns:
             The job, and the model that training starts from, with its statistics set.
@@ -97,18 +97,18 @@ class Job:
 
 
 def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> Dataset:
-    """The data set that the configuration asks for.
+    """Open the data set that the configuration asks for.
 
     Arguments:
         data: A path, the name of bundled data, or systems.
         config: Properties, cutoff, features, forces and stress.
-        quiet: No progress bar.
+        quiet: Show no progress bar.
     """
     return open_dataset(data, recipe_of(config), quiet=quiet)
 
 
 def recipe_of(config: TrainConfig) -> Recipe:
-    """What the configuration's data set is made with.
+    """Return the recipe from which the configuration's data set is made.
 
     Arguments:
         config: Properties, cutoff, features, forces and stress.
@@ -124,7 +124,7 @@ def recipe_of(config: TrainConfig) -> Recipe:
 
 
 def split_data(dataset: Dataset, config: TrainConfig) -> Split:
-    """The sides of the data, exact duplicates together."""
+    """Split the data into training, validation and test sets; exact duplicates stay together."""
     groups, seed = dataset.arrays["groups"], config.seed if config.split_seed is None else config.split_seed
     keep = np.flatnonzero(dataset.isolated)
     split = split_systems(
@@ -170,16 +170,16 @@ def _model(
 
 
 def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> ModelCard:
-    """What the model will be: species from the data, pooling from the data or the user, sizes from the configuration.
+    """Return the model's card: species from the data, pooling from data or user, sizes from the configuration.
 
     Arguments:
         dataset: The data.
-        split: Its sides; only the training side decides.
+        split: Its sets; only the training set decides.
         config: The configuration.
-        journal: Where the choice of pooling and a slow size are told.
+        journal: Receives messages about the choice of pooling and about slow sizes.
 
     Raises:
-        EmpnetError: If the data do not tell whether a property adds up over particles.
+        EmpnetError: If the data do not show whether a property adds up over particles.
     """
     species = tuple(dataset.species)
     counts = dataset.composition(OneHot(species))[split.train].sum(axis=0)
@@ -217,7 +217,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
 
 
 def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> Iterator[Pooling]:
-    """What the user says of every property, or what the training side says of each."""
+    """Yield the pooling of each property: as the user sets it, else as the training set shows it."""
     if config.derivatives:
         journal.say(f"pooling of {config.property[0]}: sum, for forces or stress are learned with it")
         yield "sum"

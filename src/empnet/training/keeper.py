@@ -1,4 +1,4 @@
-"""What a training run keeps in its folder, and takes up again: checkpoint, best weights, rows of metrics."""
+"""Files of a training run, written and read again on resuming: checkpoint, best weights, rows of metrics."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Keeper", "Trained"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """What changes with each step.
+    """State that changes with each step.
 
     Arguments:
         model: The model that is trained.
@@ -41,22 +41,22 @@ class Trained:
 
     @property
     def parts(self) -> tuple[PropertyModel, PropertyModel, torch.optim.Optimizer]:
-        """Model, average, optimiser: as a checkpoint wants them."""
+        """Model, average, optimiser: the arguments of a checkpoint, in order."""
         return self.model, self.average, self.optimizer
 
 
 class Keeper:
-    """Keeps a run's folder up to date, and takes the run up again where its checkpoint stands.
+    """Keeper of a run's folder: it writes the files, and resumes the run from its checkpoint.
 
-    Of several processes, the first one reads and writes; the others are told. A write that fails raises nothing:
-    training ends at the next step, which all processes reach, and :meth:`raise_failure` then says why.
+    Of several processes, the first one reads and writes; the others receive the values. A failed write raises
+    nothing at once: training ends at the next step, which all processes reach, and :meth:`raise_failure` then raises.
 
     Arguments:
         run: An existing run folder.
-        job: What is learned from what.
+        job: The configuration, data, targets and units of the run.
         trained: Model, average and optimiser; a checkpoint is put into them.
-        journal: Where is told what was wrong with files of the run.
-        processes: With whom the work is shared.
+        journal: Receives messages about damaged files of the run.
+        processes: The processes that share the work.
     """
 
     def __init__(self, run: RunFolder, job: Job, trained: Trained, journal: Journal, processes: Processes) -> None:
@@ -69,26 +69,26 @@ class Keeper:
 
     @property
     def failed(self) -> bool:
-        """Whether this process could not write a file that the run needs."""
+        """True if this process could not write a file that the run needs."""
         return self._failure is not None
 
     def raise_failure(self) -> None:
         """Raise if a file that the run needs could not be written.
 
         Raises:
-            EmpnetError: Which names the file, the reason and the way to go on.
+            EmpnetError: If so; it names the file, the reason and the way to go on.
         """
         if self._failure is not None:
             raise unwritten(self._failure, self.run.path)
 
     def take_up(self) -> Progress:
-        """Go on where the checkpoint stands: the first process reads it, the others are told.
+        """Resume from the checkpoint: the first process reads it, the others receive the state.
 
         Returns:
-            Where the run stands; model, average and optimiser are as they were then.
+            The run's progress; model, average and optimiser are as they were then.
 
         Raises:
-            EmpnetError: If there is no checkpoint that can be read.
+            EmpnetError: If no checkpoint can be read.
         """
         parts = self._trained.parts
         first = self.processes.first
@@ -98,7 +98,7 @@ class Keeper:
         return self.processes.from_first(progress)
 
     def _read_checkpoint(self) -> Progress:
-        """The last good checkpoint; what was written to the folder after it is taken back, for it will come again."""
+        """Read the last good checkpoint, and undo later writes to the folder: training will write them again."""
         restored = load_checkpoint(self.run.path, *self._trained.parts, self._belongs)
         progress = restored.progress
         with writing(self.run.path):
@@ -121,7 +121,7 @@ class Keeper:
         save_weights(self.run.path, model)
 
     def best_weights(self) -> dict[str, Tensor]:
-        """The best weights so far, which the first process keeps and tells the others."""
+        """Return the best weights so far; the first process keeps them and sends them to the others."""
         return self.processes.tensors_from_first(self._best)
 
     def keep_best(self) -> None:
@@ -131,7 +131,7 @@ class Keeper:
         self._write(lambda: save_weights(self.run.path, average))
 
     def keep_row(self, row: dict[str, Any]) -> None:
-        """Add an epoch's row to ``metrics.csv``; if a full disk does not take it, it waits for the next time.
+        """Add an epoch's row to ``metrics.csv``; if the disk is full, write it with the next one.
 
         Arguments:
             row: Values by column.
@@ -143,14 +143,14 @@ class Keeper:
         """Write the checkpoint from which training goes on.
 
         Arguments:
-            progress: Where the run stands.
+            progress: The run's progress.
         """
         self._write(lambda: self._save(progress))
 
     def _save(self, progress: Progress) -> None:
         self._write_rows()
         if self.run.metrics_file.exists():
-            flush_to_disk(self.run.metrics_file)  # after a crash of the machine, rows that no epoch writes again
+            flush_to_disk(self.run.metrics_file)  # after a crash of the machine, no epoch writes these rows again
         save_checkpoint(self.run.path, *self._trained.parts, progress, self._best, self._belongs)
 
     def _write_rows(self) -> None:
@@ -160,7 +160,7 @@ class Keeper:
                 del self._rows[0]
 
     def _write(self, work: Callable[[], None]) -> None:
-        """Write a file that the run needs, in the first process; if it fails, all stop at the next step."""
+        """Write a file that the run needs, in the first process; if this fails, all processes stop at the next step."""
         if not self.processes.first:
             return
         try:

@@ -1,4 +1,4 @@
-"""Look data over before they are learned: say what is odd, refuse what cannot be learned."""
+"""Inspection of the data before training: report suspicious data, refuse data that cannot be learned."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["look_at", "report_isolated", "report_labels"]
 
 
 def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
-    """The quick part of an inspection: tell what is suspected, and refuse what cannot be meant.
+    """Run the quick part of an inspection: report suspicious data, and refuse invalid data.
 
     Arguments:
         dataset: The data.
         config: The configuration.
-        journal: Where suspicions are told.
+        journal: Receives the findings.
 
     Raises:
         EmpnetError: If there is nothing to learn.
@@ -62,7 +62,7 @@ def report_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> 
     Arguments:
         dataset: The data.
         config: Names and units of the properties.
-        journal: Where it is told.
+        journal: Receives the messages.
     """
     alone = np.flatnonzero(dataset.isolated)
     if not len(alone):
@@ -85,7 +85,7 @@ def report_labels(dataset: Dataset, journal: Journal) -> None:
 
     Arguments:
         dataset: The data.
-        journal: Where it is told.
+        journal: Receives the messages.
     """
     labels = {"forces": dataset.with_forces if dataset.has_forces else None}
     labels["stress"] = dataset.with_stress if dataset.has_stress else None

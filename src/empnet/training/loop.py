@@ -1,4 +1,4 @@
-"""The training loop."""
+"""Training loop of a run."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ from empnet.training.warm_up import warm_up
 __all__ = ["Trainer"]
 
 CHECKPOINT_SECONDS = 120.0
-"""Between checkpoints within an epoch."""
+"""Seconds between checkpoints within an epoch."""
 EPOCH_SECONDS = 10.0
-"""Between checkpoints at the ends of epochs: one at each end of very short ones would take longer than these."""
+"""Least seconds between checkpoints at the ends of epochs: writing one can take longer than a very short epoch."""
 PACE_STEPS = 10
-"""Steps between two looks at the clock under a time budget: as many as its first measurement wants."""
+"""Steps between two looks at the clock under a time budget: as many as the first measurement needs."""
 CHANCES = 3
-"""How often a run whose loss has exploded goes on from its best weights, each time with half the learning rate."""
+"""Largest number of restarts from the best weights after an explosion, each with half the learning rate."""
 
 
 class _Exploded(Exception):
-    """A step that must not be taken: what was found."""
+    """Reason why a step must not be taken."""
 
 
 class Trainer:
-    """Trains a model and keeps its run folder up to date.
+    """Trainer of a model, which keeps the run folder up to date.
 
     A step: one batch, Muon and AdamW with clipped gradients, the moving average follows. An epoch: a pass over the
-    training side in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so
+    training set in an order drawn from (seed, epoch); then the average is validated, and kept if it is the best so
     far. If the loss explodes, training goes on from the best weights with half the learning rate.
 
-    Several processes share each batch and take the same steps: gradients are summed, and all that decides (loss,
-    validation, the time that is left, a wish to stop) is agreed upon. The first one alone writes and speaks.
+    Several processes share each batch and take the same steps: gradients are summed, and the processes agree on all
+    decisions (loss, validation, time left, a request to stop). Only the first one writes files and messages.
 
     Arguments:
-        job: What is to be learned from what.
+        job: The configuration, data, targets and units of the run.
         model: The model, with its statistics set; trained in place.
-        run: An existing run folder; its checkpoint, if it has one, is where training goes on.
-        journal: Where progress is told.
-        processes: With whom the work is shared.
+        run: An existing run folder; training goes on from its checkpoint, if it has one.
+        journal: Receives progress messages.
+        processes: The processes that share the work.
     """
 
     def __init__(
@@ -93,27 +93,27 @@ class Trainer:
         self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
 
     def _start_clock(self) -> None:
-        """From now on a time budget is spent; what was spent of it before the run was stopped stays spent."""
+        """Start the clock of the time budget; time spent before the run was stopped stays spent."""
         self._saved = time.perf_counter()
         self._started = self._saved - self.progress.elapsed
         self._pace = self._new_pace()
 
     def _warm_up(self) -> None:
-        """Compile all loops before the clock starts; one process compiles, the others read what it has kept."""
+        """Compile all loops before the clock starts; one process compiles, the others read its cache."""
         average, device = self.average.model, self.device
         with compiling():
             self.processes.in_turn(lambda: warm_up(self.objective, self.model, average, self.job, device))
 
     @cached_property
     def steps_an_epoch(self) -> int:
-        """Steps in one pass over the training side."""
+        """Steps in one pass over the training set."""
         return math.ceil(len(self.job.split.train) / self.job.batch)
 
     def fit(self) -> bool:
-        """Train to the end, or until somebody asks to stop.
+        """Train to the end, or until the user asks to stop.
 
         Returns:
-            Whether training has ended (and not been stopped).
+            True if training has ended; False if it was stopped.
 
         Raises:
             EmpnetError: If the loss is no longer a number, or has exploded.
@@ -131,7 +131,7 @@ class Trainer:
                 self._keep_if_best(measured)
             if progress.total is None and self.config.time is not None:
                 began = time.perf_counter()
-                self._validate()  # once more: the first time, the data came from the disk
+                self._validate()  # a second time, to measure it: the first time, the data came from the disk
                 self._budget = StepBudget(self.config.time, self.steps_an_epoch, time.perf_counter() - began)
         self._interrupt = Interrupt(insistent=self.processes.alone)
         with self._interrupt, self.journal:
@@ -143,12 +143,12 @@ class Trainer:
         return progress.done
 
     def best_weights(self) -> dict[str, Tensor]:
-        """The best weights so far, which the first process keeps and tells the others."""
+        """Return the best weights so far; the first process keeps them and sends them to the others."""
         return self._keeper.best_weights()
 
     @property
     def _stopping(self) -> bool:
-        """Whether training is to stop: on request, or after a failed write; of several processes, whether all know."""
+        """True if training is to stop, on request or after a failed write; several processes must have agreed."""
         return self._wants_to_stop if self.processes.alone else self._asked
 
     @property
@@ -156,7 +156,7 @@ class Trainer:
         return self._interrupt.asked or self._keeper.failed
 
     def _epoch(self) -> None:
-        """From where the epoch stands to its end, to the last step, or to an interruption."""
+        """Train from the epoch's current batch to its end, to the last step, or to an interruption."""
         progress = self.progress
         batches = self._batches(progress.epoch)
         for indices in batches[progress.batch :]:
@@ -166,7 +166,7 @@ class Trainer:
             progress.step += 1
             progress.batch += 1
             self._fix_total()
-            if progress.step % PACE_STEPS == 0:  # not only between epochs: one can take all the time there is
+            if progress.step % PACE_STEPS == 0:  # not only between epochs: one epoch can take the whole time budget
                 self._keep_pace()
             self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1)
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
@@ -180,11 +180,11 @@ class Trainer:
         return Schedule(peak, self.progress.anneal_from, self.progress.total)
 
     def _batches(self, epoch: int) -> list[np.ndarray]:
-        """The training side in random order, in equal parts of at most the batch size."""
+        """Return the training set in random order, in equal parts of at most the batch size."""
         return epoch_batches(self.job.split.train, self.job.batch, seed=self.config.seed, epoch=epoch)
 
     def _step(self, indices: np.ndarray) -> float:
-        """One step of the optimiser; returns the loss, or its mean so far if the step was not taken."""
+        """Take one step of the optimiser; return the loss, or its mean so far if the step was not taken."""
         progress = self.progress
         progress.rate = self._schedule(progress.step)
         for group in self.optimizer.param_groups:
@@ -200,14 +200,14 @@ class Trainer:
         return value
 
     def _alone(self, indices: np.ndarray) -> tuple[float, float]:
-        """Loss and length of the gradient of a step taken."""
+        """Take a step in one process; return the loss and the length of its gradient."""
         loss = self.objective.loss(self.model, indices)
         value = loss.item()
         self._refuse_explosion(value)
         return value, take_step(loss, self.optimizer, clip=self._clip)
 
     def _together(self, indices: np.ndarray) -> tuple[float, float]:
-        """The same on several processes: the gradient is that of the mean loss over the whole batch."""
+        """Take a step in several processes, on the mean loss over the whole batch; return loss and length, too."""
         sizes, pairs = self.job.dataset.sizes[indices], self.job.dataset.arrays["n_pairs"][indices]
         mine = deal(work_of(sizes, pairs), self.processes.size)[self.processes.rank]
         loss = self.objective.loss(self.model, indices, mine) if len(mine) else torch.zeros(())
@@ -233,7 +233,7 @@ class Trainer:
         return length
 
     def _start_from_best(self, found: str, indices: np.ndarray) -> None:
-        """Go on from the best weights with half the learning rate, unless they fail on the same batch, too."""
+        """Go on from the best weights with half the learning rate; end the run if they fail on the same batch, too."""
         progress, rate = self.progress, self.progress.rate
         cause = cause_of(self.model, self.job.dataset, indices, self.job.card, self.job.scales, rate)
         text = f"{found} at step {progress.step}: {cause}"
@@ -255,7 +255,7 @@ class Trainer:
         raise EmpnetError(text, where=self.run, remedy=remedy)
 
     def _fix_total(self) -> None:
-        """Under a time budget: once enough steps are measured, fix how many there will be."""
+        """Fix the number of steps under a time budget, once enough of them are measured."""
         progress = self.progress
         if progress.total is not None or self._budget is None:
             return
@@ -268,13 +268,13 @@ class Trainer:
             self._checkpoint()  # the number is part of the run: resuming must not measure again
 
     def _new_pace(self) -> PaceMaker | None:
-        """What keeps a run with a time budget in time, once its steps are counted."""
+        """Return the pace maker of a run with a time budget, once its number of steps is fixed."""
         if self.config.time is None or self.progress.total is None:
             return None
         return PaceMaker(self.config.time, self.progress.step, time.perf_counter() - self._started)
 
     def _keep_pace(self) -> None:
-        """Count the steps anew if the run would miss its time."""
+        """Recompute the number of steps if the run would miss its time budget."""
         progress = self.progress
         if self._pace is None or progress.total is None or progress.step == progress.total:
             return
@@ -313,7 +313,7 @@ class Trainer:
             self._keeper.keep_best()
 
     def _record(self, measured: Measured) -> None:
-        """Write the epoch's row and tell it."""
+        """Write the epoch's row and report it."""
         progress = self.progress
         train_loss = progress.loss_sum / max(1, progress.batch)
         row = {

@@ -1,4 +1,4 @@
-"""Predictions for parts of a data set, and their plain errors."""
+"""Predictions for parts of a data set, and their errors."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ __all__ = ["Compared", "Measured", "measure", "measure_together"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
-    """Forces or stress beside what they should be; rows without a target are nan there and count for nothing.
+    """Predicted forces or stress with their targets; rows without a target are nan and are left out of all errors.
 
     Arguments:
-        predicted: One row a particle, or a system.
+        predicted: One row per particle, or per system.
         targets: The same shape.
 
     Example:
@@ -41,20 +41,20 @@ class Compared:
 
     @property
     def there(self) -> np.ndarray:
-        """Which rows have a target, shape (n,), bool."""
+        """Mask of the rows that have a target, shape (n,), bool."""
         return ~np.isnan(self.targets[:, 0])
 
     def of(self, rows: np.ndarray) -> Compared:
-        """Some rows alone.
+        """Return some rows alone.
 
         Arguments:
-            rows: Which, as indices or bool.
+            rows: Indices, or a mask.
         """
         return Compared(self.predicted[rows], self.targets[rows])
 
     @property
     def errors(self) -> Float64[np.ndarray, "m C"]:
-        """Predicted minus target where there is one."""
+        """Predicted minus target, for rows that have a target."""
         there = self.there
         return self.predicted[there] - self.targets[there]
 
@@ -71,10 +71,10 @@ class Compared:
         return float(np.sqrt(np.square(errors).mean())) if errors.size else np.nan
 
     def summary(self, unit: str) -> dict[str, float | str | int]:
-        """Errors for ``results.json``, and how large what is predicted is: the root mean square error of saying zero.
+        """Return errors for ``results.json``, and the targets' root mean square: the RMSE of a prediction of zero.
 
         Arguments:
-            unit: Of the numbers.
+            unit: Unit of the numbers.
         """
         targets = self.targets[self.there]
         return {
@@ -88,14 +88,14 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """Predictions beside what they should be.
+    """Predictions with their targets.
 
     Arguments:
         predicted: Shape (n, F'), in the properties' units.
         targets: The same shape.
-        baseline: What the composition alone predicts.
+        baseline: Predictions of the composition baseline, shape (n, F').
         sizes: Number of particles of each system, shape (n,).
-        species: Of each particle, system after system, shape (n_atoms,).
+        species: Species of each particle, system after system, shape (n_atoms,).
         forces: Forces in the first property's unit per angstrom, shape (n_atoms, 3); None if not learned.
         stress: Stress in the first property's unit per cubic angstrom, shape (n, 6); None if not learned.
     """
@@ -119,10 +119,10 @@ class Measured:
         return np.abs(self.baseline - self.targets).mean(axis=0)
 
     def per_particle(self, k: int = 0) -> Compared:
-        """A property divided by the number of particles.
+        """Return a property divided by the number of particles, with its targets.
 
         Arguments:
-            k: Which property.
+            k: Index of the property.
         """
         n = self.sizes[:, None]
         return Compared(self.predicted[:, [k]] / n, self.targets[:, [k]] / n)
@@ -130,7 +130,7 @@ class Measured:
     def summary(
         self, card: ModelCard, std: Float64[np.ndarray, "n F_prime"] | None = None
     ) -> dict[str, dict[str, Any]]:
-        """Errors by property, for ``results.json``; of one that adds up over particles also per particle.
+        """Return errors by property, for ``results.json``; for extensive properties also per particle.
 
         Arguments:
             card: Names and units.
@@ -168,7 +168,7 @@ class Measured:
         return record
 
     def _intervals(self, k: int) -> dict[str, Any]:
-        """The interval of property k's error, and the share of the baseline's error that is left."""
+        """Return the interval of property k's mean absolute error, and its share of the baseline's error."""
         targets = self.targets[:, k]
         errors, beside = self.predicted[:, k] - targets, self.baseline[:, k] - targets
         mae, share = mean_error(errors), share_of(errors, beside, targets)
@@ -178,7 +178,7 @@ class Measured:
         }
 
     def forces_by_species(self) -> dict[int, Compared]:
-        """The forces on the particles of each species that has any, ascending; empty if none are learned."""
+        """Return forces by species, ascending, for species that have any; empty if no forces are learned."""
         if self.forces is None:
             return {}
         there = self.forces.there
@@ -190,14 +190,14 @@ class Measured:
 def measure(
     model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
 ) -> Measured:
-    """Predict the systems of these indices, in pieces of bounded memory; forces and stress where they are learned.
+    """Predict systems in pieces of bounded memory, with forces and stress where they are learned.
 
     Arguments:
         model: The model.
         dataset: Data with targets.
-        indices: Which systems, at least one.
+        indices: Indices of the systems, at least one.
         card: Species and dtype of the model.
-        device: Where the model is.
+        device: Device of the model.
     """
     rows: dict[str, list[np.ndarray]] = {"predicted": [], "baseline": [], "forces": [], "stress": []}
     encoder = card.encoder
@@ -212,7 +212,7 @@ def measure(
 
 
 def _beside(dataset: Dataset, indices: Int64[np.ndarray, " n"], rows: dict[str, np.ndarray]) -> Measured:
-    """Predictions of these systems beside their targets."""
+    """Return the predictions of these systems with their targets."""
     arrays, sizes = dataset.arrays, dataset.sizes
     particles = ranges((np.cumsum(sizes) - sizes)[indices], sizes[indices])
     return Measured(
@@ -234,15 +234,15 @@ def measure_together(
     card: ModelCard,
     device: torch.device,
 ) -> Measured:
-    """Predict the systems of these indices on several processes, each of which knows all predictions in the end.
+    """Predict systems on several processes; each process returns all predictions.
 
     Arguments:
-        processes: Among which the systems are dealt out.
+        processes: The processes that share the systems.
         model: The model, the same in all processes.
         dataset: Data with targets.
-        indices: Which systems, at least one.
+        indices: Indices of the systems, at least one.
         card: Species and dtype of the model.
-        device: Where the model is.
+        device: Device of the model.
     """
     if processes.alone:
         return measure(model, dataset, indices, card, device)

@@ -1,4 +1,4 @@
-"""The capacity probe on systems: can the network learn one single batch by heart, and if not, what keeps it from it?"""
+"""Capacity probe on systems: can the network memorise a single batch, and if not, why?"""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from empnet.training.targets import configured, name_targets
 __all__ = ["NIL", "Attempt", "Probe", "overfit"]
 
 UNUSED = ("epochs", "time", "patience", "batch", "loss")
-"""Settings of training that the probe has its own for: it goes on until the squared loss of one batch is nil."""
+"""Training settings that the probe replaces by its own: it trains until the squared loss of one batch is zero."""
 
 DIGITS = 5
-"""Distances are compared to so many digits of an angstrom."""
+"""Decimal digits to which distances in angstrom are compared."""
 
 Verdict = Literal["reached", "network too small", "data contradict themselves", "not reached"]
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What the capacity probe found.
+    """Result of the capacity probe.
 
     Arguments:
         systems: Number of systems in the batch.
-        attempts: What was tried, in order.
-        floor: The loss that no network of this kind can get below, because systems that it cannot tell apart have
-            different targets; zero if there are none.
+        attempts: All attempts, in order.
+        floor: Lower bound of the loss for any network of this kind: systems that it cannot distinguish have
+            different targets; zero if there are no such systems.
         verdict: The conclusion.
         conclusion: The conclusion in a sentence.
     """
@@ -62,7 +62,7 @@ class Probe:
 
     @property
     def reached(self) -> bool:
-        """Whether the loss became nil with the network that was asked for."""
+        """True if the loss became zero with the requested network."""
         return self.verdict == "reached"
 
 
@@ -75,21 +75,21 @@ def overfit(
     quiet: bool = False,
     **settings: Unpack[Settings],
 ) -> Probe:
-    """Train on one batch until its loss is nil; if it does not get there, find out why.
+    """Train on one batch until its loss is zero; if that fails, find the reason.
 
-    First other starts and another optimiser (L-BFGS) are tried, so that the optimiser is not to blame; then wider
-    networks. Systems that look the same to the network but have different targets are looked for beforehand. Nothing
-    is written to disk.
+    Other starts and another optimiser (L-BFGS) are tried first, so that the optimiser is not the cause; then wider
+    networks. Beforehand, the probe looks for systems that look the same to the network but have different targets.
+    It writes nothing to disk.
 
     Arguments:
         data: Path of a file, the name of bundled data, or systems or ase.Atoms, one or any iterable.
         property: The scalar to be learned, or several.
-        systems: Number of systems in the batch, drawn by seed from the training side.
+        systems: Number of systems in the batch, drawn by seed from the training set.
         quiet: Print nothing.
         **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig` that shapes data and network.
 
     Raises:
-        EmpnetError: If the data or a setting cannot be meant, or the training side has fewer systems.
+        EmpnetError: If the data or a setting is invalid, or the training set has fewer systems.
 
     Example:
         >>> from empnet import System
@@ -128,7 +128,7 @@ def _unused(settings: Mapping[str, Any]) -> list[str]:
 
 
 class _Prober:
-    """Holds what all attempts have in common: the batch, its targets' spread, the floor."""
+    """State common to all attempts: the batch, the loss's units, the floor."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class _Prober:
         self.dataset, self.train, self.indices, self.card = dataset, train, indices, card
         self.config, self.journal = config, journal
         scales = fit_statistics(card.build(), dataset, train, card.encoder)
-        squares = config.model_copy(update={"loss": "mse"})  # whatever is trained with: nil means the same then
+        squares = config.model_copy(update={"loss": "mse"})  # for any training loss: a loss of zero then means the same
         self.objective = Objective(squares, card, dataset, scales, torch.device("cpu"))
         self.floor, self.twins = _floor(dataset, indices, card, self.objective)
         self.attempts: list[Attempt] = []
@@ -158,7 +158,7 @@ class _Prober:
         )
 
     def run(self) -> Probe:
-        """All attempts until one gets there, and the conclusion."""
+        """Run attempts until one reaches a loss of zero, and return the conclusion."""
         for attempt in self._attempts():
             self.attempts.append(attempt)
             self.journal.say(f"{attempt.what}: loss {attempt.loss:.2e} after {attempt.steps} steps")
@@ -167,7 +167,7 @@ class _Prober:
         return self._conclude(reached_by=None)
 
     def _attempts(self) -> Iterator[Attempt]:
-        """Two starts of the network that was asked for, then one of wider ones each."""
+        """Yield attempts: two starts of the requested network, then one start of each wider network."""
         first = self.config.seed
         for widening, starts in ((1, 2), (2, 1), (4, 1)):
             attempts = self.capacity.attempts(range(first, first + starts), widening)
@@ -215,7 +215,7 @@ class _Prober:
 
 
 def _widened(card: ModelCard, factor: int) -> ModelCard:
-    """The card of a network whose layers are so many times as wide."""
+    """Return the card of a network whose layers are `widening` times as wide."""
     old = card.architecture
     return replace(card, architecture=replace(old, width=factor * old.width, hidden=factor * old.hidden))
 
@@ -223,10 +223,10 @@ def _widened(card: ModelCard, factor: int) -> ModelCard:
 def _floor(
     dataset: Dataset, indices: Int64[np.ndarray, " K"], card: ModelCard, objective: Objective
 ) -> tuple[float, str]:
-    """The loss that is left when systems that look alike are predicted alike, and the worst two of them in words.
+    """Return the loss if systems that look alike are predicted alike, and the worst two of them in words.
 
-    The best prediction for systems that look the same is the mean of their targets; what remains is their variance.
-    Forces and stress, if they are learned, add to it; how much is not asked.
+    The best prediction for systems that look the same is the mean of their targets; the remaining loss is their
+    variance. Forces and stress, if they are learned, would add to it; this bound leaves them out.
     """
     units, share = objective.scales.of_energies(dataset.sizes), objective.weights.energy
     alike: dict[bytes, list[int]] = {}
@@ -250,7 +250,7 @@ def _floor(
 
 
 def _appearance(dataset: Dataset, index: int, card: ModelCard) -> bytes:
-    """A hash of what the network can see of a system: features of particles, and of pairs with their distances."""
+    """Return a hash of the network's input for a system: features of particles, and of pairs with their distances."""
     batch = dataset.batch(np.array([index]), card.encoder, torch.float64)
     d = pair_distances(batch)
     j, i = (batch.features[end].numpy() for end in (batch.pairs.first, batch.pairs.second))

@@ -1,4 +1,4 @@
-"""Where the data of a run are now: a run and its data may be moved, and the hash of the bytes tells them."""
+"""Search for the data of a run: both may have been moved, and the hash of the bytes identifies the data."""
 
 from __future__ import annotations
 
@@ -28,11 +28,10 @@ FROM_RUN = "from_run"
 def find_data(
     run: RunFolder, *, remedy: str, given: str | Path | Sequence[System] | None = None
 ) -> str | Sequence[System]:
-    """The data that a run was made with: those that are given, else wherever they are found with the same hash.
+    """Return the data of a run: the given ones, else data with the same hash in a likely place.
 
-    A path that the user gave relative to the working directory is tried from there, from each folder above the run,
-    and from the run folder as it was at the start: so a project can be moved as a whole, and its commands be called
-    from anywhere.
+    A relative path is tried from the working directory and from each folder above the run; the path relative to the
+    run folder at the start is tried, too. So a project can be moved as a whole, and its commands work from any folder.
 
     Arguments:
         run: The run folder.
@@ -64,7 +63,7 @@ def find_data(
 
 
 def _places(run: RunFolder, config: TrainConfig, card: ModelCard) -> Iterator[str]:
-    """Where the data may be, the likeliest place first, each once."""
+    """Yield the places where the data may be, each once, the likeliest first."""
     seen: set[str] = set()
     here = Path(os.path.realpath(run.path))
     others = [] if Path(config.data).is_absolute() else [str(folder / config.data) for folder in here.parents]
@@ -81,12 +80,12 @@ def _places(run: RunFolder, config: TrainConfig, card: ModelCard) -> Iterator[st
 
 
 def inputs_of(run: str | Path) -> list[object]:
-    """What is read where a run is measured on its own data: its folder, and wherever its data may be.
+    """Return the inputs of a run measured on its own data: its folder, and all places where its data may be.
 
-    Nothing that is made of a run replaces one of these.
+    No output made from a run may replace one of these.
 
     Arguments:
-        run: The run folder; of what is no run, or is damaged, the folder alone.
+        run: The run folder; if it is damaged or no run, only the folder itself is returned.
     """
     folder = RunFolder(run)
     found: list[object] = [folder.path]
@@ -96,11 +95,11 @@ def inputs_of(run: str | Path) -> list[object]:
 
 
 def with_place(card: ModelCard, data: str | Path | Sequence[System], run: Path) -> ModelCard:
-    """A card that says where the data are, seen from the run folder.
+    """Return the card with the path of the data relative to the run folder.
 
     Arguments:
         card: The run's card.
-        data: What it learned from.
+        data: The training data.
         run: The run folder.
     """
     if not isinstance(data, str | Path) or bundled_card(data) is not None:
@@ -114,11 +113,11 @@ def with_place(card: ModelCard, data: str | Path | Sequence[System], run: Path) 
 def keep_place(
     run: RunFolder, data: str | Sequence[System], config: TrainConfig, card: ModelCard
 ) -> tuple[TrainConfig, ModelCard]:
-    """Remember a new place of the data, whose hash has been compared.
+    """Record a new place of the data; the caller has compared their hash.
 
     Arguments:
         run: The run folder.
-        data: What the user gave; systems in memory have no place.
+        data: The data as given; systems in memory have no place.
         config: The run's configuration.
         card: Its card.
 
@@ -134,10 +133,10 @@ def keep_place(
 
 
 def refuse_data_in_memory(data: object, run: Path, remedy: str) -> None:
-    """Raise if a run's data were systems in memory or came through a pipe, which no run keeps.
+    """Raise if a run's data were systems in memory or came through a pipe: a run keeps neither.
 
     Arguments:
-        data: What the run's configuration says of them.
+        data: The setting ``data`` of the run's configuration.
         run: The run folder.
         remedy: What to do.
 
@@ -150,7 +149,7 @@ def refuse_data_in_memory(data: object, run: Path, remedy: str) -> None:
 
 
 def refuse_changed_data(card: ModelCard, now: str, run: Path, remedy: str) -> None:
-    """Raise if the data are no longer those that the run was made with.
+    """Raise if the data have changed since training.
 
     Arguments:
         card: The run's card.

@@ -1,4 +1,4 @@
-"""Name what is to be learned: properties, labels and their units, filled in from the data and said aloud."""
+"""Targets of a run: properties, labels and their units, filled in from the data and reported."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from empnet.training.run.journal import Journal
 __all__ = ["IN_MEMORY", "configured", "name_derivatives", "name_targets", "refuse_per_particle"]
 
 IN_MEMORY = "systems in memory"
-"""What stands in a configuration for data that came from no file."""
+"""Value of the setting ``data`` for data that came from no file."""
 
 
 def configured(
     data: str | Path | Sequence[System], property_: str | Sequence[str] | None, settings: Mapping[str, Any]
 ) -> TrainConfig:
-    """The configuration that arguments make; those that are None are left at their default.
+    """Return the configuration from arguments; arguments that are None keep their defaults.
 
     Arguments:
         data: A path, the name of bundled data, or systems.
@@ -47,14 +47,14 @@ def configured(
 def name_targets(
     config: TrainConfig, journal: Journal, data: str | Path | Sequence[System] | None = None
 ) -> TrainConfig:
-    """The configuration with the property and its unit filled in, and said aloud where they are assumed.
+    """Return the configuration with property and unit filled in; report those that are assumed.
 
-    Bundled data know their property and units. Else the property is ``energy``, and energies are in eV.
+    Bundled data have a known property and units. Otherwise the property is ``energy``, and energies are in eV.
 
     Arguments:
         config: The configuration as the user gave it.
-        journal: Where assumptions are told.
-        data: The data, for the units that they state; None: what the configuration names.
+        journal: Receives the assumptions.
+        data: The data, for the units that they state; None for the data that the configuration names.
 
     Raises:
         EmpnetError: If a unit is unknown or contradicts the one that the data state, properties and baseline keys do
@@ -107,7 +107,7 @@ def name_targets(
 def _in_plain_names(
     config: TrainConfig, properties: Sequence[str], first: System | None
 ) -> tuple[TrainConfig, tuple[str, ...]]:
-    """The configuration and its properties by the names that the reader gives them."""
+    """Return the configuration and its properties under the names that the reader gives them."""
     update: dict[str, Any] = {"baseline_key": tuple(plain_name(first, key) for key in config.baseline_key)}
     for what in ("forces", "stress", "virial"):
         if (name := getattr(config, what)) is not None:
@@ -116,14 +116,14 @@ def _in_plain_names(
 
 
 def name_derivatives(config: TrainConfig, journal: Journal, first: System | None = None) -> TrainConfig:
-    """The configuration with the units of forces and stress filled in, and said aloud where they are assumed.
+    """Return the configuration with units of forces and stress filled in; report those that are assumed.
 
-    Forces are taken to be in the property's unit per length, a stress in the property's unit per volume.
+    By default forces are in the property's unit per length, a stress in the property's unit per volume.
 
     Arguments:
         config: The configuration, with the property and its unit.
-        journal: Where assumptions are told.
-        first: The first of the data, for the units that they state.
+        journal: Receives the assumptions.
+        first: The first system of the data, for the units that it states.
 
     Raises:
         EmpnetError: If a unit is unknown, contradicts the one that the data state, or measures something else.
@@ -159,7 +159,7 @@ def name_derivatives(config: TrainConfig, journal: Journal, first: System | None
 
 
 def refuse_per_particle(config: TrainConfig) -> None:
-    """Raise if forces or stress are to be the slope of an energy per particle, or such an energy is to be summed.
+    """Raise if an energy per particle is to be summed, or has forces or stress as derivatives.
 
     Arguments:
         config: The configuration, with properties and units.

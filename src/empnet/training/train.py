@@ -1,4 +1,4 @@
-"""Train from data to a run folder, or go on with a run that was stopped."""
+"""Training from data to a run folder, and resuming of a stopped run."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _trained(
     """Begin a run in the first process, share it with the others, and train it.
 
     Arguments:
-        begin: Makes the run ready; what it enters on the stack belongs to this process alone until the run has ended.
+        begin: Prepares the run; the locks that it enters on the stack are held until the run has ended.
         source: The data as the user gave them.
         quiet: Print nothing.
     """
@@ -91,7 +91,7 @@ def _trained(
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
-    """A run that is ready to be trained; of several processes, in the first one."""
+    """Run that is ready to be trained."""
 
     job: Job
     model: PropertyModel
@@ -109,7 +109,7 @@ def _begin(
     journal: Journal,
     held: ExitStack,
 ) -> PreparedRun:
-    """A new run with its folder, whose name is taken before the work."""
+    """Prepare a new run with its folder; reserve the name before the work."""
     config = configured(data, property_, settings)
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     if out is not None:
@@ -133,7 +133,7 @@ def _begin_again(
     journal: Journal,
     held: ExitStack,
 ) -> PreparedRun:
-    """A run that was stopped."""
+    """Prepare a stopped run for resuming."""
     refuse_ensemble(run.path, "the command that began it goes on with it")
     run.refuse_incomplete()
     held.enter_context(alone_in(run.path))
@@ -160,7 +160,7 @@ def _begin_again(
 def _broadcast_run(
     team: Processes, begun: PreparedRun | None, data: str | Path | Sequence[System] | None
 ) -> PreparedRun:
-    """The same run in all processes: each opens the data itself, of which the first one has made flat files."""
+    """Return the same run in all processes: each opens the data from the flat files that the first one has made."""
     if team.alone and begun is not None:
         return begun
     text = (
@@ -183,7 +183,7 @@ def _broadcast_run(
 
 
 def run_name(config: TrainConfig) -> str:
-    """What a run is called after its data and properties.
+    """Return the default name of a run, from its data and properties.
 
     Arguments:
         config: The configuration.
@@ -217,7 +217,7 @@ def _refuse_changed(config: TrainConfig, given: Mapping[str, Any], run: RunFolde
 
 
 def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
-    """The first files of a run folder: enough to resume from the first moment. config.toml makes it a run: the last."""
+    """Write the first files of a run folder, enough to resume; config.toml, which makes it a run, comes last."""
     write_text(folder / "split.json", json.dumps(job.split.to_json()) + "\n")
     save_card(folder, job.card)
     belongs = belonging(folder, job.config)

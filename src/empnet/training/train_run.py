@@ -1,4 +1,4 @@
-"""Train a run that has begun, and write its results."""
+"""Training of a prepared run, and its results."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ __all__ = ["TrainResult", "train_run"]
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What came of a training run.
+    """Result of a training run.
 
     Arguments:
         run: Path of the run folder.
-        finished: Whether training came to its end; False if it was stopped and can be resumed.
-        results: Errors by side ("validation", "test") and property; empty if it was stopped.
+        finished: True if training has ended; False if it was stopped and can be resumed.
+        results: Errors by set ("validation", "test") and property; empty if it was stopped.
     """
 
     run: Path
@@ -44,17 +44,17 @@ class TrainResult:
 
 
 def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, team: Processes) -> TrainResult:
-    """Train a run that has begun, and write its results once it has ended.
+    """Train a prepared run, and write its results once it has ended.
 
     Arguments:
-        job: What is to be learned from what.
+        job: The configuration, data, targets and units of the run.
         model: The model, with its statistics set.
         run: The run folder, with its first files.
-        journal: Where progress is told.
+        journal: Receives progress messages.
         team: The processes that share the work.
 
     Raises:
-        EmpnetError: If training has gone wrong, or a file cannot be written.
+        EmpnetError: If training has failed, or a file cannot be written.
     """
     journal.write_to(run.log_file)
     try:
@@ -71,7 +71,7 @@ def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, 
         text, results = team.from_first(
             team.together(lambda: _write_results(job, run, measured) if team.first else ([], {}))
         )
-    except KeyboardInterrupt:  # before the first step, after the last one, or insisted upon
+    except KeyboardInterrupt:  # before the first step, after the last one, or on a second Ctrl-C
         journal.say(f"stopped; go on with: {go_on_with(run.path)}")
         raise
     except EmpnetError as error:
@@ -85,7 +85,7 @@ def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, 
 
 
 def _write_results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> tuple[list[str], dict[str, Any]]:
-    """What stands at the end of a run: what is told of its standard deviations, and the errors."""
+    """Fit the standard deviations, write ``results.json``, and return lines for the user and the errors."""
     with writing(run.path):
         lines = keep_last_layer(run.path, job.dataset, job.split)
         results = _results(job, run, measured)
@@ -95,7 +95,7 @@ def _write_results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> t
 
 
 def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Measured]:
-    """Predictions of the best weights for validation and test side."""
+    """Return the predictions of the best weights for validation and test set."""
     team, device = trainer.processes, trainer.device
     best = job.card.build().eval()
     best.load_state_dict(trainer.best_weights())
@@ -112,7 +112,7 @@ def _sides(split: Split) -> dict[str, Int64[np.ndarray, " n"]]:
 
 
 def _results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> dict[str, Any]:
-    """What ``results.json`` says: errors by side and property, and how many lie within their standard deviation."""
+    """Return the content of ``results.json``: errors and coverage of standard deviations, by set and property."""
     model, card = load_model(run.path)
     sure = load_last_layer(run.path, model)
     return {

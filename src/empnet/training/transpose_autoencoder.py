@@ -36,8 +36,8 @@ OPTIMIZERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], float]] = {
     "momentum": (lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9), 0.1),
     "adam": (lambda p, lr: torch.optim.Adam(p, lr=lr), 0.02),
 }
-"""Optimisers by name, with their usual learning rates: for a loss in shares of the variance, whose curvature is at
-most 8, so that gradient descent is stable below 2/8."""
+"""Optimisers by name, with their usual learning rates. The loss is a share of the variance, its curvature is at most
+8, so gradient descent is stable below 2/8."""
 
 LOSSES = {"reconstruction": reconstruction_loss, "variance": variance_loss}
 
@@ -48,11 +48,11 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     .. math:: z = A (x - \bar x), \qquad \hat x = \bar x + A^T z, \qquad
         L(A) = \frac{1}{N} \sum_i |\hat x_i - x_i|^2
 
-    The theory needs data of mean zero, so the mean is taken off here: ``mean_``. Then the optimum spans the leading
+    The theory needs data of mean zero, so the mean, ``mean_``, is subtracted. Then the optimum spans the leading
     principal components (P. Baldi and K. Hornik, Neural Networks 2 (1989) 53). Any rotation within their span is as
     good; a final singular value decomposition of the latent variables picks the one of principal component analysis:
-    ``components_`` are orthonormal, sorted by variance, and the largest entry of each is positive. ``weight_`` is what
-    was trained, before that.
+    ``components_`` are orthonormal, sorted by variance, and the largest entry of each is positive. ``weight_`` is A
+    as trained, before this rotation.
 
     Training works in float64 on the loss as a share of the total variance, so learning rates do not depend on units.
     :meth:`partial_fit` takes data larger than memory, a chunk at a time.
@@ -69,21 +69,21 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         max_iter: Most passes over the data.
         tol: Stop where the gradient of the loss, as a share of the variance, is shorter; None for 1e-8, with
             minibatches for 1e-3.
-        random_state: Of the start and the order of minibatches.
+        random_state: Seed of the start and the order of minibatches.
 
     Attributes:
         components_: Directions of the latent variables, shape (n_components, n_features).
-        mean_: Of each feature.
+        mean_: Mean of each feature.
         explained_variance_: Variance of each latent variable, in the data's unit squared (divided by N - 1).
-        explained_variance_ratio_: The same as shares of the total variance.
+        explained_variance_ratio_: Variance of each latent variable as a share of the total variance.
         weight_: A as trained, shape (n_components, n_features).
         n_iter_: Passes over the data; chunks, with :meth:`partial_fit`.
         loss_curve_: Mean loss of each pass, in the data's unit squared.
-        n_features_in_: Features.
-        n_samples_seen_: Data points.
+        n_features_in_: Number of features.
+        n_samples_seen_: Number of data points.
 
     Raises:
-        EmpnetError: In fitting, if a parameter is none that can be meant, or the data are fewer than two.
+        EmpnetError: In fitting, if a parameter is invalid, or there are fewer than two data points.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(200, 3)) * [3.0, 1.0, 0.3] + 5
@@ -144,9 +144,9 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
     def partial_fit(self, X: Any, y: Any = None) -> TransposeAutoencoder:
         """Go on training with one more chunk of the data: one pass over it, in minibatches.
 
-        The mean is that of all data so far. ``explained_variance_`` remembers the last ten chunks or so, for the
-        directions of earlier ones were worse. Where the optimiser is ``"lbfgs"``, which needs all data at once, Adam
-        takes its place. The chunks should be of mixed order: one cluster after the other is learned, and forgotten.
+        The mean is taken over all data so far. ``explained_variance_`` averages about the last ten chunks, because the
+        directions of earlier ones were worse. Adam replaces ``"lbfgs"``, which needs all data at once. Shuffle the
+        data before cutting chunks: if clusters come one after the other, earlier ones are forgotten.
 
         Arguments:
             X: A chunk, shape (n, n_features).
@@ -178,13 +178,13 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         return self
 
     def transform(self, X: Any) -> Array:
-        """Data -> latent variables, shape (n, n_components), in the data's unit."""
+        """Return the latent variables of data, shape (n, n_components), in the data's unit."""
         check_is_fitted(self)
         x = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
         return (x - self.mean_) @ self.components_.T
 
     def inverse_transform(self, X: Any) -> Array:
-        """Latent variables -> data, as far as the latent variables keep them."""
+        """Return the data reconstructed from latent variables, shape (n, n_features)."""
         check_is_fitted(self)
         z = np.asarray(X, dtype=np.float64)
         if z.ndim != 2 or z.shape[1] != len(self.components_):
@@ -214,7 +214,7 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             )
 
     def _start(self, n_features: int) -> None:
-        """A new random map with its optimiser; its weight has about norm one."""
+        """Create a new random map with its optimiser; the weight has about norm one."""
         random = check_random_state(self.random_state)
         constraint = Orthonormal() if self.norm == "unit" else None
         with torch.random.fork_rng(devices=[]):  # the map's own start is not used
@@ -230,7 +230,7 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
             self.__dict__.pop(name, None)
 
     def _see(self, x: Array) -> None:
-        """Mean and sum of squares of all data so far (T. F. Chan et al., The American Statistician 37 (1983) 242)."""
+        """Update mean and sum of squares with new data (T. F. Chan et al., The American Statistician 37 (1983) 242)."""
         n, mean = self.n_samples_seen_ + len(x), x.mean(0)
         shift = mean - self.mean_
         self._squares += float(((x - mean) ** 2).sum() + (shift**2).sum() * self.n_samples_seen_ * len(x) / n)
@@ -238,13 +238,13 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self._total = self._squares / max(n - 1, 1)
 
     def _loss(self, x: Tensor) -> Tensor:
-        """The loss of a batch as a share of the total variance."""
+        """Return the loss of a batch as a share of the total variance."""
         if self.loss == "variance" and len(x) == 1:
             return 0 * self._map.raw.sum()
         return LOSSES[self.loss](x, self._map.weight) / (self._total or 1.0)
 
     def _steps(self, batches: Any, *, minibatches: bool = True) -> Iterator[float]:
-        """Steps of the optimiser, which goes on where it stopped; yields each batch's loss."""
+        """Take steps of the optimiser from its current state; yield each batch's loss."""
         name = "adam" if minibatches and self.optimizer == "lbfgs" else self.optimizer
         make, usual = OPTIMIZERS[name]
         rate = usual if self.learning_rate is None else float(self.learning_rate)
@@ -253,14 +253,14 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         done = self._n_steps
 
         def falling(step: int) -> float:
-            return rate * (1 + (done + step) / 100) ** -0.75  # a sum without bound, of squares with one
+            return rate * (1 + (done + step) / 100) ** -0.75  # the rates' sum diverges, that of their squares converges
 
         for value in descend(self._loss, batches, self._optimizer, rate=falling if minibatches else None):
             yield value
             self._n_steps += 1
 
     def _descend(self, x: Tensor) -> None:
-        """Pass after pass, until the gradient is short."""
+        """Run passes over the data until the gradient is short."""
         size = len(x) if self.batch_size is None else min(self.batch_size, len(x))
         minibatches = size < len(x)
         tol = self.tol if self.tol is not None else 1e-3 if minibatches else 1e-8
@@ -285,7 +285,7 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         self._warn(slope, tol)
 
     def _slope(self, x: Tensor) -> float:
-        """Length of the gradient over all data."""
+        """Return the length of the gradient over all data."""
         (gradient,) = torch.autograd.grad(self._loss(x), [self._map.raw])
         return float(gradient.norm())
 
@@ -294,7 +294,7 @@ class TransposeAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ba
         warnings.warn(text, ConvergenceWarning, stacklevel=4)
 
     def _span(self) -> Array:
-        """An orthonormal basis of what the trained rows span, one in each row."""
+        """Return an orthonormal basis of the span of the trained rows, one vector in each row."""
         with torch.no_grad():
             self.weight_ = self._map.weight.numpy().copy()
         _, _, rows = np.linalg.svd(self.weight_, full_matrices=False)

@@ -1,4 +1,4 @@
-"""What a run does once before it trains: compile its loops, so that its time budget pays for training alone."""
+"""Warm-up of a run: compile its loops first, so that the time budget is spent on training alone."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["warm_up"]
 
 
 def warm_up(objective: Objective, model: PropertyModel, average: PropertyModel, job: Job, device: torch.device) -> None:
-    """Compute a loss with its gradient and a few predictions, as training and validation will, and drop them.
+    """Compute and discard a loss with its gradient and a few predictions, as in training and validation.
 
-    Nothing is left behind: neither weights, gradients, nor random numbers change.
+    Weights, gradients and random numbers do not change.
 
     Arguments:
-        objective: What will be minimised.
-        model: What will be trained.
-        average: What will be validated.
+        objective: The training objective.
+        model: The model that will be trained.
+        average: The average that will be validated.
         job: The data.
-        device: Where the models are.
+        device: Device of the models.
     """
     split = job.split
     with torch.random.fork_rng():
@@ -36,7 +36,7 @@ def warm_up(objective: Objective, model: PropertyModel, average: PropertyModel, 
 
 
 def _of_each_kind(dataset: Dataset, side: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " m"]:
-    """Few systems that take all ways through the loops: loops do not depend on how many systems there are."""
+    """Return a few systems that use all branches of the loops, which do not depend on the number of systems."""
     kinds = dataset.arrays["n_pairs"][side] > 0, dataset.with_forces[side], dataset.with_stress[side]
     firsts = [side[kind][:1] for kind in kinds]
     return np.unique(np.concatenate([side[:2], *firsts]))

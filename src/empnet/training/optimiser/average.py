@@ -1,4 +1,4 @@
-"""The exponential moving average of the weights, which is what is evaluated and kept."""
+"""Exponential moving average of the weights; a run evaluates and keeps the average."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 class MovingAverage(Generic[Module]):
-    r"""A copy of a model whose weights follow: :math:`\theta' \leftarrow \beta \theta' + (1 - \beta) \theta`.
+    r"""Copy of a model whose weights follow it: :math:`\theta' \leftarrow \beta \theta' + (1 - \beta) \theta`.
 
-    beta rises to ``decay`` as (1 + t) / (10 + t), so that the first weights are soon forgotten.
+    beta rises to ``decay`` as (1 + t) / (10 + t), so the average soon forgets the first weights.
 
     Arguments:
         model: The model that is trained.
@@ -36,6 +36,6 @@ class MovingAverage(Generic[Module]):
 
     @torch.no_grad()
     def update(self, model: Module, step: int) -> None:
-        """Follow the model after its step of this number, counted from 0."""
+        """Update the average after the model's step of this number, counted from 0."""
         beta = min(self.decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(list(self.model.parameters()), list(model.parameters()), 1 - beta)

@@ -1,4 +1,4 @@
-"""How many steps a run has: from epochs, or from a time budget and the duration of its steps."""
+"""Number of steps of a run: from epochs, or from a time budget and the duration of its steps."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ DEFAULT_STEPS = 15_000
 """Steps of a run for which neither epochs nor time are given (rounded up to whole epochs)."""
 
 MEASURED_SHARE = 0.03
-"""Share of a time budget in which steps are measured."""
+"""Share of a time budget that is used to measure steps."""
 
 LEAST_STEPS = 10
-"""Steps that are measured at least."""
+"""Least number of measured steps."""
 
 WARM_STEPS = 3
-"""Steps before these, in which memory and caches fill; loops were compiled before the clock started."""
+"""Steps before the measurement, in which memory and caches fill; loops are compiled before the clock starts."""
 
 LATE = 0.05
-"""Share of a time budget by which a run may miss it before its steps are counted anew."""
+"""Share of a time budget by which a run may miss it before the number of steps is recomputed."""
 
 LEAST_LEFT = 0.1
-"""Share of the steps left that is kept at least: annealing wants some."""
+"""Least share of the remaining steps to keep: annealing needs some."""
 
 
 def steps_from_epochs(config: TrainConfig, steps_an_epoch: int) -> int | None:
-    """Steps in all, or None if a time budget decides.
+    """Return the total number of steps, or None if a time budget decides.
 
     Arguments:
         config: The configuration.
-        steps_an_epoch: Steps in one pass over the training side.
+        steps_an_epoch: Steps in one pass over the training set.
 
     Example:
         >>> steps_from_epochs(TrainConfig(data="qm7", epochs=3), 100)
@@ -45,11 +45,11 @@ def steps_from_epochs(config: TrainConfig, steps_an_epoch: int) -> int | None:
 
 
 class StepBudget:
-    """Measures the first steps and divides what is left of the budget by their duration.
+    """Number of steps under a time budget: the rest of the budget over the measured duration of a step.
 
     Arguments:
         budget: Seconds for the whole run.
-        steps_an_epoch: Steps in one pass over the training side.
+        steps_an_epoch: Steps in one pass over the training set.
         epoch_cost: Seconds that an epoch's validation and files take.
     """
 
@@ -59,7 +59,7 @@ class StepBudget:
         self._began, self._steps, self._cold = time.perf_counter(), 0, 0
 
     def total(self, step: int, elapsed: float) -> int | None:
-        """The number of steps in all, once it can be told; call it after each step.
+        """Return the total number of steps once enough are measured, else None; to be called after each step.
 
         Arguments:
             step: Steps done.
@@ -76,11 +76,11 @@ class StepBudget:
 
 
 class PaceMaker:
-    """Counts the steps of a run with a time budget anew when its pace has changed: another program wants the machine.
+    """Correction of the number of steps under a time budget, when the pace has changed (say, another program runs).
 
     Arguments:
         budget: Seconds for the whole run.
-        step: Steps done when it begins to watch.
+        step: Steps done at the start of the watch.
         elapsed: Seconds of the budget that were spent by then.
 
     Example:
@@ -95,15 +95,15 @@ class PaceMaker:
         self._budget, self._step, self._elapsed = budget, step, elapsed
 
     def total(self, step: int, total: int, elapsed: float) -> int:
-        """The number of steps in all by the pace since the last call; as it was, if the run ends about in time.
+        """Return the total number of steps from the pace since the last call; unchanged if the run ends about in time.
 
         Arguments:
             step: Steps done.
-            total: Steps in all, as they were counted last.
+            total: Total number of steps so far planned.
             elapsed: Seconds of the budget that are spent.
         """
         if step == self._step or elapsed - self._elapsed < MEASURED_SHARE * self._budget:
-            return total  # a pace wants some steps
+            return total  # too few steps to measure a pace
         a_step = (elapsed - self._elapsed) / (step - self._step)
         self._step, self._elapsed = step, elapsed
         left = total - step

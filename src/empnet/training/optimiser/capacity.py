@@ -1,4 +1,4 @@
-"""Can a network get a loss to nil? Many starts and two optimisers, so that it is not the optimiser that fails."""
+"""Capacity of a network: can it bring a loss to zero? Many starts and two optimisers, lest the optimiser fail."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from empnet.training.optimiser.schedule import Schedule
 __all__ = ["ITERATIONS", "NIL", "STEPS", "Attempt", "Capacity"]
 
 NIL = 1e-6
-"""A mean squared error below this counts as nil: a thousandth of the data's spread, as a root mean square."""
+"""A mean squared error below this counts as zero: a thousandth of the data's spread, as a root mean square."""
 
 STEPS = 2000
-"""Of AdamW in one attempt."""
+"""Steps of AdamW in one attempt."""
 
 ITERATIONS = 500
-"""Of L-BFGS."""
+"""Iterations of L-BFGS in one attempt."""
 
 CALL = 20
 """Iterations of L-BFGS between two looks at the loss."""
@@ -34,14 +34,14 @@ Show = Callable[[str, int, int, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One way of getting the loss down.
+    """One attempt to minimise the loss.
 
     Arguments:
-        what: The optimiser and the network, in words.
-        loss: The loss that it reached.
+        what: Description of the optimiser and the network.
+        loss: The final loss.
         steps: Steps, or iterations of L-BFGS.
-        widening: How many times as wide as asked for the network is.
-        network: The network as it was left.
+        widening: Factor on the requested width.
+        network: The trained network.
     """
 
     what: str
@@ -53,30 +53,30 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Capacity:
-    r"""Gets the loss of a kind of network as near to nil as two optimisers can.
+    r"""Minimiser of the loss of a kind of network, as close to zero as two optimisers can.
 
-    AdamW with a falling learning rate is tried from several starts, then L-BFGS in float64 from the best of them: near
-    a minimum it converges faster than linearly, and its line search lives on small differences. What is minimised is
+    AdamW with a falling learning rate runs from several starts, then L-BFGS in float64 from the best of them: near a
+    minimum it converges faster than linearly, and its line search depends on small differences. The objective is
 
     .. math:: L(\theta) + \frac{\lambda}{2} \lVert \theta \rVert^2
 
-    with :math:`\lambda` the weight decay; what is told is L alone.
+    with :math:`\lambda` the weight decay; attempts report L alone.
 
     References:
         Understanding deep learning requires rethinking generalization, Zhang et al., 2017,
-        https://arxiv.org/abs/1611.03530 (a network with enough weights learns anything by heart).
+        https://arxiv.org/abs/1611.03530 (a network with enough weights can memorise anything).
 
     Arguments:
-        build: Number of times the width -> a network with fresh random weights; they are drawn from torch's global
-            generator, which is seeded for it and put back afterwards.
+        build: Factor on the width -> a network with fresh random weights from torch's global generator, which
+            is seeded before and restored afterwards.
         loss: A network -> its loss, a scalar in the precision of the network's parameters or a higher one.
-        floor: The loss that no network can get below.
+        floor: Lower bound of the loss for any network.
         weight_decay: :math:`\lambda`.
         lr: Highest learning rate of AdamW.
-        steps: Of AdamW in one attempt.
-        iterations: Of L-BFGS in one attempt, in twenties.
-        named: The network of a width, in words.
-        show: Called as work goes on with what is done, steps done, steps in all, and the loss that is minimised.
+        steps: Steps of AdamW in one attempt.
+        iterations: Iterations of L-BFGS in one attempt, a multiple of :data:`CALL`.
+        named: Factor on the width -> description of the network.
+        show: Called during the work with a description, steps done, total steps, and the objective.
 
     Example:
         >>> x = torch.linspace(-1, 1, 5)[:, None]
@@ -99,15 +99,15 @@ class Capacity:
     show: Show | None = None
 
     def is_nil(self, loss: float) -> bool:
-        """Whether a loss is as good as the floor."""
+        """Return True if a loss has reached the floor."""
         return loss <= self.floor + NIL
 
     def attempts(self, seeds: Iterable[int], widening: int = 1) -> Iterator[Attempt]:
-        """AdamW from each start, then L-BFGS from the best; lazily, and no further than the first that reaches nil.
+        """Yield attempts: AdamW from each start, then L-BFGS from the best; stop at the first that reaches the floor.
 
         Arguments:
-            seeds: Of the fresh weights.
-            widening: How many times as wide as asked for the network is.
+            seeds: Seeds of the fresh weights.
+            widening: Factor on the requested width.
         """
         best: Attempt | None = None
         for seed in seeds:
@@ -121,7 +121,7 @@ class Capacity:
             yield self._lbfgs(best)
 
     def _objective(self, network: torch.nn.Module) -> Tensor:
-        """What is minimised: the loss and the penalty on the weights."""
+        """Return the objective: the loss plus the penalty on the weights."""
         loss = self.loss(network)
         if self.weight_decay == 0.0:
             return loss
@@ -133,7 +133,7 @@ class Capacity:
             torch.manual_seed(seed)
             network = self.build(widening)
         what = f"AdamW, {self.named(widening)}, seed {seed}"
-        # The penalty is in the objective: AdamW's own decay is another thing, which L-BFGS does not have.
+        # The penalty is part of the objective: AdamW's decoupled decay differs from it, and L-BFGS has none.
         optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.0, foreach=True)
         schedule = Schedule(self.lr, anneal_from=self.steps // 4, total=self.steps)
         descent = descend(self._objective, repeat(network, self.steps), optimizer, rate=schedule, clip=_clip)
@@ -141,7 +141,7 @@ class Capacity:
         for step, value in enumerate(descent, start=1):
             self._report(what, step, self.steps, value)
             if self.is_nil(value) or not math.isfinite(value):
-                break  # at the yield, before the step: the weights are those of the loss
+                break  # at the yield, before the step: the weights still belong to this loss
         return Attempt(what, self._measured(network), step, widening, network)
 
     def _lbfgs(self, start: Attempt) -> Attempt:
@@ -168,5 +168,5 @@ class Capacity:
 
 
 def _clip(parameters: Iterable[Tensor]) -> float:
-    """No gradient is longer than one: a wide network's first ones can be."""
+    """Clip the gradient to length one: a wide network's first gradients can be longer."""
     return float(torch.nn.utils.clip_grad_norm_(parameters, 1.0))

@@ -1,4 +1,4 @@
-"""Gradients are clipped at what is usual, so that one odd batch cannot throw the weights off."""
+"""Gradient clipping at a multiple of the usual length, so that one odd batch cannot spoil the weights."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor
 __all__ = ["clip_gradients"]
 
 LARGEST = 1.0
-"""No gradient is longer than this, whatever is usual."""
+"""Largest length of a gradient, whatever the usual length."""
 
 TIMES = 2.0
-"""How many times the usual length is allowed."""
+"""Largest length of a gradient, in units of the usual length."""
 
 MEMORY = 0.99
-"""Of the running mean of lengths: some hundred steps."""
+"""Decay of the running mean of lengths: a memory of about a hundred steps."""
 
 
 def clip_gradients(parameters: Iterable[Tensor], usual: float | None) -> tuple[float, float | None]:
-    """Shorten a gradient that is much longer than those before it.
+    """Shorten a gradient that is much longer than the earlier ones.
 
     Adam divides a gradient by the root mean square of earlier ones, so late in training, when gradients are small, a
     single long one moves every weight by several learning rates. A bound that follows the usual length prevents it.
@@ -35,8 +35,8 @@ def clip_gradients(parameters: Iterable[Tensor], usual: float | None) -> tuple[f
         usual: Running mean of the lengths so far, as clipped; None at the first step.
 
     Returns:
-        The gradient's length before clipping, and the running mean with it; if the length is no number, nothing is
-        changed that could be used.
+        The gradient's length before clipping, and the running mean with it; if the length is not finite, the
+        gradients are unusable and the mean stays unchanged.
 
     Example:
         >>> weight = torch.nn.Parameter(torch.zeros(2))

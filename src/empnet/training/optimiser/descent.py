@@ -1,4 +1,4 @@
-"""Gradient descent on anything: one step, many steps, and whole fits with early stopping."""
+"""Gradient descent: one step, many steps, and whole fits with early stopping."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Clip = Callable[[Iterable[Tensor]], float]
 def epoch_batches(
     indices: Int64[np.ndarray, " n"], size: int, *, seed: int, epoch: int
 ) -> list[Int64[np.ndarray, " m"]]:
-    """A pass over the data: random order, cut into equal parts of at most ``size``.
+    """Return the batches of one pass over the data: random order, equal parts of at most ``size``.
 
-    The order depends on (seed, epoch) alone, so that a run goes on from any epoch as if it had never stopped.
+    The order depends on (seed, epoch) alone, so a resumed run continues as if it had never stopped.
 
     Arguments:
-        indices: What is passed over.
-        size: Most indices in a batch.
-        seed: Of the run.
+        indices: Indices of the data.
+        size: Largest number of indices in a batch.
+        seed: Seed of the run.
         epoch: Number of the pass.
 
     Example:
@@ -50,15 +50,15 @@ def take_step(
     backward: Callable[..., Any] = torch.Tensor.backward,
     clip: Clip | None = None,
 ) -> float:
-    """One step of an optimiser along the gradient of a loss.
+    """Take one step of an optimiser along the gradient of a loss.
 
     Arguments:
         loss: A scalar with its graph.
-        optimizer: Whose parameters move.
-        backward: What computes the gradient, with the signature of :meth:`torch.Tensor.backward`. It is
-            asked for the optimiser's parameters only, not for the positions, say, of which forces were taken.
-        clip: Shortens the gradient of the parameters that it is given, and returns the length that it had; if that
-            is no number, no step is taken.
+        optimizer: Optimiser whose parameters move.
+        backward: Computes the gradient, with the signature of :meth:`torch.Tensor.backward`. It differentiates
+            with respect to the optimiser's parameters only, not, say, the positions behind the forces.
+        clip: Shortens the gradient of the given parameters, and returns its length before; if that is not finite,
+            no step is taken.
 
     Returns:
         The length that ``clip`` returned; nan without it.
@@ -75,7 +75,7 @@ def take_step(
     length = math.nan
     if clip is not None:
         length = clip(parameters)
-        if not math.isfinite(length):  # a step with it would spoil the weights
+        if not math.isfinite(length):  # a step would spoil the weights
             return length
     optimizer.step()
     return length
@@ -89,14 +89,14 @@ def descend(
     rate: Callable[[int], float] | None = None,
     clip: Clip | None = None,
 ) -> Iterator[float]:
-    """Step after step: yields each batch's loss before the step on it is taken; whoever iterates may stop.
+    """Yield each batch's loss, then take the step on it; the caller may stop iterating.
 
     L-BFGS evaluates the loss as often as its line search asks.
 
     Arguments:
         loss: The loss of a batch.
-        batches: One for each step.
-        optimizer: Any of torch's.
+        batches: One batch for each step.
+        optimizer: Any optimiser of torch.
         rate: The learning rate of each step, counted from 0.
         clip: As in :func:`take_step`; not with L-BFGS.
 
@@ -118,7 +118,7 @@ def descend(
 
 
 def _line_search(loss: Callable[[B], Tensor], batch: B, optimizer: torch.optim.LBFGS) -> float:
-    """One call of L-BFGS; returns the loss that it began with."""
+    """Call L-BFGS once, and return the loss at its start."""
 
     def closure() -> Tensor:
         optimizer.zero_grad()
@@ -131,12 +131,12 @@ def _line_search(loss: Callable[[B], Tensor], batch: B, optimizer: torch.optim.L
 
 @dataclass(slots=True)
 class Course:
-    """How a fit went.
+    """History of a fit.
 
     Arguments:
         train: Mean loss over the batches of each epoch.
         validation: Validation loss after each epoch; empty without validation.
-        best: Number of the epoch whose weights were kept, from 0; the last one without validation.
+        best: Epoch whose weights were kept, counted from 0; the last one without validation.
     """
 
     train: list[float] = field(default_factory=list)
@@ -145,7 +145,7 @@ class Course:
 
     @property
     def epochs(self) -> int:
-        """Number of epochs that were trained."""
+        """Number of epochs trained."""
         return len(self.train)
 
 
@@ -165,21 +165,21 @@ def fit(
 
     The model is in training mode during an epoch, in evaluation mode during validation and afterwards. The first
     Ctrl-C ends the fit after the epoch under way: the model has its best weights so far, then KeyboardInterrupt is
-    raised, so that whatever the fit is part of ends, too.
+    raised, so that the caller's work ends, too.
 
     Arguments:
         model: Trained in place.
         batches: The batches of an epoch, given its number.
         loss: The loss of a batch.
         optimizer: Over the model's parameters.
-        epochs: Most passes over the data.
+        epochs: Largest number of passes over the data.
         validate: The validation loss, called without gradients.
-        patience: Stop after so many epochs without a lower validation loss.
+        patience: Number of epochs without a lower validation loss after which the fit stops.
         show: Called after each epoch.
         clip: As in :func:`take_step`.
 
     Raises:
-        EmpnetError: If the loss is no longer a number; the model then has its best weights so far, if any.
+        EmpnetError: If the loss is not finite; the model then has its best weights so far, if any.
 
     Example:
         >>> line, x = torch.nn.Linear(1, 1), torch.linspace(0, 1, 8)[:, None]

@@ -1,4 +1,4 @@
-"""When a loss stops being a number or explodes: which system, which value or which setting did it."""
+"""Cause of a loss that is not finite or explodes: a system, a value or a setting."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from empnet.training.run.model_file import ModelCard
 __all__ = ["Explosion", "Suspect", "cause_of"]
 
 FACTOR = 100.0
-"""How far above the largest innocent loss a loss must be to count as an explosion."""
+"""Factor above the largest innocent loss from which a loss counts as an explosion."""
 
 FAR_OUT = 10.0
-"""A target so many standard deviations from what its composition says is an outlier worth naming."""
+"""Distance of a target from its composition baseline, in standard deviations, from which it counts as an outlier."""
 
 VOIGT_NAMES = ("xx", "yy", "zz", "yz", "xz", "xy")
 
 TOO_NEAR = 0.6
-"""Particles nearer than this share of the usual nearest distance are worth naming."""
+"""Share of the usual nearest distance below which particles are suspiciously close."""
 
 
 class Explosion:
-    """Tells whether a step's loss has exploded.
+    """Test of a step's loss for an explosion.
 
-    Targets are measured in the standard deviation of what the composition leaves, so a network that predicts the
-    composition's values has a mean loss of at most 1 over the n systems of the training side, and a batch of B, even
+    Targets are measured in the standard deviation of the composition's residuals, so a network that predicts the
+    composition's values has a mean loss of at most 1 over the n systems of the training set, and a batch of B, even
     if all the scatter lies in it, at most n / B. An explosion is a hundred times that: no outlier can cause it, only
-    predictions that have run away. Forces and stress, measured in their root mean square and their deviation, obey
-    the same bound as far as systems are alike in size; a mean of several losses with weights that add up to one, too.
+    diverging predictions. Forces and stress, measured in their root mean square and their deviation, obey
+    the same bound if systems have similar sizes; a mean of several losses with weights that add up to one, too.
 
     Arguments:
-        n_systems: Systems on the training side.
+        n_systems: Systems in the training set.
         batch: Systems in a step.
 
     Example:
@@ -54,24 +54,24 @@ class Explosion:
         self.bound = FACTOR * max(1.0, n_systems / batch)
 
     def __call__(self, loss: float) -> bool:
-        """Whether this loss is one that training should not go on with."""
+        """Return True if training should not go on with this loss."""
         return not math.isfinite(loss) or loss > self.bound
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """The system of a batch that has most to do with its loss.
+    """System of a batch with the largest error.
 
     Arguments:
         origin: File and frame.
         property: The property with the largest error.
         unit: Its unit.
-        target: What is to be predicted.
-        predicted: What was predicted.
-        deviation: How far the target is from the composition baseline, in standard deviations of the training side.
+        target: The target value.
+        predicted: The prediction.
+        deviation: Target minus composition baseline, in standard deviations of the training set.
         shortest: Shortest distance in the system, angstrom; infinite without neighbours.
-        usual: Median over the data of the same, angstrom.
-        worst: The force or stress whose error is larger than that of any property, in words; empty if there is none.
+        usual: Median of the shortest distances over the data, angstrom.
+        worst: Description of the force or stress with a larger error than any property; empty if there is none.
     """
 
     origin: str
@@ -104,10 +104,10 @@ def cause_of(
     scales: Scales,
     rate: float,
 ) -> str:
-    """Why a step failed, in words: the weights, a system of the batch, or the learning rate.
+    """Explain why a step failed: the weights, a system of the batch, or the learning rate.
 
     Arguments:
-        model: The model as the step met it.
+        model: The model before the step.
         dataset: The data with targets.
         indices: The systems of the step's batch.
         card: Names and units.
@@ -147,12 +147,12 @@ def _suspect(model: PropertyModel, dataset: Dataset, indices: np.ndarray, card: 
 
 
 def _known(difference: np.ndarray) -> np.ndarray:
-    """How large an error is; one that is no number is the largest."""
+    """Return absolute errors; errors that are not finite become infinite."""
     return np.where(np.isfinite(difference), np.abs(difference), np.inf)
 
 
 def _derivatives(found: Measured, card: ModelCard, scales: Scales) -> Iterator[tuple[float, int, str]]:
-    """The largest error of the forces and of the stress in its unit, the system that has it, and both in words."""
+    """Yield the largest error of forces and stress in its unit, the system, and a description."""
     particle_of = np.repeat(np.arange(len(found.sizes)), found.sizes)
     first = np.cumsum(found.sizes) - found.sizes
     for both, unit, per in ((found.forces, scales.forces, "angstrom"), (found.stress, scales.stress, "angstrom^3")):
@@ -176,7 +176,7 @@ def _shortest(dataset: Dataset, index: np.ndarray, card: ModelCard) -> float:
 
 
 def _usual(dataset: Dataset, card: ModelCard) -> float:
-    """Median of the shortest distance over (at most 200 of) the systems that have neighbours."""
+    """Return the median of the shortest distance over (at most 200) systems that have neighbours."""
     sample = np.linspace(0, len(dataset) - 1, min(len(dataset), 200)).astype(np.int64)
     found = [_shortest(dataset, np.array([index]), card) for index in sample]
     finite = [d for d in found if math.isfinite(d)]

@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""Losses of errors in their unit, and their weights."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["FORCES_WEIGHT", "STRESS_WEIGHT", "Loss", "loss_of", "summed_loss"]
 Loss = Literal["mse", "mae", "huber"]
 
 FORCES_WEIGHT = 5.0
-"""Of the forces' mean loss beside the energies', in the units of :class:`~empnet.training.optimiser.scales.Scales`.
+"""Weight of the forces' mean loss, in the units of :class:`~empnet.training.optimiser.scales.Scales`; energies have 1.
 
-Measured (docs/experiments.md): with energies weighted a hundred times more, forces learn half as well, and energies no
-better; a system has 3 N components of forces and one energy, so most of what a frame tells is in its forces."""
+Measured (docs/experiments.md): with energies weighted a hundred times more, forces become half as accurate, and
+energies no better; a system has 3 N components of forces and one energy: most of its information is in its forces."""
 
 STRESS_WEIGHT = 1.0
-"""Of the stress's mean loss beside the energies'."""
+"""Weight of the stress's mean loss; energies have 1."""
 
 KNEE = 0.1
-"""Where the Huber loss turns from a square to a line."""
+"""Error at which the Huber loss turns from a square to a line."""
 
 
 def summed_loss(error: Float64[Tensor, "*shape"], kind: Loss) -> Float64[Tensor, ""]:
-    """Sum of the losses of some errors: ``mse``: e^2; ``mae``: |e|; ``huber``: e^2 / 2 up to |e| = 0.1, then linear.
+    """Return the sum of losses of errors: ``mse``: e^2; ``mae``: |e|; ``huber``: e^2 / 2 up to |e| = 0.1, then linear.
 
     Arguments:
         error: Errors in their unit.
-        kind: Which loss.
+        kind: Kind of loss.
 
     Example:
         >>> summed_loss(torch.tensor([1.0, -2.0], dtype=torch.float64), "mse").item()
@@ -50,15 +50,15 @@ def loss_of(
     spread: Float64[Tensor, " F_prime"],
     kind: Loss,
 ) -> Float64[Tensor, ""]:
-    """Mean loss over systems and properties of the error e = (predicted - target) / spread.
+    """Return the mean loss over systems and properties of the error e = (predicted - target) / spread.
 
-    The spread makes properties of any unit weigh alike.
+    The spread gives properties of any unit the same weight.
 
     Arguments:
         predicted: Predictions in the properties' units.
-        targets: What they should be.
+        targets: Targets in the properties' units.
         spread: Standard deviation of each property after its composition baseline is removed.
-        kind: Which loss.
+        kind: Kind of loss.
 
     Example:
         >>> one = torch.ones(1, 1, dtype=torch.float64)

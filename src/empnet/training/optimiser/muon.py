@@ -1,4 +1,4 @@
-"""The optimiser: matrices move by orthogonalised momentum, all else by AdamW."""
+"""Optimiser of a run: orthogonalised momentum for matrices, AdamW for all other parameters."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ __all__ = ["Muon", "new_optimizer", "orthogonalised"]
 
 WEIGHT_DECAY = 1e-5
 BETAS = (0.9, 0.99)
-"""AdamW's memories. The usual 0.999 of the second lets an odd batch move weights by three learning rates at once."""
+"""AdamW's decay rates. With the usual second one, 0.999, an odd batch can move weights by three learning rates."""
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
-"""Coefficients of x -> a x + b x^3 + c x^5, which in a few rounds sends all of (0, 1] to near one."""
+"""Coefficients of x -> a x + b x^3 + c x^5, which maps all of (0, 1] near one in a few rounds."""
 
 ROUNDS = 5
-"""With four, networks for forces learn less in as many steps: the weak directions count (docs/experiments.md)."""
+"""Rounds of the iteration. With four, networks for forces learn more slowly: weak directions count
+(docs/experiments.md)."""
 
 RMS_OF_ADAM = 0.2
-"""Of AdamW's steps, in units of the learning rate, as training goes: so one learning rate serves both."""
+"""Typical root mean square of AdamW's steps in units of the learning rate: so one learning rate serves both."""
 
 
 def orthogonalised(G: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch m n"]:
-    r"""The nearest matrix with orthogonal rows (or columns, if these are fewer), roughly.
+    r"""Return, approximately, the nearest matrix with orthogonal rows (or columns, if these are fewer).
 
     .. math:: G = U S V^T \;\to\; U \, p(S) \, V^T, \quad p(s) \in (0.7, 1.2)
 
     by a polynomial iteration on the Gram matrix, :math:`R = G G^T`: all is a polynomial in R times G, so only the first
-    and the last product are with G itself, which is far wider than high for networks on many invariants. G is measured
-    by the root of R's norm, which is nearer to its largest singular value than its own norm is.
+    and the last product are with G itself, which is far wider than high for networks on many invariants. G is scaled
+    by the root of R's norm, which is closer to its largest singular value than its own norm.
 
     References:
         Muon: an optimizer for hidden layers in neural networks, Jordan et al., 2024,
-        https://kellerjordan.github.io/posts/muon/ (torch.optim.Muon does this in bfloat16, which CPUs are slow at).
+        https://kellerjordan.github.io/posts/muon/ (torch.optim.Muon computes it in bfloat16, which is slow on CPUs).
 
     Arguments:
         G: Matrices, shape (..., m, n).
@@ -63,7 +64,7 @@ def orthogonalised(G: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch m n"
 
 
 def _quintic(R: Float[Tensor, "*batch s s"]) -> Float[Tensor, "*batch s s"]:
-    """a + b R + c R^2."""
+    """Return a + b R + c R^2."""
     a, b, c = QUINTIC
     P = b * R + c * (R @ R)
     P.diagonal(dim1=-2, dim2=-1).add_(a)
@@ -71,14 +72,14 @@ def _quintic(R: Float[Tensor, "*batch s s"]) -> Float[Tensor, "*batch s s"]:
 
 
 class Muon(torch.optim.Optimizer):
-    r"""Steps of equal size in all directions of a matrix, as far as its momentum has them; AdamW for the rest.
+    r"""Optimiser with steps of equal size in all directions of a matrix's momentum; AdamW for other parameters.
 
     .. math::
         M' = 0.95 M + 0.05 G, \qquad
         W' = W - 0.2 \, \eta \sqrt{\max(m, n)} \; \mathrm{orthogonalised}(0.95 M' + 0.05 G)
 
-    Adam treats the entries of a matrix as strangers; here its few strong directions do not drown the weak ones, and
-    networks for forces learn in half the steps (docs/experiments.md).
+    Adam treats the entries of a matrix as independent; here its few strong directions do not outweigh the weak ones,
+    and networks for forces learn in half the steps (docs/experiments.md).
 
     References:
         Muon: an optimizer for hidden layers in neural networks, Jordan et al., 2024,
@@ -87,9 +88,9 @@ class Muon(torch.optim.Optimizer):
     Arguments:
         matrices: Parameters of two or more axes, of which the last two are rows and columns.
         others: All other parameters.
-        lr: Highest learning rate, of both.
-        betas: AdamW's memories.
-        weight_decay: AdamW's.
+        lr: Peak learning rate of both.
+        betas: AdamW's decay rates.
+        weight_decay: Weight decay of AdamW.
 
     Example:
         >>> W = torch.nn.Parameter(torch.eye(2))
@@ -118,7 +119,7 @@ class Muon(torch.optim.Optimizer):
         """Move all parameters that have a gradient.
 
         Arguments:
-            closure: Not used; it is there because all optimisers have it.
+            closure: Not used; the interface of optimisers requires it.
         """
         for group in self.param_groups:
             moving = [p for p in group["params"] if p.grad is not None]
@@ -128,7 +129,7 @@ class Muon(torch.optim.Optimizer):
                 self._adapt(moving, group)
 
     def _turn(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """Orthogonalised momentum; matrices of one shape in one go."""
+        """Move matrices along their orthogonalised momentum, all matrices of one shape at once."""
         alike: dict[tuple[int, int], list[Tensor]] = {}
         for p in parameters:
             alike.setdefault((p.shape[-2], p.shape[-1]), []).append(p)
@@ -140,15 +141,15 @@ class Muon(torch.optim.Optimizer):
                 p.add_(update.view_as(p), alpha=-size)
 
     def _momentum(self, p: Tensor, memory: float) -> Tensor:
-        """The momentum, looked at one step ahead."""
+        """Update the momentum, and return it one step ahead (Nesterov)."""
         state = self.state[p]
         if not state:
             state["momentum"] = torch.zeros_like(p)
-        assert p.grad is not None  # own invariant: only such parameters get here
+        assert p.grad is not None  # invariant: the caller passes only parameters with a gradient
         return p.grad.lerp(state["momentum"].lerp_(p.grad, 1 - memory), memory)
 
     def _adapt(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """AdamW."""
+        """Move parameters by AdamW."""
         for p in parameters:
             if not self.state[p]:
                 self.state[p] = {
@@ -176,11 +177,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def new_optimizer(model: PropertyModel, rate: float) -> Muon:
-    """The optimiser of a run: matrices inside the network are orthogonalised, what it begins and ends with is not.
+    """Return the optimiser of a run: Muon for matrices inside the network, AdamW for its ends and vectors.
 
     Arguments:
-        model: Whose weights it moves.
-        rate: Highest learning rate.
+        model: Model whose weights it moves.
+        rate: Peak learning rate.
     """
     ends = {id(model.embedding.weight), id(model.readout[-1].weight)}
     inside = [p for p in model.parameters() if p.ndim >= 2 and id(p) not in ends]

@@ -1,4 +1,4 @@
-"""Energies, forces and stress in one number: the loss of a batch, and the score that decides which weights are kept."""
+"""Loss of a batch and score of a validation: energies, forces and stress in one number."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["Objective", "Weights"]
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each mean counts in the loss; they add up to one.
+    """Weights of the means in the loss; they add up to one.
 
     Arguments:
-        energy: Of the properties.
-        forces: Of the forces; 0 if none are learned.
-        stress: Of the stress; 0 if none is learned.
+        energy: Weight of the properties.
+        forces: Weight of the forces; 0 if none are learned.
+        stress: Weight of the stress; 0 if none is learned.
 
     Example:
         >>> Weights.of(TrainConfig(data="a.xyz", forces="forces", forces_weight=3.0))
@@ -43,7 +43,7 @@ class Weights:
 
     @classmethod
     def of(cls, config: TrainConfig) -> Weights:
-        """Those of a configuration, with the defaults of :mod:`~empnet.training.optimiser.loss`.
+        """Return the weights of a configuration, with the defaults of :mod:`~empnet.training.optimiser.loss`.
 
         Arguments:
             config: The configuration.
@@ -65,7 +65,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Term:
-    """One mean of the loss: its weight, and the sum over how many numbers."""
+    """One mean of the loss: its weight, its errors, and the number of values in the whole batch."""
 
     weight: float
     predicted: Tensor
@@ -75,22 +75,23 @@ class _Term:
 
 
 class Objective:
-    r"""What training minimises: the weighted mean of up to three mean losses, each of errors in its own unit.
+    r"""Objective of training: the weighted mean of up to three mean losses, each of errors in its own unit.
 
     .. math::
         L = w_E \, \Big\langle \ell\Big(\frac{E - E^*}{s_E \sqrt N}\Big) \Big\rangle_{\text{systems}}
           + w_F \, \Big\langle \ell\Big(\frac{F - F^*}{s_F}\Big) \Big\rangle_{\text{components}}
           + w_S \, \Big\langle \ell\Big(\frac{S - S^*}{s_S}\Big) \Big\rangle_{\text{components}}
 
-    A mean is over what is there: a system without forces or stress has no part in theirs. Without derivatives the root
-    of N, the number of particles, is left out. See :class:`~empnet.training.optimiser.scales.Scales` for the units.
+    Each mean runs over the available targets: a system without forces or stress does not enter theirs. Without
+    derivatives the root of N, the number of particles, is left out.
+    See :class:`~empnet.training.optimiser.scales.Scales` for the units.
 
     Arguments:
         config: Kind of loss and weights.
         card: Species of the model.
         dataset: The data with targets.
         scales: The units.
-        device: Where the model is.
+        device: Device of the model.
     """
 
     def __init__(
@@ -105,12 +106,12 @@ class Objective:
     def loss(
         self, model: PropertyModel, indices: Int64[np.ndarray, " B"], part: Int64[np.ndarray, " b"] | None = None
     ) -> Float64[Tensor, ""]:
-        """The loss of a batch, or the share of it that some of its systems have: shares add up to the whole.
+        """Return the loss of a batch, or the share of some of its systems: shares add up to the whole.
 
         Arguments:
             model: The model.
             indices: The systems of the batch.
-            part: Whose share is meant, by their place in ``indices``; None: all.
+            part: Positions in ``indices`` of the systems whose share is computed; None for all.
         """
         mine = indices if part is None else indices[part]
         terms = self._terms(model, mine, indices)
@@ -118,11 +119,11 @@ class Objective:
         return torch.stack(shares).sum()
 
     def _terms(self, model: PropertyModel, mine: np.ndarray, whole: np.ndarray) -> Iterator[_Term]:
-        """What there is to compare in the systems that are mine, with the number of all such in the whole batch."""
+        """Yield predictions and targets of the systems ``mine``, with the number of targets in the whole batch."""
         batch = self._dataset.batch(mine, self._encoder, model.dtype).to(self._device)
-        assert batch.targets is not None  # own invariant: a data set for training has targets
+        assert batch.targets is not None  # invariant: a data set for training has targets
         weights, scales = self.weights, self.scales
-        forces = weights.forces > 0 and self._n_forces[mine].any()  # not asked for if no system has any: it would cost
+        forces = weights.forces > 0 and self._n_forces[mine].any()  # skipped if no system has any: they cost time
         stress = weights.stress > 0 and self._n_stress[mine].any()
         found = energy_and_derivatives(model, batch, forces=bool(forces), stress=bool(stress), graph=True)
         unit = torch.from_numpy(scales.of_energies(self._dataset.sizes[mine])).to(self._device)
@@ -135,12 +136,12 @@ class Objective:
             yield _Term(weights.stress, found.stress, batch.stress, unit.new_tensor(scales.stress), count)
 
     def _summed(self, predicted: Tensor, targets: Tensor, unit: Tensor) -> Tensor:
-        """Sum of the losses; where there is no target, whatever is predicted counts nothing."""
+        """Return the sum of the losses; predictions without a target count as zero."""
         error = torch.where(targets.isnan(), 0.0, predicted - targets) / unit
         return summed_loss(error, self.kind)
 
     def measured_loss(self, measured: Measured) -> float:
-        """The loss of predictions that were measured already, as :meth:`loss` has it for a batch.
+        """Return the loss of measured predictions, defined as in :meth:`loss`.
 
         Arguments:
             measured: Predictions beside targets.
@@ -159,9 +160,9 @@ class Objective:
         return total
 
     def score(self, measured: Measured) -> float:
-        """Mean absolute errors in the loss's units, weighted as in the loss: what is validated by; smaller is better.
+        """Return the validation score: mean absolute errors in the loss's units and weights; smaller is better.
 
-        With the default weights the forces decide. What the side does not have, has no part in it.
+        With the default weights the forces decide. Targets that the set lacks are left out.
 
         Arguments:
             measured: Predictions beside targets.
@@ -173,7 +174,7 @@ class Objective:
         return float(weights @ errors / weights.sum()) if weights.any() else float(energy.mean())
 
     def _derivatives(self, measured: Measured) -> Iterator[tuple[float, Compared, float]]:
-        """Weight, predictions and unit of the forces and the stress, as far as there are any."""
+        """Yield weight, predictions and unit of the forces and of the stress, if there are any."""
         scales, weights = self.scales, self.weights
         forces, stress = (
             (weights.forces, measured.forces, scales.forces),

@@ -1,4 +1,4 @@
-"""The units in which errors are measured while learning: what there is to be learned, taken from the training side."""
+"""Units of errors in the loss, taken from the training set."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["Scales"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scales:
-    """The loss's unit for each thing that is learned.
+    """Unit of the loss for each kind of target.
 
-    With forces, energies are measured in no less than the forces' root mean square times an angstrom: an energy differs
-    from its neighbours' by forces times displacements, so errors of both are then of a size, where the energies' own
-    scatter may be far smaller (frames of one molecule). If it is larger (many compounds), it is their unit.
+    With forces, the unit of energies is at least the forces' root mean square times an angstrom: energies of similar
+    geometries differ by forces times displacements, so both errors then have a similar size, while the energies' own
+    scatter may be far smaller (frames of one molecule). If the scatter is larger (many compounds), it is the unit.
 
     With forces or stress, that unit grows with the root of the number of particles. An energy is a sum of N
     contributions, whose errors add up like those of independent numbers: their sum's error grows as the root of N.
@@ -24,12 +24,12 @@ class Scales:
     crystal would outweigh the dimer.
 
     Arguments:
-        energy: Unit of the properties, shape (F',): standard deviation of what the composition baseline leaves; if
-            ``per_root``, of what it leaves divided by the root of N; with forces, at least theirs times an
-            angstrom.
+        energy: Unit of the properties, shape (F',): standard deviation of the composition baseline's residuals; if
+            ``per_root``, of the residuals divided by the root of N; with forces, at least their root mean
+            square times an angstrom.
         forces: Root mean square of the forces, in the property's unit per angstrom.
         stress: Standard deviation of the stress, in the property's unit per cubic angstrom.
-        per_root: Whether the energies' unit grows with the root of the number of particles.
+        per_root: True if the energies' unit grows with the root of the number of particles.
 
     Example:
         >>> Scales(np.array([0.5]), per_root=True).of_energies(np.array([1, 4])).tolist()
@@ -42,7 +42,7 @@ class Scales:
     per_root: bool = False
 
     def of_energies(self, sizes: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "n F_prime"]:
-        """The unit of each system's properties.
+        """Return the unit of each system's properties.
 
         Arguments:
             sizes: Numbers of particles.

@@ -1,4 +1,4 @@
-"""Numbers that a model takes from its training data before the first step."""
+"""Statistics of the training data that a model takes over before the first step."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["fit_statistics"]
 def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarray, " n"], encoder: OneHot) -> Scales:
     """Set the model's composition baseline, output scale and mean number of neighbours.
 
-    The scale is the standard deviation of what the baseline leaves, for a sum divided by the root of the mean number
+    The scale is the standard deviation of the baseline's residuals, for a sum divided by the root of the mean number
     of particles, so that a network whose output is of order one begins near the data's spread. Where forces are
     learned, it is their root mean square times an angstrom: the energy of a network whose output changes by order one
     along an angstrom then has slopes of the data's size. That is many times more than the spread of the energies of
-    one molecule's frames, for large changes of its contributions cancel in their sum.
+    one molecule's frames, because large changes of its contributions cancel in their sum.
 
     Arguments:
         model: The model, changed in place.
         dataset: The data with targets.
-        train: Its training side.
+        train: Indices of the training set.
         encoder: One-hot encoder of the species.
 
     Returns:
@@ -39,9 +39,9 @@ def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarr
     spread = np.empty(targets.shape[1])
     for k, pooling in enumerate(model.architecture.pooling):
         b = composition_baseline(counts, targets[:, k], pooling, alone)
-        # free atoms included: the bound on an exploding loss counts on a spread of all systems
+        # free atoms included: the bound on an exploding loss assumes a spread over all systems
         left = float(np.std((targets[:, k] - design(counts, pooling) @ b) / roots[:, 0]))
-        spread[k] = left if left > 1e-12 * float(np.abs(targets[:, k]).max()) else 1.0  # composition tells all
+        spread[k] = left if left > 1e-12 * float(np.abs(targets[:, k]).max()) else 1.0  # the composition explains all
         model.baseline[:, k] = torch.from_numpy(b)
         model.scale[k] = spread[k] / ((sizes / roots**2).mean() ** 0.5 if pooling == "sum" else 1.0)
     forces, stress = _forces_scale(dataset, train), _stress_scale(dataset, train)
@@ -55,7 +55,7 @@ def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarr
 
 
 def _forces_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | None:
-    """Root mean square of the training side's forces; None if there are none, or all are zero."""
+    """Return the root mean square of the training set's forces; None if there are none, or all are zero."""
     if not dataset.has_forces:
         return None
     squares, trained = np.zeros(2), np.zeros(len(dataset), dtype=bool)
@@ -69,7 +69,7 @@ def _forces_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | N
 
 
 def _stress_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | None:
-    """Standard deviation of the training side's stress about each component's mean; None if there is none."""
+    """Return the training stress's standard deviation about each component's mean; None if there is none."""
     if not dataset.has_stress:
         return None
     stress: Float64[np.ndarray, "n 6"] = dataset.arrays["stress"][train]
@@ -77,4 +77,4 @@ def _stress_scale(dataset: Dataset, train: Int64[np.ndarray, " n"]) -> float | N
     if not len(stress):
         return None
     deviation, size = float(np.sqrt(stress.var(axis=0).mean())), float(np.sqrt(np.square(stress).mean()))
-    return (deviation if deviation > 1e-9 * size else size) or None  # a single crystal's deviation is none but rounding
+    return (deviation if deviation > 1e-9 * size else size) or None  # a single crystal: rounding only

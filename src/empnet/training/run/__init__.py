@@ -1,1 +1,1 @@
-"""The run folder: configuration, card, weights, checkpoint, log."""
+"""Run folder: configuration, card, weights, checkpoint, log."""

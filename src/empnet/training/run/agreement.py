@@ -1,4 +1,4 @@
-"""Settings that stand in config.toml and in model.json: which they are, and that both say the same."""
+"""Agreement of config.toml and model.json on the settings that both of them hold."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SHARED: dict[str, Callable[[ModelCard], Any]] = {
     "pooling": lambda card: card.architecture.pooling,
     "threads": lambda card: card.threads,
 }
-"""Each setting of a configuration that the model's card holds too, and where the card holds it."""
+"""Settings that the model's card holds, too, each with a function that reads it from the card."""
 
 
 def disagreements(config: TrainConfig, card: ModelCard) -> Iterator[str]:
-    """Settings for which a run's configuration and its card say different things, in words.
+    """Yield a line for each setting on which a run's configuration and its card disagree.
 
-    A pooling of ``"auto"`` leaves the choice to the card, and so do ``threads`` that nobody gave. Threads are compared
-    for one process only: the card counts those of each process.
+    A pooling of ``"auto"`` leaves the choice to the card, and so do ``threads`` that are not set. Threads are compared
+    for one process only: the card counts the threads of each process.
 
     Arguments:
-        config: What ``config.toml`` says.
-        card: What ``model.json`` says.
+        config: The content of ``config.toml``.
+        card: The content of ``model.json``.
 
     Example:
         >>> from empnet.model.property_model import Architecture
@@ -48,7 +48,7 @@ def disagreements(config: TrainConfig, card: ModelCard) -> Iterator[str]:
     """
     for name, of_card in SHARED.items():
         if name == "moments" and name not in config.model_fields_set:
-            continue  # runs of versions without moments do not name them
+            continue  # runs of versions without moments do not hold this setting
         here, there = getattr(config, name), of_card(card)
         if name == "pooling":
             agree = here == "auto" or set(there) == {here}
@@ -61,11 +61,11 @@ def disagreements(config: TrainConfig, card: ModelCard) -> Iterator[str]:
 
 
 def refuse_disagreement(config: TrainConfig, card: ModelCard, run: object) -> None:
-    """Raise if a run's configuration and its card say different things.
+    """Raise if a run's configuration and its card disagree.
 
     Arguments:
-        config: What ``config.toml`` says.
-        card: What ``model.json`` says.
+        config: The content of ``config.toml``.
+        card: The content of ``model.json``.
         run: The run folder, for the message.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a checkpoint belongs to: the settings, the card and the split of its run."""
+"""Identity of the run that a checkpoint belongs to: its settings, card, data and split."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from empnet.training.run.model_file import SPLIT, card_record
 __all__ = ["belonging", "refuse_other_belonging"]
 
 FREE = {"data", "device", "threads", "fine_tune"}
-"""Settings that may change between two stretches of a run: places, and what the card compares."""
+"""Settings that may change when a run is resumed: paths, the device, and settings compared through the card."""
 
 
 def belonging(folder: Path, config: TrainConfig) -> str:
-    """The settings of a run, and hashes of its card, its data and its split, as JSON.
+    """Return the settings of a run, and hashes of its card, its data and its split, as JSON.
 
     Arguments:
         folder: The run folder, with ``model.json`` and ``split.json``.
@@ -35,15 +35,15 @@ def belonging(folder: Path, config: TrainConfig) -> str:
 
 
 def refuse_other_belonging(written: str, now: str, where: Path) -> None:
-    """Raise if a checkpoint is that of another run, or a file of its run was changed.
+    """Raise if a checkpoint belongs to another run, or a file of its run has changed.
 
     Arguments:
-        written: What :func:`belonging` said when the checkpoint was written; empty in files of earlier versions.
-        now: What it says now; empty if nothing is to be compared.
+        written: Result of :func:`belonging` when the checkpoint was written; empty in files of earlier versions.
+        now: Its result now; empty to compare nothing.
         where: The checkpoint.
 
     Raises:
-        EmpnetError: If they differ; it names what.
+        EmpnetError: If they differ; it names the difference.
     """
     if not written or not now or written == now:
         return

@@ -1,4 +1,4 @@
-"""What a ``model.json`` may hold: types and bounds, checked before anything is built from it."""
+"""Schema of ``model.json``: types and bounds, checked before anything is built from the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from empnet.training.run.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS,
 __all__ = ["CardRecord", "checked_record"]
 
 MOST_NAMES = 10_000
-"""Properties, features and species."""
+"""Largest number of properties, features and species."""
 
 Text = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -29,7 +29,7 @@ class _Record(BaseModel):
 
 
 class ArchitectureRecord(_Record):
-    """Of ``architecture``; see :class:`~empnet.model.property_model.Architecture`."""
+    """Record of ``architecture``; see :class:`~empnet.model.property_model.Architecture`."""
 
     n_species: int = Field(ge=1, le=MOST_NAMES)
     pooling: list[Literal["sum", "mean"]] = Field(min_length=1, max_length=MOST_NAMES)
@@ -45,7 +45,7 @@ class ArchitectureRecord(_Record):
 
 
 class SeenRecord(_Record):
-    """Of ``seen``; see :class:`~empnet.dataset.coverage.Seen`."""
+    """Record of ``seen``; see :class:`~empnet.dataset.coverage.Seen`."""
 
     species: list[Species] = Field(max_length=MOST_NAMES)
     sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
@@ -65,7 +65,7 @@ class SeenRecord(_Record):
 
 
 class DerivativesRecord(_Record):
-    """Of ``derivatives``; see :class:`~empnet.system.label_spec.Derivatives`."""
+    """Record of ``derivatives``; see :class:`~empnet.system.label_spec.Derivatives`."""
 
     forces: Text = ""
     forces_unit: Text = ""
@@ -77,7 +77,7 @@ class DerivativesRecord(_Record):
 
 
 class DataRecord(BaseModel):
-    """Of ``data``: where the data were, and what tells them from others; other keys are allowed."""
+    """Record of ``data``: path and identity of the training data; other keys are allowed."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -88,7 +88,7 @@ class DataRecord(BaseModel):
 
 
 class CardRecord(_Record):
-    """A whole ``model.json``; see :class:`~empnet.training.run.model_file.ModelCard`."""
+    """Record of a whole ``model.json``; see :class:`~empnet.training.run.model_file.ModelCard`."""
 
     format_version: int = Field(ge=1)
     architecture: ArchitectureRecord
@@ -128,14 +128,14 @@ class CardRecord(_Record):
 
 
 def checked_record(text: str | bytes, where: object) -> None:
-    """Raise if a ``model.json`` cannot be meant.
+    """Raise if a ``model.json`` is invalid.
 
     Arguments:
-        text: What the file holds.
-        where: The file.
+        text: Content of the file.
+        where: Path of the file.
 
     Raises:
-        EmpnetError: If it is no JSON, or a value is missing, unknown, of another type or out of bounds.
+        EmpnetError: If it is not JSON, or a value is missing, unknown, of another type or out of bounds.
     """
     try:
         CardRecord.model_validate_json(text)
@@ -153,5 +153,5 @@ def _text(error: ValidationError) -> str:
 
 
 def abs_short(value: int | float | str) -> bool:
-    """Whether a value can be shown: Python refuses to print whole numbers of thousands of digits."""
+    """Return True if a value can be printed: Python refuses to print integers of thousands of digits."""
     return not isinstance(value, int) or abs(value) < 10**40

@@ -1,4 +1,4 @@
-"""Everything that a run needs to go on as if it had never stopped, in one file."""
+"""Checkpoint of a run: one file with everything needed to go on as if training had never stopped."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ __all__ = [
 
 FILE = Path("checkpoint") / "state.safetensors"
 PREVIOUS = FILE.with_name("previous.safetensors")
-"""The checkpoint before: training goes on from it, to the same weights, if the last one is damaged."""
+"""Previous checkpoint: training goes on from it, to the same weights, if the last one is damaged."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Arguments:
         step: Steps done.
-        epoch: The epoch that is under way, counted from 0.
-        batch: Batches done in it.
+        epoch: Current epoch, counted from 0.
+        batch: Batches done in the current epoch.
         loss_sum: Sum of their losses.
-        total: Steps in all, once it is fixed; the learning rate anneals towards it.
-        anneal_from: The step from which it anneals.
-        explosions: How often the loss has exploded; the learning rate was halved each time.
-        rate: Learning rate of the last step, for a run that is resumed at the end of an epoch: it has taken no step.
+        total: Total number of steps, once fixed; the learning rate anneals towards it.
+        anneal_from: Step at which annealing begins.
+        explosions: Number of explosions of the loss; each has halved the learning rate.
+        rate: Learning rate of the last step, for a run resumed at the end of an epoch, before it takes a step.
         usual_gradient: Running mean of the gradients' lengths.
         elapsed: Seconds spent in training so far.
         best: Lowest validation score so far.
-        best_epoch: The epoch that had it.
-        done: Whether training has ended.
+        best_epoch: Epoch with this score.
+        done: True if training has ended.
     """
 
     step: int = 0
@@ -72,7 +72,7 @@ class Progress:
 
 
 def state_of(model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """All tensors that training goes on from, by name: copies on the CPU. Nothing tells how many processes there are.
+    """Return copies on the CPU of all tensors of training, by name; they do not depend on the number of processes.
 
     Arguments:
         model: The model that is trained.
@@ -83,11 +83,11 @@ def state_of(model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-    return {name: value.detach().cpu().clone() for name, value in tensors.items()}  # no two share memory
+    return {name: value.detach().cpu().clone() for name, value in tensors.items()}  # no two of them share memory
 
 
 def copied(model: torch.nn.Module) -> dict[str, Tensor]:
-    """A model's weights and statistics on the CPU, which do not change with it.
+    """Return copies on the CPU of a model's weights and statistics.
 
     Arguments:
         model: The model.
@@ -98,10 +98,10 @@ def copied(model: torch.nn.Module) -> dict[str, Tensor]:
 def restore(
     tensors: dict[str, Tensor], model: torch.nn.Module, average: torch.nn.Module, optimizer: torch.optim.Optimizer
 ) -> None:
-    """Put tensors where :func:`state_of` found them.
+    """Load tensors into the places from which :func:`state_of` took them.
 
     Arguments:
-        tensors: By name.
+        tensors: Tensors by name.
         model: The model that is trained.
         average: The moving average of its weights.
         optimizer: The optimiser.
@@ -113,7 +113,7 @@ def restore(
         index, key = name.split(".", 1)
         moments.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    for parameter, kept in optimizer.state.items():  # torch leaves a state called "step" where it was, on the CPU
+    for parameter, kept in optimizer.state.items():  # torch leaves the state "step" on the CPU
         optimizer.state[parameter] = {name: value.to(parameter.device) for name, value in kept.items()}
 
 
@@ -126,16 +126,16 @@ def save_checkpoint(
     best: Mapping[str, Tensor] | None = None,
     belongs: str = "",
 ) -> None:
-    """Write the state of training, whole or not at all, and keep the one before.
+    """Write the checkpoint, whole or not at all, and keep the previous one.
 
     Arguments:
         run: The run folder.
         model: The model that is trained.
         average: The moving average of its weights.
         optimizer: The optimiser with its moments.
-        progress: Where the run stands.
+        progress: The run's progress.
         best: The best weights so far, on the CPU; None if there are none yet.
-        belongs: What :func:`~empnet.training.run.belonging.belonging` says of the run.
+        belongs: Result of :func:`~empnet.training.run.belonging.belonging` for the run.
     """
     path = run / FILE
     path.parent.mkdir(exist_ok=True)
@@ -144,12 +144,12 @@ def save_checkpoint(
     metadata = {"progress": record, "belongs": belongs, "sha256": hash_of_tensors(tensors, record + belongs)}
     content = file_of_tensors(tensors, metadata)
     with replacing(path) as unfinished:
-        unfinished.write_bytes(content)  # safetensors' own writing hides the reason of a failure
+        unfinished.write_bytes(content)  # safetensors' own writer hides the reason of a failure
         _keep(path, run / PREVIOUS)
 
 
 def _keep(path: Path, previous: Path) -> None:
-    """Give the last checkpoint a second name, under which it stays; a file system that cannot goes without."""
+    """Keep the last checkpoint under a second name, if the file system has hard links."""
     with suppress(OSError):
         beside = previous.with_name(f".{os.getpid()}.unfinished.{previous.name}")
         beside.unlink(missing_ok=True)
@@ -159,10 +159,10 @@ def _keep(path: Path, previous: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was read from a checkpoint.
+    """Content of a checkpoint.
 
     Arguments:
-        progress: Where the run stood.
+        progress: The run's progress.
         best: The best weights at that moment; empty if there were none, or an earlier version wrote the file.
         problem: What was wrong with the last checkpoint, if the one before was read; else empty.
     """
@@ -179,17 +179,17 @@ def load_checkpoint(
     optimizer: torch.optim.Optimizer,
     belongs: str = "",
 ) -> Restored:
-    """Put the saved state into model, average and optimiser.
+    """Load the saved state into model, average and optimiser.
 
     Arguments:
         run: The run folder.
         model: The model that is trained.
         average: The moving average of its weights.
         optimizer: The optimiser.
-        belongs: The run's :func:`~empnet.training.run.belonging.belonging`; if it is empty, nothing is compared.
+        belongs: The run's :func:`~empnet.training.run.belonging.belonging`; empty to compare nothing.
 
     Raises:
-        EmpnetError: If the file is missing, damaged or of another run, and the one before it, too.
+        EmpnetError: If the file is missing, damaged or of another run, and the previous one, too.
     """
     state = belongs, model, average, optimizer
     try:

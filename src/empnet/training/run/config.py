@@ -1,4 +1,4 @@
-"""The configuration of a training run: every choice with its default, in one place."""
+"""Configuration of a training run: all settings with their defaults, in one place."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from empnet.training.run.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS,
 __all__ = ["TrainConfig", "differences", "read_config", "seconds", "write_config"]
 
 LONGEST_TIME = 100 * 365 * 86400.0
-"""Of a duration, s."""
+"""Longest duration, s."""
 
 LARGEST_SEED = 2**63 - 1
-"""What config.toml can hold, and PyTorch takes."""
+"""Largest seed that config.toml can hold and PyTorch accepts."""
 
 UNITS_OF_TIME = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def seconds(duration: str | float | int) -> float:
-    """A duration such as ``"10m"``, ``"1h30m"`` or ``"90"`` in seconds.
+    """Return a duration such as ``"10m"``, ``"1h30m"`` or ``"90"`` in seconds.
 
     Raises:
-        ValueError: If it is not a duration above zero.
+        ValueError: If it is no duration above zero.
 
     Example:
         >>> seconds("1h30m"), seconds("90s"), seconds(5)
@@ -71,7 +71,7 @@ Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 
 class TrainConfig(BaseModel):
-    """What a training run is made with. Unknown keys are errors.
+    """Settings of a training run. Unknown keys are errors.
 
     Example:
         >>> TrainConfig(data="qm7", property="energy", time="10m").time
@@ -131,11 +131,11 @@ class TrainConfig(BaseModel):
 
     @classmethod
     def make(cls, values: Mapping[str, Any], where: str = "") -> TrainConfig:
-        """A configuration from plain values; every mistake in them is told in one line.
+        """Return a configuration from plain values; a mistake in them raises an error of one line.
 
         Arguments:
-            values: Values by name; those that are None are left at their default.
-            where: Where the values come from, for messages.
+            values: Values by name; None keeps a default.
+            where: Source of the values, for messages.
 
         Raises:
             EmpnetError: If a key is unknown, a value does not fit, or values contradict each other.
@@ -172,10 +172,10 @@ class TrainConfig(BaseModel):
     _assumed: tuple[str, ...] = PrivateAttr(())
 
     def assuming(self, units: Mapping[str, str]) -> TrainConfig:
-        """The same with units that nobody has named.
+        """Return the configuration with assumed units, which neither user nor data state.
 
         Arguments:
-            units: By setting, such as ``{"forces_unit": "eV/angstrom"}``.
+            units: Units by setting, such as ``{"forces_unit": "eV/angstrom"}``.
 
         Raises:
             EmpnetError: If one of them is unknown.
@@ -186,12 +186,12 @@ class TrainConfig(BaseModel):
 
     @builtins.property
     def assumes_stress(self) -> bool:
-        """Whether the unit of the stress or virial is assumed, and not named by the user or the data."""
+        """True if the unit of the stress or virial is assumed, and not stated by the user or the data."""
         return not {"stress_unit", "virial_unit"}.isdisjoint(self._assumed)
 
     @builtins.property  # "property" is a setting here
     def derivatives(self) -> Derivatives:
-        """Which derivatives of the property are learned, in which units the data have them.
+        """Derivatives of the property that are learned, with their units in the data.
 
         Example:
             >>> TrainConfig(data="a.xyz", virial="virial").derivatives.virial
@@ -209,7 +209,7 @@ class TrainConfig(BaseModel):
         )
 
     def _refuse_contradictions(self, where: str) -> None:
-        """Raise if settings of forces and stress do not go together."""
+        """Raise if settings of forces and stress contradict each other."""
         if self.stress and self.virial:
             raise EmpnetError("both stress and virial are given", where=where, wanted="one of them")
         given = {"forces": self.forces, "stress": self.stress, "virial": self.virial}
@@ -249,13 +249,13 @@ def _text(error: ValidationError) -> str:
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """The values of a TOML file, not yet checked.
+    """Read the values of a TOML file, without checks.
 
     Arguments:
         path: Path of the file.
 
     Raises:
-        EmpnetError: If the file is not there or not TOML.
+        EmpnetError: If the file is missing or not TOML.
     """
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -265,12 +265,12 @@ def read_config(path: str | Path) -> dict[str, Any]:
         raise EmpnetError(f"cannot be read ({error.strerror})", where=path, wanted="a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise EmpnetError(f"is not TOML ({error})", where=path) from None
-    except ValueError:  # Python's advice about whole numbers of thousands of digits
+    except ValueError:  # Python's message about integers of thousands of digits
         raise EmpnetError("is not TOML that can be meant (a number is too long)", where=path) from None
 
 
 def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
-    """What settings differ, in words.
+    """Return a line for each setting that differs.
 
     Example:
         >>> differences({"cutoff": 5.0, "seed": 0}, {"cutoff": 4.0, "seed": 0})
@@ -280,7 +280,7 @@ def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:
 
 
 def write_config(path: Path, config: TrainConfig) -> None:
-    """Write the merged configuration; what is None is left out.
+    """Write the merged configuration, without settings that are None.
 
     Arguments:
         path: Path of the TOML file.

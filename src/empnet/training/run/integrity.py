@@ -1,4 +1,4 @@
-"""Hashes of what a run keeps as numbers: a flipped bit gives other predictions, and nothing else would show it."""
+"""Hashes of the numbers of a run: a flipped bit changes predictions, and nothing else would show it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from empnet.errors import EmpnetError
 __all__ = ["file_of_tensors", "hash_of_card", "hash_of_tensors", "refuse_flipped"]
 
 BOOKKEEPING = ("data", "versions", "threads", "processes")
-"""What model.json says about how the model was made; nothing is computed from it."""
+"""Keys of model.json that describe how the model was made; predictions do not depend on them."""
 
 
 def hash_of_tensors(tensors: Mapping[str, Tensor], text: str = "") -> str:
-    """SHA-256 of names, types, shapes and bytes of tensors, and of a text that belongs to them.
+    """Return the SHA-256 of names, types, shapes and bytes of tensors, and of a text that belongs to them.
 
     Arguments:
         tensors: Tensors on the CPU by name; their order does not matter.
-        text: Such as metadata.
+        text: Further text, such as metadata.
 
     Example:
         >>> one, other = torch.zeros(2), torch.tensor([0.0, -0.0])
@@ -39,9 +39,9 @@ def hash_of_tensors(tensors: Mapping[str, Tensor], text: str = "") -> str:
 
 
 def file_of_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """A safetensors file whose bytes follow from what it holds.
+    """Return the bytes of a safetensors file, which depend only on its content.
 
-    safetensors itself writes metadata in another order each time, so that equal runs would have unequal files.
+    safetensors itself writes metadata in a random order, so equal runs would have different files.
 
     Arguments:
         tensors: Tensors on the CPU by name.
@@ -61,13 +61,13 @@ def file_of_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) 
 
 
 def hash_of_card(record: Mapping[str, Any]) -> str:
-    """SHA-256 of what predictions depend on in a ``model.json``, however it is indented.
+    """Return the SHA-256 of the part of a ``model.json`` that predictions depend on, whatever its layout.
 
-    It is taken of the record in the file, not of a card that was read from it: a later version of this package may
-    know more fields.
+    The hash is taken from the record in the file, not from the card read from it: a later version of this package
+    may know more fields.
 
     Arguments:
-        record: What the file holds.
+        record: Content of the file.
 
     Example:
         >>> hash_of_card({"units": ["eV"], "threads": 1}) == hash_of_card({"threads": 2, "units": ["eV"]})
@@ -78,7 +78,7 @@ def hash_of_card(record: Mapping[str, Any]) -> str:
 
 
 def refuse_flipped(written: str | None, now: str, *, where: object, remedy: str) -> None:
-    """Raise if numbers are not those that were written; files of earlier versions have no hash and pass.
+    """Raise if numbers have changed since they were written; files of earlier versions have no hash and pass.
 
     Arguments:
         written: The hash that the file holds.

@@ -1,4 +1,4 @@
-"""What a run tells: printed for the person who waits, and kept in log.txt."""
+"""Journal of a run: its messages, printed and kept in log.txt."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["Journal"]
 
 
 class Journal:
-    """Prints lines and keeps them; shows a live line on a terminal.
+    """Journal that prints lines and keeps them, and shows a live line on a terminal.
 
-    Training goes on where lines cannot be printed or kept: a closed terminal or pipe is left alone, and lines that a
-    full disk does not take are kept in memory and written with a later one.
+    Training goes on if lines cannot be printed or kept: a closed terminal or pipe is ignored, and lines that a full
+    disk refuses are kept in memory and written with a later one.
 
     Arguments:
-        quiet: Print nothing (the log is kept all the same).
-        mute: Neither print nor keep anything: one of several processes tells what all do.
-        logged: Whether a log keeps the lines; else a line that cannot be printed is lost, and that is an error.
+        quiet: Print nothing (the log is still kept).
+        mute: Neither print nor keep anything: only one of several processes reports.
+        logged: A log keeps the lines; if False, a line that cannot be printed would be lost and raises an error.
 
     Example:
         >>> journal = Journal()
@@ -48,7 +48,7 @@ class Journal:
         self._task = self._live.add_task("training", total=None, text="")
 
     def write_to(self, file: Path) -> None:
-        """Keep all lines, those said so far too, in this file.
+        """Keep all lines in this file, earlier ones included.
 
         Arguments:
             file: Path of the log, appended to.
@@ -79,7 +79,7 @@ class Journal:
         """Print a warning to standard error, and keep it.
 
         Arguments:
-            line: What is wrong, in a line.
+            line: The warning, in a line.
         """
         self.note(f"warning: {line}")
         if not self.quiet:
@@ -91,7 +91,7 @@ class Journal:
 
     @contextmanager
     def keeping_warnings(self) -> Iterator[None]:
-        """Keep each warning of Python's once, besides what is done with it anyway."""
+        """Keep each Python warning once, in addition to its usual handling."""
         before, kept = warnings.showwarning, set[str]()
 
         def show(message: Warning | str, *where: Any, **more: Any) -> None:

@@ -1,4 +1,4 @@
-"""A trained model as data: ``model.safetensors`` (numbers) and ``model.json`` (all else). Never code."""
+"""Trained model as data: ``model.safetensors`` (numbers) and ``model.json`` (all else). Never code."""
 
 from __future__ import annotations
 
@@ -36,36 +36,36 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 3
-"""Of the two files. A later version of the package must read all earlier ones.
+"""Format version of the two files. A later version of the package must read all earlier ones.
 
 2: baseline_keys, seen. 3: derivatives, moments.
 """
 
 RESTORE = "restore the run folder from a copy, or train again"
-"""What to do about a damaged file."""
+"""Remedy for a damaged file."""
 
 WEIGHTS, CARD, SPLIT = "model.safetensors", "model.json", "split.json"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What ``model.json`` says: all that prediction needs apart from the weights.
+    """Content of ``model.json``: all that prediction needs apart from the weights.
 
     Arguments:
         architecture: Sizes, cutoff and pooling.
         species: The species that the model knows, in the order of its one-hot columns.
-        properties: Names of what it predicts.
+        properties: Names of the predicted properties.
         units: Their units.
-        features: Per-particle arrays that it wants beside the species.
-        baseline_keys: For each property the scalar of the data to which the model adds; empty if it adds to none.
+        features: Per-particle arrays that the model needs beside the species.
+        baseline_keys: For each property the scalar of the data to which the model adds; empty if there is none.
         length_unit: Unit of lengths in its training data.
-        dtype: What the network computes in.
+        dtype: Floating-point type of the network.
         data: Path, SHA-256 and number of systems of its training data.
         versions: Versions of this package and of those that its results depend on.
         threads: Processor threads in training, of each process.
-        processes: How many processes the run was begun with.
-        seen: What the training side had: species, sizes, distances; None in files that do not tell.
-        derivatives: Forces and stress that were learned with the first property, and what the data call them.
+        processes: Number of processes at the start of the run.
+        seen: Coverage of the training set: species, sizes, distances; None in files without it.
+        derivatives: Forces and stress that were learned with the first property, and their names in the data.
     """
 
     architecture: Architecture
@@ -90,25 +90,25 @@ class ModelCard:
 
     @property
     def baseline_names(self) -> tuple[str, ...]:
-        """What stands beside each property's errors for comparison, in words."""
+        """Description of the baseline of each property's errors."""
         if not self.baseline_keys:
             return ("composition baseline",) * len(self.properties)
         return tuple(f"{key} and composition baseline" for key in self.baseline_keys)
 
     @property
     def torch_dtype(self) -> torch.dtype:
-        """:attr:`dtype` as torch has it."""
+        """:attr:`dtype` as a type of torch."""
         return {"float32": torch.float32, "float64": torch.float64}[self.dtype]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values with the format's version."""
+        """Return plain values with the format version."""
         seen = None if self.seen is None else self.seen.to_json()
         architecture = self.architecture.to_json()
         return {"format_version": FORMAT_VERSION, **asdict(self), "architecture": architecture, "seen": seen}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> ModelCard:
-        """The card that :meth:`to_json` wrote, in this or an earlier version."""
+        """Return the card that :meth:`to_json` wrote, in this or an earlier version."""
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
         }
@@ -120,7 +120,7 @@ class ModelCard:
         return cls(**{**values, "architecture": Architecture.from_json(record["architecture"])})
 
     def build(self) -> PropertyModel:
-        """A model of this card with fresh weights."""
+        """Return a model of this card with fresh weights."""
         model = PropertyModel(self.architecture)
         for parameter in model.parameters():  # not model.to: the baseline stays float64
             parameter.data = parameter.data.to(self.torch_dtype)
@@ -132,7 +132,7 @@ def save_card(folder: Path, card: ModelCard) -> None:
 
     Arguments:
         folder: The run folder.
-        card: What it is to say.
+        card: The card to write.
     """
     write_text(folder / CARD, json.dumps(card.to_json(), indent=1) + "\n")
 
@@ -140,7 +140,7 @@ def save_card(folder: Path, card: ModelCard) -> None:
 def save_weights(folder: Path, model: PropertyModel) -> None:
     """Write ``model.safetensors``, whole or not at all, with hashes of its numbers, its card and its split.
 
-    The hashes lie in the file itself, so that no reader, at no moment, meets weights of one time and hashes of another.
+    The hashes are part of the file, so no reader ever finds weights of one time and hashes of another.
 
     Arguments:
         folder: The run folder, with its card and its split.
@@ -153,12 +153,12 @@ def save_weights(folder: Path, model: PropertyModel) -> None:
     if (folder / SPLIT).exists():
         metadata["split_sha256"] = hashlib.sha256((folder / SPLIT).read_bytes()).hexdigest()
     with replacing(folder / WEIGHTS) as unfinished:
-        # its own writing hides the reason of a failure
+        # safetensors' own writer hides the reason of a failure
         unfinished.write_bytes(file_of_tensors(state, metadata))
 
 
 def split_of_weights(folder: Path) -> str | None:
-    """The hash of the split that a run's weights were trained with; None if they do not say.
+    """Return the hash of the split that a run's weights were trained with; None if the file has none.
 
     Arguments:
         folder: The folder of a run, or of an ensemble, whose members share a split.
@@ -168,18 +168,18 @@ def split_of_weights(folder: Path) -> str | None:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return (file.metadata() or {}).get("split_sha256")
-    except (safetensors.SafetensorError, OSError):  # missing or damaged: whoever needs the weights says so
+    except (safetensors.SafetensorError, OSError):  # missing or damaged: the reader of the weights will raise
         return None
 
 
 def card_record(folder: Path) -> dict[str, Any]:
-    """What ``model.json`` holds, checked.
+    """Return the checked content of ``model.json``.
 
     Arguments:
         folder: The run folder.
 
     Raises:
-        EmpnetError: If it is not there, damaged, or written by a later version of this package.
+        EmpnetError: If it is missing, damaged, or written by a later version of this package.
     """
     path = folder / CARD
     try:
@@ -191,7 +191,7 @@ def card_record(folder: Path) -> dict[str, Any]:
     checked_record(text, path)
     try:
         record: dict[str, Any] = json.loads(text)
-    except ValueError:  # a whole number of thousands of digits among what nobody reads
+    except ValueError:  # an integer of thousands of digits in a field that is not read
         raise EmpnetError("is damaged (a number is too long)", where=path, wanted="a model file of empnet") from None
     return record
 
@@ -203,7 +203,7 @@ def read_card(folder: Path) -> ModelCard:
         folder: The run folder.
 
     Raises:
-        EmpnetError: If it is not there, damaged, or written by a later version of this package.
+        EmpnetError: If it is missing, damaged, or written by a later version of this package.
     """
     path = folder / CARD
     try:
@@ -213,7 +213,7 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def load_model(folder: str | Path) -> tuple[PropertyModel, ModelCard]:
-    """The model of a run folder, ready to predict.
+    """Load the model of a run folder, ready to predict.
 
     Arguments:
         folder: The run folder.
@@ -239,7 +239,7 @@ def load_model(folder: str | Path) -> tuple[PropertyModel, ModelCard]:
 
 
 def _read_weights(folder: Path, card: ModelCard) -> dict[str, torch.Tensor]:
-    """The weights, once it is sure that they are those of this card; nothing of the card's sizes is built before."""
+    """Read the weights and check that they belong to this card, before anything of the card's sizes is built."""
     path = folder / WEIGHTS
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -260,7 +260,7 @@ def _read_weights(folder: Path, card: ModelCard) -> dict[str, torch.Tensor]:
 
 
 def _refuse_other_shapes(shapes: dict[str, tuple[int, ...]], card: ModelCard, path: Path) -> None:
-    """Raise if a file holds weights of another model than the card's, told by their shapes alone."""
+    """Raise if the shapes of the weights in a file differ from those of the card's model."""
     layers = len({name.split(".")[1] for name in shapes if name.startswith("interactions.")})
     a = card.architecture
     first = shapes.get("embedding.weight")

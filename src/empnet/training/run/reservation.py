@@ -1,4 +1,4 @@
-"""A folder that one process alone fills: its name is taken before the work, and kept until the work has ended."""
+"""Reservation of a folder for one process: taken before the work, and kept until the work has ended."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from empnet.training.run.run_marks import LOCK, clear, is_broken_start, refuse_f
 __all__ = ["NameTaken", "Reservation", "alone_in", "reserved", "reserved_name"]
 
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
-"""Errors of file systems that know no locks, such as some network file systems."""
+"""Errors of file systems without locks, such as some network file systems."""
 
 TRIES = 100
-"""How often a folder is made again that another process, whose start has failed, takes away at the same moment."""
+"""Largest number of attempts to make a folder, if another process with a failed start removes it meanwhile."""
 
 
 class NameTaken(EmpnetError):
-    """The folder is there already, or belongs to another process."""
+    """Error: the folder exists already, or belongs to another process."""
 
 
 class Reservation:
-    """A folder that this process has locked, and that holds nothing or a run that is to be replaced.
+    """Folder that this process has locked; it is empty, or holds a run that will be replaced.
 
-    The lock is the operating system's: it goes with the process, however that ends. A killed start leaves a folder
-    with no ``config.toml``; the next start of the same name takes it over.
+    The operating system holds the lock and releases it when the process ends, however that happens. A killed start
+    leaves a folder without ``config.toml``; the next start of the same name takes it over.
 
     Arguments:
         path: The folder as the user named it; a symbolic link stands for the folder that it points to.
-        force: A run that is there now may be replaced.
+        force: An existing run may be replaced.
 
     Raises:
-        NameTaken: If there is something already, or another process works there.
-        EmpnetError: If the folder cannot be made, or is no run and not empty.
+        NameTaken: If the folder is taken, or another process works there.
+        EmpnetError: If the folder cannot be made, or is neither a run nor empty.
     """
 
     def __init__(self, path: Path, force: bool = False) -> None:
@@ -82,7 +82,7 @@ class Reservation:
         refuse_foreign(self.place)
 
     def _make(self) -> None:
-        """Make the folder and those above it that are missing; remember which."""
+        """Make the folder and its missing parents, and remember them."""
         missing = [self.place]
         while not missing[-1].parent.exists():
             missing.append(missing[-1].parent)
@@ -94,25 +94,25 @@ class Reservation:
                 continue
 
     def fill(self, write: Callable[[Path], None]) -> None:
-        """Remove the run that is to be replaced, then write the first files of the new one.
+        """Remove the old run, if any, then write the first files of the new one.
 
         Arguments:
-            write: Writes the files into the folder that it is given, ``config.toml`` last.
+            write: Writes the files into the given folder, ``config.toml`` last.
 
         Raises:
-            EmpnetError: If the folder holds another run than it did at first.
+            EmpnetError: If the content of the folder has changed since the reservation.
         """
         if _mark(self.place) != self._old and not is_broken_start(self.place):
             raise EmpnetError(
                 "has changed meanwhile and is not replaced", where=self.path, remedy="choose another --out"
             )
         if self._old is not None:
-            refuse_foreign(self.place)  # a file may have come meanwhile
+            refuse_foreign(self.place)  # a file may have been added meanwhile
         clear(self.place)
         write(self.place)
 
     def leave(self) -> None:
-        """Let others have the folder; if nothing was begun in it, take it away."""
+        """Release the folder; remove it if no run was begun in it."""
         with suppress(OSError):
             if is_broken_start(self.place):
                 clear(self.place)
@@ -129,11 +129,11 @@ class Reservation:
 
 @contextmanager
 def reserved(path: Path, force: bool = False) -> Iterator[Reservation]:
-    """A folder of one's own while the block lasts; if nothing was begun in it, it goes.
+    """Reserve a folder while the block lasts; remove it afterwards if no run was begun in it.
 
     Arguments:
         path: Path of the folder.
-        force: A run that is there may be replaced.
+        force: An existing run may be replaced.
 
     Raises:
         EmpnetError: See :class:`Reservation`.
@@ -153,7 +153,7 @@ def reserved(path: Path, force: bool = False) -> Iterator[Reservation]:
 
 @contextmanager
 def reserved_name(stem: str) -> Iterator[Reservation]:
-    """The first of runs/STEM, runs/STEM-2, ... that nobody has, for the length of the block.
+    """Reserve the first free folder of runs/STEM, runs/STEM-2, ... while the block lasts.
 
     Arguments:
         stem: Wanted name of the run.
@@ -180,13 +180,13 @@ def _left_in_the_end(reservation: Reservation) -> Iterator[Reservation]:
 
 @contextmanager
 def alone_in(path: Path) -> Iterator[None]:
-    """No other process works on this folder while the block lasts.
+    """Lock a folder against other processes while the block lasts.
 
     Arguments:
         path: An existing folder.
 
     Raises:
-        EmpnetError: If one does now, or the folder cannot be written to.
+        EmpnetError: If another process works on it, or the folder cannot be written to.
     """
     try:
         release = _locked(Path(os.path.realpath(path)), path, remedy="wait until it has ended")
@@ -199,7 +199,7 @@ def alone_in(path: Path) -> Iterator[None]:
 
 
 def _locked(place: Path, named: Path, remedy: str = "choose another --out") -> Callable[[], None]:
-    """Lock a folder; returns what releases it. The locks of an ensemble's members are tried, too."""
+    """Lock a folder, and return a function that releases it; test the locks of an ensemble's members, too."""
     lock = FileLock(place / LOCK)
     try:
         for member in place.glob(f"member-*/{LOCK}"):
@@ -214,15 +214,15 @@ def _locked(place: Path, named: Path, remedy: str = "choose another --out") -> C
 
     def release() -> None:  # does nothing where the file system has no locks
         if lock.is_locked:
-            with suppress(OSError):  # Windows removes no open file
-                (place / LOCK).unlink(missing_ok=True)  # who waits for it sees that its name has gone, and tries again
+            with suppress(OSError):  # Windows cannot remove an open file
+                (place / LOCK).unlink(missing_ok=True)  # a waiting process sees that the name is gone, and retries
             lock.release()
 
     return release
 
 
 def _mark(place: Path) -> tuple[int, ...]:
-    """What tells this folder, and the run in it, from another one."""
+    """Return numbers that identify this folder and the run in it."""
     found = [place.stat().st_dev, place.stat().st_ino]
     with suppress(OSError):
         config = (place / "config.toml").stat()

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where, and how it is read and written."""
+"""Folder of a run: its files, and how they are read and written."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ __all__ = ["RunFolder"]
 
 
 class RunFolder:
-    """A run folder on disk and the files in it.
+    """Run folder on disk, with its files.
 
     =======================  ==========================================================
     config.toml              the merged configuration
-    split.json               which system is on which side
+    split.json               the systems of training, validation and test set
     model.json               architecture, species, properties, units, versions, data
     model.safetensors        the best weights so far
     metrics.csv              one row an epoch
-    uncertainty.safetensors  what tells standard deviations, once training has ended
-    results.json             errors on validation and test side, once training has ended
-    metrics.csv.damaged      metrics.csv as it was before rows that could not be read were left out
-    checkpoint/              state.safetensors and the one before it: what resuming needs
+    uncertainty.safetensors  calibrated standard deviations, once training has ended
+    results.json             errors on validation and test set, once training has ended
+    metrics.csv.damaged      metrics.csv before unreadable rows were removed
+    checkpoint/              state.safetensors and its predecessor, for resuming
     .lock                    locked while a process trains the run
-    log.txt                  what was printed
+    log.txt                  all messages
     =======================  ==========================================================
 
     Arguments:
@@ -72,7 +72,7 @@ class RunFolder:
         return self.path / "log.txt"
 
     def refuse_incomplete(self) -> None:
-        """Raise if files are missing without which training cannot go on.
+        """Raise if files that training needs are missing.
 
         Raises:
             EmpnetError: If this is no run folder, or one of them is missing.
@@ -95,7 +95,7 @@ class RunFolder:
         )
 
     def read_config(self) -> TrainConfig:
-        """The configuration that the run was made with.
+        """Read the configuration of the run.
 
         Raises:
             EmpnetError: If this is no run folder.
@@ -106,13 +106,13 @@ class RunFolder:
         return TrainConfig.make(read_config(self.config_file), where=str(self.config_file))
 
     def read_split(self, systems: int | None = None) -> Split:
-        """The split that the run was made with.
+        """Read the split of the run.
 
         Arguments:
             systems: The number of systems in the data, if it is known.
 
         Raises:
-            EmpnetError: If the file is missing or damaged, or is not that of the run's weights.
+            EmpnetError: If the file is missing or damaged, or does not belong to the run's weights.
         """
         path = self.path / SPLIT
         try:
@@ -134,7 +134,7 @@ class RunFolder:
         """Write ``results.json``.
 
         Arguments:
-            results: Errors by side and property.
+            results: Errors by set and property.
         """
         write_text(self.path / "results.json", json.dumps(results, indent=1) + "\n")
 
@@ -160,7 +160,7 @@ class RunFolder:
             raise
 
     def read_metrics(self) -> tuple[list[dict[str, str]], str]:
-        """The rows of ``metrics.csv`` that can be read, and what was found damaged, in words; empty if nothing was."""
+        """Return the readable rows of ``metrics.csv``, and a description of damage; empty if there is none."""
         try:
             _, rows, damaged = _rows(self.metrics_file.read_bytes())
         except FileNotFoundError:
@@ -170,15 +170,15 @@ class RunFolder:
         return rows, f"{self.metrics_file}: is damaged; rows that cannot be read are left out" if damaged else ""
 
     def drop_metrics_from(self, epoch: int) -> str:
-        """Remove the rows of an epoch and later ones, which resuming will write again, and rows that are damaged.
+        """Remove damaged rows, and the rows from an epoch on, which the resumed run will write again.
 
         A damaged file is kept as ``metrics.csv.damaged``.
 
         Arguments:
-            epoch: The first epoch to be removed, counted from 0.
+            epoch: First epoch to remove, counted from 0.
 
         Returns:
-            What was found damaged, in words; empty if nothing was.
+            Description of damage; empty if there is none.
         """
         if not self.metrics_file.exists():
             return f"{self.metrics_file}: is missing; it begins at epoch {epoch + 1}" if epoch else ""
@@ -193,7 +193,7 @@ class RunFolder:
             writer.writerows(kept)
         if text.getvalue().encode() != before:
             write_text(self.metrics_file, text.getvalue())
-        if not (damaged and missing):  # the row that was being written when the run was killed will come again
+        if not (damaged and missing):  # a row that a killed run left half-written will be written again
             return ""
         kept_as = self.path / "metrics.csv.damaged"
         with replacing(kept_as) as unfinished:
@@ -203,7 +203,7 @@ class RunFolder:
 
 
 def _rows(content: bytes) -> tuple[list[str], list[dict[str, str]], bool]:
-    """Columns and whole rows of ``metrics.csv``, and whether there are others."""
+    """Return columns and intact rows of ``metrics.csv``, and True if it has other rows."""
     text = content.decode("utf-8", errors="replace").replace("\0", "\ufffd")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:

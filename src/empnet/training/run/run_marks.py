@@ -1,4 +1,4 @@
-"""Which files belong to a run or an ensemble, so that ``--force`` removes nothing else."""
+"""Files of a run or an ensemble: ``--force`` removes these and nothing else."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from empnet.training.run.config import TrainConfig
 __all__ = ["LOCK", "clear", "is_broken_start", "is_run", "refuse_foreign"]
 
 LOCK = ".lock"
-"""The file that a process locks while it works on a folder."""
+"""File that a process locks while it works on a folder."""
 
 FIRST = ("split.json", "model.json", "checkpoint/state.safetensors")
-"""What is written before ``config.toml``, which makes a folder a run."""
+"""Files written before ``config.toml``, which makes a folder a run."""
 
 LATER = (
     *("config.toml", "model.safetensors", "metrics.csv", "metrics.csv.damaged", "results.json", "log.txt"),
@@ -34,7 +34,7 @@ MEMBER = re.compile(r"member-\d+")
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is a run or an ensemble: at least two of its three marks are what training writes.
+    """Return True if a folder is a run or an ensemble: at least two of its three marks are as training writes them.
 
     The marks are ``config.toml``, ``split.json`` and ``model.json``. One may be damaged. A project with a file
     ``config.toml`` of its own has none of them. An unfinished ensemble has a first member with these marks.
@@ -68,7 +68,7 @@ def _has_card(folder: Path) -> bool:
 
 
 def is_broken_start(folder: Path) -> bool:
-    """Whether a folder is empty, or holds only the files of a start that was killed before it became a run.
+    """Return True if a folder is empty, or holds only files of a start that was killed before it became a run.
 
     Arguments:
         folder: Path of the folder.
@@ -77,7 +77,7 @@ def is_broken_start(folder: Path) -> bool:
         return False
     names = list(_names(folder))
     return not names or (
-        LOCK in names  # a start makes it first; without it the files are somebody else's
+        LOCK in names  # a start makes it first; without it the files belong to somebody else
         and all(
             (MEMBER.fullmatch(name) and is_broken_start(folder / name)) or _known(name, (*FIRST, *SYSTEM))
             for name in names
@@ -89,7 +89,7 @@ def refuse_foreign(folder: Path) -> None:
     """Raise unless a folder is a run or an ensemble and holds nothing else.
 
     Arguments:
-        folder: A folder that is to be replaced.
+        folder: A folder that will be replaced.
 
     Raises:
         EmpnetError: If it is no run, or holds a file that training does not write.
@@ -109,12 +109,12 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove the files of a run or of a broken start; the folder itself and its lock stay.
+    """Remove the files of a run or of a broken start, but not the folder and its lock.
 
-    ``config.toml`` goes last: whenever this is stopped, what is left is recognised.
+    ``config.toml`` goes last: if this is interrupted, the rest is still recognised.
 
     Arguments:
-        folder: A folder that :func:`refuse_foreign` or :func:`is_broken_start` has looked at.
+        folder: A folder that :func:`refuse_foreign` or :func:`is_broken_start` has checked.
     """
     names = sorted(
         _names(folder), key=lambda name: (name == "config.toml", name in (*FIRST, "checkpoint"), -name.count("/"))
@@ -124,7 +124,7 @@ def clear(folder: Path) -> None:
         if name == LOCK:
             continue
         if path.is_dir() and not path.is_symlink():
-            if name != "checkpoint":  # a member; what is in checkpoint is gone by now
+            if name != "checkpoint":  # a member; the folder checkpoint is empty by now
                 clear(path)
                 (path / LOCK).unlink(missing_ok=True)
             path.rmdir()
@@ -133,7 +133,7 @@ def clear(folder: Path) -> None:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Names of all that lies in a folder and in its folder ``checkpoint``, relative to it."""
+    """Yield the names of all entries of a folder and of its folder ``checkpoint``, relative to it."""
     for path in folder.iterdir():
         yield path.name
         if path.name == "checkpoint" and path.is_dir():

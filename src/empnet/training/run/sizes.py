@@ -1,4 +1,4 @@
-"""Presets of sizes, and what a step takes, how many systems and how fast: what nobody should have to choose by hand."""
+"""Defaults that need no choice by hand: presets of sizes, batch size and learning rate."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ SIZES: dict[str, dict[str, int]] = {
     "medium": {"moments": 2, "layers": 2, "width": 64},
     "large": {"moments": 2, "layers": 3, "width": 128},
 }
-"""What ``--size`` stands for. The default is medium; what a step costs of each is told in README.md."""
+"""Settings of each ``--size``. The default is medium; README.md lists the cost of a step for each."""
 
 WITHOUT_ANGLES = 3
-"""Interactions where there are no moments: angles are then seen only through several."""
+"""Number of interactions without moments: several of them are then needed to represent angles."""
 
 BATCH = 32
-"""Systems in a step on properties alone."""
+"""Systems in a step without forces or stress."""
 
 PARTICLES = 100
-"""Particles in a step on forces, of which each brings three numbers: small steps, many of them, get there soonest."""
+"""Particles in a step with forces, each with three numbers: many small steps converge fastest."""
 
 RATE_WITH_FORCES = 8e-3
-"""Learning rate where forces or stress are learned: many numbers a step, whose gradients are less noisy."""
+"""Learning rate with forces or stress: a step has many numbers, so its gradient is less noisy."""
 
 
 def with_size(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with those filled in that a preset stands for, or that follow from others; what is given stays.
+    """Return settings completed by presets and by values that follow from others; given settings stay.
 
     Arguments:
         values: Settings by name; None: not given.
@@ -65,11 +65,11 @@ def with_size(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def balanced_batch(sizes: Int64[np.ndarray, " n"], *, derivatives: bool) -> int:
-    """Systems in a step, if nobody says how many.
+    """Return the default number of systems in a step.
 
     Arguments:
-        sizes: Numbers of particles of the training side.
-        derivatives: Whether forces or stress are learned.
+        sizes: Numbers of particles of the training set.
+        derivatives: True if forces or stress are learned.
 
     Example:
         >>> balanced_batch(np.array([9, 9]), derivatives=True), balanced_batch(np.array([192]), derivatives=True)

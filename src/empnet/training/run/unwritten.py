@@ -1,4 +1,4 @@
-"""A file of a run that cannot be written: one line that names it, and the way to go on."""
+"""Error for a file of a run that cannot be written: it names the file and the way to go on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["go_on_with", "unwritten", "writing"]
 
 
 def go_on_with(run: str | Path) -> str:
-    """The command that goes on with a run.
+    """Return the command that resumes a run.
 
     Arguments:
         run: The run folder.
@@ -26,10 +26,10 @@ def go_on_with(run: str | Path) -> str:
 
 
 def unwritten(error: OSError, run: Path) -> EmpnetError:
-    """What a user is told of a file that could not be written: the disk is full, or a permission is missing.
+    """Return the error for a file that could not be written: the disk is full, or a permission is missing.
 
     Arguments:
-        error: What the operating system said.
+        error: The operating system's error.
         run: The run folder.
 
     Example:
@@ -43,7 +43,7 @@ def unwritten(error: OSError, run: Path) -> EmpnetError:
 
 @contextmanager
 def writing(run: Path) -> Iterator[None]:
-    """A block whose failures to write are told as :func:`unwritten` tells them.
+    """Convert failures to write in a block into the error of :func:`unwritten`.
 
     Arguments:
         run: The run folder.

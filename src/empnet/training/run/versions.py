@@ -1,4 +1,4 @@
-"""Files that a later version of this package may have written."""
+"""Check for files that a later version of this package has written."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ __all__ = ["refuse_later_version"]
 
 
 class _Versioned(BaseModel):
-    """Any JSON object that has a format version."""
+    """JSON object with a format version."""
 
     format_version: int
 
 
 def refuse_later_version(text: str | bytes, known: int, where: object) -> None:
-    """Raise if a JSON file has a later format version than this package knows; of its other content nothing is asked.
+    """Raise if a JSON file has a later format version than this package knows; ignore its other content.
 
     Arguments:
-        text: What the file holds; if it is no such JSON, nothing happens: others tell what is wrong with it.
-        known: The latest version that this package reads.
+        text: Content of the file; other JSON or text passes, and later checks report what is wrong.
+        known: Latest version that this package reads.
         where: The file.
 
     Raises:

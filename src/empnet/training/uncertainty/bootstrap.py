@@ -1,4 +1,4 @@
-"""Intervals of measured numbers, from drawing systems with replacement."""
+"""Bootstrap intervals of measured numbers, from systems drawn with replacement."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["EXACT", "Interval", "draws", "mean_error", "share_of"]
 
 RESAMPLES = 1000
 AT_ONCE = 2_000_000
-"""Numbers that are held at a time while resampling."""
+"""Largest number of values in memory while resampling."""
 
 ENDS = (0.025, 0.975)
 """Quantiles over the resamples that bound 95 %."""
 
 EXACT = 1e-9
-"""Error of a baseline, as a share of the targets' size, below which it is rounding: the fit is in float64."""
+"""Error of a baseline, as a share of the targets' size, below which it is rounding of the fit in float64."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A measured number with the interval that holds it in 95 % of resamplings.
+    """Measured number with its 95 % bootstrap interval.
 
     Arguments:
         value: The number.
@@ -37,14 +37,14 @@ class Interval:
 
 
 def draws(n: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Indices of n systems drawn with replacement, some resamples at a time, 1,000 in all.
+    """Yield indices of n systems drawn with replacement, some resamples at a time, 1,000 in all.
 
     References:
         Bootstrap methods: another look at the jackknife, Efron, 1979, https://doi.org/10.1214/aos/1176344552
 
     Arguments:
         n: Number of systems.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
 
     Returns:
         Arrays of shape (resamples, n).
@@ -60,7 +60,7 @@ def draws(n: int, seed: int = 0) -> Iterator[np.ndarray]:
 
 
 def mean_error(errors: Float64[np.ndarray, " n"]) -> Interval:
-    """The mean absolute error with its interval.
+    """Return the mean absolute error with its interval.
 
     Arguments:
         errors: Predicted minus true, shape (n,), n > 0.
@@ -78,14 +78,14 @@ def mean_error(errors: Float64[np.ndarray, " n"]) -> Interval:
 def share_of(
     errors: Float64[np.ndarray, " n"], baseline_errors: Float64[np.ndarray, " n"], targets: Float64[np.ndarray, " n"]
 ) -> Interval | None:
-    r"""The share of a baseline's error that a model leaves, :math:`\sum_i |e_i| / \sum_i |e_i^0|`.
+    r"""Return the share of a baseline's error that a model leaves, :math:`\sum_i |e_i| / \sum_i |e_i^0|`.
 
-    Both errors of a system are drawn together, so the interval is narrow where the errors go with each other.
+    Both errors of a system are drawn together, so the interval is narrow if the errors are correlated.
 
     Arguments:
-        errors: Of the model, shape (n,), n > 0.
-        baseline_errors: Of the baseline, in the same order.
-        targets: True values, whose size tells when the baseline's error is rounding.
+        errors: Errors of the model, shape (n,), n > 0.
+        baseline_errors: Errors of the baseline, in the same order.
+        targets: True values; their size decides if the baseline's error is rounding.
 
     Returns:
         The share; None if the baseline has no error.

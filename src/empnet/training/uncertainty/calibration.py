@@ -1,4 +1,4 @@
-"""A number that tells good predictions from bad ones becomes a standard deviation, by errors on a held-out side."""
+"""Calibration: a number that ranks predictions becomes a standard deviation, by errors on a held-out set."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ ONE_SIGMA, TWO_SIGMA = 0.6827, 0.9545
 """Shares of a normal distribution within one and two standard deviations."""
 
 FEW = 20
-"""With fewer errors than this the scale is rough: at 20 the share within it is uncertain by 10 %."""
+"""Number of errors below which the scale is rough: with 20, the share within it is uncertain by 10 %."""
 
 NOISES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-"""Noises that are tried, as shares of the mean square spread."""
+"""Trial values of the noise, as shares of the mean square spread."""
 
 POWERS = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
-"""Powers that are tried. None is below 1: large errors that go with any spread are noise."""
+"""Trial values of the power. None is below 1: large errors at any spread are noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    r"""The way from a spread q, which only ranks, to a standard deviation s.
+    r"""Map from a spread q, which only ranks predictions, to a standard deviation s.
 
     .. math::
         s = \alpha \, (\nu + q^2)^{\gamma / 2}, \quad
         \alpha = \text{the 68.27 % quantile of } |y - \hat y| \, (\nu + q^2)^{-\gamma / 2}
 
-    Calibrated means: 68 % of errors are smaller than s. Of normal errors that is the standard deviation, and the
-    maximum of the likelihood. Errors of trained networks have heavier tails; then a few large ones decide the root
-    mean square, while the quantile still says what most systems have, and :attr:`wide` says how heavy the tails are.
-    nu, noise of the data, and gamma are other than 0 and 1 if the likelihood of the errors speaks for it (Schwarz).
+    Calibrated means: 68 % of errors are smaller than s. For normal errors s is the standard deviation and maximises
+    the likelihood. Errors of trained networks have heavier tails: a few large ones dominate their root mean square,
+    but the quantile still describes most systems, and :attr:`wide` measures the tails. nu, the noise of the data,
+    and gamma differ from 0 and 1 only if the likelihood of the errors supports it (Schwarz).
 
     References:
         Fast and accurate uncertainty estimation in chemical machine learning, Musil et al., 2019,
@@ -46,8 +46,8 @@ class Calibration:
         scale: alpha.
         noise: nu, in the unit of q^2.
         power: gamma.
-        wide: 95 % of errors are smaller than so many s: 2 for normal errors, more for heavy tails.
-        n: How many errors it was taken from.
+        wide: 95 % of errors are smaller than this multiple of s: 2 for normal errors, more for heavy tails.
+        n: Number of errors used.
 
     Example:
         >>> calibration = Calibration.of(np.linspace(-1, 1, 201), np.full(201, 0.5))
@@ -63,10 +63,10 @@ class Calibration:
 
     @classmethod
     def of(cls, errors: Float64[np.ndarray, " n"], q: Float64[np.ndarray, " n"]) -> Calibration:
-        """From errors that the spread should have foreseen; where either is not finite, or q is 0, it does not count.
+        """Fit a calibration to errors and spreads; pairs that are not finite, or have q = 0, are left out.
 
         Arguments:
-            errors: Predicted minus true, shape (n,), of systems that were not trained on.
+            errors: Predicted minus true, shape (n,), of systems outside the training set.
             q: The spread of each, in any unit, shape (n,).
 
         Returns:
@@ -84,7 +84,7 @@ class Calibration:
 
     @property
     def rough(self) -> bool:
-        """Whether it was taken from so few errors that only its order of magnitude is known."""
+        """True if the errors are so few that only the order of magnitude is known."""
         return self.n < FEW
 
     def summary(self) -> str:
@@ -101,15 +101,15 @@ class Calibration:
         return f"{text}; from so few errors it is rough" if self.rough else text
 
     def std(self, q: Float64[np.ndarray, "*shape"]) -> Float64[np.ndarray, "*shape"]:
-        """s of each spread.
+        """Return s of each spread.
 
         Arguments:
-            q: Spreads, in the unit of those that it was taken from.
+            q: Spreads, in the unit of the fitted spreads.
         """
         return np.asarray(self.scale * _shaped(q, self.noise, self.power))
 
     def likelihood(self, errors: Float64[np.ndarray, " n"], q: Float64[np.ndarray, " n"]) -> float:
-        """Mean log likelihood of the errors at the best scale; -inf if it is not known.
+        """Return the mean log likelihood of the errors at the best scale; -inf if it is undefined.
 
         Arguments:
             errors: Predicted minus true, shape (n,).
@@ -120,14 +120,14 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many errors of a side lie within the standard deviations that were predicted for them.
+    """Coverage of a set: the number of errors within their predicted standard deviations.
 
     Arguments:
         systems: Number of systems with a predicted standard deviation.
-        within_one: Errors within one standard deviation: 68.27 % of them if it is calibrated.
-        within_two: Errors within two.
-        factor: Factor on all standard deviations that would bring 68.27 % of the errors within one; None if there is
-            none, as with standard deviations of zero.
+        within_one: Errors within one standard deviation; 68.27 % if calibrated.
+        within_two: Errors within two standard deviations.
+        factor: Factor on all standard deviations that would bring 68.27 % of the errors within one; None if no factor
+            does, as with standard deviations of zero.
 
     Example:
         >>> Coverage.of(np.array([0.5, -2.0, 0.1]), np.ones(3))
@@ -141,7 +141,7 @@ class Coverage:
 
     @classmethod
     def of(cls, errors: Float64[np.ndarray, " n"], std: Float64[np.ndarray, " n"]) -> Coverage | None:
-        """Count them; None if no standard deviation is a number.
+        """Count errors within standard deviations; None if no standard deviation is a number.
 
         Arguments:
             errors: Predicted minus true, shape (n,).
@@ -164,7 +164,7 @@ class Coverage:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of :attr:`share`: the exact one of a binomial share.
+        """Exact 95 % interval of the binomial :attr:`share`.
 
         References:
             The use of confidence or fiducial limits illustrated in the case of the binomial, Clopper and Pearson,
@@ -178,11 +178,11 @@ class Coverage:
 
 
 def binomial_interval(k: int, n: int) -> tuple[float, float]:
-    """The exact 95 % interval (Clopper and Pearson) of a share of which k of n were found.
+    """Return the exact 95 % interval (Clopper and Pearson) of a probability with k successes in n trials.
 
     Arguments:
-        k: How many were found.
-        n: Of how many, above zero.
+        k: Number of successes.
+        n: Number of trials, above zero.
 
     Example:
         >>> binomial_interval(0, 1)[0], round(binomial_interval(0, 1)[1], 3)
@@ -197,7 +197,7 @@ def _shaped(q: Float64[np.ndarray, "*shape"], noise: float, power: float) -> Flo
 
 
 def _likeliest(errors: Float64[np.ndarray, " n"], q: Float64[np.ndarray, " n"]) -> tuple[float, float]:
-    """nu and gamma of the largest likelihood; each that is not as usual must be worth half the logarithm of n.
+    """Return nu and gamma of the largest likelihood; each that is not 0 or 1 must gain half the logarithm of n.
 
     References:
         Estimating the dimension of a model, Schwarz, 1978, https://doi.org/10.1214/aos/1176344136
@@ -214,7 +214,7 @@ def _likeliest(errors: Float64[np.ndarray, " n"], q: Float64[np.ndarray, " n"]) 
 
 
 def log_likelihood(errors: Float64[np.ndarray, " n"], s: Float64[np.ndarray, " n"]) -> float:
-    r"""Mean log likelihood of normal errors of standard deviation a s, at the a for which it is largest.
+    r"""Return the mean log likelihood of normal errors of standard deviation a s, maximised over a.
 
     .. math::
         \max_a \frac 1n \sum_i \log N(e_i;\, 0,\, a^2 s_i^2)

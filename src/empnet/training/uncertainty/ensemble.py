@@ -1,4 +1,4 @@
-"""Several networks that differ in their seed: their mean is the prediction, their spread tells how sure it is."""
+"""Ensemble of networks that differ in their seed: the mean is the prediction, the spread its uncertainty."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ __all__ = [
 
 FILE = "ensemble.json"
 FORMAT_VERSION = 1
-"""Of the file. A later version of the package must read all earlier ones."""
+"""Format version of the file. A later version of the package must read all earlier ones."""
 
 
 class Ensemble(PropertyModel):
-    r"""The mean of several models of the same architecture.
+    r"""Mean of several models of the same architecture.
 
     .. math:: y = \frac 1K \sum_k y_k
 
@@ -66,51 +66,51 @@ class Ensemble(PropertyModel):
     """
 
     def __init__(self, members: Sequence[PropertyModel]) -> None:
-        torch.nn.Module.__init__(self)  # not PropertyModel's: an ensemble has no weights but its members'
+        torch.nn.Module.__init__(self)  # not PropertyModel's: an ensemble's only weights are its members'
         self.architecture = members[0].architecture
         self.members = torch.nn.ModuleList(members)
 
     def each(self) -> Iterator[PropertyModel]:
-        """The members in order."""
+        """Yield the members in order."""
         for member in self.members:
-            assert isinstance(member, PropertyModel)  # own invariant, for the type checker
+            assert isinstance(member, PropertyModel)  # invariant, for the type checker
             yield member
 
     @property
     def dtype(self) -> torch.dtype:
-        """The type that the networks compute in."""
+        """Floating-point type of the networks."""
         return next(self.each()).dtype
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the members' tables were made once and for all."""
+        """True if the members' tables are precomputed and fixed."""
         return all(member.is_frozen for member in self.each())
 
     @property
     def baseline(self) -> Float64[Tensor, "K F_prime"]:  # type: ignore[override]
-        """What a particle of each species adds to the composition's prediction, on average over the members."""
+        """Contribution of a particle of each species to the composition baseline, averaged over the members."""
         return self._mean([member.baseline for member in self.each()])
 
     @property
     def scale(self) -> Float64[Tensor, " F_prime"]:  # type: ignore[override]
-        """The largest of the members' scales, for each property."""
+        """Largest of the members' scales, for each property."""
         return torch.stack([member.scale for member in self.each()]).amax(dim=0)
 
     @property
     def spline(self) -> CubicSpline:  # type: ignore[override]
-        """The knots of the members' tables, the same for all."""
+        """Knots of the members' tables, the same for all members."""
         return next(self.each()).spline
 
     def frozen(self) -> Ensemble:
-        """A copy for predictions: see :meth:`~empnet.model.property_model.PropertyModel.frozen`."""
+        """Return a copy for predictions: see :meth:`~empnet.model.property_model.PropertyModel.frozen`."""
         return Ensemble([member.frozen() for member in self.each()]).eval()
 
     def forward(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "B F_prime"]:
-        """The mean of the members' predictions.
+        """Return the mean of the members' predictions.
 
         Arguments:
             batch: The systems.
-            kept: A list that takes the members' predictions, shape (B, F') each; it belongs to the caller.
+            kept: The caller's list; the members' predictions, shape (B, F') each, are appended.
         """
         values = [member(batch) for member in self.each()]
         if kept is not None:
@@ -118,7 +118,7 @@ class Ensemble(PropertyModel):
         return self._mean(values)
 
     def contributions(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "N F_prime"]:
-        """What each particle adds, on average over the members.
+        """Return the contribution of each particle, averaged over the members.
 
         Arguments:
             batch: The systems.
@@ -130,11 +130,11 @@ class Ensemble(PropertyModel):
         return self._mean(values)
 
     def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
-        """What the composition alone predicts."""
+        """Return the composition baseline, averaged over the members."""
         return self._mean([member.composition_baseline(batch) for member in self.each()])
 
     def representation(self, batch: Batch, pooling: Pooling) -> Float64[Tensor, "B K_F"]:
-        """What the members have learned of each system, side by side.
+        """Return the members' representations of each system, concatenated.
 
         Arguments:
             batch: The systems.
@@ -148,7 +148,7 @@ class Ensemble(PropertyModel):
 
 
 def members_of(model: PropertyModel) -> list[PropertyModel]:
-    """The members of an ensemble; a model that is none is its only member.
+    """Return the members of an ensemble; any other model counts as its only member.
 
     Arguments:
         model: The model.
@@ -158,12 +158,12 @@ def members_of(model: PropertyModel) -> list[PropertyModel]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
-    r"""The standard deviation of an ensemble's prediction.
+    r"""Standard deviation of an ensemble's prediction.
 
     .. math::
         q(x)^2 = \frac{1}{K - 1} \sum_k (y_k(x) - \bar y(x))^2, \quad s = \alpha \, (\nu + q^2)^{\gamma / 2}
 
-    Members that agree may all be wrong: alpha, nu and gamma come from the errors of the validation side, see
+    All members may agree and be wrong: alpha, nu and gamma come from the errors of the validation set, see
     :class:`~empnet.training.uncertainty.calibration.Calibration`.
 
     References:
@@ -171,20 +171,20 @@ class Spread:
         https://arxiv.org/abs/1612.01474
 
     Arguments:
-        limits: Standard deviation below which 99.5 % of the validation side are, shape (F',).
-        calibrations: From q to s, for each property.
+        limits: 99.5 % quantile of the standard deviations of the validation set, shape (F',).
+        calibrations: Map from q to s, for each property.
     """
 
     limits: Float64[np.ndarray, " F_prime"]
     calibrations: tuple[Calibration, ...]
 
     def std(self, model: PropertyModel, batch: Batch, kept: Sequence[Tensor] = ()) -> Float64[np.ndarray, "B F_prime"]:
-        """The standard deviation of each prediction, in the properties' units.
+        """Return the standard deviation of each prediction, in the properties' units.
 
         Arguments:
             model: The ensemble.
             batch: The systems.
-            kept: The members' predictions, if the model has kept them; else they are computed anew.
+            kept: The members' predictions, if available; else they are computed again.
         """
         members = members_of(model)
         if len(kept) != len(members):
@@ -195,14 +195,14 @@ class Spread:
 
 
 def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard, device: torch.device) -> Spread:
-    """Calibrate the spread by the errors of the validation side.
+    """Calibrate the spread by the errors of the validation set.
 
     Arguments:
         model: The ensemble.
         dataset: Its data with targets.
-        split: The sides, the same for all members; without a validation side the spread is left as it is.
+        split: The split, the same for all members; without a validation set the spread is not calibrated.
         card: Species and dtype of the models.
-        device: Where the models are.
+        device: Device of the models.
     """
     F_prime = len(card.properties)
     raw = Spread(np.full(F_prime, np.inf), (Calibration(1.0),) * F_prime)
@@ -222,7 +222,7 @@ def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard,
 
 
 def is_ensemble(folder: str | Path) -> bool:
-    """Whether a run folder holds an ensemble.
+    """Return True if a run folder holds an ensemble.
 
     Arguments:
         folder: The run folder.
@@ -231,7 +231,7 @@ def is_ensemble(folder: str | Path) -> bool:
 
 
 def refuse_ensemble(folder: str | Path, remedy: str) -> None:
-    """Raise if a run folder holds an ensemble, finished or not, where one network is wanted.
+    """Raise if a run folder holds an ensemble, finished or not, where a single network is needed.
 
     Arguments:
         folder: The run folder.
@@ -250,7 +250,7 @@ def save_ensemble(folder: Path, members: Sequence[str], spread: Spread) -> None:
     Arguments:
         folder: The run folder.
         members: Names of the members' run folders within it.
-        spread: Its calibration.
+        spread: Its calibrated spread.
     """
     record = {
         "format_version": FORMAT_VERSION,
@@ -263,7 +263,7 @@ def save_ensemble(folder: Path, members: Sequence[str], spread: Spread) -> None:
 
 
 def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
-    """The ensemble of a run folder, ready to predict.
+    """Load the ensemble of a run folder, ready to predict.
 
     Arguments:
         folder: The run folder.
@@ -300,7 +300,7 @@ def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
 
 
 class CalibrationRecord(BaseModel):
-    """The calibration of one property, as :class:`~empnet.training.uncertainty.calibration.Calibration` defines it.
+    """Record of the calibration of one property, see :class:`~empnet.training.uncertainty.calibration.Calibration`.
 
     nan and infinity are valid values.
     """
@@ -315,7 +315,7 @@ class CalibrationRecord(BaseModel):
 
 
 class EnsembleRecord(BaseModel):
-    """A whole ``ensemble.json``; names of members are those of folders in this one."""
+    """Record of a whole ``ensemble.json``; members are names of folders within the run folder."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -327,14 +327,14 @@ class EnsembleRecord(BaseModel):
 
 
 def load_members(folder: Path, names: Sequence[str]) -> tuple[Ensemble, ModelCard]:
-    """An ensemble of trained runs, and the card of the first.
+    """Load an ensemble of trained runs, and the card of the first.
 
     Arguments:
-        folder: Where the run folders are.
+        folder: Folder that holds the run folders.
         names: Their names.
 
     Raises:
-        EmpnetError: If a file is missing or damaged, or the members do not predict the same.
+        EmpnetError: If a file is missing or damaged, or the members differ in what they predict.
     """
     loaded = [load_model(folder / name) for name in names]
     card = loaded[0][1]
@@ -345,6 +345,6 @@ def load_members(folder: Path, names: Sequence[str]) -> tuple[Ensemble, ModelCar
 
 
 def _kind(card: ModelCard) -> tuple[object, ...]:
-    """What all members must have in common, for their mean to mean something."""
+    """Return the fields of a card that all members must share."""
     names = card.species, card.properties, card.units, card.features, card.baseline_keys
     return card.architecture, *names, card.dtype

@@ -1,4 +1,4 @@
-"""How sure a trained network is: the rigidity of its last, linear layer, fitted in one pass after training."""
+"""Uncertainty of a trained network: the rigidity of its last, linear layer, fitted in one pass after training."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from empnet.training.uncertainty.calibration import FEW, Calibration
 __all__ = ["INSIDE", "Deviation", "LastLayer", "deviations", "fit_last_layer"]
 
 MOST = 20_000
-"""Systems of the training side that are looked at: 300 for each feature, and never longer than a short epoch."""
+"""Largest number of training systems used: 300 for each feature, and less time than a short epoch."""
 
 RIDGES = 10.0 ** np.arange(-4, -13, -1)
-"""Ridges that are tried, as shares of the mean eigenvalue. Larger ones would hide that a direction was never seen."""
+"""Trial ridges, as shares of the mean eigenvalue. Larger ones would hide directions without training data."""
 
 USUAL_RIDGE = 1e-8
-"""Taken where too few errors are known to choose one."""
+"""Ridge if there are too few errors to choose one."""
 
 INSIDE = 0.995
 """Share of ordinary systems whose standard deviation is below the limit."""
@@ -39,24 +39,24 @@ _POOL = {"sum": sum_per_system, "mean": mean_per_system}
 
 @runtime_checkable
 class Deviation(Protocol):
-    """What predicts standard deviations: a last layer's rigidity, or an ensemble's spread."""
+    """Protocol of objects that predict standard deviations: a last layer's rigidity, or an ensemble's spread."""
 
     def std(self, model: PropertyModel, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
-        """The standard deviation of each prediction, in the properties' units."""
+        """Return the standard deviation of each prediction, in the properties' units."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LastLayer:
-    r"""The standard deviation of a prediction, as that of a linear fit on what the last layer sees.
+    r"""Standard deviation of a prediction, from a linear fit on the input of the last layer.
 
     .. math::
         q(x)^2 = h^T (H^T H + \lambda)^{-1} h = |h W|^2, \quad s = \alpha \, (\nu + q^2)^{\gamma / 2}
 
-    h is what the prediction is linear in: hidden features of the last layer, pooled over the particles as the property
-    is, and the number of particles (for a mean: 1), which stands for the bias; the rows of H are those of the training
-    side. All other numbers come from the validation side's errors: lambda by their likelihood, alpha, nu and gamma as
-    :class:`~empnet.training.uncertainty.calibration.Calibration` says.
+    The prediction is linear in h: hidden features of the last layer, pooled over the particles like the property, and
+    the number of particles (for a mean: 1), for the bias. The rows of H are h of the training set. All other numbers
+    come from the validation set's errors: lambda by their likelihood, alpha, nu and gamma as in
+    :class:`~empnet.training.uncertainty.calibration.Calibration`.
 
     References:
         A prediction rigidity formalism for low-cost uncertainties in trained neural networks, Bigi et al., 2024,
@@ -64,9 +64,9 @@ class LastLayer:
         Kristiadi et al., 2020, https://arxiv.org/abs/2002.10118
 
     Arguments:
-        whitening: W, shape (F', F + 1, F + 1): its columns span the same fit for each property.
-        limits: Standard deviation below which 99.5 % of the training and validation side are, shape (F',).
-        calibrations: From q to s, for each property.
+        whitening: W of each property, shape (F', F + 1, F + 1).
+        limits: 99.5 % quantile of the standard deviations of training and validation set, shape (F',).
+        calibrations: Map from q to s, for each property.
     """
 
     whitening: Float64[Tensor, "F_prime D D"]
@@ -76,12 +76,12 @@ class LastLayer:
     def std(
         self, model: PropertyModel, batch: Batch, kept: Sequence[Float[Tensor, "N F"]] = ()
     ) -> Float64[np.ndarray, "B F_prime"]:
-        """The standard deviation of each prediction, in the properties' units.
+        """Return the standard deviation of each prediction, in the properties' units.
 
         Arguments:
-            model: The model that was fitted, or its frozen copy.
+            model: The fitted model, or its frozen copy.
             batch: The systems.
-            kept: The last layer's input, if the model has kept it; else it is computed anew.
+            kept: The last layer's input, if available; else it is computed again.
 
         Returns:
             Shape (B, F'), float64, on the CPU.
@@ -98,7 +98,7 @@ class LastLayer:
 def _rows(
     model: PropertyModel, batch: Batch, pooling: Pooling, hidden: Tensor | None = None
 ) -> Float64[np.ndarray, "B D"]:
-    """h of each system: pooled features, and the number of particles or 1."""
+    """Return h of each system: pooled features, and the number of particles or 1."""
     if hidden is None:
         with torch.no_grad():
             pooled = model.representation(batch, pooling)
@@ -110,25 +110,25 @@ def _rows(
 
 
 def _spread(rows: Float64[np.ndarray, "n D"], whitening: Float64[np.ndarray, "D D"]) -> Float64[np.ndarray, " n"]:
-    """q of each system."""
+    """Return q of each system."""
     return np.sqrt(np.square(rows @ whitening).sum(axis=1))
 
 
 def fit_last_layer(
     model: PropertyModel, dataset: Dataset, split: Split, card: ModelCard, device: torch.device
 ) -> LastLayer | None:
-    """One pass over the training side for the features, one over the validation side for the errors.
+    """Fit in two passes: over the training set for the features, and over the validation set for the errors.
 
     Arguments:
         model: The trained model with its best weights.
         dataset: Its data with targets.
-        split: The sides; of the training side no more than :data:`MOST` systems are looked at.
+        split: The split; at most :data:`MOST` systems of the training set are used.
         card: Species and dtype of the model.
-        device: Where the model is.
+        device: Device of the model.
 
     Returns:
-        What tells standard deviations; None without a validation side, on which alone they can be calibrated, and of
-        a network that predicts no finite numbers.
+        The fitted last layer; None without a validation set, which calibration needs, or if the network's
+        predictions are not all finite.
     """
     if not len(split.validation):
         return None
@@ -151,7 +151,7 @@ def fit_last_layer(
 def _pass(
     model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
 ) -> tuple[dict[Pooling, np.ndarray], np.ndarray]:
-    """h of each system by pooling, and the predictions."""
+    """Return h of each system by pooling, and the predictions."""
     rows: dict[Pooling, list[np.ndarray]] = {kind: [] for kind in model.architecture.pooling}
     predicted, encoder = [], card.encoder
     for piece in dataset.chunks(indices):
@@ -170,7 +170,7 @@ def _fit(
     eigenvalues: Float64[np.ndarray, " D"],
     eigenvectors: Float64[np.ndarray, "D D"],
 ) -> tuple[Float64[np.ndarray, "D D"], float, Calibration]:
-    """W, the limit of ordinary standard deviations, and the calibration, of one property."""
+    """Fit one property: return W, the limit of ordinary standard deviations, and the calibration."""
     tried = []
     for ridge in RIDGES if len(errors) >= FEW else [USUAL_RIDGE]:
         W = eigenvectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge * eigenvalues.mean())
@@ -185,13 +185,13 @@ def _fit(
 def deviations(
     sure: Deviation, model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard
 ) -> Float64[np.ndarray, "n F_prime"]:
-    """Predicted standard deviations of some systems of a data set, in pieces of bounded memory, on the CPU.
+    """Return predicted standard deviations of systems of a data set, in pieces of bounded memory, on the CPU.
 
     Arguments:
-        sure: What predicts them.
-        model: The model that it belongs to.
+        sure: Predictor of the standard deviations.
+        model: The model of the predictor.
         dataset: The data.
-        indices: Which systems, at least one.
+        indices: Indices of the systems, at least one.
         card: Species and dtype of the model.
     """
     encoder = card.encoder
@@ -200,6 +200,6 @@ def deviations(
 
 
 def _left_out(q: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-    """The spread that systems of the training side would have if each had been left out (Sherman and Morrison)."""
+    """Return leave-one-out spreads of training systems (Sherman and Morrison)."""
     leverage = np.minimum(np.square(q), 1 - 1e-9)
     return np.sqrt(leverage / (1 - leverage))

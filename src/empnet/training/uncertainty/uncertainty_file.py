@@ -1,4 +1,4 @@
-"""What tells a run's standard deviations as data: ``uncertainty.safetensors`` beside the model."""
+"""File of a run's calibrated standard deviations: ``uncertainty.safetensors`` beside the model."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ __all__ = ["FILE", "FORMAT_VERSION", "keep_last_layer", "load_last_layer", "save
 
 FILE = "uncertainty.safetensors"
 FORMAT_VERSION = 1
-"""Of the file. A later version of the package must read all earlier ones."""
+"""Format version of the file. A later version of the package must read all earlier ones."""
 
 
 def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
-    """Fit the best weights' last layer, write ``uncertainty.safetensors``, and tell what the deviation means.
+    """Fit the best weights' last layer, write ``uncertainty.safetensors``, and describe the standard deviations.
 
     Arguments:
         folder: A run folder with its best weights.
         dataset: Its data with targets.
-        split: The sides.
+        split: Training, validation and test sets.
 
     Returns:
-        A line for each property, and for each earlier run that could not be taken into account.
+        A line for each property, and for each earlier run whose data are not available.
     """
     model, card = load_model(folder)
     fitted = fit_last_layer(model, dataset, split, card, torch.device("cpu"))
@@ -58,15 +58,15 @@ def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None
 
     ================  ===========================================================================
     whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias
-    limits            the standard deviation beyond which a system is unlike the training side
-    calibrations      alpha, nu, gamma, the width that holds 95 %, and the number of errors that
-                      they were taken from, shape (F', 5), float64
+    limits            the standard deviation above which a system is out of distribution
+    calibrations      alpha, nu, gamma, the width that holds 95 %, and the number of errors used,
+                      shape (F', 5), float64
     ================  ===========================================================================
 
     Arguments:
         folder: The run folder.
-        fitted: What is kept.
-        model: The model that was fitted, whose hash is kept, too.
+        fitted: The fitted last layer.
+        model: The fitted model; its hash is written, too.
     """
     tensors = {
         "whitening": fitted.whitening.contiguous(),
@@ -81,7 +81,7 @@ def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None
 
 
 def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:
-    """What :func:`save_last_layer` wrote.
+    """Read the file that :func:`save_last_layer` wrote.
 
     Arguments:
         folder: The run folder.
@@ -128,7 +128,7 @@ def _warn_if_lost(path: Path) -> None:
 
 
 def _refuse_other_shapes(kept: dict[str, torch.Tensor], model: PropertyModel, path: Path, remedy: str) -> None:
-    """Raise if the file is of another model, or holds what is no number where one must be."""
+    """Raise if the shapes are those of another model, or a value that must be finite is not."""
     F_prime, F = model.readout[-1].weight.shape  # type: ignore[misc, union-attr]
     wanted = {"whitening": (F_prime, F + 1, F + 1), "limits": (F_prime,), "calibrations": (F_prime, 5)}
     for name, shape in wanted.items():

@@ -57,7 +57,7 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
 
 
 def report_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
-    """Tell which free atoms the data hold, their energies, and what becomes of them.
+    """Report the free atoms in the data, their energies, and their use in training.
 
     Arguments:
         dataset: The data.
@@ -81,7 +81,7 @@ def report_isolated(dataset: Dataset, config: TrainConfig, journal: Journal) -> 
 
 
 def report_labels(dataset: Dataset, journal: Journal) -> None:
-    """Tell which systems lack forces or stress, and that constraints change no force.
+    """Report how many systems lack forces or stress, and that constraints change no force.
 
     Arguments:
         dataset: The data.

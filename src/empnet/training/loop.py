@@ -250,7 +250,7 @@ class Trainer:
         progress.usual_gradient = None
 
     def _stop(self, text: str, rate: float) -> NoReturn:
-        """End a run that has gone wrong; the best weights are in its folder."""
+        """Raise for a run that has failed; its folder holds the best weights."""
         remedy = f"the last good weights are kept; mend the data, or try: --from {self.run} --lr {rate / 4:.1g}"
         raise EmpnetError(text, where=self.run, remedy=remedy)
 

@@ -120,7 +120,7 @@ def overfit(
 
 
 def _unused(settings: Mapping[str, Any]) -> list[str]:
-    """Options among these settings that the probe does not follow; it computes on the CPU."""
+    """Return the options among these settings that the probe ignores; it computes on the CPU."""
     unused = [name for name in UNUSED if settings.get(name) is not None]
     if str(settings.get("device") or "auto") not in ("auto", "cpu"):
         unused.append("device")

@@ -144,7 +144,7 @@ def checked_record(text: str | bytes, where: object) -> None:
 
 
 def _text(error: ValidationError) -> str:
-    """The first thing that was found, in a line that is not longer for a huge value."""
+    """Return the first validation error in a line, which stays short for a huge value."""
     first = error.errors()[0]
     name, message = ".".join(str(part)[:40] for part in first["loc"]), first["msg"].removeprefix("Value error, ")
     value = first["input"]

@@ -164,7 +164,7 @@ class Restored:
     Arguments:
         progress: The run's progress.
         best: The best weights at that moment; empty if there were none, or an earlier version wrote the file.
-        problem: What was wrong with the last checkpoint, if the one before was read; else empty.
+        problem: Message about a damaged last checkpoint, if the previous one was read; else empty.
     """
 
     progress: Progress

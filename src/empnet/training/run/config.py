@@ -238,7 +238,7 @@ class TrainConfig(BaseModel):
 
 
 def _text(error: ValidationError) -> str:
-    """The first thing that pydantic found, in a line."""
+    """Return the first error that pydantic found, in a line."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":

@@ -115,12 +115,12 @@ class Journal:
         self._live.stop()
 
     def show(self, *, done: int, total: int | None, epoch: int, text: str | None = None) -> None:
-        """Bring the live line up to date.
+        """Update the live line.
 
         Arguments:
             done: Steps done.
-            total: Steps in all, if known.
-            epoch: The epoch under way, counted from 1.
+            total: Total number of steps, if known.
+            epoch: Current epoch, counted from 1.
             text: Losses and errors; unchanged if None.
         """
         self._text = self._text if text is None else text

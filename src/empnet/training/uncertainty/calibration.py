@@ -88,7 +88,7 @@ class Calibration:
         return self.n < FEW
 
     def summary(self) -> str:
-        """What the standard deviation means, in words.
+        """Describe the meaning of the standard deviation.
 
         Example:
             >>> Calibration(1.0, wide=2.6, n=305).summary()

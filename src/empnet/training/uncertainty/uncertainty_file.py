@@ -88,7 +88,7 @@ def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | Non
         model: Its model.
 
     Returns:
-        None if the run has no such file: it is older, had no validation side, or lost it (a warning).
+        The last layer; None if the run has no such file: it is older, had no validation set, or lost it (a warning).
 
     Raises:
         EmpnetError: If the file is damaged, written by a later version, or belongs to another model.

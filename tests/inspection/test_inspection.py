@@ -94,7 +94,7 @@ def test_faults_of_forces(frames, change, wanted):
 def test_forces_of_other_frames_are_not_called_a_unit(frames):
     strangers = [replace(s, arrays={"forces": frames[k - 1].arrays["forces"]}) for k, s in enumerate(frames)]
     found = inspect_data(strangers, quiet=True).findings
-    assert any("sign and unit cannot be told" in finding.text + finding.remedy for finding in found)
+    assert any("these frames do not show sign and unit" in finding.text + finding.remedy for finding in found)
     assert not any("fit 'energy'" in finding.text for finding in found)
 
 

@@ -84,7 +84,7 @@ def _shortest(seen: Seen, systems: Sequence[System], system_of: np.ndarray, d: n
     where = origin_of(systems, int(system_of[nearest]))
     text = f"{d[nearest]:.3f} angstrom here, {seen.shortest:.3f} angstrom in training"
     if own and shorter > BIN:
-        text += f"; {where} is extrapolated, which is told only, for the run's own sides were drawn together"
+        text += f"; {where} is extrapolated; this is no failure, because the run's own sides were drawn together"
     most, good = None if own else BIN, own or shorter <= BIN
     return AuditLine(NAMES[1], DONE[1], shorter, most, "angstrom", verdict_of(good), text, where)
 

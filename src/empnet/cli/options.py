@@ -157,7 +157,7 @@ Layers = Annotated[int | None, option("--layers", help="Interactions [2; 3 witho
 Width = Annotated[int | None, option("--width", help="Features of each particle in the network [64].", group=NETWORK)]
 Pooling = Annotated[
     str | None,
-    option("--pooling", help="Readout: sum over particles, mean, or as the data tell [auto].", group=NETWORK),
+    option("--pooling", help="Readout: sum over particles, mean, or chosen from the data [auto].", group=NETWORK),
 ]
 Forces = Annotated[
     str | None, option("--forces", help="Per-particle array of forces to learn with the energy.", group=LABELS)

@@ -49,19 +49,19 @@ def as_source(data: Data) -> str | list[System]:
     """
     if isinstance(data, str | os.PathLike):
         return path_text(data)
-    systems = list(_each(data, tell=True))
+    systems = list(_each(data, warn=True))
     if not systems:
         raise EmpnetError("there are no systems in the data", wanted="at least one")
     return systems
 
 
-def iter_systems(data: Data, length_unit: str | None = None, *, tell: bool = True) -> Iterator[System]:
+def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = True) -> Iterator[System]:
     """Data as a stream of systems whose geometry is usable, one at a time.
 
     Arguments:
         data: As for :func:`as_source`.
         length_unit: Unit of lengths in a file; None: what it states, else angstrom. Systems in memory are in angstrom.
-        tell: Whether to warn of calculators' results that belong to other atoms.
+        warn: Whether to warn of calculators' results that belong to other atoms.
 
     Raises:
         EmpnetError: If data are of a wrong type: at once. If a system cannot be used: when it is reached.
@@ -72,7 +72,7 @@ def iter_systems(data: Data, length_unit: str | None = None, *, tell: bool = Tru
     """
     if isinstance(data, str | os.PathLike):
         return iread(path_text(data), length_unit=length_unit)
-    return map(check_geometry, _each(data, tell))
+    return map(check_geometry, _each(data, warn))
 
 
 def name_of(data: Data, otherwise: str = "systems in memory") -> str:
@@ -89,12 +89,12 @@ def name_of(data: Data, otherwise: str = "systems in memory") -> str:
     return path_text(data) if isinstance(data, str | os.PathLike) else otherwise
 
 
-def _each(data: Any, tell: bool) -> Iterator[System]:
+def _each(data: Any, warn: bool) -> Iterator[System]:
     """The items of data in memory as systems; a wrong type of the whole is told at once."""
     from ase import Atoms
 
     if isinstance(data, System | Atoms):
-        return _converted([data], tell)
+        return _converted([data], warn)
     wrong = data is None or isinstance(data, Mapping | bytes) or hasattr(data, "dtype") or hasattr(data, "read")
     try:
         items = iter(()) if wrong else iter(data)
@@ -102,17 +102,17 @@ def _each(data: Any, tell: bool) -> Iterator[System]:
         wrong = True
     if wrong:
         raise EmpnetError(f"data are {_kind(data)}", wanted=WANTED, remedy=_remedy(data))
-    return _converted(items, tell)
+    return _converted(items, warn)
 
 
-def _converted(items: Iterable[Any], tell: bool) -> Iterator[System]:
+def _converted(items: Iterable[Any], warn: bool) -> Iterator[System]:
     from ase import Atoms
 
     for index, item in enumerate(items):
         if isinstance(item, System):
             yield item
         elif isinstance(item, Atoms):
-            yield from_atoms(_with_own_results(item, index, tell), Origin(frame=index))
+            yield from_atoms(_with_own_results(item, index, warn), Origin(frame=index))
         else:
             remedy = _remedy(item)
             raise EmpnetError(
@@ -120,7 +120,7 @@ def _converted(items: Iterable[Any], tell: bool) -> Iterator[System]:
             )
 
 
-def _with_own_results(atoms: Atoms, index: int, tell: bool) -> Atoms:
+def _with_own_results(atoms: Atoms, index: int, warn: bool) -> Atoms:
     """The atoms; without their calculator if its results belong to other atoms (one calculator for many, or moved)."""
     check = getattr(atoms.calc, "check_state", None)
     if check is None or not getattr(atoms.calc, "results", None):
@@ -128,7 +128,7 @@ def _with_own_results(atoms: Atoms, index: int, tell: bool) -> Atoms:
     changed = check(atoms)
     if not changed:
         return atoms
-    if tell:
+    if warn:
         names = ", ".join(sorted(atoms.calc.results))
         warnings.warn(
             f"frame {index}: the calculator's results ({names}) belong to other {', '.join(changed)} and are left out; "

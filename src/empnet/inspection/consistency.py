@@ -248,7 +248,7 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
     found = verdict(slope)
     if found == "unclear":
         text = f"{measured}: frames are too far apart, or forces do not belong to the energies"
-        return [Finding("note", forces, text, "sign and unit cannot be told from these frames")]
+        return [Finding("note", forces, text, "these frames do not show sign and unit")]
     if found == "fits":
         return [Finding("note", forces, f"they fit '{energy}' in sign and unit: {measured}")]
     sign = "their sign is reversed (gradients in place of forces)" if slope.value < 0 else ""

@@ -114,7 +114,7 @@ def _by_shear(
         Finding(
             "warning",
             name,
-            f"suspected: components in the order {words}, told by sheared cells",
+            f"suspected: components in the order {words}, according to sheared cells",
             f'ASE has xx yy zz yz xz xy; train with --stress-order "{words}"',
         )
     ]

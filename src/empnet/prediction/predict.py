@@ -100,7 +100,7 @@ def _predict_file(
     if team.first and not printed:
         refuse_to_replace(out, force, inputs=[data, predictor.run or None])
     reading = reading.for_data(data, predictor.card)
-    systems = track(reading.read(data, tell=False), f"predicting {name_of(data)}", quiet=quiet)
+    systems = track(reading.read(data, warn=False), f"predicting {name_of(data)}", quiet=quiet)
 
     def predicted(piece: list[System]) -> Prediction:
         return predictor.predict_piece([reading.in_model_terms(system, predictor.card) for system in piece], wanted)

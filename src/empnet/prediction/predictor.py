@@ -132,7 +132,7 @@ class Predictor:
 
     def _each(self, systems: Data) -> Iterator[System]:
         """Systems in any form, with usable geometry."""
-        return iter_systems(systems, tell=bool(self.card.baseline_keys))
+        return iter_systems(systems, warn=bool(self.card.baseline_keys))
 
     def number_of(self, name: str | None = None) -> int:
         """Which of the properties it is; the first, if none is named.

@@ -169,16 +169,16 @@ class Reading:
         terms = tuple(self._terms(card))
         return (_in_model_terms(system, terms) for system in self.read(data))
 
-    def read(self, data: Data, *, tell: bool = True) -> Iterator[System]:
+    def read(self, data: Data, *, warn: bool = True) -> Iterator[System]:
         """The systems as they are, with lengths in angstrom.
 
         Arguments:
             data: Where they are.
-            tell: Whether to warn of calculators' results that belong to other atoms.
+            warn: Whether to warn of calculators' results that belong to other atoms.
         """
         if not isinstance(data, str | os.PathLike):
             refuse_length_unit(self.length_unit)
-        return iter_systems(data, self.length_unit, tell=tell)
+        return iter_systems(data, self.length_unit, warn=warn)
 
     def in_model_terms(self, system: System, card: ModelCard) -> System:
         """A system with properties and baseline keys by the model's names, in the model's units.

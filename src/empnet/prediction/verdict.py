@@ -172,7 +172,7 @@ def _headline(accuracy: Accuracy) -> Sentence:
     """How much of the baseline's error is left."""
     name, base, on, share = accuracy.name, accuracy.baseline, _systems(accuracy), accuracy.share
     if share is None:
-        why = f"{name}: the {base} has no error on {on}, so no share of it can be told; the model's own error follows."
+        why = f"{name}: the {base} has no error on {on}, so there is no share of it; the model's own error follows."
         return Sentence(why, "warn")
     known = math.isfinite(share.low) and math.isfinite(share.high)
     text = f"the error is {share_in_words(share.value)} {'of the' if share.value < MULTIPLE else 'the'} {base}'s"
@@ -258,7 +258,7 @@ def _uncertainty(accuracy: Accuracy, course: CourseFacts) -> Sentence:
     low, high = coverage.interval
     text += f", and the 95 % interval is {100 * low:.0f} to {100 * high:.0f} %"
     if low <= ONE_SIGMA <= high:
-        return Sentence(f"{name}: uncertainty: calibrated, as far as can be told: {text}.", "good")
+        return Sentence(f"{name}: uncertainty: calibrated, as far as these systems show: {text}.", "good")
     return Sentence(f"{name}: uncertainty: {_miscalibrated(coverage)}: {text}.", "warn")
 
 

@@ -103,7 +103,7 @@ def _groups(evaluation: Evaluation, side: MeasuredSide, species: tuple[int, ...]
         parts.append(figure(drawn, f"Error of the systems that contain a species.{left_out} {interval}"))
     elif len(groups) > 1:
         there = ", ".join(group.name for group in groups)
-        alike.append(f"All systems contain the same species ({there}), so errors cannot be told apart by them.")
+        alike.append(f"All systems contain the same species ({there}), so errors cannot be distinguished by them.")
     return f'<div class="figures">{"".join(parts)}</div>' * bool(parts) + "".join(map(paragraph, alike))
 
 

@@ -266,7 +266,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise EmpnetError(f"is not TOML ({error})", where=path) from None
     except ValueError:  # Python's message about integers of thousands of digits
-        raise EmpnetError("is not TOML that can be meant (a number is too long)", where=path) from None
+        raise EmpnetError("is not valid TOML (a number is too long)", where=path) from None
 
 
 def differences(saved: dict[str, Any], given: dict[str, Any]) -> list[str]:

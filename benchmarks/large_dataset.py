@@ -136,7 +136,7 @@ def act(path: Path, n: int, budget: str) -> None:
     watched(job, "look_at", "  quick inspection")
     watched(job, "make_card", "  species, pooling, what was seen")
     watched(job, "fit_statistics", "  statistics")
-    watched(job.Seen, "of", "    what was seen")
+    watched(job.DataCoverage, "of", "    what was seen")
     began = time.perf_counter()
     settings = {"property": "energy", "unit": "kcal/mol", "val": 2000, "test": 2000, "time": budget}
     training.run_training(path, out=path.parent / "run", threads=1, **settings)

@@ -30,7 +30,7 @@ from empnet.training.job import open_data
 from empnet.training.run.model_file import ModelCard, load_model
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.train import run_training as train
-from empnet.training.uncertainty.ensemble import Spread, load_ensemble
+from empnet.training.uncertainty.ensemble import EnsembleStd, load_ensemble
 from empnet.training.uncertainty.rigidity import LastLayer, fit_last_layer
 from empnet.workflows.ensemble import train_ensemble
 
@@ -47,7 +47,7 @@ class Subject:
     name: str
     model: PropertyModel
     card: ModelCard
-    uncertainty: LastLayer | Spread
+    uncertainty: LastLayer | EnsembleStd
 
 
 @dataclass

@@ -10,7 +10,7 @@ from ase.build import bulk, molecule
 
 from empnet.audit import Audit, audit
 from empnet.basis.radial import envelope
-from empnet.dataset.coverage import Seen
+from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.neighbours import NeighbourList, neighbour_list
 from empnet.errors import EmpnetError
@@ -255,7 +255,7 @@ def test_dead_units():
 
 def with_seen(systems: list[System]) -> Predictor:
     predictor = predictor_of()
-    seen = Seen.of(Dataset.from_systems(systems, CUTOFF))
+    seen = DataCoverage.of(Dataset.from_systems(systems, CUTOFF))
     return Predictor(predictor.model, replace(predictor.card, seen=seen))
 
 

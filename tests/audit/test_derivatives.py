@@ -12,7 +12,7 @@ from empnet.audit.dynamics import drift_lines
 from empnet.audit.subject import Subject
 from empnet.model.property_model import Architecture, PropertyModel
 from empnet.prediction.predictor import Predictor
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.system.system import Origin, System
 from empnet.training.run.model_file import ModelCard
 
@@ -35,7 +35,7 @@ CRYSTALS = [
 
 def subject_of(model=PropertyModel, *, pooling="sum", unit="eV", forces="forces", dtype="float32") -> Subject:
     architecture = Architecture(n_species=4, pooling=(pooling,), cutoff=4.0, width=16, layers=2)
-    derivatives = Derivatives(forces=forces)
+    derivatives = LabelSpec(forces=forces)
     card = ModelCard(architecture, (1, 6, 8, 14), ("energy",), (unit,), dtype=dtype, derivatives=derivatives)
     torch.manual_seed(0)
     built = model(architecture)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from empnet.dataset.alike import number_alike
+from empnet.dataset.alike import group_ids
 from empnet.dataset.arrays import ArrayWriter, map_arrays
 
 
@@ -55,5 +55,5 @@ def test_what_is_lost_is_made_anew(tmp_path):
 def test_equal_rows_have_equal_numbers_in_order_of_appearance():
     keys = np.random.default_rng(0).integers(-4, 4, (500, 2))
     number: dict[tuple, int] = {}
-    assert number_alike(keys).tolist() == [number.setdefault(tuple(key), len(number)) for key in keys.tolist()]
-    assert number_alike(keys[:0]).tolist() == []
+    assert group_ids(keys).tolist() == [number.setdefault(tuple(key), len(number)) for key in keys.tolist()]
+    assert group_ids(keys[:0]).tolist() == []

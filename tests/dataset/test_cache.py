@@ -18,7 +18,7 @@ from empnet.errors import EmpnetError
 from empnet.files.write import write
 from empnet.runtime.cache_entries import cache_entries, keep_within_limit, remove_entries
 from empnet.studies.data.sign_digits import sign_digits_path
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.system.system import Origin, System
 
 ENERGY = Recipe(("energy",), cutoff=4.0)
@@ -144,7 +144,7 @@ def test_the_hash_in_a_run_of_before_is_still_known():
 
 
 def test_constraints_in_memory_are_not_stale(cache):
-    recipe = Recipe(("energy",), 4.0, derivatives=Derivatives(forces="forces"))
+    recipe = Recipe(("energy",), 4.0, derivatives=LabelSpec(forces="forces"))
     free = [replace(system, arrays={"forces": np.zeros((2, 3))}) for system in SYSTEMS]
     fixed = [replace(system, info={"constraints": "FixAtoms"}) for system in free]
     assert not open_dataset(free, recipe).arrays["constrained"].any()

@@ -8,7 +8,7 @@ from ase.build import bulk, molecule
 from ase.neighborlist import neighbor_list
 
 from empnet.dataset import coverage as seen_module
-from empnet.dataset.coverage import BIN, Seen
+from empnet.dataset.coverage import BIN, DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.system.system import System
 
@@ -24,7 +24,7 @@ ATOMS = [molecule("CH3CH2OH"), bulk("Cu", cubic=True), molecule("CO2"), bulk("Na
 
 
 def test_ranges_hold_the_distances_that_ase_finds():
-    seen = Seen.of(Dataset.from_systems([of(atoms) for atoms in ATOMS], CUTOFF))
+    seen = DataCoverage.of(Dataset.from_systems([of(atoms) for atoms in ATOMS], CUTOFF))
     occupied = set()
     for atoms in ATOMS:
         i, j, d = neighbor_list("ijd", atoms, CUTOFF)
@@ -40,13 +40,13 @@ def test_ranges_hold_the_distances_that_ase_finds():
 
 def test_ranges_hold_nothing_else():
     d = np.array([0.97, 1.01, 1.52, 1.57, 3.9])
-    seen = Seen.of(Dataset.from_systems([System([[0, 0, 0], [x, 0, 0]], [8, 1]) for x in d], CUTOFF))
+    seen = DataCoverage.of(Dataset.from_systems([System([[0, 0, 0], [x, 0, 0]], [8, 1]) for x in d], CUTOFF))
     assert seen.ranges == {(1, 8): ((0.95, 1.05), (1.5, 1.6), (3.9, 3.95))}
 
 
 def test_only_the_systems_that_are_named_count():
     dataset = Dataset.from_systems([of(atoms) for atoms in ATOMS], CUTOFF)
-    assert Seen.of(dataset, np.array([2])) == Seen.of(Dataset.from_systems([of(ATOMS[2])], CUTOFF))
+    assert DataCoverage.of(dataset, np.array([2])) == DataCoverage.of(Dataset.from_systems([of(ATOMS[2])], CUTOFF))
 
 
 @pytest.mark.parametrize("one_way", [True, False])
@@ -64,14 +64,14 @@ def test_compiled_and_plain_distances_are_equal(one_way):
 
 def test_blocks_do_not_matter(monkeypatch):
     dataset = Dataset.from_systems([of(atoms) for atoms in ATOMS], CUTOFF)
-    whole = Seen.of(dataset)
+    whole = DataCoverage.of(dataset)
     monkeypatch.setattr("empnet.dataset.dataset.BLOCK", 1)
-    assert Seen.of(dataset) == whole
+    assert DataCoverage.of(dataset) == whole
 
 
 def test_distance_to_is_the_nearest_of_all():
     ranges = ((0.95, 1.05), (1.5, 1.6), (3.9, 3.95))
-    seen = Seen((1, 8), (2, 2), 0.97, {(1, 8): ranges})
+    seen = DataCoverage((1, 8), (2, 2), 0.97, {(1, 8): ranges})
     d = np.random.default_rng(0).uniform(0.1, 4.5, 200)
     expected = [min(max(low - x, x - high, 0) for low, high in ranges) for x in d]
     assert np.allclose(seen.distance_to((8, 1), d), expected, rtol=0, atol=1e-15)
@@ -83,7 +83,7 @@ def test_unseen_names_the_receiver():
     other = Dataset.from_systems(
         [System([[0, 0, 0]], [1]), System([[0, 0, 0], [2, 0, 0], [3, 0, 0]], [8, 1, 1])], CUTOFF
     )
-    ((receivers, d, away),) = Seen.of(training).unseen(other)
+    ((receivers, d, away),) = DataCoverage.of(training).unseen(other)
     told = dict(zip(zip(receivers.tolist(), d.tolist(), strict=True), away.tolist(), strict=True))
     high = 1.0 + BIN  # the upper end of the one bin that is occupied
     assert told == {
@@ -100,8 +100,8 @@ def test_unseen_names_the_receiver():
     "systems", [[of(atoms) for atoms in ATOMS], [System([[0, 0, 0]], [-1])], [System([[0, 0, 0]])]]
 )
 def test_round_trip(systems):
-    seen = Seen.of(Dataset.from_systems(systems, CUTOFF))
-    assert Seen.from_json(json.loads(json.dumps(seen.to_json(), allow_nan=False))) == seen
+    seen = DataCoverage.of(Dataset.from_systems(systems, CUTOFF))
+    assert DataCoverage.from_json(json.loads(json.dumps(seen.to_json(), allow_nan=False))) == seen
 
 
 def test_two_data_sets_joined_are_both_seen():
@@ -111,6 +111,6 @@ def test_two_data_sets_joined_are_both_seen():
         some, more = (
             [System([[0, 0, 0], [0, 0, d]], rng.integers(1, 4, 2)) for d in rng.uniform(0.5, 3.0, 12)] for _ in "ab"
         )
-        one, other, both = (Seen.of(Dataset.from_systems(each, 5.0)) for each in (some, more, some + more))
+        one, other, both = (DataCoverage.of(Dataset.from_systems(each, 5.0)) for each in (some, more, some + more))
         assert one.joined(other) == other.joined(one) == both
         assert one.joined(one) == one

@@ -9,7 +9,7 @@ from ase.build import bulk, molecule
 import empnet.dataset
 from empnet.dataset import joining, loops
 from empnet.dataset.acceleration import compiled_loops
-from empnet.dataset.coverage import Seen
+from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.neighbours import neighbour_list
 from empnet.runtime.numba_probe import numba_works
@@ -79,13 +79,13 @@ def forgotten(monkeypatch):
 
 
 def test_without_numba_plain_numpy_does_the_same(dataset, forgotten, monkeypatch):
-    seen, pairs = Seen.of(dataset), neighbour_list(of(molecule("C6H6")), 4.0)
+    seen, pairs = DataCoverage.of(dataset), neighbour_list(of(molecule("C6H6")), 4.0)
     compiled_loops.cache_clear()
     numba_works.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
     with pytest.warns(UserWarning, match="^Numba does not work here"):
         assert joining.chosen() is joining.join_pairs
-    assert Seen.of(dataset) == seen
+    assert DataCoverage.of(dataset) == seen
     assert np.array_equal(neighbour_list(of(molecule("C6H6")), 4.0).senders, pairs.senders)
 
 

@@ -51,7 +51,7 @@ def test_odd_values_are_no_raw_errors(kind, key, tmp_path):
 
 
 def test_a_ragged_stress_is_refused_where_it_is_wanted():
-    from empnet.system.label_spec import Derivatives
+    from empnet.system.label_spec import LabelSpec
 
     with pytest.raises(EmpnetError, match="stress 'stress' is list; wanted 6 numbers"):
-        Derivatives(stress="stress").stress_of(systems("stress", [[1], [2, 3]])[0])
+        LabelSpec(stress="stress").stress_of(systems("stress", [[1], [2, 3]])[0])

@@ -12,7 +12,7 @@ from empnet import System
 from empnet.dataset.cache import Recipe, open_dataset
 from empnet.dataset.dataset import Dataset
 from empnet.inspection import inspect_data, quick_findings
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 
 ASE = {"forces": "f", "forces_unit": "eV/angstrom", "energy_unit": "eV"}
 STRESSED = {**ASE, "stress": "s", "stress_unit": "eV/angstrom^3"}
@@ -55,7 +55,7 @@ def found_in(frames, given, *, energy=1.0, forces=1.0, stress=lambda s, volume: 
         )
         for atoms, e, f, s in frames
     ]  # fmt: skip
-    derivatives = Derivatives(**given)
+    derivatives = LabelSpec(**given)
     dataset = open_dataset(systems, Recipe(("energy",), 3.0, derivatives=derivatives), quiet=True)
     return quick_findings(dataset, ["energy"], [unit], derivatives=derivatives, named=named)
 
@@ -222,7 +222,7 @@ def test_five_thousand_frames_of_a_hundred_atoms_take_seconds():
 
     frames = from_dataset(Dataset(arrays), ("energy",))
     begun = time.process_time()
-    assert derivative_findings(frames, "energy", Derivatives(**STRESSED))
+    assert derivative_findings(frames, "energy", LabelSpec(**STRESSED))
     # Some 2 s of one core; twice that is the bound of what a person waits for without a word.
     assert time.process_time() - begun < 5
 
@@ -303,7 +303,7 @@ def test_of_two_energies_the_one_that_the_forces_belong_to_is_named(vibrating, u
         )
         for (atoms, e, forces, _), s in zip(vibrating, entropy, strict=True)
     ]  # fmt: skip
-    derivatives = Derivatives(**ASE)
+    derivatives = LabelSpec(**ASE)
     dataset = open_dataset(systems, Recipe((used,), 3.0, derivatives=derivatives), quiet=True)
     findings = quick_findings(dataset, [used], ["eV"], derivatives=derivatives)
     told = [(finding.level, str(finding)) for finding in findings if "is there, too" in finding.text]

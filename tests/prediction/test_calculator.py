@@ -12,7 +12,7 @@ from ase.md.verlet import VelocityVerlet
 from ase.units import kcal, mol
 
 import empnet
-from empnet.dataset.coverage import Seen
+from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
 from empnet.model.property_model import Architecture
@@ -153,7 +153,7 @@ def test_an_unknown_species():
 def with_seen() -> Predictor:
     predictor = predictor_of()
     atoms = molecule("H2O")
-    seen = Seen.of(Dataset.from_systems([System(atoms.positions, atoms.numbers)], 4.0))
+    seen = DataCoverage.of(Dataset.from_systems([System(atoms.positions, atoms.numbers)], 4.0))
     return Predictor(predictor.model, replace(predictor.card, seen=seen))
 
 

@@ -16,12 +16,12 @@ from empnet.prediction.evaluate import evaluate
 from empnet.prediction.metrics import metrics_of_components
 from empnet.prediction.predictor import Predictor
 from empnet.system.atoms import from_atoms
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.system.units import convert
 from empnet.training.run.model_file import ModelCard
 
 KINDS = (1, 8, 14)
-LEARNED = Derivatives("forces", "eV/angstrom", "stress", "eV/angstrom^3", energy_unit="eV")
+LEARNED = LabelSpec("forces", "eV/angstrom", "stress", "eV/angstrom^3", energy_unit="eV")
 
 
 @pytest.fixture(scope="module")

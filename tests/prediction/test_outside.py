@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from empnet.audit import audit
-from empnet.dataset.coverage import Seen
+from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.files.write import write
 from empnet.model.property_model import Architecture
@@ -21,14 +21,14 @@ def dataset(*systems) -> Dataset:
     return Dataset.from_systems([System(r, z, **more) for r, z, more in systems], 4.0)
 
 
-def card(seen: Seen | None) -> ModelCard:
+def card(seen: DataCoverage | None) -> ModelCard:
     pooling = ("sum", "mean")
     return ModelCard(Architecture(3, pooling), (1, 6, 8), ("energy", "gap"), ("eV", "eV"), seen=seen)
 
 
 @pytest.fixture(scope="module")
-def seen() -> Seen:
-    return Seen.of(dataset((WATER, [8, 1, 1], {}), ([[0, 0, 0], [0, 0, 0.75]], [1, 1], {})))
+def seen() -> DataCoverage:
+    return DataCoverage.of(dataset((WATER, [8, 1, 1], {}), ([[0, 0, 0], [0, 0, 0.75]], [1, 1], {})))
 
 
 def scaled(by: float) -> tuple:

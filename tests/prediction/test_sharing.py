@@ -18,7 +18,7 @@ from empnet.model.property_model import Architecture
 from empnet.prediction.predictor import Predictor
 from empnet.training.run.model_file import ModelCard
 from empnet.training.uncertainty.calibration import Calibration
-from empnet.training.uncertainty.ensemble import Ensemble, Spread
+from empnet.training.uncertainty.ensemble import Ensemble, EnsembleStd
 from empnet.training.uncertainty.rigidity import LastLayer
 
 CARD = ModelCard(Architecture(3, ("sum",), cutoff=4.0, width=8, layers=1), (1, 8, 14), ("energy",), ("eV",))
@@ -40,7 +40,7 @@ def one() -> Predictor:
 
 def several() -> Predictor:
     ensemble = Ensemble([model(seed) for seed in range(3)]).eval()
-    return Predictor(ensemble, CARD, uncertainty=Spread(np.array([np.inf]), CALIBRATION))
+    return Predictor(ensemble, CARD, uncertainty=EnsembleStd(np.array([np.inf]), CALIBRATION))
 
 
 def system(k: int):

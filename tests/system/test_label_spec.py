@@ -14,7 +14,7 @@ from empnet.dataset import ingest
 from empnet.dataset.cache import Recipe, open_dataset
 from empnet.errors import EmpnetError
 from empnet.files.read import iread
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.system.one_hot import OneHot
 from empnet.system.system import Origin
 
@@ -37,7 +37,7 @@ def opened(systems, derivatives, **recipe):
 
 
 def stress_of(value, **given) -> np.ndarray:
-    derivatives = Derivatives(stress="s", **{"energy_unit": "eV", **given})
+    derivatives = LabelSpec(stress="s", **{"energy_unit": "eV", **given})
     return opened([frame(k, info={"s": value}) for k in range(2)], derivatives).arrays["stress"][0]
 
 
@@ -54,7 +54,7 @@ def stress_of(value, **given) -> np.ndarray:
 )
 def test_forces_have_the_unit_of_the_energy_per_angstrom(unit, energy, factor):
     given = np.array([[0.0, 1.0, 2.0], [-3.0, 4.0, 5.0]])
-    dataset = opened([frame(k, arrays={"f": given}) for k in range(2)], Derivatives("f", unit, energy_unit=energy))
+    dataset = opened([frame(k, arrays={"f": given}) for k in range(2)], LabelSpec("f", unit, energy_unit=energy))
     np.testing.assert_allclose(dataset.arrays["forces"], factor * np.concatenate([given, given]), rtol=1e-12)
 
 
@@ -97,7 +97,7 @@ def test_frames_without_forces_or_stress_are_nan():
     there = {"arrays": {"f": np.ones((2, 3))}, "info": {"s": STRESS}}
     empty = {"arrays": {"f": np.full((2, 3), np.nan)}, "info": {"s": np.full(6, np.nan)}}
     systems = [frame(0), frame(1, **there), frame(2, **empty), frame(3, **there, pbc=False), frame(4, **there)]
-    dataset = opened(systems, Derivatives("f", stress="s"))
+    dataset = opened(systems, LabelSpec("f", stress="s"))
     assert dataset.with_forces.tolist() == [False, True, False, True, True]
     assert dataset.with_stress.tolist() == [False, True, False, False, True]
     batch = dataset.batch(np.array([4, 0, 3]), OneHot([1, 8]))
@@ -113,14 +113,14 @@ def test_forces_stay_with_their_particles_in_a_batch():
         atoms = molecule(name)
         atoms.rattle(0.1, seed=k)
         systems.append(System(atoms.positions, atoms.numbers, properties={"energy": k}, arrays={"f": -atoms.positions}))
-    dataset = opened(systems, Derivatives("f"))
+    dataset = opened(systems, LabelSpec("f"))
     batch = dataset.batch(np.array([2, 0, 3]), OneHot([1, 6, 8]))
     assert batch.forces is not None
     np.testing.assert_array_equal(batch.forces.numpy(), -batch.positions.numpy())
 
 
 def test_a_data_set_without_them_has_none():
-    dataset = opened([frame(k, arrays={"f": np.ones((2, 3))}) for k in range(2)], Derivatives())
+    dataset = opened([frame(k, arrays={"f": np.ones((2, 3))}) for k in range(2)], LabelSpec())
     batch = dataset.batch(np.array([0]), OneHot([1, 8]))
     assert batch.forces is None
     assert batch.stress is None
@@ -145,7 +145,7 @@ def test_forces_of_held_atoms_are_read_raw(tmp_path, suffix):
         frames.append(atoms)
     path = tmp_path / f"a.{suffix}"
     ase_write(path, frames)
-    dataset = opened(path, Derivatives("forces", stress="stress"))
+    dataset = opened(path, LabelSpec("forces", stress="stress"))
     np.testing.assert_allclose(dataset.arrays["forces"][0], -frames[0].positions[0] - 1, atol=1e-7)  # 8 decimals
     np.testing.assert_allclose(dataset.arrays["stress"][1], 0.01 * STRESS, atol=1e-7)
     if suffix != "extxyz":  # ASE writes no constraints there, unless it is asked to
@@ -156,10 +156,10 @@ def test_forces_of_a_numpy_archive(tmp_path):
     rng = np.random.default_rng(0)
     values = {"R": rng.normal(size=(4, 3, 3)), "F": rng.normal(size=(4, 3, 3)), "E": np.arange(4.0), "z": [8, 1, 1]}
     np.savez(tmp_path / "a.npz", **values)
-    dataset = opened(tmp_path / "a.npz", Derivatives("forces"))
+    dataset = opened(tmp_path / "a.npz", LabelSpec("forces"))
     np.testing.assert_array_equal(dataset.arrays["forces"].reshape(4, 3, 3), values["F"])
     with pytest.raises(EmpnetError, match=r"no forces 'F'.*forces"):
-        opened(tmp_path / "a.npz", Derivatives("F"))
+        opened(tmp_path / "a.npz", LabelSpec("F"))
 
 
 def test_a_stress_of_six_particles_in_an_archive_is_one_of_the_frame(tmp_path):
@@ -167,7 +167,7 @@ def test_a_stress_of_six_particles_in_an_archive_is_one_of_the_frame(tmp_path):
     cells, stress = np.broadcast_to(9 * np.eye(3), (4, 3, 3)), np.arange(24.0).reshape(4, 6)
     R = np.random.default_rng(0).uniform(0, 9, (4, n, 3))
     np.savez(tmp_path / "a.npz", R=R, E=np.arange(4.0), z=[1] * n, cell=cells, pbc=[True] * 3, virial_stress=stress)
-    dataset = opened(tmp_path / "a.npz", Derivatives(stress="virial_stress"))
+    dataset = opened(tmp_path / "a.npz", LabelSpec(stress="virial_stress"))
     np.testing.assert_array_equal(dataset.arrays["stress"], stress)
 
 
@@ -179,7 +179,7 @@ def test_reading_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(ingest, "SAVE_SECONDS", -1.0)  # save after every frame
     forces = [{"f": np.full((2, 3), k + 1.0)} if k % 3 else {} for k in range(9)]
     systems = [frame(k, arrays=forces[k], info={"s": STRESS + k}) for k in range(9)]
-    recipe = Recipe(("energy",), 3.0, derivatives=Derivatives("f", stress="s"))
+    recipe = Recipe(("energy",), 3.0, derivatives=LabelSpec("f", stress="s"))
     begun = []
 
     def until(last):
@@ -225,7 +225,7 @@ def many(**values):
 )
 def test_mistakes_in_data(systems, given, told):
     with pytest.raises(EmpnetError, match=told) as error:
-        opened(systems, Derivatives(**given))
+        opened(systems, LabelSpec(**given))
     assert "\n" not in str(error.value)
 
 
@@ -238,7 +238,7 @@ def test_the_frame_is_named(tmp_path):
     ase_write(tmp_path / "a.extxyz", atoms, format="extxyz")
     assert "f" in next(iread(tmp_path / "a.extxyz")).arrays
     with pytest.raises(EmpnetError, match=r"a\.extxyz, frame 2: forces 'f': particle 1 is not finite"):
-        opened(tmp_path / "a.extxyz", Derivatives("f"))
+        opened(tmp_path / "a.extxyz", LabelSpec("f"))
 
 
 @pytest.mark.parametrize(
@@ -257,13 +257,13 @@ def test_the_frame_is_named(tmp_path):
 )
 def test_mistakes_in_units(given, told):
     with pytest.raises(EmpnetError, match=told):
-        Derivatives(**given)
+        LabelSpec(**given)
 
 
 def full_stress(xy: float, yx: float, scale: float = 1.0, **derivatives) -> np.ndarray:
     tensor = scale * np.array([[0.01, xy, 0.0], [yx, 0.02, 0.0], [0.0, 0.0, 0.03]])
     cube = System([[0, 0, 0]], cell=4 * np.eye(3), pbc=(True,) * 3, info={"s": tensor}, origin=Origin("a.xyz", 7))
-    return Derivatives(stress="s", energy_unit="eV", **derivatives).stress_of(cube)
+    return LabelSpec(stress="s", energy_unit="eV", **derivatives).stress_of(cube)
 
 
 def test_rounding_is_no_asymmetry():

@@ -11,7 +11,7 @@ import torch
 
 from empnet.dataset.dataset import collate
 from empnet.errors import EmpnetError
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.system.system import System
 from empnet.training.run.integrity import file_of_tensors
 from empnet.training.run.model_file import FORMAT_VERSION, load_model, read_card, save_card, save_weights
@@ -34,7 +34,7 @@ def test_a_file_of_an_earlier_version_predicts_what_it_did(folder):
 
 def test_what_was_learned_is_kept(tmp_path):
     _, card = load_model(FIRST_VERSION)
-    learned = Derivatives("forces", "kcal/mol/angstrom", "virial", "eV", virial=True, energy_unit="eV")
+    learned = LabelSpec("forces", "kcal/mol/angstrom", "virial", "eV", virial=True, energy_unit="eV")
     save_card(tmp_path, replace(card, derivatives=learned))
     assert json.loads((tmp_path / "model.json").read_text())["format_version"] == FORMAT_VERSION == 3
     assert read_card(tmp_path).derivatives == learned

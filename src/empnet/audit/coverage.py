@@ -8,7 +8,7 @@ import numpy as np
 
 from empnet.audit.record import AuditLine, in_words, skipped, verdict_of
 from empnet.audit.subject import origin_of
-from empnet.dataset.coverage import BIN, Seen
+from empnet.dataset.coverage import BIN, DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.system.one_hot import symbol
 from empnet.system.system import System
@@ -32,7 +32,7 @@ DONE = (
 
 
 def coverage_lines(
-    seen: Seen | None, dataset: Dataset, systems: Sequence[System], *, own: bool = False
+    seen: DataCoverage | None, dataset: Dataset, systems: Sequence[System], *, own: bool = False
 ) -> list[AuditLine]:
     """Hold data against what the training side had.
 
@@ -61,7 +61,7 @@ def coverage_lines(
     ]
 
 
-def _particles(seen: Seen, dataset: Dataset, systems: Sequence[System], system_of: np.ndarray) -> AuditLine:
+def _particles(seen: DataCoverage, dataset: Dataset, systems: Sequence[System], system_of: np.ndarray) -> AuditLine:
     species = dataset.arrays["species"]
     strange = ~np.isin(species, seen.species)
     smallest, largest = seen.sizes
@@ -74,7 +74,9 @@ def _particles(seen: Seen, dataset: Dataset, systems: Sequence[System], system_o
     return AuditLine(NAMES[0], DONE[0], float(strange.mean()), 0.0, "", verdict, "; ".join(text), where)
 
 
-def _shortest(seen: Seen, systems: Sequence[System], system_of: np.ndarray, d: np.ndarray, own: bool) -> AuditLine:
+def _shortest(
+    seen: DataCoverage, systems: Sequence[System], system_of: np.ndarray, d: np.ndarray, own: bool
+) -> AuditLine:
     if not len(d):
         return skipped(NAMES[1], DONE[1], "no two particles are within the cutoff")
     if not np.isfinite(seen.shortest):

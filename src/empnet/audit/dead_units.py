@@ -9,7 +9,7 @@ from torch import Tensor
 
 from empnet.audit.record import AuditLine, skipped, verdict_of
 from empnet.audit.subject import OPERATIONS, Subject
-from empnet.dataset.coverage import Seen
+from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.model.dead_units import Activity, dead_units
 
@@ -35,7 +35,7 @@ def dead_units_line(subject: Subject, dataset: Dataset) -> AuditLine:
         dataset: The data, as the model takes them.
     """
     model, card = subject.predictor.model, subject.predictor.card
-    knots = model.spline.knots >= Seen.of(dataset).shortest - model.spline.spacing
+    knots = model.spline.knots >= DataCoverage.of(dataset).shortest - model.spline.spacing
 
     def rows(name: str, values: Tensor) -> Tensor:
         return values[knots] if ".phi." in name or ".chi." in name else values

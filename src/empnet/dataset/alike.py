@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int64, Integer
 
-__all__ = ["number_alike"]
+__all__ = ["group_ids"]
 
 
-def number_alike(keys: Integer[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
+def group_ids(keys: Integer[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
     """A number for each row, equal for equal rows, in the order of their first appearance.
 
     By sorting, in some 60 bytes a row: a dict of a million keys takes four times as much.
@@ -17,7 +17,7 @@ def number_alike(keys: Integer[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
         keys: Whole numbers, shape (n, k).
 
     Example:
-        >>> number_alike(np.array([[7, 1], [3, 1], [7, 1]]))
+        >>> group_ids(np.array([[7, 1], [3, 1], [7, 1]]))
         array([0, 1, 0])
     """
     order = np.lexsort(keys.T)  # stable, so that the first of equal rows comes first

@@ -12,7 +12,7 @@ from jaxtyping import Float64, Int64
 from empnet.dataset.acceleration import compiled_loops
 from empnet.dataset.dataset import Block, Dataset
 
-__all__ = ["BIN", "Seen"]
+__all__ = ["BIN", "DataCoverage"]
 
 BIN = 0.05
 """Width of the bins of distances, angstrom: a bond's vibration spans a few of them."""
@@ -24,7 +24,7 @@ Kind = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DataCoverage:
     """The species, sizes and distances that occur in some systems.
 
     Arguments:
@@ -37,7 +37,7 @@ class Seen:
     Example:
         >>> from empnet.system.system import System
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [8, 1]) for d in (0.96, 0.98, 1.02, 1.57)]
-        >>> seen = Seen.of(Dataset.from_systems(pairs, cutoff=5.0))
+        >>> seen = DataCoverage.of(Dataset.from_systems(pairs, cutoff=5.0))
         >>> seen.ranges, seen.shortest
         ({(1, 8): ((0.95, 1.05), (1.55, 1.6))}, 0.96)
     """
@@ -48,7 +48,7 @@ class Seen:
     ranges: dict[Kind, tuple[tuple[float, float], ...]]
 
     @classmethod
-    def of(cls, dataset: Dataset, indices: Int64[np.ndarray, " n"] | None = None) -> Seen:
+    def of(cls, dataset: Dataset, indices: Int64[np.ndarray, " n"] | None = None) -> DataCoverage:
         """What some systems of a data set have.
 
         Arguments:
@@ -68,20 +68,20 @@ class Seen:
         ranges = _ranges_of(np.unique(np.concatenate(codes)), names)
         return cls(tuple(_species(dataset, chosen)), (int(sizes.min()), int(sizes.max())), shortest, ranges)
 
-    def joined(self, other: Seen) -> Seen:
+    def joined(self, other: DataCoverage) -> DataCoverage:
         """What either has: a model that was trained on one side after the other has seen both.
 
         Arguments:
             other: Of other systems.
 
         Example:
-            >>> one = Seen((1, 8), (2, 2), 0.95, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
-            >>> both = one.joined(Seen((1, 6), (5, 9), 1.05, {(1, 6): ((1.05, 1.2),), (1, 8): ((1.05, 1.1),)}))
+            >>> one = DataCoverage((1, 8), (2, 2), 0.95, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
+            >>> both = one.joined(DataCoverage((1, 6), (5, 9), 1.05, {(1, 6): ((1.05, 1.2),), (1, 8): ((1.05, 1.1),)}))
             >>> both.species, both.sizes, both.ranges[1, 8]
             ((1, 6, 8), (2, 9), ((0.95, 1.1), (1.55, 1.6)))
         """
         kinds = sorted({*self.ranges, *other.ranges})
-        return Seen(
+        return DataCoverage(
             tuple(sorted({*self.species, *other.species})),
             (min(self.sizes[0], other.sizes[0]), max(self.sizes[1], other.sizes[1])),
             min(self.shortest, other.shortest),
@@ -98,7 +98,7 @@ class Seen:
         }
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Seen:
+    def from_json(cls, record: dict[str, Any]) -> DataCoverage:
         """The record that :meth:`to_json` wrote."""
         smallest, largest = record["sizes"]
         ranges = {}
@@ -119,7 +119,7 @@ class Seen:
             Angstrom, shape (n,); 0 within a range, infinite if the pair of species has none.
 
         Example:
-            >>> seen = Seen((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
+            >>> seen = DataCoverage((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
             >>> seen.distance_to((8, 1), np.array([1.0, 1.25, 2.6])).round(6)
             array([0. , 0.2, 1. ])
         """
@@ -165,7 +165,7 @@ class Seen:
 
         Example:
             >>> from empnet.system.system import System
-            >>> seen = Seen((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05),)})
+            >>> seen = DataCoverage((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05),)})
             >>> others = [System([[0, 0, 0], [0, 0, d]], [8, 1]) for d in (0.7, 0.96, 1.3)]
             >>> seen.too_near(Dataset.from_systems(others, cutoff=5.0))
             {0: ((1, 8), 0.7)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from empnet.dataset.alike import number_alike
+from empnet.dataset.alike import group_ids
 from empnet.dataset.arrays import ArrayWriter, map_arrays, replace_array
 from empnet.dataset.dataset import NARROW, fingerprint, system_arrays
 from empnet.dataset.label_reader import LabelReader
@@ -80,7 +80,7 @@ def ingest(
         _remove_old(unfinished, quiet)
         arrays = _build(systems, recipe, _make_folder(unfinished), name, quiet)
         if "fingerprints" in arrays:
-            replace_array(unfinished, "fingerprints", groups=number_alike(arrays["fingerprints"]))
+            replace_array(unfinished, "fingerprints", groups=group_ids(arrays["fingerprints"]))
         write_checked(unfinished / ABOUT, about or {})
         del arrays  # Windows renames no folder of which a file is mapped
         move_in(unfinished, folder)

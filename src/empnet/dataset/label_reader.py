@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from empnet.errors import EmpnetError, nearest
-from empnet.system.label_spec import CONSTRAINTS, Derivatives
+from empnet.system.label_spec import CONSTRAINTS, LabelSpec
 from empnet.system.system import System
 
 __all__ = ["LabelReader"]
@@ -28,7 +28,7 @@ class LabelReader:
         file: Path that the systems come from.
     """
 
-    wanted: Derivatives
+    wanted: LabelSpec
     frames: int = 0
     with_forces: int = 0
     with_stress: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 
 __all__ = ["Recipe"]
 
@@ -27,4 +27,4 @@ class Recipe:
     features: tuple[str, ...] = ()
     length_unit: str = "angstrom"
     baseline_keys: tuple[str, ...] = ()
-    derivatives: Derivatives = field(default_factory=Derivatives)
+    derivatives: LabelSpec = field(default_factory=LabelSpec)

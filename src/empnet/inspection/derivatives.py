@@ -24,7 +24,7 @@ from empnet.inspection.outlying import outlying_finding
 from empnet.inspection.record import Finding, Level
 from empnet.inspection.strain import order_in_words, shear_order, strain_slopes
 from empnet.inspection.stress import STRESSES, STRONGEST, VIRIALS
-from empnet.system.label_spec import RIVALS, Derivatives
+from empnet.system.label_spec import RIVALS, LabelSpec
 from empnet.system.units import parse_unit
 
 __all__ = ["MOST", "derivative_findings"]
@@ -43,7 +43,7 @@ STRONGEST_NAMED = 10.0
 BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 times its usual bias
 
 
-def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives, named: bool = False) -> list[Finding]:
+def derivative_findings(frames: Frames, energy: str, derivatives: LabelSpec, named: bool = False) -> list[Finding]:
     """Whether forces and stress are the slopes of the energies, in sign and unit; errors name the option that mends it.
 
     Arguments:
@@ -68,7 +68,7 @@ def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives, n
     return findings
 
 
-def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Finding]:
+def _forces(frames: Frames, energy: str, derivatives: LabelSpec) -> list[Finding]:
     absurd = _absurd_forces(frames, derivatives)
     if absurd:
         return absurd
@@ -93,7 +93,7 @@ def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
     return [wrong]
 
 
-def _absurd_forces(frames: Frames, derivatives: Derivatives) -> list[Finding]:
+def _absurd_forces(frames: Frames, derivatives: LabelSpec) -> list[Finding]:
     """Forces that no atoms have, whatever the energies say: half of the frames have a larger one than is possible."""
     if not derivatives.energy_unit:
         return []
@@ -109,7 +109,7 @@ def _absurd_forces(frames: Frames, derivatives: Derivatives) -> list[Finding]:
     return [Finding("error", "forces", text, f"is the unit right? say {remedy}" if options else remedy)]
 
 
-def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Finding:
+def _wrong_forces(slope: Slope, derivatives: LabelSpec, measured: str) -> Finding:
     """An error if the sign is wrong or units explain the factor; else a warning."""
     reversed_ = slope.value < 0
     size = abs(slope.value)
@@ -128,7 +128,7 @@ def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Find
     return Finding(level, "forces", f"{text}; {measured}", remedy)
 
 
-def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float) -> list[str]:
+def _force_options(raw: float, derivatives: LabelSpec, minus: str, miss: float) -> list[str]:
     """Options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
     given, own = derivatives.energy_unit, derivatives.forces_unit.removeprefix("-")
     pairs = [(given, unit) for unit in (*FORCES, own)] if given else []
@@ -146,7 +146,7 @@ def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float
     return list(dict.fromkeys(option for *_, option in sorted(found)))[:2]
 
 
-def _stress(frames: Frames, energy: str, derivatives: Derivatives, named: bool) -> list[Finding]:
+def _stress(frames: Frames, energy: str, derivatives: LabelSpec, named: bool) -> list[Finding]:
     """What strain does to the energy, held against the numbers as they stand in the data."""
     volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
     stress = frames.stresses["stress"]
@@ -171,7 +171,7 @@ def _stress(frames: Frames, energy: str, derivatives: Derivatives, named: bool) 
     return _large(stress, derivatives, topic, named)
 
 
-def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: Derivatives, topic: str) -> list[Finding]:
+def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: LabelSpec, topic: str) -> list[Finding]:
     """Shear that fits the energies in another order of the components only."""
     order = shear_order(frames, energy, forces, "stress")
     if order is None or order == (0, 1, 2):
@@ -188,7 +188,7 @@ def _measured(slope: Slope, off: float) -> str:
     )
 
 
-def _stress_units(slopes: tuple[Slope, Slope], derivatives: Derivatives) -> list[str]:
+def _stress_units(slopes: tuple[Slope, Slope], derivatives: LabelSpec) -> list[str]:
     """Options under which the energies would fit, the sharpest first."""
     if not derivatives.energy_unit:
         return []
@@ -205,7 +205,7 @@ def _stress_units(slopes: tuple[Slope, Slope], derivatives: Derivatives) -> list
     return list(dict.fromkeys(option for *_, option in sorted(found)))[:2]
 
 
-def _large(stress: np.ndarray, derivatives: Derivatives, topic: str, named: bool) -> list[Finding]:
+def _large(stress: np.ndarray, derivatives: LabelSpec, topic: str, named: bool) -> list[Finding]:
     """Energies cannot tell: its size can, where its unit is known."""
     size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
     usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
@@ -221,7 +221,7 @@ def _large(stress: np.ndarray, derivatives: Derivatives, topic: str, named: bool
     return [Finding("error", topic, text, f"{remedy}; say {options}" if options else f"{remedy}; mend the data")]
 
 
-def _smaller_units(usual: float, derivatives: Derivatives) -> list[str]:
+def _smaller_units(usual: float, derivatives: LabelSpec) -> list[str]:
     """Options under which numbers of this size are possible: VASP's first, whose sign is the other one."""
     name, given = derivatives.stress, parse_unit(derivatives.energy_unit or "eV").factor
     raw = usual / given / abs(derivatives.stress_factor)  # as they stand in the data; of a virial over the volume

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from empnet.dataset.alike import number_alike
+from empnet.dataset.alike import group_ids
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.joining import ranges
 from empnet.system.composition import count_kinds
@@ -107,7 +107,7 @@ class Frames:
             ends = np.cumsum(self.sizes[frames])
             keys[frames, 1] = [zlib.crc32(part.data) for part in np.split(species, ends[:-1])]
         keys[:, 0] = self.sizes
-        return number_alike(keys)
+        return group_ids(keys)
 
     def _blocks(self) -> Iterator[tuple[slice, slice]]:
         """Frames in blocks, and their particles, so that memory does not grow with the data."""

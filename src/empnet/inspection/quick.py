@@ -12,7 +12,7 @@ from empnet.inspection.record import Finding, gravest_first
 from empnet.inspection.reference import reference_findings
 from empnet.inspection.targets import is_energy, property_facts, target_findings
 from empnet.inspection.time_order import order_findings
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 
 __all__ = ["quick_findings"]
 
@@ -23,7 +23,7 @@ def quick_findings(
     units: Sequence[str],
     *,
     differences: bool = False,
-    derivatives: Derivatives | None = None,
+    derivatives: LabelSpec | None = None,
     named: bool = False,
 ) -> list[Finding]:
     """What training should say before it starts; errors are targets that cannot be meant.

@@ -13,7 +13,7 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
-from empnet.prediction.prediction import Wanted
+from empnet.prediction.prediction import Outputs
 from empnet.prediction.predictor import Predictor, as_predictor
 from empnet.system.atoms import from_atoms
 from empnet.system.checks import check_geometry
@@ -67,7 +67,7 @@ class EMPNetCalculator(Calculator):
         self.close = close
         self._one_at_a_time = threading.RLock()
         self._warned = False
-        self._wanted = Wanted(energies=True)
+        self._wanted = Outputs(energies=True)
         self._wanted.refuse_impossible(self.predictor.card, self.predictor.run)
         self._factor = self._to_electronvolt()
 
@@ -116,12 +116,12 @@ class EMPNetCalculator(Calculator):
         """
         super().calculate(atoms, properties, system_changes)
         system = check_geometry(from_atoms(self.atoms))
-        Wanted(stress="stress" in properties).refuse_without_volume(system)
+        Outputs(stress="stress" in properties).refuse_without_volume(system)
         asked = self._wanted
-        self._wanted = Wanted(asked.forces or "forces" in properties, asked.stress or "stress" in properties, True)
+        self._wanted = Outputs(asked.forces or "forces" in properties, asked.stress or "stress" in properties, True)
         dataset, (order,) = self.predictor.sorted_dataset([system])
         self._look_at_distances(dataset)
-        wanted = Wanted(self._wanted.forces, self._wanted.stress and all(system.pbc), True)
+        wanted = Outputs(self._wanted.forces, self._wanted.stress and all(system.pbc), True)
         found = self.predictor.predict_dataset(dataset, wanted)
         energy = float(found.values[0, 0]) * self._factor
         self.results: dict[str, Any] = {"energy": energy, "free_energy": energy}

@@ -13,9 +13,9 @@ from empnet.dataset.dataset import species_of
 from empnet.dataset.label_reader import LabelReader
 from empnet.errors import EmpnetError
 from empnet.prediction.metrics import Metric, metrics_of_components
-from empnet.prediction.prediction import Prediction, Wanted
+from empnet.prediction.prediction import Outputs, Prediction
 from empnet.prediction.predictor import Predictor
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.system.one_hot import symbol
 from empnet.system.system import System
 from empnet.training.run.model_file import ModelCard
@@ -79,7 +79,7 @@ class Labels:
     """
 
     card: ModelCard
-    derivatives: Derivatives | None = None
+    derivatives: LabelSpec | None = None
     _rows: list[tuple[np.ndarray, ...]] = field(default_factory=list)
     _species: list[np.ndarray] = field(default_factory=list)
     _stress: list[tuple[np.ndarray, np.ndarray, int]] = field(default_factory=list)
@@ -118,7 +118,7 @@ class Labels:
         labels = self._reader.wanted
         if not labels:
             return predictor.predict_piece(systems)
-        wanted = Wanted(forces=bool(labels.forces), stress=bool(labels.stress))
+        wanted = Outputs(forces=bool(labels.forces), stress=bool(labels.stress))
         # not predict_piece: open systems among crystals have no stress, which here is no mistake
         found = predictor.predict_dataset(predictor.dataset(systems), wanted)
         for k, system in enumerate(systems):

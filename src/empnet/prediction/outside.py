@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64
 
-from empnet.dataset.coverage import BIN, Seen
+from empnet.dataset.coverage import BIN, DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.system.one_hot import symbol
 from empnet.training.run.model_file import ModelCard
@@ -35,7 +35,7 @@ def why_outside(
     Example:
         >>> from empnet.system.system import System
         >>> from empnet.model.property_model import Architecture
-        >>> seen = Seen((1,), (2, 2), 0.7, {(1, 1): ((0.7, 1.2),)})
+        >>> seen = DataCoverage((1,), (2, 2), 0.7, {(1, 1): ((0.7, 1.2),)})
         >>> card = ModelCard(Architecture(1, ("sum",)), (1,), ("energy",), ("eV",), seen=seen)
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1]) for d in (0.5, 1.0, 1.1)]
         >>> std, limits = np.array([[0.1], [0.1], [0.9]]), np.array([0.3])
@@ -43,7 +43,7 @@ def why_outside(
         ['H-H 0.50 angstrom', '', 'energy +- 0.9 eV']
     """
     reasons: list[list[str]] = [[] for _ in range(len(dataset))]
-    seen: Seen | None = card.seen
+    seen: DataCoverage | None = card.seen
     for system, ((a, b), d) in ({} if seen is None else seen.too_near(dataset, BIN)).items():
         reasons[system].append(f"{symbol(a)}-{symbol(b)} {d:.2f} angstrom")
     if std is not None and limits is not None:

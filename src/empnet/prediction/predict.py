@@ -18,7 +18,7 @@ from empnet.files.extxyz.write import frame_text
 from empnet.files.source import Data, name_of
 from empnet.files.write import write
 from empnet.prediction.outside import summary_outside
-from empnet.prediction.prediction import Prediction, Wanted
+from empnet.prediction.prediction import Outputs, Prediction
 from empnet.prediction.predictor import Predictor, as_predictor, pieces
 from empnet.prediction.reading import Reading
 from empnet.runtime.distribution import Processes, processes
@@ -76,7 +76,7 @@ def predict_file(
             in a table. If ``out`` is what is read, under whatever name.
         FileError: If the file cannot be written; then what was there is as it was.
     """
-    predictor, team, wanted, path = as_predictor(predictor), processes(), Wanted(forces, stress), Path(out)
+    predictor, team, wanted, path = as_predictor(predictor), processes(), Outputs(forces, stress), Path(out)
     wanted.refuse_impossible(predictor.card, predictor.run)
     if wanted and path.suffix == ".csv":
         raise EmpnetError(f"a table has no room for {wanted.named}", where=path, wanted="a file such as .extxyz")
@@ -90,7 +90,7 @@ def _predict_file(
     data: Data,
     reading: Reading,
     out: Path,
-    wanted: Wanted,
+    wanted: Outputs,
     force: bool,
     quiet: bool,
     team: Processes,

@@ -12,11 +12,11 @@ from empnet.errors import EmpnetError
 from empnet.system.system import System
 from empnet.training.run.model_file import ModelCard
 
-__all__ = ["Prediction", "Wanted"]
+__all__ = ["Outputs", "Prediction"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Outputs:
     """What is wanted beside the properties themselves; all of it belongs to the first of them.
 
     Arguments:
@@ -26,7 +26,7 @@ class Wanted:
         outside: Why a system is unlike the training data, if it is; this belongs to none of the properties.
 
     Example:
-        >>> bool(Wanted()), bool(Wanted(stress=True))
+        >>> bool(Outputs()), bool(Outputs(stress=True))
         (False, True)
     """
 
@@ -77,7 +77,7 @@ class Wanted:
             EmpnetError: If so.
 
         Example:
-            >>> Wanted(stress=True).refuse_without_volume(System([[0, 0, 0]]))
+            >>> Outputs(stress=True).refuse_without_volume(System([[0, 0, 0]]))
             Traceback (most recent call last):
             ...
             empnet.errors.EmpnetError: there is no stress: the system does not repeat (pbc F F F); wanted ...
@@ -132,7 +132,7 @@ class Prediction:
     outside: list[str] | None = None
 
     @classmethod
-    def joined(cls, parts: Sequence[Prediction], card: ModelCard, wanted: Wanted = Wanted()) -> Prediction:
+    def joined(cls, parts: Sequence[Prediction], card: ModelCard, wanted: Outputs = Outputs()) -> Prediction:
         """Several one after the other, or none.
 
         Arguments:

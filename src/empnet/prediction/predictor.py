@@ -17,7 +17,7 @@ from empnet.files.source import Data, iter_systems
 from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import PropertyModel
 from empnet.prediction.outside import why_outside
-from empnet.prediction.prediction import Prediction, Wanted
+from empnet.prediction.prediction import Outputs, Prediction
 from empnet.runtime.compilation import compiling
 from empnet.system.batch import Batch
 from empnet.system.checks import target_of
@@ -25,7 +25,7 @@ from empnet.system.one_hot import symbol
 from empnet.system.spatial_order import in_given_order, sorted_in_space
 from empnet.system.system import System
 from empnet.training.run.model_file import ModelCard, load_model
-from empnet.training.uncertainty.ensemble import Spread, is_ensemble, load_ensemble
+from empnet.training.uncertainty.ensemble import EnsembleStd, is_ensemble, load_ensemble
 from empnet.training.uncertainty.rigidity import LastLayer
 from empnet.training.uncertainty.uncertainty_file import load_last_layer
 
@@ -45,7 +45,7 @@ class Predictor:
     """
 
     def __init__(
-        self, model: PropertyModel, card: ModelCard, run: str = "", uncertainty: LastLayer | Spread | None = None
+        self, model: PropertyModel, card: ModelCard, run: str = "", uncertainty: LastLayer | EnsembleStd | None = None
     ) -> None:
         self.model, self.card, self.run, self.uncertainty = model, card, run, uncertainty
         self._encoder = card.encoder
@@ -87,7 +87,7 @@ class Predictor:
         Example:
             See :func:`load`.
         """
-        wanted = Wanted(forces, stress, energies, outside=True)
+        wanted = Outputs(forces, stress, energies, outside=True)
         wanted.refuse_impossible(self.card, self.run)
         parts = [self.predict_piece(piece, wanted) for piece in pieces(self._each(systems))]
         return Prediction.joined(parts, self.card, wanted)
@@ -174,7 +174,7 @@ class Predictor:
         for chunk in dataset.chunks(np.arange(len(dataset))):
             yield dataset.batch(chunk, self._encoder, self.card.torch_dtype)
 
-    def predict_piece(self, systems: Sequence[System], wanted: Wanted = Wanted()) -> Prediction:
+    def predict_piece(self, systems: Sequence[System], wanted: Outputs = Outputs()) -> Prediction:
         """Predict some systems at once.
 
         Arguments:
@@ -201,7 +201,7 @@ class Predictor:
         )
 
     @torch.no_grad()
-    def predict_dataset(self, dataset: Dataset, wanted: Wanted = Wanted()) -> Prediction:
+    def predict_dataset(self, dataset: Dataset, wanted: Outputs = Outputs()) -> Prediction:
         """Predict systems with their neighbour lists, as the model has learned it: delta learning adds nothing here.
 
         Arguments:

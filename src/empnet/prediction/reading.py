@@ -13,7 +13,7 @@ from empnet.files.source import Data, iter_systems
 from empnet.files.stated import First, check_stated, first_of, plain_name, stated_unit
 from empnet.inspection.record import UNNAMED_UNIT
 from empnet.system.checks import target_of
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.system.system import System
 from empnet.system.units import convert, parse_unit
 from empnet.training.run.model_file import ModelCard
@@ -203,7 +203,7 @@ class Reading:
                 if factor != 1.0 or own in named:
                     yield _Term(own, named.get(own, own), own in named, factor, option)
 
-    def derivatives(self, card: ModelCard) -> Derivatives:
+    def derivatives(self, card: ModelCard) -> LabelSpec:
         """What the data call forces and stress, and their units.
 
         What was not said is as in the run's data, if these have the same units of energy and length; else forces are
@@ -228,7 +228,7 @@ class Reading:
             forces_unit = learned.forces_unit
         if same_units and learned.stress and learned.virial == virial:
             stress_unit = learned.stress_unit
-        return Derivatives(
+        return LabelSpec(
             forces=forces,
             forces_unit=(self.forces_unit or forces_unit) if forces else "",
             stress=stress,

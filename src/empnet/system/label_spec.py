@@ -14,7 +14,7 @@ from empnet.system.system import System
 from empnet.system.units import convert, parse_unit
 from empnet.system.values import array_of
 
-__all__ = ["ASYMMETRIC", "CONSTRAINTS", "RIVALS", "UNEVEN", "VOIGT_ORDER", "Derivatives", "asymmetry"]
+__all__ = ["ASYMMETRIC", "CONSTRAINTS", "RIVALS", "UNEVEN", "VOIGT_ORDER", "LabelSpec", "asymmetry"]
 
 CONSTRAINTS = "constraints"
 """Key of ``info`` under which readers keep the names of the constraints that a file puts on its particles."""
@@ -41,7 +41,7 @@ VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # their rows and columns
 
 
 @dataclass(frozen=True, slots=True)
-class Derivatives:
+class LabelSpec:
     """Derivatives of the property that are learned with it, and what the data's numbers mean.
 
     Forces are F_i = -dE/dr_i; stress is (1 / V) dE / d strain, as ASE has it: positive where the system would shrink.
@@ -61,9 +61,9 @@ class Derivatives:
         EmpnetError: If a unit is unknown, or is none of a force, a stress or a virial of this property.
 
     Example:
-        >>> round(Derivatives("forces", "kcal/mol/angstrom", energy_unit="eV").forces_factor, 5)
+        >>> round(LabelSpec("forces", "kcal/mol/angstrom", energy_unit="eV").forces_factor, 5)
         0.04336
-        >>> round(Derivatives(stress="stress", stress_unit="-kB", energy_unit="eV").stress_factor, 8)
+        >>> round(LabelSpec(stress="stress", stress_unit="-kB", energy_unit="eV").stress_factor, 8)
         -0.00062415
     """
 
@@ -124,7 +124,7 @@ class Derivatives:
 
         Example:
             >>> atom = System([[0, 0, 0]], arrays={"F": np.array([[0.0, 0.0, 2.0]])})
-            >>> Derivatives(forces="F").forces_of(atom)
+            >>> LabelSpec(forces="F").forces_of(atom)
             array([[0., 0., 2.]])
         """
         absent = np.full((len(system), 3), np.nan)
@@ -157,7 +157,7 @@ class Derivatives:
 
         Example:
             >>> cube = System([[0, 0, 0]], cell=2 * np.eye(3), pbc=(True,) * 3, info={"virial": np.diag([8.0, 0, 0])})
-            >>> Derivatives(stress="virial", virial=True).stress_of(cube)[:2].round(6).tolist()
+            >>> LabelSpec(stress="virial", virial=True).stress_of(cube)[:2].round(6).tolist()
             [-1.0, -0.0]
         """
         absent = np.full(6, np.nan)
@@ -193,7 +193,7 @@ class Derivatives:
 
         Example:
             >>> skew = np.array([[1.0, 0.5, 0.0], [0.52, 1.0, 0.0], [0.0, 0.0, 1.0]])
-            >>> round(Derivatives(stress="s").unevenness_of(System([[0, 0, 0]], info={"s": skew})), 6)
+            >>> round(LabelSpec(stress="s").unevenness_of(System([[0, 0, 0]], info={"s": skew})), 6)
             0.02
         """
         values = array_of(self._stress_in(system))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from empnet.dataset.cache import Recipe, open_dataset
-from empnet.dataset.coverage import Seen
+from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.split import Split, split_systems
 from empnet.errors import EmpnetError
@@ -211,7 +211,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         versions=_versions(),
         threads=torch.get_num_threads(),
         processes=processes().size,
-        seen=Seen.of(dataset, split.train),
+        seen=DataCoverage.of(dataset, split.train),
         derivatives=config.derivatives,
     )
 

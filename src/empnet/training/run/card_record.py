@@ -45,7 +45,7 @@ class ArchitectureRecord(_Record):
 
 
 class SeenRecord(_Record):
-    """Record of ``seen``; see :class:`~empnet.dataset.coverage.Seen`."""
+    """Record of ``seen``; see :class:`~empnet.dataset.coverage.DataCoverage`."""
 
     species: list[Species] = Field(max_length=MOST_NAMES)
     sizes: Annotated[list[Count], Field(min_length=2, max_length=2)]
@@ -65,7 +65,7 @@ class SeenRecord(_Record):
 
 
 class DerivativesRecord(_Record):
-    """Record of ``derivatives``; see :class:`~empnet.system.label_spec.Derivatives`."""
+    """Record of ``derivatives``; see :class:`~empnet.system.label_spec.LabelSpec`."""
 
     forces: Text = ""
     forces_unit: Text = ""

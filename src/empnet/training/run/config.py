@@ -26,7 +26,7 @@ from empnet.dataset.split import SplitKind
 from empnet.errors import EmpnetError
 from empnet.inspection.record import UNNAMED_UNIT
 from empnet.runtime.durable_files import write_text
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.training.run.aliases import suggestion
 from empnet.training.run.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS, WIDEST, with_size
 
@@ -190,7 +190,7 @@ class TrainConfig(BaseModel):
         return not {"stress_unit", "virial_unit"}.isdisjoint(self._assumed)
 
     @builtins.property  # "property" is a setting here
-    def derivatives(self) -> Derivatives:
+    def derivatives(self) -> LabelSpec:
         """Derivatives of the property that are learned, with their units in the data.
 
         Example:
@@ -198,7 +198,7 @@ class TrainConfig(BaseModel):
             True
         """
         unit = self.unit[0] if len(self.unit) == 1 and self.unit[0] != UNNAMED_UNIT else ""
-        return Derivatives(
+        return LabelSpec(
             forces=self.forces or "",
             forces_unit=self.forces_unit or "",
             stress=self.stress or self.virial or "",

@@ -12,11 +12,11 @@ import safetensors
 import safetensors.torch
 import torch
 
-from empnet.dataset.coverage import Seen
+from empnet.dataset.coverage import DataCoverage
 from empnet.errors import EmpnetError
 from empnet.model.property_model import Architecture, PropertyModel
 from empnet.runtime.durable_files import replacing, write_text
-from empnet.system.label_spec import Derivatives
+from empnet.system.label_spec import LabelSpec
 from empnet.system.one_hot import OneHot
 from empnet.training.run.card_record import checked_record
 from empnet.training.run.integrity import file_of_tensors, hash_of_card, hash_of_tensors, refuse_flipped
@@ -80,8 +80,8 @@ class ModelCard:
     versions: dict[str, str] = field(default_factory=dict)
     threads: int = 1
     processes: int = 1
-    seen: Seen | None = None
-    derivatives: Derivatives = field(default_factory=Derivatives)
+    seen: DataCoverage | None = None
+    derivatives: LabelSpec = field(default_factory=LabelSpec)
 
     @property
     def encoder(self) -> OneHot:
@@ -114,9 +114,9 @@ class ModelCard:
         }
         del values["format_version"]
         if values.get("seen") is not None:
-            values["seen"] = Seen.from_json(record["seen"])
+            values["seen"] = DataCoverage.from_json(record["seen"])
         if "derivatives" in values:
-            values["derivatives"] = Derivatives(**record["derivatives"])
+            values["derivatives"] = LabelSpec(**record["derivatives"])
         return cls(**{**values, "architecture": Architecture.from_json(record["architecture"])})
 
     def build(self) -> PropertyModel:

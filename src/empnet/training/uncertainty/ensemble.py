@@ -31,7 +31,7 @@ from empnet.training.uncertainty.rigidity import INSIDE
 __all__ = [
     "FILE",
     "Ensemble",
-    "Spread",
+    "EnsembleStd",
     "fit_spread",
     "is_ensemble",
     "load_ensemble",
@@ -157,7 +157,7 @@ def members_of(model: PropertyModel) -> list[PropertyModel]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spread:
+class EnsembleStd:
     r"""Standard deviation of an ensemble's prediction.
 
     .. math::
@@ -194,7 +194,7 @@ class Spread:
         return np.stack([each.std(q[:, k]) for k, each in enumerate(self.calibrations)], axis=1)
 
 
-def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard, device: torch.device) -> Spread:
+def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard, device: torch.device) -> EnsembleStd:
     """Calibrate the spread by the errors of the validation set.
 
     Arguments:
@@ -205,7 +205,7 @@ def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard,
         device: Device of the models.
     """
     F_prime = len(card.properties)
-    raw = Spread(np.full(F_prime, np.inf), (Calibration(1.0),) * F_prime)
+    raw = EnsembleStd(np.full(F_prime, np.inf), (Calibration(1.0),) * F_prime)
     if not len(split.validation):
         return raw
     q, predicted = [], []
@@ -218,7 +218,7 @@ def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard,
     spread, errors = np.concatenate(q), np.concatenate(predicted) - dataset.targets[split.validation]
     calibrations = tuple(Calibration.of(errors[:, k], spread[:, k]) for k in range(F_prime))
     limits = np.quantile(spread, INSIDE, axis=0, method="higher")
-    return Spread(np.concatenate([each.std(limits[[k]]) for k, each in enumerate(calibrations)]), calibrations)
+    return EnsembleStd(np.concatenate([each.std(limits[[k]]) for k, each in enumerate(calibrations)]), calibrations)
 
 
 def is_ensemble(folder: str | Path) -> bool:
@@ -244,7 +244,7 @@ def refuse_ensemble(folder: str | Path, remedy: str) -> None:
         raise EmpnetError("is an ensemble", where=folder, wanted="the run of one network", remedy=remedy)
 
 
-def save_ensemble(folder: Path, members: Sequence[str], spread: Spread) -> None:
+def save_ensemble(folder: Path, members: Sequence[str], spread: EnsembleStd) -> None:
     """Write ``ensemble.json``.
 
     Arguments:
@@ -262,7 +262,7 @@ def save_ensemble(folder: Path, members: Sequence[str], spread: Spread) -> None:
     write_text(folder / FILE, json.dumps(record, indent=1) + "\n")
 
 
-def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
+def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, EnsembleStd]:
     """Load the ensemble of a run folder, ready to predict.
 
     Arguments:
@@ -296,7 +296,7 @@ def load_ensemble(folder: str | Path) -> tuple[Ensemble, ModelCard, Spread]:
     if (len(record.limits), len(record.calibrations)) != (F_prime, F_prime):
         raise EmpnetError("is damaged", where=path, wanted=f"limits and calibrations of {F_prime} properties")
     calibrations = tuple(Calibration(**each.model_dump()) for each in record.calibrations)
-    return ensemble, card, Spread(np.array(record.limits, dtype=np.float64), calibrations)
+    return ensemble, card, EnsembleStd(np.array(record.limits, dtype=np.float64), calibrations)
 
 
 class CalibrationRecord(BaseModel):

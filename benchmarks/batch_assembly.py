@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from empnet.dataset.cache import Recipe, open_dataset
-from empnet.dataset.joining import chosen, join_pairs
+from empnet.dataset.joining import join_pairs, pair_joiner
 from empnet.files.bundled import card as bundled_card
 from empnet.model.property_model import Architecture, PropertyModel
 from empnet.system.one_hot import OneHot
@@ -38,9 +38,9 @@ def main() -> None:
     assembling, plain, stepping, pairs = [], [], [], []
     for _ in range(arguments.steps):
         indices = rng.choice(len(dataset), arguments.batch, replace=False)
-        ways = [(assembling, chosen()), (plain, join_pairs)]
+        ways = [(assembling, pair_joiner()), (plain, join_pairs)]
         for kept, join in ways[:: rng.choice([-1, 1])]:  # the first one meets a cold cache
-            with mock.patch("empnet.dataset.dataset.chosen", lambda join=join: join):
+            with mock.patch("empnet.dataset.dataset.pair_joiner", lambda join=join: join):
                 began = now()
                 batch = dataset.batch(indices, encoder)
                 kept.append(now() - began)

@@ -58,7 +58,7 @@ def test_compiled_and_plain_joining_are_equal(dataset, name):
 def test_batches_without_numba_are_the_same(dataset, name, monkeypatch):
     indices, encoder = np.array(SELECTIONS[name], dtype=np.int64), OneHot([1, 6, 8, 14, 29])
     batch = dataset.batch(indices, encoder)
-    monkeypatch.setattr("empnet.dataset.dataset.chosen", lambda: joining.join_pairs)
+    monkeypatch.setattr("empnet.dataset.dataset.pair_joiner", lambda: joining.join_pairs)
     plain = dataset.batch(indices, encoder)
     for record, other in ((batch, plain), (batch.pairs, plain.pairs)):
         for key in ("positions", "features", "system_of", "cells", "first", "second", "transposed", "shifts"):
@@ -84,7 +84,7 @@ def test_without_numba_plain_numpy_does_the_same(dataset, forgotten, monkeypatch
     numba_works.cache_clear()
     monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
     with pytest.warns(UserWarning, match="^Numba does not work here"):
-        assert joining.chosen() is joining.join_pairs
+        assert joining.pair_joiner() is joining.join_pairs
     assert DataCoverage.of(dataset) == seen
     assert np.array_equal(neighbour_list(of(molecule("C6H6")), 4.0).senders, pairs.senders)
 
@@ -92,7 +92,7 @@ def test_without_numba_plain_numpy_does_the_same(dataset, forgotten, monkeypatch
 def test_a_mistake_in_the_compiled_loops_is_an_error(forgotten, monkeypatch):
     monkeypatch.delattr("empnet.runtime.compiled.compiled")  # which the loops import
     with pytest.raises(ImportError, match="cannot import name 'compiled'"):
-        joining.chosen()
+        joining.pair_joiner()
 
 
 def test_mapped_arrays_may_be_dropped_at_any_time(dataset, monkeypatch, tmp_path):

@@ -7,11 +7,11 @@ import heapq
 import numpy as np
 from jaxtyping import Int64
 
-__all__ = ["PARTICLE", "deal", "work_of"]
+__all__ = ["PARTICLE", "balance", "work_of"]
 
 PARTICLE = 200
 """Work on a particle (matrix products), in pairs. At F = 64, forward and backward, some 200 to 400 were measured; the
-lots depend little on it."""
+shares depend little on it."""
 
 
 def work_of(n_particles: Int64[np.ndarray, " S"], n_pairs: Int64[np.ndarray, " S"]) -> Int64[np.ndarray, " S"]:
@@ -28,10 +28,10 @@ def work_of(n_particles: Int64[np.ndarray, " S"], n_pairs: Int64[np.ndarray, " S
     return n_pairs + PARTICLE * n_particles
 
 
-def deal(costs: Int64[np.ndarray, " S"], n: int) -> list[Int64[np.ndarray, " m"]]:
-    r"""Divide items into n lots of nearly the same cost: the costliest first, each to the lot that has least so far.
+def balance(costs: Int64[np.ndarray, " S"], n: int) -> list[Int64[np.ndarray, " m"]]:
+    r"""Divide items into n shares of nearly the same cost: the costliest first, each to the cheapest share.
 
-    The greatest lot costs at most :math:`\frac{1}{n} \sum_s c_s + (1 - \frac{1}{n}) \max_s c_s`, and at most
+    The greatest share costs at most :math:`\frac{1}{n} \sum_s c_s + (1 - \frac{1}{n}) \max_s c_s`, and at most
     :math:`\frac{4}{3} - \frac{1}{3 n}` times what the best division allows.
 
     References:
@@ -39,19 +39,19 @@ def deal(costs: Int64[np.ndarray, " S"], n: int) -> list[Int64[np.ndarray, " m"]
 
     Arguments:
         costs: Cost of each item, not negative.
-        n: Number of lots.
+        n: Number of shares.
 
     Returns:
-        The indices of each lot's items, ascending; a lot may be empty. The same for the same costs on any machine.
+        The indices of each share's items, ascending; a share may be empty. The same for the same costs on any machine.
 
     Example:
-        >>> [lot.tolist() for lot in deal(np.array([3, 5, 2, 4]), 2)]
+        >>> [share.tolist() for share in balance(np.array([3, 5, 2, 4]), 2)]
         [[1, 2], [0, 3]]
     """
-    lots: list[list[int]] = [[] for _ in range(n)]
-    heap = [(0, 0, lot) for lot in range(n)]  # its cost, the number of its items, itself
+    shares: list[list[int]] = [[] for _ in range(n)]
+    heap = [(0, 0, share) for share in range(n)]  # its cost, the number of its items, itself
     for index in np.argsort(-costs, kind="stable").tolist():
-        cost, count, lot = heap[0]
-        lots[lot].append(index)
-        heapq.heapreplace(heap, (cost + int(costs[index]), count + 1, lot))
-    return [np.array(sorted(lot), dtype=np.int64) for lot in lots]
+        cost, count, share = heap[0]
+        shares[share].append(index)
+        heapq.heapreplace(heap, (cost + int(costs[index]), count + 1, share))
+    return [np.array(sorted(share), dtype=np.int64) for share in shares]

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int64
 
 from empnet.dataset.arrays import drop_pages, narrowest
-from empnet.dataset.joining import chosen, ranges
+from empnet.dataset.joining import pair_joiner, ranges
 from empnet.dataset.neighbours import NeighbourList, neighbour_list
 from empnet.system.batch import Batch, Pairs
 from empnet.system.composition import count_kinds
@@ -303,7 +303,7 @@ class Dataset:
         return batch
 
     def _pairs(self, indices: np.ndarray, n_particles: np.ndarray) -> Pairs:
-        joined = chosen()(
+        joined = pair_joiner()(
             self._first_particle[indices],
             n_particles,
             self._first_pair[indices],

@@ -8,14 +8,14 @@ import numpy as np
 
 from empnet.dataset.acceleration import compiled_loops
 
-__all__ = ["Joined", "chosen", "join_pairs", "ranges"]
+__all__ = ["Joined", "join_pairs", "pair_joiner", "ranges"]
 
 Joined = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """First, second, row pointers, transposed and column pointers of :class:`~empnet.system.batch.Pairs`; and the
 numbers of these pairs among the ordered ones."""
 
 
-def chosen() -> Callable[..., Joined]:
+def pair_joiner() -> Callable[..., Joined]:
     """The function that joins pairs: the compiled one where there is one."""
     loops = compiled_loops()
     return loops.join_pairs if loops else join_pairs

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from empnet.dataset.balance import deal
+from empnet.dataset.balance import balance
 from empnet.errors import EmpnetError, FileError
 from empnet.files.extxyz.write import frame_text
 from empnet.files.source import Data, name_of
@@ -136,10 +136,10 @@ def _stream_together(
     """
     waiting = pieces(systems)
     while window := list(itertools.islice(waiting, WINDOW * team.size)):
-        lots = deal(np.array([sum(map(len, piece)) for piece in window]), team.size)
-        mine = [window[k] for k in lots[team.rank]]
+        shares = balance(np.array([sum(map(len, piece)) for piece in window]), team.size)
+        mine = [window[k] for k in shares[team.rank]]
         gathered = team.gather(partial(_predictions, predicted, mine))
-        found = dict(zip(np.concatenate(lots).tolist(), itertools.chain.from_iterable(gathered), strict=True))
+        found = dict(zip(np.concatenate(shares).tolist(), itertools.chain.from_iterable(gathered), strict=True))
         for k, piece in enumerate(window):
             yield piece, found[k]
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empnet.dataset.balance import deal, work_of
+from empnet.dataset.balance import balance, work_of
 from empnet.errors import EmpnetError
 from empnet.model.property_model import PropertyModel
 from empnet.runtime.compilation import compiling
@@ -209,7 +209,7 @@ class Trainer:
     def _together(self, indices: np.ndarray) -> tuple[float, float]:
         """Take a step in several processes, on the mean loss over the whole batch; return loss and length, too."""
         sizes, pairs = self.job.dataset.sizes[indices], self.job.dataset.arrays["n_pairs"][indices]
-        mine = deal(work_of(sizes, pairs), self.processes.size)[self.processes.rank]
+        mine = balance(work_of(sizes, pairs), self.processes.size)[self.processes.rank]
         loss = self.objective.loss(self.model, indices, mine) if len(mine) else torch.zeros(())
         value = loss.item()
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64
 
-from empnet.dataset.balance import deal, work_of
+from empnet.dataset.balance import balance, work_of
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.joining import ranges
 from empnet.model.energy_derivatives import energy_and_derivatives
@@ -247,8 +247,8 @@ def measure_together(
     if processes.alone:
         return measure(model, dataset, indices, card, device)
     sizes = dataset.sizes[indices]
-    lots = deal(work_of(sizes, dataset.arrays["n_pairs"][indices]), processes.size)
-    mine = indices[lots[processes.rank]]
+    shares = balance(work_of(sizes, dataset.arrays["n_pairs"][indices]), processes.size)
+    mine = indices[shares[processes.rank]]
 
     def predict() -> dict[str, np.ndarray] | None:
         if not len(mine):
@@ -260,8 +260,10 @@ def measure_together(
 
     rows: dict[str, np.ndarray] = {}
     first = np.cumsum(sizes) - sizes
-    for lot, part in zip(lots, processes.gather(predict), strict=True):
+    for share, part in zip(shares, processes.gather(predict), strict=True):
         for name, values in (part or {}).items():
-            at, n = (ranges(first[lot], sizes[lot]), int(sizes.sum())) if name == "forces" else (lot, len(indices))
+            at, n = (
+                (ranges(first[share], sizes[share]), int(sizes.sum())) if name == "forces" else (share, len(indices))
+            )
             rows.setdefault(name, np.empty((n, values.shape[1])))[at] = values
     return _beside(dataset, indices, rows)

@@ -56,7 +56,7 @@ def evaluate(
     from empnet.pages.parity import PLOTS, parity_plot
     from empnet.pages.tables import print_evaluation, print_verdict
     from empnet.prediction.evaluate import evaluate as measure
-    from empnet.prediction.last_words import verdict_of_evaluations
+    from empnet.prediction.last_words import verdict_of_evaluations, warn_of_lost_epochs
     from empnet.prediction.predictor import load
     from empnet.runtime.durable_files import plain_name, refuse_to_replace
     from empnet.training.own_data import inputs_of
@@ -72,6 +72,7 @@ def evaluate(
                 f"'{path}' is no name of a plot", where="--plot", wanted=f"one that ends in {' or '.join(PLOTS)}"
             )
     evaluations = measure(predictor, data, quiet=quiet or as_json, **how)
+    warn_of_lost_epochs(run)
     words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
     if as_json:
         record = {"verdict": words.to_json()}
@@ -103,6 +104,7 @@ def check(
     """Audit a model: errors, symmetries, smoothness, what training never had. Exit code 1 if a check fails."""
     from empnet.audit import audit
     from empnet.pages.audit_table import print_audit
+    from empnet.prediction.last_words import warn_of_lost_epochs
     from empnet.prediction.predictor import load
 
     how = reading_of(locals())
@@ -111,6 +113,7 @@ def check(
         typer.echo(json.dumps(found.to_json(), indent=1))
     elif not quiet:
         print_audit(found)
+    warn_of_lost_epochs(run)
     raise typer.Exit(0 if found.passed else FAILED)
 
 

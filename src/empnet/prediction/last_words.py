@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,15 @@ from empnet.training.run.run_folder import RunFolder
 from empnet.training.uncertainty.ensemble import FILE as ENSEMBLE
 from empnet.training.uncertainty.uncertainty_file import FILE as LAST_LAYER
 
-__all__ = ["LEARNED", "course_facts", "read_results", "recorded", "verdict_of_evaluations", "verdict_of_run"]
+__all__ = [
+    "LEARNED",
+    "course_facts",
+    "read_results",
+    "recorded",
+    "verdict_of_evaluations",
+    "verdict_of_run",
+    "warn_of_lost_epochs",
+]
 
 
 LEARNED = 0.5
@@ -96,6 +105,21 @@ def verdict_of_evaluations(evaluations: Sequence[Evaluation], side: str, run: st
         run: The run folder, if there is one.
     """
     return verdict(of_evaluations(evaluations, side), course_facts(run) if str(run) else None)
+
+
+def warn_of_lost_epochs(run: str | Path) -> None:
+    """Warn if a finished run's table of epochs is damaged: the advice rests on it. (The report says so on its page.)
+
+    Arguments:
+        run: The run folder.
+    """
+    folder = RunFolder(run)
+    if not (folder.path / "results.json").exists() or (folder.path / ENSEMBLE).exists():
+        return
+    rows, damage = folder.read_metrics()
+    if damage or not rows:
+        text = damage or f"{folder.metrics_file}: is missing, or has no rows"
+        warnings.warn(f"{text}; the advice on what to do next may be wrong", stacklevel=2)
 
 
 def course_facts(run: str | Path) -> CourseFacts:

@@ -1,4 +1,4 @@
-"""Forces and stress that are to be learned, held against the energies: what is wrong with them, and the remedy."""
+"""Comparison of forces and stress with the energies before training: errors, and the option that corrects them."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from empnet.system.units import parse_unit
 __all__ = ["MOST", "derivative_findings"]
 
 MOST = 500_000
-"""Particles that are looked at: of more data, runs of frames that follow each other."""
+"""Maximum number of particles to inspect; of larger data, runs of consecutive frames."""
 
 STRONGEST_FORCE = 1000.0
-"""eV/angstrom: two atoms at half a bond length push each other with some hundreds."""
+"""eV/angstrom: two atoms at half a bond length repel each other with some hundreds."""
 
 SMALL_FORCES = ("meV/angstrom",)
 
 STRONGEST_NAMED = 10.0
-"""eV/angstrom^3, or 1,600 GPa: the bound on a stress whose unit somebody has named, for matter inside planets."""
+"""eV/angstrom^3, or 1,600 GPa: the bound on a stress whose unit the user has named, for matter inside planets."""
 
 BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 times its usual bias
 
 
 def derivative_findings(frames: Frames, energy: str, derivatives: Derivatives, named: bool = False) -> list[Finding]:
-    """Whether forces and stress are the slopes of the energies, in sign and unit; errors name the option that mends it.
+    """Report forces and stress that are not the slopes of the energies; errors name the option that corrects them.
 
     Arguments:
         frames: The data, with "forces" and "stress" as they were converted.
         energy: Name of the energies.
-        derivatives: What was converted, from which units.
-        named: Whether somebody named the unit of the stress; else it is assumed.
+        derivatives: The converted keys and their original units.
+        named: Whether the user named the unit of the stress; else it is assumed.
     """
     frames = frames.sample(MOST)
     findings, unit = [], derivatives.energy_unit or "units of energy"
@@ -94,7 +94,7 @@ def _forces(frames: Frames, energy: str, derivatives: Derivatives) -> list[Findi
 
 
 def _absurd_forces(frames: Frames, derivatives: Derivatives) -> list[Finding]:
-    """Forces that no atoms have, whatever the energies say: half of the frames have a larger one than is possible."""
+    """Report impossible forces, whatever the energies are: half of the frames have a force above the limit."""
     if not derivatives.energy_unit:
         return []
     factor = parse_unit(derivatives.energy_unit).factor
@@ -112,7 +112,7 @@ def _absurd_forces(frames: Frames, derivatives: Derivatives) -> list[Finding]:
 
 
 def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Finding:
-    """An error if the sign is wrong or units explain the factor; else a warning."""
+    """Return an error if the sign is wrong or units explain the factor; else a warning."""
     reversed_ = slope.value < 0
     size = abs(slope.value)
     turned = derivatives.forces_unit.startswith("-") != reversed_
@@ -131,7 +131,7 @@ def _wrong_forces(slope: Slope, derivatives: Derivatives, measured: str) -> Find
 
 
 def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float) -> list[str]:
-    """Options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
+    """Return options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
     given, own = derivatives.energy_unit, derivatives.forces_unit.removeprefix("-")
     pairs = [(given, unit) for unit in (*FORCES, own)] if given else []
     pairs += [("Hartree", "Hartree/bohr"), *((energy, own) for energy in ENERGIES)]
@@ -149,7 +149,7 @@ def _force_options(raw: float, derivatives: Derivatives, minus: str, miss: float
 
 
 def _stress(frames: Frames, energy: str, derivatives: Derivatives, named: bool) -> list[Finding]:
-    """What strain does to the energy, held against the numbers as they stand in the data."""
+    """Compare the effect of strain on the energy with the stress as written in the data."""
     volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
     stress = frames.stresses["stress"]
     raw = stress / derivatives.stress_factor * (-volumes if derivatives.virial else 1.0)
@@ -174,7 +174,7 @@ def _stress(frames: Frames, energy: str, derivatives: Derivatives, named: bool) 
 
 
 def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: Derivatives, topic: str) -> list[Finding]:
-    """Shear that fits the energies in another order of the components only."""
+    """Report shear that fits the energies only in another order of the components."""
     order = shear_order(frames, energy, forces, "stress")
     if order is None or order == (0, 1, 2):
         return []
@@ -191,7 +191,7 @@ def _measured(slope: Slope, off: float) -> str:
 
 
 def _stress_units(slopes: tuple[Slope, Slope], derivatives: Derivatives) -> list[str]:
-    """Options under which the energies would fit, the sharpest first."""
+    """Return options under which the energies would fit, the sharpest first."""
     if not derivatives.energy_unit:
         return []
     energy = parse_unit(derivatives.energy_unit).factor
@@ -208,14 +208,14 @@ def _stress_units(slopes: tuple[Slope, Slope], derivatives: Derivatives) -> list
 
 
 def _large(stress: np.ndarray, derivatives: Derivatives, topic: str, named: bool) -> list[Finding]:
-    """Energies cannot tell: its size can, where its unit is known."""
+    """Report a stress that is too large for its unit, when no comparison with energies is possible."""
     size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
     usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
     if usual <= STRONGEST:
         told = "no near frames in different cells to hold it against the energies"
         return [Finding("note", topic, told, "sign and unit are taken as given")]
     told = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
-    if named and usual <= STRONGEST_NAMED:  # stars are so: who has named the unit knows
+    if named and usual <= STRONGEST_NAMED:  # as in stars: the user who named the unit knows
         remedy = f"is --{topic}-unit right? 1 eV/angstrom^3 = 160 GPa = 1602 kB"
         return [Finding("warning", topic, told, remedy)]
     remedy = "1 eV/angstrom^3 = 160 GPa = 1602 kB"
@@ -224,7 +224,7 @@ def _large(stress: np.ndarray, derivatives: Derivatives, topic: str, named: bool
 
 
 def _smaller_units(usual: float, derivatives: Derivatives) -> list[str]:
-    """Options under which numbers of this size are possible: VASP's first, whose sign is the other one."""
+    """Return options under which numbers of this size are possible: VASP's first, with the opposite sign."""
     name, given = derivatives.stress, parse_unit(derivatives.energy_unit or "eV").factor
     raw = usual / given / abs(derivatives.stress_factor)  # as they stand in the data; of a virial over the volume
     minus = derivatives.stress_unit.startswith("-")

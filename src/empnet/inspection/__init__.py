@@ -1,4 +1,4 @@
-"""Data looked at before anything is trained: facts, and what is suspected to be wrong with them."""
+"""Inspection of data before training: facts, and suspected errors."""
 
 from empnet.inspection.inspect import inspect_data
 from empnet.inspection.quick import quick_findings

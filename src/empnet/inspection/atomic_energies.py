@@ -1,4 +1,4 @@
-"""Energies of free atoms, to recognise by its size what an energy counts and in which unit."""
+"""Energies of free atoms: the size of an energy shows its zero and its unit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VALENCE = {
 
 
 def all_electron_energy(z: int) -> float:
-    """Total energy of a free atom with all its electrons, in eV: -13.6 for hydrogen, about -1,024 for carbon.
+    """Return the total energy of a free atom with all its electrons, in eV: -13.6 for hydrogen, -1,024 for carbon.
 
     E = -(0.768745 Z^(7/3) - Z^2 / 2 + 0.269900 Z^(5/3)) Hartree; within 1 % from carbon on, but for relativity.
     B.-G. Englert and J. Schwinger, Phys. Rev. A 32, 26 (1985).
@@ -45,7 +45,7 @@ def all_electron_energy(z: int) -> float:
 
 
 def cohesive_energy(z: int) -> float:
-    """Energy of an atom in its element against the free atom, in eV; nan where there is none.
+    """Return the energy of an atom in its element relative to the free atom, in eV; nan if unknown.
 
     Arguments:
         z: Atomic number.
@@ -58,7 +58,7 @@ def cohesive_energy(z: int) -> float:
 
 
 def valence_energy(z: int) -> float:
-    """Energy of a free atom with the electrons that a pseudopotential keeps, in eV; nan where it is not tabulated.
+    """Return the energy of a free atom with only the electrons of a pseudopotential, in eV; nan if not tabulated.
 
     Arguments:
         z: Atomic number.

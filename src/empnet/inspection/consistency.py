@@ -1,4 +1,4 @@
-"""Whether forces are the slope of the energies: their sign, their unit, or nothing to do with each other."""
+"""Comparison of forces with the slope of the energies: sign, unit, or no relation at all."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ LEAST = 8
 """Pairs of frames needed for a verdict."""
 
 N_FRAMES = 2000
-"""Frames of one kind whose nearest partners are sought."""
+"""Maximum number of frames of one kind that are searched for nearest pairs."""
 
 N_PAIRS = 100
-"""So many pairs, the nearest, are compared: the nearer they are, the less the potential bends between them."""
+"""Number of nearest pairs to compare: the nearer two frames are, the less the potential curves between them."""
 
 SHARP = 0.1
-"""Relative median deviation of dE / W up to which it is a number, and not a cloud: below it, units can be told."""
+"""Relative median deviation of dE / W below which the ratio is one clear number: then units can be identified."""
 
 AGREE = 0.5
-"""Agreement of signs (from -1 to 1), weighted by size, from which work and energy belong together: three in four."""
+"""Agreement of signs (from -1 to 1), weighted by size, above which work and energy are related: three in four."""
 
 CLOSE = 0.15
 """How far from 1 the slope may be: units of energy differ by more (23.06 from 27.2), noise in it by less."""
 
 BLURRED, FAR, SURE = 0.5, 4.0, 3.3
-"""A comparison whose median deviation is above SHARP but below the first still tells a reversed sign, and a factor
-beyond the second, if its signs are as unanimous as chance makes them once in a thousand times (3.3 deviations)."""
+"""A comparison with a median deviation between SHARP and the first number still shows a reversed sign, and a factor
+beyond the second, if chance makes its signs as unanimous only once in a thousand times (3.3 deviations)."""
 
 SAME = 1e-9  # relative difference of two energies up to which they are one
 BETTER = 0.7  # of the other's misfit, from which forces belong to an energy
 
 HEAVIEST = 10.0
-"""Weight of a pair, over the median weight, at most: frames that stand apart are left out before."""
+"""Weight of a pair, over the median weight, at most; outliers are left out before."""
 
 MATCH = 0.08  # half way between 23.06 and 27.2, in logarithms
 ENERGIES = ("eV", "Hartree", "kcal/mol", "kJ/mol")
@@ -71,11 +71,11 @@ FORCES = ("eV/angstrom", "Hartree/bohr", "kcal/mol/angstrom", "kJ/mol/angstrom",
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """How energy differences of near frames compare with the work of their forces.
+    """Ratio of energy differences to the work of the forces, between near frames.
 
     Arguments:
         pairs: Number of pairs of frames.
-        value: Weighted median of dE / W with W = -(F_1 + F_2) / 2 . (r_2 - r_1): 1 if forces are what they should be.
+        value: Weighted median of dE / W with W = -(F_1 + F_2) / 2 . (r_2 - r_1): 1 for correct forces.
         spread: Weighted median of |dE / W - value| / |value|.
         agreement: sum |W| sign(W dE) / sum |W|: 1 if all signs agree, -1 if all are opposite, 0 for unrelated numbers.
     """
@@ -90,7 +90,7 @@ def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None
     """Compare energy differences with the work of the mean force between near frames of one kind.
 
     The mean of the forces at both ends is exact for a harmonic potential, so frames need not be very near. Molecules
-    are turned onto each other first (W. Kabsch, Acta Cryst. A 32, 922, 1976), crystals must have one cell.
+    are rotated onto each other first (W. Kabsch, Acta Cryst. A 32, 922, 1976), crystals must have one cell.
 
     Arguments:
         frames: The data.
@@ -112,14 +112,14 @@ def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None
 
 
 def slope_of(difference: np.ndarray, work: np.ndarray) -> Slope:
-    """The weighted median of dE / W, and how far it can be trusted; no pair weighs more than ten usual ones.
+    """Return the weighted median of dE / W, and its reliability; no pair weighs more than ten typical ones.
 
     Arguments:
         difference: dE of each pair.
         work: W of each pair, not zero.
     """
     ratio, weight = difference / work, np.abs(work)
-    # Larger steps say more, but a few frames with absurd forces must not outweigh all others.
+    # Larger steps carry more information, but a few frames with absurd forces must not outweigh all others.
     weight = np.minimum(weight, HEAVIEST * np.median(weight))
     value = _weighted_median(ratio, weight)
     spread = _weighted_median(np.abs(ratio / value - 1), weight)
@@ -127,15 +127,15 @@ def slope_of(difference: np.ndarray, work: np.ndarray) -> Slope:
 
 
 def rival_findings(frames: Frames, energy: str, rival: str, forces: str) -> list[Finding]:
-    """Which of two energies the forces belong to, where data hold both.
+    """Report which of two energies in the data has the forces as its slope.
 
     VASP's energy for sigma to zero and its free energy differ by the electrons' entropy; forces are the slope of the
     free energy.
 
     Arguments:
         frames: The data.
-        energy: Key of the energies that are used.
-        rival: Key of the others.
+        energy: Key of the energies in use.
+        rival: Key of the other energies.
         forces: Key of the forces.
     """
     y, z = frames.properties[energy], frames.properties[rival]
@@ -158,7 +158,7 @@ def rival_findings(frames: Frames, energy: str, rival: str, forces: str) -> list
 
 
 def _misfit(frames: Frames, energy: str, forces: str, there: np.ndarray) -> float | None:
-    """Weighted median of |dE / W - 1| between near frames; None if there are fewer than eight pairs."""
+    """Return the weighted median of |dE / W - 1| between near frames; None if there are fewer than eight pairs."""
     only = replace(frames, properties={energy: np.where(there, frames.properties[energy], np.nan)})
     parts = [_work(only, energy, forces, pairs) for pairs in _near_pairs(only, energy, forces)]
     if not parts:
@@ -179,7 +179,7 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _near_pairs(frames: Frames, energy: str, forces: str) -> Iterator[np.ndarray]:
-    """For each kind of frame, pairs of each frame with the one most like it, shape (n, 2)."""
+    """Return for each kind of frame the pairs of each frame with the most similar one, shape (n, 2)."""
     y, f = frames.properties[energy], frames.vectors[forces]
     usual = ordinary(frames, y) & ~outlying(largest_forces(frames, forces))
     for members in frames.repeated(least=2):
@@ -204,7 +204,7 @@ def _near_pairs(frames: Frames, energy: str, forces: str) -> Iterator[np.ndarray
 
 
 def _work(frames: Frames, energy: str, forces: str, pairs: np.ndarray) -> tuple[np.ndarray, ...]:
-    """W, dE and the mean square step of some pairs of frames of one kind."""
+    """Return W, dE and the mean square step of pairs of frames of one kind."""
     one, two = frames.rows(pairs[:, 0]), frames.rows(pairs[:, 1])
     r_1, r_2 = frames.positions[one], frames.positions[two]
     f_1, f_2 = frames.vectors[forces][one], frames.vectors[forces][two]
@@ -221,7 +221,7 @@ def _work(frames: Frames, energy: str, forces: str, pairs: np.ndarray) -> tuple[
 
 
 def _rotations(moved: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Rotations R, shape (n, 3, 3), for which moved @ R is nearest to fixed."""
+    """Return the rotations R, shape (n, 3, 3), that bring moved @ R nearest to fixed."""
     u, _, vt = np.linalg.svd(moved.transpose(0, 2, 1) @ fixed)
     sign = np.linalg.det(u @ vt)
     u[:, :, 2] *= sign[:, None]
@@ -230,7 +230,7 @@ def _rotations(moved: np.ndarray, fixed: np.ndarray) -> np.ndarray:
 
 
 def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Finding]:
-    """Whether forces fit the energies in sign and unit.
+    """Report forces that do not fit the energies in sign or unit.
 
     Arguments:
         frames: The data.
@@ -262,7 +262,7 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
 
 
 def per_particle(frames: Frames, slope: Slope) -> int:
-    """The number of particles of every frame, if energies seem to be divided by it; else 0.
+    """Return the number of particles per frame if energies seem to be divided by it, else 0.
 
     Arguments:
         frames: The data.
@@ -274,7 +274,7 @@ def per_particle(frames: Frames, slope: Slope) -> int:
 
 
 def verdict(slope: Slope) -> Literal["fits", "wrong", "unclear"]:
-    """Whether forces are the slope of the energies, or are not, or the comparison cannot tell.
+    """Return the verdict on a comparison: forces are the slope of the energies, are not, or it is unclear.
 
     Arguments:
         slope: The comparison.
@@ -286,14 +286,14 @@ def verdict(slope: Slope) -> Literal["fits", "wrong", "unclear"]:
 
 
 def _far_off(slope: Slope) -> bool:
-    """Whether even a blurred comparison tells: the sign is the other one, or the factor is beyond all bending."""
+    """Return whether even a blurred comparison is clear: a reversed sign, or a factor too large for curvature."""
     if slope.spread > BLURRED or abs(slope.agreement) * np.sqrt(slope.pairs) < SURE:
         return False
     return slope.value < 0 or not 1 / FAR < slope.value < FAR
 
 
 def _mixed(size: float) -> str:
-    """Units of energy and force that make up a factor, in words."""
+    """Return in words the units of energy and force that explain a factor."""
     found = []
     for energy in ENERGIES:
         for force in FORCES:

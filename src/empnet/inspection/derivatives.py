@@ -1,4 +1,4 @@
-"""Forces and stress that are to be learned, held against the energies: what is wrong with them, and the remedy."""
+"""Comparison of forces and stress with the energies before training: errors, and the option that corrects them."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from empnet.system.units import parse_unit
 __all__ = ["MOST", "derivative_findings"]
 
 MOST = 500_000
-"""Particles that are looked at: of more data, runs of frames that follow each other."""
+"""Maximum number of particles to inspect; of larger data, runs of consecutive frames."""
 
 STRONGEST_FORCE = 1000.0
-"""eV/angstrom: two atoms at half a bond length push each other with some hundreds."""
+"""eV/angstrom: two atoms at half a bond length repel each other with some hundreds."""
 
 SMALL_FORCES = ("meV/angstrom",)
 
 STRONGEST_NAMED = 10.0
-"""eV/angstrom^3, or 1,600 GPa: the bound on a stress whose unit somebody has named, for matter inside planets."""
+"""eV/angstrom^3, or 1,600 GPa: the bound on a stress whose unit the user has named, for matter inside planets."""
 
 BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 times its usual bias
 
@@ -49,8 +49,8 @@ def derivative_findings(frames: Frames, energy: str, derivatives: LabelSpec, nam
     Arguments:
         frames: The data, with "forces" and "stress" as they were converted.
         energy: Name of the energies.
-        derivatives: What was converted, from which units.
-        named: Whether somebody named the unit of the stress; else it is assumed.
+        derivatives: The converted keys and their original units.
+        named: Whether the user named the unit of the stress; else it is assumed.
     """
     frames = frames.sample(MOST)
     findings, unit = [], derivatives.energy_unit or "units of energy"

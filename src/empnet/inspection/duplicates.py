@@ -1,4 +1,4 @@
-"""Systems that are in the data twice, exactly or nearly, and whether their targets agree."""
+"""Duplicates in the data, exact or near, and the agreement of their targets."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from empnet.inspection.targets import ROBUST, residuals
 __all__ = ["exact_duplicates", "exact_findings", "further_frames", "near_duplicates", "near_findings"]
 
 NEAR = 0.001
-"""Of the usual distance to the nearest particle: 0.001 angstrom in molecules, where geometry optimisers stop."""
+"""Of the usual distance to the nearest particle: 0.001 angstrom in molecules, where geometry optimisers converge."""
 
 CANDIDATES = 4
-"""So many frames with the nearest fingerprints are looked at closely for each frame."""
+"""Number of frames with the nearest fingerprints that are compared closely with each frame."""
 
-AGREES = 1e-6  # of the property's spread: what writing a number with six digits costs
+AGREES = 1e-6  # of the property's spread: the rounding error of six digits
 
 
 def exact_duplicates(frames: Frames) -> list[np.ndarray]:
-    """The frames of each set of exactly equal systems, ascending.
+    """Return the frames of each set of exactly equal systems, ascending.
 
     Arguments:
         frames: The data.
@@ -40,9 +40,9 @@ def exact_duplicates(frames: Frames) -> list[np.ndarray]:
 
 
 def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, float]:
-    """Pairs of frames of one composition whose distances agree, however they are turned, moved or reordered.
+    """Return pairs of frames with equal composition and distances, even if rotated, moved or reordered.
 
-    Frames that are exactly equal to one before them are left out. Of many that are alike, each is paired with one.
+    Exact duplicates of an earlier frame are left out. Of many similar frames, each is paired with one.
 
     Arguments:
         frames: The data.
@@ -67,7 +67,7 @@ def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, flo
 
 
 def further_frames(pairs: Int64[np.ndarray, "n 2"]) -> int:
-    """How many frames would go if of all that hang together by pairs only one were kept.
+    """Count the frames to remove if only one frame of each connected set of pairs is kept.
 
     Arguments:
         pairs: Pairs of frames.
@@ -85,7 +85,7 @@ def further_frames(pairs: Int64[np.ndarray, "n 2"]) -> int:
 
 
 def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, tolerance: float) -> Iterator[tuple[int, int]]:
-    """Each frame with the first one whose fingerprint is near and whose particles have the same surroundings."""
+    """Pair each frame with the first one with a near fingerprint and the same surroundings of its particles."""
     many = min(CANDIDATES + 1, len(points))
     distance, other = cKDTree(points).query(points, k=many, p=np.inf, distance_upper_bound=tolerance)
     same = cache(lambda one, two: _same_surroundings(frames, one, two, tolerance))  # each pair is met from both sides
@@ -98,10 +98,10 @@ def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, toleran
 
 
 def _same_surroundings(frames: Frames, one: int, two: int, tolerance: float) -> bool:
-    """Whether each particle of either frame has one of its kind in the other frame with the same distances to all.
+    """Return whether each particle of either frame has an equal in the other: same species, same distances.
 
-    Sorted distances alone are equal for different arrangements of species on one lattice, too. Particles of frames
-    that are too large for all distances are not compared.
+    Sorted distances alone are equal for different arrangements of species on one lattice, too. Particles of
+    frames that are too large for all distances are not compared.
     """
     if frames.sizes[one] > LARGEST:
         return True
@@ -114,7 +114,7 @@ def _same_surroundings(frames: Frames, one: int, two: int, tolerance: float) -> 
 
 
 def _surroundings(frames: Frames, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """The species of each particle, and its sorted distances to the others, species after species, shape (N, N)."""
+    """Return each particle's species, and its distances to the others, sorted within each species, shape (N, N)."""
     members = np.array([frame])
     inside = frames.rows(members)[0]
     positions, species = frames.positions[inside], frames.species[inside]
@@ -127,7 +127,7 @@ def _surroundings(frames: Frames, frame: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def exact_findings(frames: Frames, units: dict[str, str]) -> list[Finding]:
-    """Exact duplicates, and contradictions between their targets.
+    """Report exact duplicates, and contradictions between their targets.
 
     Arguments:
         frames: The data.
@@ -146,12 +146,12 @@ def exact_findings(frames: Frames, units: dict[str, str]) -> list[Finding]:
 
 
 def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: dict[str, str]) -> list[Finding]:
-    """Near duplicates, and how far their targets are apart.
+    """Report near duplicates, and the differences between their targets.
 
     Arguments:
         frames: The data.
-        pairs: What :func:`near_duplicates` found.
-        tolerance: With what tolerance.
+        pairs: The pairs from :func:`near_duplicates`.
+        tolerance: Their tolerance in angstrom.
         units: Units of the properties that are looked at.
     """
     if not len(pairs):
@@ -170,7 +170,7 @@ def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: di
 
 
 def _contradictions(frames: Frames, pairs: np.ndarray, units: dict[str, str], word: str) -> list[Finding]:
-    """Equal systems must have equal targets; nearly equal ones, targets that are much nearer than those of any two."""
+    """Report equal systems with different targets, and near ones whose targets differ like those of any two."""
     findings = []
     for name, unit in units.items():
         y = frames.properties[name]

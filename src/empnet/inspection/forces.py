@@ -1,4 +1,4 @@
-"""Forces by themselves: their sum, their torque, and zeros that no physics makes."""
+"""Checks of forces alone: their sum, their torque, and implausible zeros."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from empnet.inspection.record import Finding, Level
 __all__ = ["force_findings", "force_key", "largest_forces", "net_force", "net_torque"]
 
 NOISE = 1e-3
-"""Net force, as noise in every component over the usual component, from which it is told: forces of some eV/angstrom
-that are printed with three decimals round to less."""
+"""Threshold for reporting a net force, as noise per component over the typical component: forces of some eV/angstrom
+with three printed decimals round to less."""
 
 TURNING = 0.1
-"""Net torque, over that of forces in random directions, from which it is told: positions that were printed with few
-digits turn a little, a wrong orientation fully."""
+"""Threshold for reporting a net torque, over that of forces in random directions: positions printed with few digits
+give a little, a wrong orientation all of it."""
 
-MOSTLY = 0.9  # of frames: a particle without force in so many of them is held, not in balance by chance
+MOSTLY = 0.9  # share of frames: a particle without force in more of them is fixed, not in balance by chance
 
 
 def force_key(frames: Frames) -> str:
-    """The name under which the data hold forces, or nothing.
+    """Return the key of the forces in the data, or an empty name.
 
     Arguments:
         frames: The data.
@@ -32,12 +32,12 @@ def force_key(frames: Frames) -> str:
 
 
 def _summed(frames: Frames, values: np.ndarray) -> np.ndarray:
-    """The sum over the particles of each frame, shape (S, 3)."""
+    """Return the sum over the particles of each frame, shape (S, 3)."""
     return np.add.reduceat(values, frames.first, axis=0)
 
 
 def net_force(frames: Frames, name: str) -> np.ndarray:
-    """Length of the sum of all forces of each frame, shape (S,): zero for every potential of the positions alone.
+    """Return the length of each frame's net force, shape (S,): zero for every potential of the positions alone.
 
     Arguments:
         frames: The data.
@@ -48,7 +48,7 @@ def net_force(frames: Frames, name: str) -> np.ndarray:
 
 
 def net_torque(frames: Frames, name: str) -> np.ndarray:
-    """Length of sum_i (r_i - centre) x F_i of each frame, shape (S,): zero for open systems; nan for periodic ones.
+    """Return |sum_i (r_i - centre) x F_i| of each frame, shape (S,): zero for open systems; nan for periodic ones.
 
     Arguments:
         frames: The data.
@@ -60,7 +60,7 @@ def net_torque(frames: Frames, name: str) -> np.ndarray:
 
 
 def largest_forces(frames: Frames, name: str) -> np.ndarray:
-    """Length of the largest force of each frame, shape (S,); nan where a frame has none.
+    """Return the length of each frame's largest force, shape (S,); nan where a frame has none.
 
     Arguments:
         frames: The data.
@@ -72,12 +72,12 @@ def largest_forces(frames: Frames, name: str) -> np.ndarray:
 
 
 def force_findings(frames: Frames, name: str, unit: str) -> list[Finding]:
-    """What is odd about forces by themselves.
+    """Report net forces, net torques and suspicious zeros.
 
     Arguments:
         frames: The data.
         name: Key of the forces.
-        unit: Their unit, for the words.
+        unit: Their unit, for messages.
     """
     size = _summed(frames, np.square(frames.vectors[name])).sum(axis=1)  # of each frame, the sum of F^2
     there = np.isfinite(size)
@@ -86,7 +86,7 @@ def force_findings(frames: Frames, name: str, unit: str) -> list[Finding]:
     if not size[there].any():
         return [Finding("warning", name, f"all zero in all {int(there.sum())} frames", "suspected: never computed")]
     largest = largest_forces(frames, name)
-    usual = there & ~outlying(largest)  # one failed frame must not speak for the others
+    usual = there & ~outlying(largest)  # one failed frame must not decide for the others
     return [
         *outlying_finding(frames, name, largest, unit, "largest force"),
         *_net(frames, name, unit, size, usual),
@@ -96,7 +96,7 @@ def force_findings(frames: Frames, name: str, unit: str) -> list[Finding]:
 
 
 def _net(frames: Frames, name: str, unit: str, size: np.ndarray, there: np.ndarray) -> list[Finding]:
-    """The sum of N forces with independent errors sigma in each component is about sigma sqrt(3 N) long."""
+    """Report a net force; N forces with independent errors sigma per component sum to about sigma sqrt(3 N)."""
     net = net_force(frames, name)
     noise = np.sqrt(np.sum(np.square(net[there])) / (3 * frames.sizes[there].sum()))
     usual = np.sqrt(size[there].sum() / (3 * frames.sizes[there].sum()))
@@ -113,7 +113,7 @@ def _net(frames: Frames, name: str, unit: str, size: np.ndarray, there: np.ndarr
 
 
 def _torque(frames: Frames, name: str, size: np.ndarray, there: np.ndarray) -> list[Finding]:
-    """Forces in another orientation than positions sum to zero, but turn the system."""
+    """Report a net torque: forces in another orientation than the positions sum to zero, but rotate the system."""
     open_frames = there & ~frames.wraps & (frames.sizes > 1)
     if not open_frames.any():
         return []
@@ -132,7 +132,7 @@ def _torque(frames: Frames, name: str, size: np.ndarray, there: np.ndarray) -> l
 
 
 def _zeros(frames: Frames, name: str, there: np.ndarray, size: np.ndarray) -> list[Finding]:
-    """Particles exactly without force, in frames where others have one."""
+    """Report particles with exactly zero force in frames where others have one."""
     findings = []
     still = there & (size == 0) & (frames.sizes > 1)
     if still.any():
@@ -158,7 +158,7 @@ def _zeros(frames: Frames, name: str, there: np.ndarray, size: np.ndarray) -> li
 
 
 def _held(frames: Frames, zero: np.ndarray, moving: np.ndarray) -> str:
-    """The same particles in nearly all frames of one kind, in words; empty if it is not so."""
+    """Return in words that the same particles have no force in nearly all frames of one kind; else empty."""
     count = 0
     for members in frames.repeated(least=3):
         members = members[moving[members]]

@@ -1,4 +1,4 @@
-"""All frames as flat arrays: what inspections compute with, from a file or from a data set that is built already."""
+"""Frames as flat arrays, the input of all inspections, from a file or from a built data set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from empnet.system.system import Origin
 __all__ = ["Frames", "from_dataset", "numbered"]
 
 BOX = 5.0  # angstrom, the usual cutoff
-BLOCK = 10_000  # frames that are looked at in one go
+BLOCK = 10_000  # frames in one block
 RUN = 100  # frames that follow each other in a sample: the likely neighbours
 TENSOR = [0, 5, 4, 5, 1, 3, 4, 3, 2]  # where xx xy xz yx ... are among xx yy zz yz xz xy
 
@@ -66,14 +66,14 @@ class Frames:
 
     @cached_property
     def wraps(self) -> np.ndarray:
-        """Whether a frame repeats along any axis, shape (S,)."""
+        """True where a frame repeats along any axis, shape (S,)."""
         return np.any(self.periodic, axis=1)
 
     @cached_property
     def isolated(self) -> np.ndarray:
-        """Which frames are a free atom: one particle, open or in a box of 5 angstrom and more, shape (S,).
+        """True where a frame is a free atom: one particle, open or in a box of 5 angstrom or more, shape (S,).
 
-        None, if they are half of the frames or more: then single particles are what the data are about.
+        All False if half of the frames or more are such: then the data are about single particles.
         """
         lengths = np.where(self.periodic, np.linalg.norm(self.cells, axis=2), np.inf).min(axis=1)
         alone: np.ndarray = (self.sizes == 1) & (lengths >= BOX)
@@ -85,12 +85,12 @@ class Frames:
         return np.repeat(np.arange(len(self)), self.sizes)
 
     def where(self, frame: int) -> str:
-        """A frame in words, for messages."""
+        """Return a frame in words, for messages."""
         return str(Origin(frame=int(self.numbers[frame])))
 
     @cached_property
     def composition(self) -> tuple[np.ndarray, list[int]]:
-        """How many particles of each species each frame has, shape (S, species), and the species."""
+        """Number of particles of each species in each frame, shape (S, species), and the species."""
         alphabet = np.unique(np.concatenate([np.unique(self.species[particles]) for _, particles in self._blocks()]))
         counts = np.empty((len(self), len(alphabet)))
         for frames, particles in self._blocks():
@@ -110,16 +110,16 @@ class Frames:
         return group_ids(keys)
 
     def _blocks(self) -> Iterator[tuple[slice, slice]]:
-        """Frames in blocks, and their particles, so that memory does not grow with the data."""
+        """Yield blocks of frames and their particles, so that memory does not grow with the data."""
         for begin in range(0, len(self), BLOCK):
             end = min(begin + BLOCK, len(self))
             yield slice(begin, end), slice(int(self.first[begin]), int(self.first[end - 1] + self.sizes[end - 1]))
 
     def sample(self, most: int) -> Frames:
-        """Some of the frames, in runs of a hundred that follow each other, with a bounded number of particles in all.
+        """Return some of the frames, in runs of a hundred consecutive ones, with a bounded number of particles.
 
         Arguments:
-            most: The bound; frames that hold no more are all taken.
+            most: The bound; smaller data are taken whole.
         """
         n = int(self.sizes.sum())
         if n <= most:
@@ -140,14 +140,14 @@ class Frames:
         )
 
     def rows(self, members: np.ndarray) -> np.ndarray:
-        """The particles of frames of one size, shape (members, N)."""
+        """Return the particles of frames of one size, shape (members, N)."""
         return self.first[members][:, None] + np.arange(self.sizes[members[0]])
 
     def repeated(self, least: int) -> Iterator[np.ndarray]:
-        """Frames that have the same species in the same order, such as those of a trajectory, ascending.
+        """Yield frames with the same species in the same order, such as the steps of a trajectory, ascending.
 
         Arguments:
-            least: Smallest number of such frames that is of use.
+            least: Smallest useful number of such frames.
         """
         sequences = self.sequences
         order = np.argsort(sequences, kind="stable")
@@ -157,7 +157,7 @@ class Frames:
 
 
 def numbered(items: Iterator[object]) -> np.ndarray:
-    """Numbers in the order of first appearance, equal for equal items.
+    """Return numbers in the order of first appearance, equal for equal items.
 
     Example:
         >>> numbered(iter("aba")).tolist()
@@ -168,7 +168,7 @@ def numbered(items: Iterator[object]) -> np.ndarray:
 
 
 def from_dataset(dataset: Dataset, properties: tuple[str, ...]) -> Frames:
-    """The frames of a data set that was built for training, with "forces" and "stress" if they are learned.
+    """Return the frames of a training data set, with "forces" and "stress" if they are learned.
 
     Arguments:
         dataset: The data.

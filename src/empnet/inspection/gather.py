@@ -1,4 +1,4 @@
-"""One pass over the data: frames as flat arrays, keys counted, refused frames kept aside."""
+"""One pass over the data: frames as flat arrays, counts of keys, and refused frames."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from empnet.system.system import System
 __all__ = ["MAX_PARTICLES", "Gathered", "gather"]
 
 MAX_PARTICLES = 5_000_000
-"""Positions and vectors of so many particles are kept, in about a gigabyte; what comes after is counted only."""
+"""Number of particles whose positions and vectors are kept, in about a gigabyte; later frames are only counted."""
 
 
 @dataclass(slots=True)
 class Gathered:
-    """What one pass over the data found.
+    """Results of one pass over the data.
 
     Arguments:
         tally: Keys of the usable frames.
-        refused: What frames were refused for.
+        refused: The reasons for refusing frames.
         stopped: Why reading stopped before the end; empty if it did not.
-        left_out: Usable frames that were counted only, because there were too many.
-        rows: What is kept of each usable frame.
-        particles: How many particles are kept.
+        left_out: Number of usable frames that were only counted, because there were too many.
+        rows: The kept arrays of each usable frame.
+        particles: Number of kept particles.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -48,7 +48,7 @@ class Gathered:
     particles: int = 0
 
     def findings(self) -> list[Finding]:
-        """Frames that training would refuse to read."""
+        """Report frames that training would refuse to read."""
         found = []
         if self.refused:
             more = f" ({len(self.refused)} frames are refused)" if len(self.refused) > 1 else ""
@@ -59,7 +59,7 @@ class Gathered:
         return found
 
     def frames(self, file: str) -> Frames:
-        """The usable frames as flat arrays.
+        """Return the usable frames as flat arrays.
 
         Arguments:
             file: The data as the user named them.
@@ -118,7 +118,7 @@ def gather(source: str | Path | Sequence[System], length_unit: str | None, quiet
 
 
 def _until_broken(systems: Iterator[System], gathered: Gathered) -> Iterator[System]:
-    """Frames until one that cannot be read; after it nobody knows where the next one begins."""
+    """Yield frames up to the first unreadable one; the start of the next is then unknown."""
     try:
         yield from systems
     except EmpnetError as error:

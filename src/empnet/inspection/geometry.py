@@ -1,4 +1,4 @@
-"""Distances of every frame: the nearest particle of each, and a fingerprint that no rotation or reordering changes."""
+"""Distances in every frame: nearest particles, and a fingerprint invariant under rotation and reordering."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_BLOCKS = 32
 """Numbers in a fingerprint."""
 
 LARGEST = 256
-"""Larger frames are told by distances to the nearest particle and to the centre: all pairs would be too many."""
+"""Larger frames are identified by distances to the nearest particle and to the centre: all pairs would be too many."""
 
 MAX_PAIRS = 2_000_000
 """Pairs at a time: bounds memory."""
@@ -27,11 +27,11 @@ APART = 1e6  # angstrom between the ranks of species in one sorted list
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Geometry:
-    """What distances tell.
+    """Distances and fingerprints of all frames.
 
     Arguments:
         nearest: Distance from each particle to the nearest other one (or its own image), shape (P,), angstrom; inf
-            for a particle alone.
+            for a single particle.
         partner: Species of that nearest particle, shape (P,).
         fingerprints: Sorted distances of each frame as means of at most 32 blocks, shape (S, 32), angstrom. If two
             frames of one composition have all distances equal within t, so are the fingerprints.
@@ -43,7 +43,7 @@ class Geometry:
 
 
 def measure(frames: Frames) -> Geometry:
-    """Distances within every frame.
+    """Compute the distances within every frame.
 
     Arguments:
         frames: The data.
@@ -62,14 +62,14 @@ def measure(frames: Frames) -> Geometry:
 
 
 def _alike(frames: Frames) -> Iterator[tuple[int, bool, np.ndarray]]:
-    """Frames of one size, periodic or not."""
+    """Yield frames of one size, periodic or not."""
     code = frames.sizes * 2 + frames.wraps
     for value in np.unique(code):
         yield int(value) // 2, bool(value % 2), np.flatnonzero(code == value)
 
 
 def shortest_vectors(vectors: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """The shortest image of vectors, exact for the usual cells (of reduced lattice vectors).
+    """Return the shortest image of vectors, exact for reduced lattice vectors, the usual case.
 
     Arguments:
         vectors: Shape (B, n, 3), angstrom.
@@ -121,7 +121,7 @@ def _measure_small(frames: Frames, members: np.ndarray, found: Geometry) -> None
 
 
 def whole_cells(frames: Frames, members: np.ndarray) -> np.ndarray:
-    """The cells of some frames, shape (B, 3, 3); a vector along which a frame does not repeat is made endless.
+    """Return the cells of some frames, shape (B, 3, 3); vectors along non-periodic axes become very long.
 
     Arguments:
         frames: The data.
@@ -133,7 +133,7 @@ def whole_cells(frames: Frames, members: np.ndarray) -> np.ndarray:
 
 
 def _skewed(cells: np.ndarray) -> np.ndarray:
-    """Whether two lattice vectors have a sum or difference shorter than the longer of them: no reduced cell."""
+    """Return whether two lattice vectors have a sum or difference shorter than the longer one: no reduced cell."""
     gram = np.abs(cells @ cells.transpose(0, 2, 1))
     square = np.diagonal(gram, axis1=1, axis2=2)
     shorter = np.minimum(square[:, :, None], square[:, None, :])
@@ -142,13 +142,13 @@ def _skewed(cells: np.ndarray) -> np.ndarray:
 
 
 def _lattice_lengths(cells: np.ndarray) -> np.ndarray:
-    """Lengths of the lattice vectors and of their sums and differences, sorted, shape (B, 9)."""
+    """Return the sorted lengths of the lattice vectors and of their sums and differences, shape (B, 9)."""
     pairs = [cells[:, i] + sign * cells[:, j] for i, j in ((0, 1), (0, 2), (1, 2)) for sign in (1, -1)]
     return np.sort(np.linalg.norm(np.stack([*cells.transpose(1, 0, 2), *pairs], axis=1), axis=2), axis=1)
 
 
 def _blocks(values: np.ndarray) -> np.ndarray:
-    """Means of at most 32 blocks of each row, shape (B, 32); rows shorter than that are filled with zeros."""
+    """Return means of at most 32 blocks of each row, shape (B, 32); shorter rows are padded with zeros."""
     length = values.shape[1]
     if length <= N_BLOCKS:
         return np.pad(values, ((0, 0), (0, N_BLOCKS - length)))
@@ -171,7 +171,7 @@ def _measure_large(frames: Frames, frame: int, found: Geometry) -> None:
 
 
 def _nearest_periodic(frames: Frames, frame: int, found: Geometry) -> None:
-    """The nearest particle or image of each, within a range that grows until every particle has a neighbour."""
+    """Find the nearest particle or image of each, within a range that grows until every particle has a neighbour."""
     inside = slice(frames.first[frame], frames.first[frame] + frames.sizes[frame])
     positions, cell, pbc = np.asarray(frames.positions[inside]), np.asarray(frames.cells[frame]), frames.periodic[frame]
     reach = 1.2 * (abs(np.linalg.det(cell)) / len(positions)) ** (1 / 3)

@@ -1,4 +1,4 @@
-"""Histograms of what was inspected."""
+"""Histograms of the inspected data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["histograms"]
 
 
 def histograms(frames: Frames, geometry: Geometry, facts: Iterable[PropertyFacts]) -> tuple[Bars, ...]:
-    """Sizes, distances, each property, what the composition leaves of it, and forces.
+    """Return histograms of sizes, distances, each property, its residual of the composition fit, and forces.
 
     Arguments:
         frames: The data.

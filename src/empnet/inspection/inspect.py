@@ -1,4 +1,4 @@
-"""The whole inspection: one pass over the data, then every question that can be asked of it."""
+"""The whole inspection: one pass over the data, then all checks."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ def inspect_data(
     length_unit: str | None = None,
     quiet: bool = False,
 ) -> Inspection:
-    """Look at data before anything is trained: facts, and what is suspected to be wrong with them.
+    """Inspect data before training: return facts and suspected errors.
 
-    Nothing is guessed in silence: what is only likely is said to be suspected, with the numbers that speak for it.
+    Nothing is guessed silently: a likely error is reported as a suspicion, with its evidence in numbers.
 
     Arguments:
         source: Path of a file, the name of bundled data such as ``"qm7"``, systems or ase.Atoms, one or an iterable.
-        properties: Names of the scalars that are to be learned; what is wrong with them is an error. Default: all
-            scalars are looked at, and none is wanted.
+        properties: Names of the scalars to learn; faults in them are errors. Default: all scalars are inspected,
+            and none is required.
         unit: Unit of each property, or one for all; default: of bundled data their own, of ``energy`` eV.
         length_unit: Unit of lengths in a file; None: what it states, else angstrom.
         quiet: No progress bar.
 
     Raises:
-        EmpnetError: If no frame at all can be read, or a unit is unknown.
+        EmpnetError: If no frame can be read, or a unit is unknown.
 
     Example:
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1], properties={"energy": 0.0}) for d in (0.7, 0.8, 0.9)]
@@ -103,7 +103,7 @@ def inspect_data(
 def _named_units(
     source: str | Sequence[System], first: System | None, properties: Sequence[str], unit: Sequence[str]
 ) -> dict[str, str]:
-    """Units that the user, or the card of bundled data, has named."""
+    """Return the units that the user, or the card of bundled data, has named."""
     for text in unit:
         parse_unit(text)
     bundled = card(source) if isinstance(source, str) else None
@@ -119,7 +119,7 @@ def _named_units(
 
 
 def _stated_unit(first: System | None, name: str) -> str:
-    """The unit that data state for a value; one that measures something else is told and passed over."""
+    """Return the unit that the data state for a value; a unit of another quantity is reported and ignored."""
     try:
         return stated_unit(first, name)
     except EmpnetError as error:
@@ -133,7 +133,7 @@ def _unit(name: str, named: dict[str, str]) -> str:
 
 
 def _taken_units(facts: list[PropertyFacts], named: dict[str, str]) -> list[Finding]:
-    """Units that nobody has named and that are taken as ASE has them: said aloud."""
+    """Report the units that nobody has named, and for which ASE's units are assumed."""
     return [
         Finding("note", fact.name, f"assuming {fact.unit}, the unit of ASE", "change with --unit")
         for fact in facts
@@ -142,7 +142,7 @@ def _taken_units(facts: list[PropertyFacts], named: dict[str, str]) -> list[Find
 
 
 def _is_learnable(frames: Frames, name: str, properties: Sequence[str]) -> bool:
-    """Whether a scalar is what somebody wants to learn, or could want: no counter and no label."""
+    """Return whether a scalar is a requested or a possible target: no counter and no label."""
     y = frames.properties[name]
     whole = np.all(y[np.isfinite(y)] == np.round(y[np.isfinite(y)]))
     return name in properties or is_energy(name) or not whole
@@ -158,7 +158,7 @@ def _property_findings(frames: Frames, facts: list[PropertyFacts], properties: S
 
 
 def _alike(frames: Frames, keys: Sequence[Key]) -> list[Finding]:
-    """Say that nothing names the species."""
+    """Report that the data name no species."""
     if frames.named:
         return []
     there = ", ".join(key.name for key in keys) or "none"
@@ -217,7 +217,7 @@ def _inspection(
 
 
 def _sampled(frames: Frames, gathered: Gathered) -> Iterator[str]:
-    """What was not looked at in full, in words."""
+    """Return in words the parts of the data that were only sampled."""
     if gathered.left_out:
         yield f"{gathered.left_out} frames were counted only: more than {MAX_PARTICLES:,} particles together"
     large = int((frames.sizes > LARGEST).sum())

@@ -1,4 +1,4 @@
-"""What the data hold by which name, told frame by frame."""
+"""Keys of the data, with the kind of their values, counted frame by frame."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from empnet.system.values import array_of
 __all__ = ["Tally", "key_findings"]
 
 FEW = 20
-"""At most so many different values are labels; more are numbers or texts."""
+"""Maximum number of different values of a label; more are numbers or texts."""
 
 ONE_BY_ONE = 3
-"""Keys with the same trouble that are named one by one; of more, the first."""
+"""Number of keys with the same fault that are named one by one; of more, the first."""
 
 NUMBERS = ("number", "whole number", "label or count")
 """Kinds of keys that are a number for each frame."""
 
 
 class _Values:
-    """What was seen under one name in one place."""
+    """Values of one name in one place."""
 
     __slots__ = ("frames", "high", "kinds", "low", "not_finite", "seen", "whole")
 
@@ -38,7 +38,7 @@ class _Values:
         self.seen: dict[str, None] | None = {}  # None: too many
 
     def add(self, value: Any) -> None:
-        """Take one frame's value into account."""
+        """Add the value of one frame."""
         self.frames += 1
         if isinstance(value, float):
             self._add_number(value)
@@ -59,7 +59,7 @@ class _Values:
             self._see(f"{value:g}")
 
     def add_array(self, value: Any, rows: int = 0) -> None:
-        """Count an array; of one with a row a particle, the first ``rows`` axes say nothing of its kind."""
+        """Count an array; with one row per particle, the first ``rows`` axes are no part of its kind."""
         array = array_of(value)
         if array is None:
             self.kinds[type(value).__name__] = None
@@ -81,7 +81,7 @@ class _Values:
                 self.seen = None
 
     def key(self, name: str, place: str) -> Key:
-        """What was seen, under its name."""
+        """Return the record of these values under their name."""
         kind = " or ".join(self.kinds)
         few = () if self.seen is None or len(self.seen) >= self.frames > 1 else tuple(self.seen)
         if kind == "number" and self.whole and self.high >= self.low:
@@ -105,14 +105,14 @@ def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
 
 
 class Tally:
-    """Counts names and values while frames go by."""
+    """Counter of names and values over a stream of frames."""
 
     def __init__(self) -> None:
         self.frames = 0
         self._values: dict[tuple[str, str], _Values] = {}
 
     def add(self, system: System) -> None:
-        """Count what a frame holds."""
+        """Count the names and values of a frame."""
         self.frames += 1
         for name, number in system.properties.items():
             self._of(name, "per frame").add(number)
@@ -127,17 +127,17 @@ class Tally:
         return self._values.setdefault((name, place), _Values())
 
     def keys(self) -> tuple[Key, ...]:
-        """What was counted."""
+        """Return the counted keys."""
         return tuple(values.key(name, place) for (name, place), values in self._values.items())
 
 
 def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list[Finding]:
-    """Names that are missing in some frames, and values that are not finite.
+    """Report names that are missing in some frames, and values that are not finite.
 
     Arguments:
-        keys: What the data hold.
+        keys: The keys of the data.
         n: Number of frames.
-        properties: Names that are to be learned: for them both are errors.
+        properties: Names of the targets: for them both are errors.
     """
     findings, missing = [], []
     for key in keys:
@@ -155,7 +155,7 @@ def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list
 
 
 def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
-    """Missing keys one by one while they are few, else one finding a level with the first of them."""
+    """Return one finding per missing key if they are few, else one finding per level, with the first of them."""
     findings = [finding for _, finding in missing if finding.level == "error"]
     levels: tuple[Level, ...] = ("warning", "note")
     for level in levels:
@@ -170,12 +170,12 @@ def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
 
 
 def _is_word(key: Key) -> bool:
-    """Whether a key is a bare word of a comment line, which readers take for a truth value."""
+    """Return whether a key is a bare word of a comment line, which readers take for a truth value."""
     return key.place == "per frame" and key.kind == "truth value" and set(key.values) <= {"True"}
 
 
 def _words(keys: list[Key], n: int) -> list[Finding]:
-    """Bare words, all in one line: comments in plain language."""
+    """Report bare words, all in one finding: comments in plain language."""
     if not keys:
         return []
     more = f" and {len(keys) - ONE_BY_ONE} more" if len(keys) > ONE_BY_ONE else ""
@@ -185,7 +185,7 @@ def _words(keys: list[Key], n: int) -> list[Finding]:
 
 
 def _no_number(name: str, keys: Sequence[Key]) -> list[Finding]:
-    """A property that is to be learned, and is no number of the whole system."""
+    """Report a target that is no number of the whole system."""
     found = [key for key in keys if key.name == name]
     if any(key.place == "per frame" and key.kind.startswith(NUMBERS) for key in found):
         return []

@@ -1,4 +1,4 @@
-"""Whether distances are those of atoms in angstrom, and points that coincide."""
+"""Plausibility of distances as atomic distances in angstrom, and coincident points."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BONDED = (0.88, 1.2)
 """Distance to the nearest atom over the sum of covalent radii: 0.89 in molybdenum, 1 in molecules, 1.19 in lithium."""
 
 COLLIDING = 0.5
-"""Of the sum of covalent radii: the shortest bonds that are known, H2 and the like, have 0.9 or more."""
+"""Share of the sum of covalent radii below which atoms collide: the shortest known bonds, as in H2, have 0.9."""
 
 ATOMS = 96  # elements with a covalent radius
 
 
 def distance_findings(frames: Frames, geometry: Geometry) -> list[Finding]:
-    """Coincident points, colliding atoms, and lengths that are in no angstrom.
+    """Report coincident points, colliding atoms, and lengths that are not in angstrom.
 
     Arguments:
         frames: The data.

@@ -1,4 +1,4 @@
-"""Frames whose numbers are far larger than those of the others: named, and left out where the usual is measured."""
+"""Outliers: frames with far larger numbers than the others, named, and left out of estimates of typical size."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ SCORE = 10.0
 """Robust standard deviations of the logarithm: forces of one molecule differ by 0.2, of mixed sets by 1."""
 
 TIMES = 20.0
-"""A frame's size over the median from which it is outlying at all: strained crystals beside relaxed ones are not."""
+"""Ratio of a frame's size to the median above which it can be an outlier: strained beside relaxed crystals are not."""
 
 A_FEW, MANY = 3, 0.1
-"""So many frames, or this share, are outliers; more are a part of the data."""
+"""Maximum number, or share, of frames that are outliers; more are a part of the data."""
 
 NAMED = 4
-"""Outliers that are named."""
+"""Maximum number of named outliers."""
 
 ROBUST = 1.4826  # standard deviations in a median absolute deviation, for a normal distribution
 
 
 def outlying(size: np.ndarray) -> np.ndarray:
-    """Which frames stand far above the others.
+    """Return a mask of the frames that are far larger than the others.
 
     Arguments:
         size: A size of each frame, not negative; nan where a frame has none, shape (S,).
 
     Returns:
-        Shape (S,); all False if so many stand out that they are a part of the data.
+        Shape (S,); all False if the large frames are too many to be outliers.
 
     Example:
         >>> outlying(np.array([1.0, 1.2, 0.9, 1.1, 1e6])).tolist()
@@ -50,14 +50,14 @@ def outlying(size: np.ndarray) -> np.ndarray:
 
 
 def outlying_finding(frames: Frames, name: str, size: np.ndarray, unit: str, what: str) -> list[Finding]:
-    """The frames that stand out, named; nothing if none does.
+    """Report the outliers by name; nothing if there are none.
 
     Arguments:
         frames: The data.
-        name: What is looked at, such as "forces".
+        name: The inspected quantity, such as "forces".
         size: A size of each frame, shape (S,).
         unit: Its unit.
-        what: What the size is, in words.
+        what: The size in words.
     """
     out = np.flatnonzero(outlying(size))
     if not len(out):

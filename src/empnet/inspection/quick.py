@@ -1,4 +1,4 @@
-"""The quick part of an inspection, for training: on data that are flat arrays already."""
+"""The quick part of an inspection, for training: on data that already are flat arrays."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def quick_findings(
     derivatives: LabelSpec | None = None,
     named: bool = False,
 ) -> list[Finding]:
-    """What training should say before it starts; errors are targets that cannot be meant.
+    """Return the findings that training reports before it starts; errors: targets that are not valid numbers.
 
     Arguments:
         dataset: The data, with their targets.
         properties: Name of each target.
         units: Unit of each target.
-        differences: Whether targets are differences (delta learning), whose size says nothing of their unit.
+        differences: Whether targets are differences (delta learning), whose size does not show their unit.
         derivatives: Forces and stress that are learned with the first property.
-        named: Whether somebody named the unit of the stress; else it is assumed.
+        named: Whether the user named the unit of the stress; else it is assumed.
 
     Returns:
-        Findings that call for something, the gravest first; notes are left out, but for those on forces and stress.
+        Findings that require action, the gravest first; notes are left out, except for notes on forces and stress.
 
     Example:
         >>> from empnet import System

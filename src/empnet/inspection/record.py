@@ -1,4 +1,4 @@
-"""What an inspection says: plain frozen records that become JSON, a table or a page."""
+"""Results of an inspection: plain frozen records that become JSON, a table or a page."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 __all__ = ["UNNAMED_UNIT", "Bars", "Finding", "Inspection", "Key", "Level", "PropertyFacts", "bars", "gravest_first"]
 
 Level = Literal["note", "advice", "warning", "error"]
-"""How grave: a fact worth knowing; something to do; something suspected to be wrong; something training refuses."""
+"""Severity: a useful fact; something to do; a suspected error; an error that training refuses."""
 
 UNNAMED_UNIT = "file units"
-"""What numbers carry whose unit nobody has named."""
+"""Unit of numbers whose unit nobody has named."""
 
 LEVELS: tuple[Level, ...] = ("error", "warning", "advice", "note")
 N_BARS = 40
-OUTERMOST = 0.005  # share of values at each end that lies beyond a histogram's edges and is drawn at them
+OUTERMOST = 0.005  # share of values at each end that lie beyond a histogram's edges and are drawn there
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Finding:
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings by level, in their order within a level.
+    """Return findings by level, in their order within a level.
 
     Arguments:
         findings: In any order.
@@ -70,11 +70,11 @@ class Key:
     Arguments:
         name: The key.
         place: ``"per frame"`` or ``"per particle"``.
-        kind: What its values look like: number, whole number, label, text, vector, tensor, ...
-        frames: In how many frames it is.
+        kind: The kind of its values: number, whole number, label, text, vector, tensor, ...
+        frames: Number of frames that have it.
         low: Smallest finite value; None where values are no numbers.
         high: Largest finite value.
-        values: Its different values, where they are few texts or labels.
+        values: Its different values, if they are few texts or labels.
         not_finite: In how many frames a value is nan or infinite.
     """
 
@@ -90,7 +90,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class PropertyFacts:
-    """What can be known of a scalar before anything is trained.
+    """Facts of a scalar, known before training.
 
     Arguments:
         name: Its key.
@@ -98,8 +98,8 @@ class PropertyFacts:
         frames: In how many frames it is a finite number.
         mean: Mean value.
         deviation: Standard deviation: the error of predicting the mean.
-        left: Root mean square of what a linear fit on the composition leaves: what geometry has to explain.
-        pooling: ``"sum"`` (extensive), ``"mean"`` (intensive), or empty if the data cannot tell.
+        left: Root mean square residual of a linear fit on the composition: the part that geometry has to explain.
+        pooling: ``"sum"`` (extensive), ``"mean"`` (intensive), or empty if the data do not decide.
         why: How that was decided, in words.
         per_species: The fit's contribution of each species, by symbol; empty if species never vary independently.
     """
@@ -120,12 +120,12 @@ class Bars:
     """A histogram.
 
     Arguments:
-        title: What is counted.
+        title: The counted quantity.
         label: The axis, with its unit.
         edges: Edges of the bars, one more than counts.
-        counts: How many values lie in each.
-        beyond: How many of them lie beyond the outermost edges and are counted at them.
-        what: What is counted: systems, particles, ...
+        counts: Number of values in each bar.
+        beyond: Number of values beyond the outermost edges, counted in the outermost bars.
+        what: The counted things: systems, particles, ...
     """
 
     title: str
@@ -137,16 +137,16 @@ class Bars:
 
 
 def bars(title: str, label: str, values: np.ndarray, what: str = "systems") -> Bars | None:
-    """The histogram of some numbers; few values far out are counted at the edges, so that the many can be seen.
+    """Return the histogram of numbers; a few outliers are counted at the edges, so that the rest stays visible.
 
     Arguments:
-        title: What is counted.
+        title: The counted quantity.
         label: The axis, with its unit.
-        values: The numbers; those that are not finite are left out.
-        what: What is counted.
+        values: The numbers; numbers that are not finite are left out.
+        what: The counted things: systems, particles, ...
 
     Returns:
-        The histogram; None if there are no different numbers to be shown.
+        The histogram; None if there are no different numbers to show.
 
     Example:
         >>> sum(bars("sizes", "particles", np.array([3, 3, 5])).counts)
@@ -161,7 +161,7 @@ def bars(title: str, label: str, values: np.ndarray, what: str = "systems") -> B
     else:
         low, high = np.quantile(values, [OUTERMOST, 1 - OUTERMOST])
         reach = high - low
-        if values.min() > low - 0.5 * reach and values.max() < high + 0.5 * reach:  # nothing is far out
+        if values.min() > low - 0.5 * reach and values.max() < high + 0.5 * reach:  # no outliers
             low, high = values.min(), values.max()
         low, high = (low, high) if high > low else (values.min(), values.max())
         edges, inside = np.linspace(low, high, N_BARS + 1), np.clip(values, low, high)
@@ -172,25 +172,25 @@ def bars(title: str, label: str, values: np.ndarray, what: str = "systems") -> B
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """All that an inspection found.
+    """Results of an inspection.
 
     Arguments:
         file: The data as the user named them.
-        systems: Number of systems that were read.
-        particles: Their particles together.
+        systems: Number of systems read.
+        particles: Total number of their particles.
         sizes: Smallest, median and largest number of particles.
-        periodic: In how many systems at least one axis repeats.
-        species: In how many systems each species is, by symbol; empty if particles have no species.
+        periodic: Number of systems with at least one periodic axis.
+        species: Number of systems with each species, by symbol; empty if particles have no species.
         shortest: Shortest distance between two particles, in angstrom; None if no system has two.
         shortest_where: The frame that has it.
         exact_duplicates: Systems that are exactly equal to one before them.
         near_duplicates: Further systems that are nearly equal to another one.
-        keys: What the data hold beside positions, species and cell.
+        keys: Keys of the data beside positions, species and cell.
         properties: Facts of each scalar that could be learned.
-        findings: What was found, the gravest first.
+        findings: The findings, the gravest first.
         histograms: For the page.
-        sampled: What was not looked at in full, in words; empty if everything was.
-        seconds: How long it took.
+        sampled: The parts that were only sampled, in words; empty if there are none.
+        seconds: Duration of the inspection.
     """
 
     file: str
@@ -211,7 +211,7 @@ class Inspection:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; numbers that are not finite become None."""
+        """Return plain values; numbers that are not finite become None."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 

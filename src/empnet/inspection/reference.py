@@ -1,4 +1,4 @@
-"""In which unit, and against which zero, energies seem to be, judged by their size."""
+"""The probable unit and zero of energies, judged by their size."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from empnet.system.units import parse_unit
 __all__ = ["Guess", "guesses", "reference_findings"]
 
 UNITS = ("eV", "Hartree", "Ry", "kcal/mol", "kJ/mol", "meV")
-"""In which energies come."""
+"""Usual units of energies."""
 
-NEAREST_NEXT = 2.0  # between Rydberg and Hartree, the two units that are nearest to each other
+NEAREST_NEXT = 2.0  # between Rydberg and Hartree, the two nearest units
 TIGHT = 1.1  # total energies: relativity takes heavy atoms as far from the formula, and NEAREST_NEXT is well beyond
 WIDE = 4.0  # binding energies: from Mg (weakly bound metals) to VASP's, whose atoms are without spin
-STEADY = 0.25  # binding energies: what the composition may leave of their mean; of QM7's 1 %, of EMT's copper 45 %
+STEADY = 0.25  # binding energies: largest residual of the composition fit over the mean; QM7 1 %, EMT's copper 45 %
 ODD = {"all electrons": TIGHT, "valence electrons": TIGHT, "binding": WIDE}
 
 WORDS = {
@@ -33,15 +33,15 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A unit and a zero that energies fit.
+    """A unit and a zero that fit the energies.
 
     Arguments:
         kind: ``"all electrons"``, ``"valence electrons"`` or ``"binding"``.
         unit: The unit.
-        ratio: Median of energies over what bound atoms tell.
-        least: Nineteen in twenty frames are above this ratio to what bound or free atoms tell, whichever is nearer.
+        ratio: Median of energies over the sums of bound atoms.
+        least: Nineteen in twenty frames are above this ratio to the sum of bound or free atoms, whichever is nearer.
         most: Nineteen in twenty frames are below this ratio.
-        expected: Median of what atoms tell, in that unit.
+        expected: Median of the sums over atoms, in that unit.
     """
 
     kind: str
@@ -53,15 +53,15 @@ class Guess:
 
     @property
     def odd(self) -> float:
-        """How far from perfect it is, as a factor of what is still likely; above 1 the guess is no good."""
+        """Deviation from a perfect fit, relative to the largest likely one; above 1 the guess is rejected."""
         return float(max(abs(np.log(self.least)), abs(np.log(self.most))) / np.log(ODD[self.kind]))
 
 
 def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
-    """Units and zeros that energies fit by their size, the best first.
+    """Return units and zeros that fit the size of the energies, the best first.
 
     A free atom counts either -E(Z) with all electrons (a formula), or the ionisation energies of its valence
-    electrons, or nothing; what it is bound by is taken from its element. Nine in ten total energies must come within
+    electrons, or nothing; its binding energy is taken from its element. Nine in ten total energies must come within
     10 % of the sum over atoms, binding energies within a factor of 4.
 
     Arguments:
@@ -69,7 +69,7 @@ def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
         y: The energy of each frame; nan where there is none.
     """
     counts, species = frames.composition
-    there = ordinary(frames, y)  # a failed calculation says nothing of the unit
+    there = ordinary(frames, y)  # a failed calculation is no evidence of the unit
     if not frames.named or not there.any() or min(species) < 1:
         return []
     bound = np.array([cohesive_energy(z) for z in species])
@@ -94,11 +94,11 @@ def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
 
 
 def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
-    """Whether energies can be in the unit that they are taken to be in.
+    """Report energies whose size does not fit their assumed unit.
 
     Arguments:
         frames: The data.
-        facts: Of a property that is an energy.
+        facts: Facts of a property that is an energy.
     """
     found = _steady(guesses(frames, frames.properties[facts.name]), facts)
     if not found:
@@ -121,13 +121,13 @@ def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
 
 
 def _steady(found: list[Guess], facts: PropertyFacts) -> list[Guess]:
-    """Without binding energies, if the geometry changes the values more than it changes any binding."""
+    """Return the guesses without binding energies if the geometry changes the values more than any binding."""
     steady = facts.left <= STEADY * abs(facts.mean)
     return [guess for guess in found if steady or guess.kind != "binding"]
 
 
 def _listed(unit: str) -> str:
-    """The unit by the name that it has here: Ha is Hartree."""
+    """Return the unit's name in this package: Hartree for Ha."""
     if unit == UNNAMED_UNIT:
         return ""
     factor = parse_unit(unit).factor
@@ -153,7 +153,7 @@ def _shares(facts: PropertyFacts) -> str:
 
 
 def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
-    """Energies of no size that is known: perhaps against a zero of somebody's own."""
+    """Report energies whose size fits no known reference: perhaps they have a zero of their own."""
     if not frames.named or not facts.deviation:
         return []
     reversed_ = _steady(guesses(frames, -frames.properties[facts.name]), facts)

@@ -94,7 +94,7 @@ def _forces(frames: Frames, energy: str, derivatives: LabelSpec) -> list[Finding
 
 
 def _absurd_forces(frames: Frames, derivatives: LabelSpec) -> list[Finding]:
-    """Forces that no atoms have, whatever the energies say: half of the frames have a larger one than is possible."""
+    """Report impossible forces, whatever the energies are: half of the frames have a force above the limit."""
     if not derivatives.energy_unit:
         return []
     factor = parse_unit(derivatives.energy_unit).factor
@@ -110,7 +110,7 @@ def _absurd_forces(frames: Frames, derivatives: LabelSpec) -> list[Finding]:
 
 
 def _wrong_forces(slope: Slope, derivatives: LabelSpec, measured: str) -> Finding:
-    """An error if the sign is wrong or units explain the factor; else a warning."""
+    """Return an error if the sign is wrong or units explain the factor; else a warning."""
     reversed_ = slope.value < 0
     size = abs(slope.value)
     turned = derivatives.forces_unit.startswith("-") != reversed_
@@ -129,7 +129,7 @@ def _wrong_forces(slope: Slope, derivatives: LabelSpec, measured: str) -> Findin
 
 
 def _force_options(raw: float, derivatives: LabelSpec, minus: str, miss: float) -> list[str]:
-    """Options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
+    """Return options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
     given, own = derivatives.energy_unit, derivatives.forces_unit.removeprefix("-")
     pairs = [(given, unit) for unit in (*FORCES, own)] if given else []
     pairs += [("Hartree", "Hartree/bohr"), *((energy, own) for energy in ENERGIES)]
@@ -147,7 +147,7 @@ def _force_options(raw: float, derivatives: LabelSpec, minus: str, miss: float) 
 
 
 def _stress(frames: Frames, energy: str, derivatives: LabelSpec, named: bool) -> list[Finding]:
-    """What strain does to the energy, held against the numbers as they stand in the data."""
+    """Compare the effect of strain on the energy with the stress as written in the data."""
     volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
     stress = frames.stresses["stress"]
     raw = stress / derivatives.stress_factor * (-volumes if derivatives.virial else 1.0)
@@ -172,7 +172,7 @@ def _stress(frames: Frames, energy: str, derivatives: LabelSpec, named: bool) ->
 
 
 def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: LabelSpec, topic: str) -> list[Finding]:
-    """Shear that fits the energies in another order of the components only."""
+    """Report shear that fits the energies only in another order of the components."""
     order = shear_order(frames, energy, forces, "stress")
     if order is None or order == (0, 1, 2):
         return []
@@ -189,7 +189,7 @@ def _measured(slope: Slope, off: float) -> str:
 
 
 def _stress_units(slopes: tuple[Slope, Slope], derivatives: LabelSpec) -> list[str]:
-    """Options under which the energies would fit, the sharpest first."""
+    """Return options under which the energies would fit, the sharpest first."""
     if not derivatives.energy_unit:
         return []
     energy = parse_unit(derivatives.energy_unit).factor
@@ -206,7 +206,7 @@ def _stress_units(slopes: tuple[Slope, Slope], derivatives: LabelSpec) -> list[s
 
 
 def _large(stress: np.ndarray, derivatives: LabelSpec, topic: str, named: bool) -> list[Finding]:
-    """Energies cannot tell: its size can, where its unit is known."""
+    """Report a stress that is too large for its unit, when no comparison with energies is possible."""
     size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
     usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
     if usual <= STRONGEST:
@@ -222,7 +222,7 @@ def _large(stress: np.ndarray, derivatives: LabelSpec, topic: str, named: bool) 
 
 
 def _smaller_units(usual: float, derivatives: LabelSpec) -> list[str]:
-    """Options under which numbers of this size are possible: VASP's first, whose sign is the other one."""
+    """Return options under which numbers of this size are possible: VASP's first, with the opposite sign."""
     name, given = derivatives.stress, parse_unit(derivatives.energy_unit or "eV").factor
     raw = usual / given / abs(derivatives.stress_factor)  # as they stand in the data; of a virial over the volume
     minus = derivatives.stress_unit.startswith("-")

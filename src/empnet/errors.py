@@ -61,7 +61,7 @@ class FileError(EmpnetError, OSError):
         return str(self.args[0])
 
     def advised(self, remedy: str) -> "FileError":
-        """The same error with another remedy.
+        """Return the error with another remedy.
 
         Arguments:
             remedy: What to do.

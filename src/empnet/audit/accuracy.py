@@ -1,4 +1,4 @@
-"""Whether the model errs less than its baseline: symmetries alone make no model that is worth using."""
+"""Check that the model errs less than its baseline: symmetries alone make no useful model."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ SHARE = 1e-6
 
 
 def has_forces(card: ModelCard) -> bool:
-    """Whether the first property is an energy that is summed over particles: then its gradient is a force.
+    """Return whether the first property is an energy that is summed over particles: then its gradient is a force.
 
     Arguments:
         card: Of the model.

@@ -52,7 +52,7 @@ def _can_move(system: System) -> bool:
 
 
 def drift(predictor: Predictor, system: System, rng: np.random.Generator) -> float:
-    """How fast the total energy rises in a short run, by ASE's velocity Verlet.
+    """Return the drift of the total energy in a short run, by ASE's velocity Verlet.
 
     Arguments:
         predictor: The model.

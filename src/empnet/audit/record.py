@@ -1,4 +1,4 @@
-"""What an audit found: one line for each property that a model must have, with its measurement and its verdict."""
+"""Record of an audit: a line for each property that a model must have, with its measurement and its verdict."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether no line failed."""
+        """True if no line failed."""
         return all(line.verdict != "fail" for line in self.lines)
 
     def __getitem__(self, name: str) -> AuditLine:

@@ -1,4 +1,4 @@
-"""Whether value, slope and curvature of a prediction change without a jump as a particle moves."""
+"""Check that value, slope and curvature of a prediction change without a jump as a particle moves."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ shrinks 5e8 times and is far below this; one that is real stays."""
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Size:
-    """How large the numbers are that a prediction is summed from, for each system and property.
+    """Sizes of the numbers that a prediction sums, for each system and property.
 
     Arguments:
         contributions: Sum (or mean, as the property is pooled) over particles of max(|c|, s), with c the particle's
@@ -45,7 +45,7 @@ class Size:
     positions: Float64[np.ndarray, "B F_prime"]
 
     def rounding(self, eps: float) -> Float64[np.ndarray, "B F_prime"]:
-        """What rounding may change: 8 roundings of each contribution by ``eps``, and 8 of each position."""
+        """Return a bound on rounding: 8 roundings of each contribution by ``eps``, and 8 of each position."""
         return OPERATIONS * (eps * self.contributions + EPS["float64"] * self.positions)
 
 
@@ -207,7 +207,7 @@ def origin_of(systems: Sequence[System], index: int) -> str:
 
 
 def _size(predictor: Predictor, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-    """What :class:`Size` holds, for one batch."""
+    """Return the :class:`Size` of one batch."""
     counts = torch.bincount(batch.system_of, minlength=batch.n_systems)[:, None].double()
     positions = batch.positions.clone().requires_grad_(True)
     c = predictor.model.contributions(replace(batch, positions=positions))
@@ -237,7 +237,7 @@ def batches(predictor: Predictor, systems: Sequence[System]) -> list[Batch]:
 
 @torch.no_grad()
 def values(predictor: Predictor, systems: Sequence[System]) -> Float64[np.ndarray, "B F_prime"]:
-    """What the network predicts (with delta learning: the difference), in the properties' units.
+    """Return the network's predictions (with delta learning: the difference), in the properties' units.
 
     Arguments:
         predictor: The model.

@@ -1,4 +1,4 @@
-"""What may be done to a system without changing its properties: turn, mirror, move, reorder it, or predict it again."""
+"""Symmetries of a prediction: turn, mirror, move or reorder a system, or predict it again."""
 
 from __future__ import annotations
 

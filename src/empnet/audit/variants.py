@@ -85,7 +85,7 @@ def _twice(system: System, shift: np.ndarray) -> System:
 
 
 def opened(system: System) -> System:
-    """The same particles as a cluster in empty space.
+    """Return the same particles as a cluster in empty space.
 
     Arguments:
         system: The system, periodic or not.

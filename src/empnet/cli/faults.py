@@ -1,4 +1,4 @@
-"""What goes wrong at the command line is told in one line, and a warning is a line, too."""
+"""Errors of the command line in one line each; warnings, too."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def accessory(what: str, path: object, option: str) -> Iterator[None]:
 
 
 def _line(error: Exception) -> str | None:
-    """What the error is in one line; None if it is a fault of empnet's own."""
+    """Return the error in one line; None if it is a fault of empnet's own."""
     from empnet.errors import EmpnetError
     from empnet.runtime.faults import system_fault
 
@@ -162,7 +162,7 @@ def _fault_line(fault: OSError) -> str:
 
 
 def _is_of_printing(fault: OSError) -> bool:
-    """Whether it came from printing: such errors name no file."""
+    """Return whether printing raised the error: such errors name no file."""
     place = fault.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -171,7 +171,7 @@ def _is_of_printing(fault: OSError) -> bool:
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Whether PyTorch had no memory, on the CPU or on a GPU."""
+    """Return whether PyTorch had no memory, on the CPU or on a GPU."""
     return isinstance(error, RuntimeError) and any(
         words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
     )

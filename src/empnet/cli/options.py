@@ -1,4 +1,4 @@
-"""What commands share: exit codes, and the options that several of them take."""
+"""Exit codes, and options that several commands share."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def settings_of(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def reading_of(given: dict[str, Any]) -> dict[str, Any]:
-    """What a command was told about how its data are to be read: names and units that are not the run's.
+    """Return a command's options for reading its data: names and units that differ from the run's.
 
     Arguments:
         given: Options of a command by name; those that are None were not given.

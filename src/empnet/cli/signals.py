@@ -1,4 +1,4 @@
-"""How a command ends when it is stopped, and how it goes on when nobody reads its output any more."""
+"""Signals: how a command ends when it is stopped, and goes on when nobody reads its output."""
 
 from __future__ import annotations
 

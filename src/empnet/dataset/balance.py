@@ -15,7 +15,7 @@ shares depend little on it."""
 
 
 def work_of(n_particles: Int64[np.ndarray, " S"], n_pairs: Int64[np.ndarray, " S"]) -> Int64[np.ndarray, " S"]:
-    """How much work a network has with each system, in pairs.
+    """Return the work of a network with each system, in pairs.
 
     Arguments:
         n_particles: Particles of each system.

@@ -139,7 +139,7 @@ def cached_dataset(fingerprint_of_data: str, recipe: Recipe) -> Dataset | None:
 
 
 def _identity(fingerprint_of_data: str, recipe: Recipe) -> dict[str, str]:
-    """What tells a data set from all others, wherever its source lies."""
+    """Return the identity of a data set, wherever its source lies."""
     return {"data": fingerprint_of_data, "recipe": json.dumps(asdict(recipe)), "reader": reader_version()}
 
 

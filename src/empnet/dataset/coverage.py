@@ -1,4 +1,4 @@
-"""What the training data had: species, distances and sizes, so that others can be held against it."""
+"""Coverage of the training data: species, distances and sizes, to compare other data with."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DataCoverage:
 
     @classmethod
     def of(cls, dataset: Dataset, indices: Int64[np.ndarray, " n"] | None = None) -> DataCoverage:
-        """What some systems of a data set have.
+        """Return the coverage of some systems of a data set.
 
         Arguments:
             dataset: The data set; distances go up to the cutoff of its neighbour lists.
@@ -69,7 +69,7 @@ class DataCoverage:
         return cls(tuple(_species(dataset, chosen)), (int(sizes.min()), int(sizes.max())), shortest, ranges)
 
     def joined(self, other: DataCoverage) -> DataCoverage:
-        """What either has: a model that was trained on one side after the other has seen both.
+        """Return the union of two coverages: a fine-tuned model has seen both sets of data.
 
         Arguments:
             other: Of other systems.
@@ -109,7 +109,7 @@ class DataCoverage:
         return cls(tuple(record["species"]), (smallest, largest), shortest, ranges)
 
     def distance_to(self, kind: Kind, d: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """How far distances are from the nearest one that the same pair of species has here.
+        """Return each distance's gap to the nearest one of the same pair of species here.
 
         Arguments:
             kind: The two species, in any order.
@@ -228,7 +228,7 @@ def _pairs(
 def _of_open_block(
     dataset: Dataset, block: Block, chosen: np.ndarray, names: np.ndarray, one_way: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What :func:`_of_block` says, of open systems only, by a compiled loop."""
+    """Do the work of :func:`_of_block` for open systems only, by a compiled loop."""
     loops, arrays = compiled_loops(), dataset.arrays
     assert loops is not None  # own invariant: asked before
     place = np.searchsorted(names, arrays["species"][block.particles])

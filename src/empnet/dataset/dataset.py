@@ -154,28 +154,28 @@ class Dataset:
 
     @property
     def has_forces(self) -> bool:
-        """Whether forces are learned; single systems may lack them."""
+        """True if forces are learned; single systems may lack them."""
         return "forces" in self.arrays
 
     @property
     def has_stress(self) -> bool:
-        """Whether stress is learned; single systems may lack it."""
+        """True if stress is learned; single systems may lack it."""
         return "stress" in self.arrays
 
     @property
     def with_forces(self) -> np.ndarray:
-        """Which systems have forces, shape (S,), bool."""
+        """Mask of systems with forces, shape (S,), bool."""
         first = self.arrays["forces"][self._first_particle, 0] if self.has_forces else np.full(len(self), np.nan)
         return ~np.isnan(first)
 
     @property
     def with_stress(self) -> np.ndarray:
-        """Which systems have a stress, shape (S,), bool."""
+        """Mask of systems with a stress, shape (S,), bool."""
         return ~np.isnan(self.arrays["stress"][:, 0]) if self.has_stress else np.zeros(len(self), dtype=bool)
 
     @cached_property
     def isolated(self) -> np.ndarray:
-        """Which systems are one particle without neighbours: the free atoms of a potential's data, shape (S,).
+        """Mask of free atoms: systems of one particle without neighbours, shape (S,).
 
         None, if they are half of the systems or more: then single particles are what the data are about.
         """
@@ -201,7 +201,7 @@ class Dataset:
         return Origin(self.file, int(self.arrays["frames"][index]))
 
     def composition(self, encoder: OneHot) -> np.ndarray:
-        """How many particles of each species each system has, shape (S, species), float64.
+        """Return the counts of each species in each system, shape (S, species), float64.
 
         Arguments:
             encoder: The species and their order.

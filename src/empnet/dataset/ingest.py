@@ -200,7 +200,7 @@ class _Targets:
     first_missing: tuple[System, str] | None = None
 
     def state(self) -> dict[str, Any]:
-        """What another one needs to go on, as long as nothing is missing."""
+        """State from which another builder goes on, as long as nothing is missing."""
         return {name: getattr(self, name) for name in ("count", "width", "lowest", "highest", "file")}
 
     def of(self, system: System) -> np.ndarray:
@@ -258,5 +258,5 @@ class _Targets:
 
 
 def _has(system: System, name: str) -> bool:
-    """Whether the file says anything of this name, be it a number, a text or an array."""
+    """Return whether the file has a value of this name, be it a number, a text or an array."""
     return any(name in values for values in (system.properties, system.info, system.arrays))

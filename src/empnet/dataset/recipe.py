@@ -1,4 +1,4 @@
-"""What a data set is made with, apart from the data."""
+"""Recipe of a data set: everything but the data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Recipe"]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a dataset is made with, apart from the data.
+    """Settings that make a data set from data.
 
     Arguments:
         properties: Names of the scalars to be learned; none for data without labels.

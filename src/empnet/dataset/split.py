@@ -35,7 +35,7 @@ class Split:
         return {side: getattr(self, side).tolist() for side in ("train", "validation", "test")}
 
     def with_train_size(self, size: int, seed: int, file: str = "", keep: Int64[np.ndarray, " m"] = NONE) -> Split:
-        """The same validation and test sides with fewer systems for training.
+        """Return the split with fewer systems for training; validation and test sets stay.
 
         Smaller sides of one seed lie within larger ones, so that learning curves compare like with like.
 

@@ -139,7 +139,7 @@ def write_db(path: Path, systems: Iterable[System]) -> None:
 
 
 def _searchable(name: str, value: Any) -> bool:
-    """Whether ASE takes this as a key-value pair, without even a warning."""
+    """Return whether ASE takes this as a key-value pair, without even a warning."""
     if not isinstance(value, (float, str)):
         return False
     with warnings.catch_warnings():

@@ -20,7 +20,7 @@ FOLDER = Path(str(files("empnet.files").joinpath("bundled")))
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is known of a bundled data set.
+    """Facts about a bundled data set.
 
     Arguments:
         title: One line that says what it is.

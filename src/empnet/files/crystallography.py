@@ -1,4 +1,4 @@
-"""What structures of crystals and proteins say of their atoms, and ASE's Atoms have no place for."""
+"""Statements of crystal and protein files for which ASE's Atoms have no place."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def occupancies(atoms: Atoms, kind: str) -> Iterator[str]:
 
 
 def without_elements(path: Path) -> Iterator[str]:
-    """What is to be told of a PDB file without elements.
+    """Return remarks on a PDB file without elements.
 
     Arguments:
         path: Path of the file.

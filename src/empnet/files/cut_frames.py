@@ -120,7 +120,7 @@ def _structures(path: Path) -> Iterator[list[str]]:
 
 
 def _goes_on(lines: list[str], line: str) -> bool:
-    """Whether a line begins the next step of an animation."""
+    """Return whether a line begins the next step of an animation."""
     return line.lstrip().startswith("ATOMS") and any(other.lstrip().startswith("ANIMSTEPS") for other in lines)
 
 

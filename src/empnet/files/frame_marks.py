@@ -110,7 +110,7 @@ def warn_of_further_frames(path: Path, kind: str) -> None:
 
 
 def _count(path: Path, mark: re.Pattern[bytes]) -> int:
-    """How often a mark stands in a file; its lines are read in blocks."""
+    """Count a mark in a file, whose lines are read in blocks."""
     count, rest = 0, b""
     with path.open("rb") as stream:
         while block := stream.read(BLOCK):

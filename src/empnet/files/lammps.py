@@ -18,7 +18,7 @@ HEAD = 1 << 14  # bytes of a file that are looked at
 
 
 def _lengths(path: Path) -> str:
-    """What is to be told of the lengths in a file of LAMMPS, whose units are a setting of the program.
+    """Return remarks on the lengths in a file of LAMMPS, whose units are a setting of the program.
 
     Arguments:
         path: Path of the file.
@@ -47,7 +47,7 @@ ELEMENTS = {
 
 
 def is_data_file(path: Path) -> bool:
-    """Whether a file is a data file of LAMMPS, whose usual suffix, ``.data``, ASE takes for RuNNer's.
+    """Return whether a file is a data file of LAMMPS, whose usual suffix, ``.data``, ASE takes for RuNNer's.
 
     Arguments:
         path: Path of the file.
@@ -57,7 +57,7 @@ def is_data_file(path: Path) -> bool:
 
 
 def remarks(path: Path, kind: str) -> Iterator[str]:
-    """What is to be told of a file: its units, and its elements if it names none.
+    """Yield remarks on a file: its units, and its elements if it names none.
 
     Arguments:
         path: Path of the file.

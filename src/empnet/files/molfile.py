@@ -268,7 +268,7 @@ def _species(symbols: Sequence[tuple[str, int]], record: Record) -> np.ndarray:
 
 
 def count_fields(lines: Sequence[str]) -> int:
-    """How many data fields begin in lines.
+    """Count the data fields that begin in lines.
 
     Arguments:
         lines: Lines after the table of atoms.

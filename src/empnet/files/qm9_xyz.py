@@ -22,7 +22,7 @@ COMMENT = re.compile(rf"\s*gdb\s+[0-9]{{1,9}}(?:\s+[-+.0-9eE*^]+){{{len(PROPERTI
 
 
 def is_comment(comment: str) -> bool:
-    """Whether a comment line is one of QM9.
+    """Return whether a comment line is one of QM9.
 
     Arguments:
         comment: The line.
@@ -37,7 +37,7 @@ def is_comment(comment: str) -> bool:
 def statements(
     comment: str, rows: Sequence[str], trailing: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What a file of QM9 says of a molecule, and of its atoms.
+    """Return the values that a file of QM9 states of a molecule, and of its atoms.
 
     Energies are in hartree, A to C in GHz, mu in debye, alpha in bohr^3, r2 in bohr^2, Cv in cal/mol/K.
 

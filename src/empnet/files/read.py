@@ -278,7 +278,7 @@ NO_ELEMENT = (
 
 
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
-    """What a reader yields; whatever goes wrong in it becomes one line that names the file and the frame."""
+    """Yield a reader's systems; turn each error into one line that names the file and the frame."""
     systems = reader(path, file, first)
     text: set[str] = set()
     for number in itertools.count(first):
@@ -312,7 +312,7 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
 
 
 def _has_dummies(system: System) -> bool:
-    """Whether some of the particles are no element; in archives species may be any numbers."""
+    """Return whether some of the particles are no element; in archives species may be any numbers."""
     return system.species is not None and bool(system.species.any()) and not system.species.all()
 
 

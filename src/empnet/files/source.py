@@ -76,7 +76,7 @@ def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = Tru
 
 
 def name_of(data: Data, otherwise: str = "systems in memory") -> str:
-    """What data are called in messages: their path, or that they are in memory.
+    """Return the name of data for messages: their path, or that they are in memory.
 
     Arguments:
         data: As for :func:`as_source`.
@@ -140,7 +140,7 @@ def _with_own_results(atoms: Atoms, index: int, warn: bool) -> Atoms:
 
 
 def _kind(value: Any) -> str:
-    """What a value is, in words."""
+    """Describe the kind of a value in words."""
     if value is None:
         return "None"
     if isinstance(value, str | int | float | bytes):
@@ -152,7 +152,7 @@ def _kind(value: Any) -> str:
 
 
 def _remedy(value: Any) -> str:
-    """What to do with a value that is no system."""
+    """Return advice about a value that is no system."""
     if isinstance(value, str | os.PathLike):
         return "to join files: [*empnet.read('a.xyz'), *empnet.read('b.xyz')]"
     if hasattr(value, "toatoms"):  # a row of an ASE database

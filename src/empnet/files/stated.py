@@ -1,4 +1,4 @@
-"""What data say of themselves: the units of their values, under the names that the field's files use."""
+"""Units that data state for their values, under the names that the field's files use."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class First:
 
 
 def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
-    """What the beginning of data says of all of them; nothing of bundled data, which have a card for that.
+    """Read statements at the beginning of data; bundled data have a card instead.
 
     Arguments:
         source: A path, the name of bundled data, or systems.
@@ -130,7 +130,7 @@ def stated_unit(system: System | None, name: str) -> str:
 
 
 def states_unit(system: System | None, name: str) -> bool:
-    """Whether data state a unit for one of their values, be it a sensible one or not.
+    """Return whether data state a unit for a value, be it a sensible one or not.
 
     Arguments:
         system: Their first system.
@@ -161,13 +161,13 @@ def _stated(system: System | None, name: str) -> tuple[str, str]:
 
 
 def _measures(unit: str, name: str) -> bool:
-    """Whether a unit, perhaps of one particle, fits a value of this name."""
+    """Return whether a unit, perhaps of one particle, fits a value of this name."""
     wanted, _ = DIMENSIONS.get(_kind_of(name), (None, ""))
     return wanted is None or parse_unit(unit).dimension[:5] == wanted[:5]
 
 
 def _kind_of(name: str) -> str:
-    """Whether a value is called an energy, forces, a stress or a virial; empty if it is none of these."""
+    """Return whether a value is called an energy, forces, a stress or a virial; empty if it is none of these."""
     if PER_PARTICLE.search(name):
         return ""
     return next((kind for kind, pattern in KINDS.items() if pattern.search(name)), "")

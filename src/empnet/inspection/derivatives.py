@@ -44,7 +44,7 @@ BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 tim
 
 
 def derivative_findings(frames: Frames, energy: str, derivatives: LabelSpec, named: bool = False) -> list[Finding]:
-    """Whether forces and stress are the slopes of the energies, in sign and unit; errors name the option that mends it.
+    """Check that forces and stress are slopes of the energies, in sign and unit; errors name the option to give.
 
     Arguments:
         frames: The data, with "forces" and "stress" as they were converted.

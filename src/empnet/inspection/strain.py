@@ -1,4 +1,4 @@
-"""Whether a stress is what strain does to the energy: its unit, its sign, and whether it is a virial."""
+"""Work of strain against stress: its unit, its sign, and whether it is a virial."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tupl
 
 
 def shear_order(frames: Frames, energy: str, forces: str, stress: str) -> tuple[int, ...] | None:
-    """Which of the components yz xz xy of a stress are what shear says they are.
+    """Find the order of the components yz xz xy of a stress from sheared cells.
 
     For each of the six orders, the deviation of energy differences from the work of forces and stress between near
     frames in sheared cells; W = V (s_xx e_xx + ... + 2 s_yz e_yz + ...).
@@ -97,7 +97,7 @@ def shear_order(frames: Frames, energy: str, forces: str, stress: str) -> tuple[
 
 
 def order_in_words(order: tuple[int, ...], places: Sequence[int] = range(6)) -> str:
-    """What :func:`shear_order` has found, as the order of the six components in the data.
+    """Describe the result of :func:`shear_order` as the order of the six components in the data.
 
     Arguments:
         order: The order of yz xz xy.
@@ -114,7 +114,7 @@ def order_in_words(order: tuple[int, ...], places: Sequence[int] = range(6)) -> 
 
 
 def _complete(frames: Frames, energy: str, stress: str) -> np.ndarray:
-    """Whether frames are periodic along all axes, have energy and stress, and do not stand apart by them."""
+    """Return whether frames are periodic along all axes, have energy and stress, and do not stand apart by them."""
     usual = ordinary(frames, frames.properties[energy])
     usual &= ~outlying(np.abs(frames.stresses[stress]).max(axis=(1, 2)))
     complete: np.ndarray = usual & frames.periodic.all(axis=1) & np.isfinite(frames.stresses[stress]).all(axis=(1, 2))
@@ -183,7 +183,7 @@ def _pairs(cells: np.ndarray) -> np.ndarray:
 
 
 def _inner_steps(frames: Frames, one: np.ndarray, two: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """How particles move within the mean cell, shape (n, N, 3); the centre does not."""
+    """Return the displacements of particles within the mean cell, shape (n, N, 3); the centre stays."""
     if not len(one):
         return np.zeros((0, 1, 3))
     at_1, at_2 = (frames.positions[frames.rows(k)] @ np.linalg.inv(frames.cells[k]) for k in (one, two))

@@ -42,7 +42,7 @@ def symmetric(value: object) -> np.ndarray | None:
 
 
 def stress_findings(frames: Frames, name: str, energy: str, unit: str, forces: str) -> list[Finding]:
-    """Whether a stress can be in eV/angstrom^3 with the sign that ASE gives it, or what else it seems to be.
+    """Check that a stress can be in eV/angstrom^3 with ASE's sign, or find its likely unit.
 
     Arguments:
         frames: The data.
@@ -86,7 +86,7 @@ def _asymmetric(frames: Frames, name: str, there: np.ndarray, usual: float) -> l
 
 
 def _kind(slopes: tuple[Slope, Slope], unit: str) -> tuple[str, str, Slope] | None:
-    """What a stress is, told by what strain does to the energy: its kind, its unit; None if that is no clear number."""
+    """Find kind and unit of a stress from strains and energies; None without a clear number."""
     found = []
     energy = 1.0 if unit == UNNAMED_UNIT else parse_unit(unit).factor
     for slope, kind, units in zip(slopes, ("a stress", "a virial"), (STRESSES, VIRIALS), strict=True):

@@ -30,7 +30,7 @@ ENERGIES = re.compile(r"energ|^(E|U0|U|H|G)$|^(e|u0)_|_(e|u0)$", re.IGNORECASE)
 
 
 def is_energy(name: str) -> bool:
-    """Whether a property is called an energy.
+    """Return whether a property is called an energy.
 
     Example:
         >>> is_energy("dft_energy"), is_energy("U0"), is_energy("gap")
@@ -40,7 +40,7 @@ def is_energy(name: str) -> bool:
 
 
 def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None:
-    """What can be known of a property.
+    """Gather the facts about a property.
 
     Arguments:
         frames: The data.
@@ -82,7 +82,7 @@ def _pooling(counts: np.ndarray, y: np.ndarray, name: str, unit: str) -> tuple[P
 
 
 def residuals(frames: Frames, name: str, pooling: str) -> np.ndarray:
-    """What the composition leaves of a property; of an extensive one, divided by the number of particles.
+    """Return the residuals of the composition's fit; of an extensive property, divided by the number of particles.
 
     Arguments:
         frames: The data.
@@ -104,7 +104,7 @@ def residuals(frames: Frames, name: str, pooling: str) -> np.ndarray:
 
 
 def ordinary(frames: Frames, y: np.ndarray) -> np.ndarray:
-    """Which frames have a value that does not stand apart from what their composition tells.
+    """Return a mask of frames whose value is close to the composition's fit.
 
     Arguments:
         frames: The data.
@@ -129,7 +129,7 @@ def ordinary(frames: Frames, y: np.ndarray) -> np.ndarray:
 
 
 def _robustly_left(counts: np.ndarray, y: np.ndarray, kind: Pooling) -> np.ndarray:
-    """What the composition leaves, by a fit to the frames that it fits: values far out do not bend it."""
+    """Return the residuals of a robust fit on the composition: outliers do not bend it."""
     use = np.ones(len(y), dtype=bool)
     for _ in range(ROUNDS):
         fit = fit_composition(counts[use], y[use], kind)
@@ -145,7 +145,7 @@ def _robustly_left(counts: np.ndarray, y: np.ndarray, kind: Pooling) -> np.ndarr
 
 
 def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> list[Finding]:
-    """What speaks against learning a property as it is.
+    """Find reasons against learning a property as it is.
 
     Arguments:
         frames: The data.
@@ -193,7 +193,7 @@ def isolated_findings(frames: Frames, units: Mapping[str, str]) -> list[Finding]
 
 
 def _explained(frames: Frames, facts: PropertyFacts, n: int) -> bool:
-    """Whether the composition's fit is exact, though it has fewer parameters than half the values."""
+    """Return whether the composition's fit is exact, though it has fewer parameters than half the values."""
     counts, _ = frames.composition
     rounding = 1e3 * np.finfo(np.float64).eps * abs(facts.mean)
     return 2 * counts.shape[1] < n and facts.left <= max(HALF_DIGITS * facts.deviation, rounding)

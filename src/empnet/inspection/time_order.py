@@ -1,4 +1,4 @@
-"""Whether frames follow each other in time: then a random split tests on neighbours of what was trained on."""
+"""Order in time: if frames follow each other, a random split tests on neighbours of training frames."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LARGEST_GROUP = 4000
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """How alike frames are that follow each other.
+    """Similarity of frames that follow each other.
 
     Arguments:
         pairs: Number of neighbouring frames with the same species in the same order.

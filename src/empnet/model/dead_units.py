@@ -69,7 +69,7 @@ class _Range:
 
     @property
     def empty(self) -> bool:
-        """Whether there were no rows."""
+        """True if there were no rows."""
         return self.low.ndim == 0
 
     @property

@@ -163,7 +163,7 @@ class PropertyModel(torch.nn.Module):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the filters' tables were computed once and for all."""
+        """True if the filters' tables are precomputed and fixed."""
         return any(interaction.frozen_table is not None for interaction in self.interactions)
 
     def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:

@@ -38,7 +38,7 @@ def print_audit(audit: Audit) -> None:
 
 
 def _text(line: AuditLine) -> str:
-    """What a row has no room for: the reason of a skip, where it failed, what was seen beside the number."""
+    """Return the text below a row: the reason of a skip, the place of a failure, remarks."""
     if line.verdict == "skip":
         return f"{line.name}: skipped, {line.remark}"
     parts = [line.remark] if line.remark else []

@@ -46,7 +46,7 @@ def print_inspection(inspection: Inspection) -> None:
 
 
 def facts(inspection: Inspection) -> list[tuple[str, str]]:
-    """What is known of the data as a whole, as pairs of a name and its value in words.
+    """Return the facts about the data as pairs of a name and its value in words.
 
     Arguments:
         inspection: What was found.

@@ -59,7 +59,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """What a link names to lead here.
+        """Return the name of a link's target.
 
         Example:
             >>> Section("Learning curves", "").anchor, Section('Errors of "E"', "").anchor

@@ -104,7 +104,7 @@ def draw_parity(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> Non
 
 
 def points_like(n: int) -> dict[str, Any]:
-    """How points are drawn, by their number: a few so that they are seen, many so that they do not hide each other.
+    """Return the style of points by their number: few are large, many do not hide each other.
 
     Arguments:
         n: How many there are.

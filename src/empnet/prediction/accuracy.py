@@ -1,4 +1,4 @@
-"""How good a model is on one side of data: the few numbers that a verdict is made from."""
+"""Accuracy of a model on one set of data: the few numbers that make a verdict."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Accuracy:
 
 
 def of_results(results: Mapping[str, Any]) -> list[Accuracy]:
-    """What ``results.json`` says of the test side, or of the validation side if there is none.
+    """Read the accuracies of the test set from ``results.json``, or of the validation set if there is none.
 
     Files of earlier versions hold fewer numbers: they have no intervals and no coverage.
 
@@ -123,7 +123,7 @@ def _recorded_share(errors: Mapping[str, Any]) -> Interval | None:
 
 
 def of_evaluations(evaluations: Iterable[Evaluation], side: str) -> list[Accuracy]:
-    """The same numbers of errors that were measured system by system.
+    """Return the accuracies of evaluations system by system.
 
     Arguments:
         evaluations: One for each property.

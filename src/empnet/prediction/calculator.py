@@ -91,7 +91,7 @@ class EMPNetCalculator(Calculator):
         self.__dict__.update(state, _one_at_a_time=threading.RLock())
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
-        """What ASE calls for each result; one thread at a time, because the results are kept in the calculator.
+        """Return a result; one thread at a time, because the calculator keeps the results.
 
         Arguments:
             name: Which of :attr:`implemented_properties`.
@@ -107,7 +107,7 @@ class EMPNetCalculator(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """What ASE calls when results are out of date.
+        """Compute results that are out of date, for ASE.
 
         Arguments:
             atoms: The system.

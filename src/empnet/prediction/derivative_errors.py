@@ -1,4 +1,4 @@
-"""How well forces and stress are predicted: errors in all, of each species, of each component."""
+"""Errors of forces and stress: in all, of each species, of each component."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Labels:
         self._reader.refuse_absent()
 
     def absent(self) -> str:
-        """What no system has, in a line; empty if all is there."""
+        """Name the labels that no system has, in a line; empty if none is absent."""
         try:
             self._reader.refuse_absent()
         except EmpnetError as error:

@@ -67,7 +67,7 @@ class Worst:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """How well one property is predicted.
+    """Errors of one property.
 
     Arguments:
         name: The property.
@@ -99,7 +99,7 @@ class Evaluation:
 
     @property
     def coverage(self) -> Coverage | None:
-        """How many errors are within the predicted standard deviations; None if there are none."""
+        """Count the errors within the predicted standard deviations; None if there are none."""
         return None if self.std is None else Coverage.of(self.predicted - self.targets, self.std)
 
     def to_json(self) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def evaluate(
 
 
 def evaluate_systems(predictor: Predictor, systems: Iterable[System], labels: Labels) -> list[Evaluation]:
-    """The same for systems at hand, in bounded memory.
+    """Measure errors of systems at hand, in bounded memory.
 
     Arguments:
         predictor: The trained model.

@@ -51,7 +51,7 @@ _RESULTS = TypeAdapter(dict[str, dict[str, _Errors]])
 
 
 def read_results(run: RunFolder) -> dict[str, Any]:
-    """What ``results.json`` holds; nothing before training has ended.
+    """Read ``results.json``; empty before training has ended.
 
     Arguments:
         run: The run folder.
@@ -123,7 +123,7 @@ def warn_of_lost_epochs(run: str | Path) -> None:
 
 
 def course_facts(run: str | Path) -> CourseFacts:
-    """What a run folder tells of its training; of an ensemble, what the first member's tells.
+    """Read the facts of a run's training; of an ensemble, those of the first member.
 
     Arguments:
         run: The run folder.

@@ -1,4 +1,4 @@
-"""How good predictions are: errors with bootstrap intervals."""
+"""Errors of predictions, with bootstrap intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which systems lie outside the training data, and why, in words."""
+"""Systems out of distribution, and the reasons in words."""
 
 from __future__ import annotations
 

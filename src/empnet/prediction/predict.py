@@ -95,7 +95,7 @@ def _predict_file(
     quiet: bool,
     team: Processes,
 ) -> int:
-    """The same; of several processes, only the first one writes."""
+    """Predict a file; of several processes, only the first one writes."""
     printed = str(out) == "-"
     if team.first and not printed:
         refuse_to_replace(out, force, inputs=[data, predictor.run or None])
@@ -155,7 +155,7 @@ class _Counter:
         self.n = self.outside = 0
 
     def count(self, systems: Iterator[System]) -> Iterator[System]:
-        """The same systems, counted on their way."""
+        """Yield the same systems, and count them."""
         for system in systems:
             self.n += 1
             self.outside += OUTSIDE in system.info

@@ -1,4 +1,4 @@
-"""What was predicted, and which derivatives are wanted with it."""
+"""Predictions, and the derivatives wanted with them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Outputs", "Prediction"]
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What is wanted beside the properties themselves; all of it belongs to the first of them.
+    """Derivatives and parts wanted beside the properties; all of them belong to the first property.
 
     Arguments:
         forces: -dE/dr of each particle.

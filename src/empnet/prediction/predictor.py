@@ -135,7 +135,7 @@ class Predictor:
         return iter_systems(systems, warn=bool(self.card.baseline_keys))
 
     def number_of(self, name: str | None = None) -> int:
-        """Which of the properties it is; the first, if none is named.
+        """Return the number of a property; the first, if none is named.
 
         Arguments:
             name: Name of a property.
@@ -236,7 +236,7 @@ class Predictor:
         return replace(joined, outside=why_outside(self.card, dataset, joined.std, limits))
 
     def _known_beforehand(self, systems: Sequence[System]) -> Float64[np.ndarray, "B F_prime"]:
-        """What the systems themselves say of the properties and the model adds to (delta learning); else zero."""
+        """Return the baseline keys' values of the systems, which the model adds (delta learning); else zero."""
         keys = self.card.baseline_keys
         if not keys:
             return np.zeros((len(systems), len(self.card.properties)))

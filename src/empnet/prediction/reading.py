@@ -1,4 +1,4 @@
-"""What other data than a run's own call things, and the units that they have: arguments of reading, not of a model."""
+"""Names and units of data other than the run's own: arguments of reading, not of a model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Names = str | Sequence[str] | Mapping[str, str] | None
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How data are to be read that are not the run's own; what is None is as it was in the run's data.
+    """Names and units for reading data; None stands for those of the run's data.
 
     Arguments:
         length_unit: Unit of positions and cells in the file; None: what it states, else angstrom.
@@ -100,7 +100,7 @@ class Reading:
             raise EmpnetError(f"{option} is about DATA, but none are named; the run's own are read as in training")
 
     def for_data(self, data: Data | None, card: ModelCard) -> Reading:
-        """The same with the units that the data state of themselves.
+        """Return the reading with the units that the data state.
 
         Arguments:
             data: The data; None: the run's own, which are read as in training.
@@ -117,7 +117,7 @@ class Reading:
         return self._in_plain_names(first, card)._with_units(first, beginning.length, card)
 
     def _in_plain_names(self, first: System, card: ModelCard) -> Reading:
-        """The same with values by the names that the reader gives them (``E`` of an archive is ``energy``)."""
+        """Return the reading by the reader's names of values (``E`` of an archive is ``energy``)."""
         named: dict[str, Any] = {}
         for what, own in (("property", card.properties), ("baseline_key", card.baseline_keys)):
             if given := getattr(self, what):
@@ -129,7 +129,7 @@ class Reading:
         return replace(self, **named)
 
     def _with_units(self, first: System, length: str, card: ModelCard) -> Reading:
-        """The same with the units that data state.
+        """Return the reading with the units that data state.
 
         Arguments:
             first: The first of the data.
@@ -204,7 +204,7 @@ class Reading:
                     yield _Term(own, named.get(own, own), own in named, factor, option)
 
     def derivatives(self, card: ModelCard) -> LabelSpec:
-        """What the data call forces and stress, and their units.
+        """Return the data's names of forces and stress, and their units.
 
         What was not said is as in the run's data, if these have the same units of energy and length; else forces are
         taken to be in the property's unit per length, a stress in that per volume.
@@ -239,7 +239,7 @@ class Reading:
         )
 
     def assumed(self, card: ModelCard) -> Iterator[str]:
-        """What is taken for granted about the data's units, in words.
+        """Describe the assumptions about the data's units.
 
         Arguments:
             card: The model's card.
@@ -285,7 +285,7 @@ def _in_model_terms(system: System, terms: Iterable[_Term]) -> System:
 
 
 def named_in_data(given: Names, own: Sequence[str], option: str = "--property") -> dict[str, str]:
-    """What the data call the model's properties, for those of which somebody said so.
+    """Return the data's names of the model's properties, where the user gave them.
 
     Arguments:
         given: A name, ``"own=theirs"``, several of these, or a mapping.

@@ -40,7 +40,7 @@ Kind = Literal["good", "warn", "bad", ""]
 
 @dataclass(frozen=True, slots=True)
 class CourseFacts:
-    """What is known of a run's training.
+    """Facts about a run's training.
 
     Arguments:
         run: The run folder.
@@ -73,7 +73,7 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to be said of a model, the same wherever it is said.
+    """Verdict on a model, the same in terminal, check and report.
 
     Arguments:
         sentences: In order; empty if nothing was measured.
@@ -169,7 +169,7 @@ def _systems(accuracy: Accuracy) -> str:
 
 
 def _headline(accuracy: Accuracy) -> Sentence:
-    """How much of the baseline's error is left."""
+    """State the remaining share of the baseline's error."""
     name, base, on, share = accuracy.name, accuracy.baseline, _systems(accuracy), accuracy.share
     if share is None:
         why = f"{name}: the {base} has no error on {on}, so there is no share of it; the model's own error follows."
@@ -239,7 +239,7 @@ def _side(accuracy: Accuracy) -> str:
 
 
 def _uncertainty(accuracy: Accuracy, course: CourseFacts) -> Sentence:
-    """Whether 68 % of the errors are within one standard deviation."""
+    """Judge whether 68 % of the errors are within one standard deviation."""
     name, coverage = accuracy.name, accuracy.coverage
     if coverage is None:
         why = "the model predicts none"
@@ -273,7 +273,7 @@ def _miscalibrated(coverage: Coverage) -> str:
 
 
 def _next(accuracies: Sequence[Accuracy], course: CourseFacts) -> str:
-    """What to do: one thing first, then what may help."""
+    """Advise on the next step: one thing first, then others."""
     return f"Next: {' '.join(_steps(accuracies, course))}"
 
 

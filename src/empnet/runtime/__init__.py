@@ -1,1 +1,1 @@
-"""What the machine gives: durable files, pipes, terminal, processes, compiled loops."""
+"""Services of the machine: durable files, pipes, terminal, processes, compiled loops."""

@@ -1,4 +1,4 @@
-"""What the cache folder holds: entries with their size and last use, which are removed when there are too many."""
+"""Entries of the cache folder with size and last use; the oldest are removed when there are too many."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def hold(folder: Path, owner: object) -> None:
 
 
 def _in_use(entry: CacheEntry) -> bool:
-    """Whether a process uses the entry, as far as can be known."""
+    """Return whether a process uses the entry, as far as can be known."""
     recent = time.time() - entry.used < RECENT
     if entry.kind == "unfinished":
         return recent

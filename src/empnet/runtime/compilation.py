@@ -83,7 +83,7 @@ class _Teller(_Listener):  # type: ignore[misc]
 
 
 def _name(event: Any) -> tuple[str, bool]:
-    """What the loop is called, and whether it is one of this package."""
+    """Return a loop's name, and whether it is one of this package."""
     function = event.data["dispatcher"].py_func
     return function.__name__, function.__module__.split(".")[0] == PACKAGE
 

@@ -215,7 +215,7 @@ _safe = False
 
 
 def n_threads() -> int:
-    """How many threads a loop gets: torch's number, as far as Numba has them; one in a forked process.
+    """Return the number of threads of a loop: torch's, as far as Numba has them; one in a forked process.
 
     Example:
         >>> 1 <= n_threads() <= torch.get_num_threads()

@@ -39,7 +39,7 @@ class Lasting:
 
     @property
     def lost(self) -> bool:
-        """Whether nobody reads the stream any more."""
+        """True if nobody reads the stream any more."""
         return self._lost_stream is self._stream
 
     def write(self, text: str) -> int:

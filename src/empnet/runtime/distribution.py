@@ -107,7 +107,7 @@ class Processes:
         return lines
 
     def together(self, work: Callable[[], T]) -> T:
-        """What this process makes of a piece of work that all do, once all have done it.
+        """Do a piece of work in all processes; return this one's result once all are done.
 
         Arguments:
             work: What is done.
@@ -118,7 +118,7 @@ class Processes:
         return work() if self.alone else self._heard(work, send=False)[0]
 
     def gather(self, work: Callable[[], T]) -> list[T]:
-        """What each process makes of its part of the work, in order of rank, told to all.
+        """Do a part of the work in each process; return all results in order of rank, in all processes.
 
         Arguments:
             work: What is done.
@@ -234,7 +234,7 @@ def _nothing() -> None:
 
 
 def _cores() -> int:
-    """How many this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -98,7 +98,7 @@ def _unfinished_name(name: str) -> str:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether this is a pipe, a terminal or another device: written into, never replaced.
+    """Return whether this is a pipe, a terminal or another device: written into, never replaced.
 
     Arguments:
         path: Any path.
@@ -111,7 +111,7 @@ def is_stream(path: Path) -> bool:
 
 
 def _is_within(name: object, path: Path) -> bool:
-    """Whether a system's error that names this file was about ``path``: about itself, or a part of it on its way."""
+    """Return whether a system's error that names this file was about ``path``, or a folder on its way."""
     return name is None or not isinstance(name, str | bytes) or path.parent in Path(os.fsdecode(name)).parents
 
 

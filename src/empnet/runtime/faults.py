@@ -1,4 +1,4 @@
-"""What the operating system refused, however a library tells it."""
+"""Refusals of the operating system, in whatever form a library reports them."""
 
 from __future__ import annotations
 

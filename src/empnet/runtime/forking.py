@@ -21,7 +21,7 @@ HARD = 2
 
 
 def is_forked() -> bool:
-    """Whether this process was forked from one that had loaded empnet.
+    """Return whether this process was forked from one that had loaded empnet.
 
     Only the thread that forks lives on in the child. GNU's OpenMP would still count on its other threads there, and the
     first region of more than one thread would wait for them for ever; so they are given up before each fork.

@@ -17,7 +17,7 @@ __all__ = ["LoopFiles"]
 
 
 class LoopFiles:
-    """What Numba calls to keep compiled loops, in the place of its own index of numbered files.
+    """Store of compiled loops for Numba, in place of its own index of numbered files.
 
     Two processes that compile at the same time can give one of Numba's numbers to two loops: then its index names the
     machine code of one of them for the other (the same loop for other types, another width or another processor), which
@@ -33,7 +33,7 @@ class LoopFiles:
         self._folder, self._name, self._stamp = folder, name, stamp
 
     def load(self, key: tuple[Any, ...]) -> Any:
-        """What was kept for a key, or None.
+        """Return the loop kept for a key, or None.
 
         Arguments:
             key: Types, processor, and hashes of code and constants.

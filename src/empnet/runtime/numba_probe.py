@@ -1,4 +1,4 @@
-"""Whether Numba works on this machine, found out by compiling and running one loop."""
+"""Probe of Numba: compile and run one loop."""
 
 from __future__ import annotations
 

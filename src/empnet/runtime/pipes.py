@@ -55,7 +55,7 @@ SUFFIXES = frozenset({".xyz", ".extxyz", ".npz", ".db", ".json", ".traj", ".cif"
 
 @dataclass
 class _Kept:
-    """What came through pipes while a call lasts, or why it did not, by the pipe's name."""
+    """Files received through pipes during a call, or the reasons of failures, by the pipe's name."""
 
     quiet: bool
     files: dict[str, Path] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def keeping_pipes(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def is_pipe(name: str | os.PathLike[str]) -> bool:
-    """Whether data of this name can be read only once: standard input (``-``), a pipe, ``<(...)``.
+    """Return whether data of this name can be read only once: standard input (``-``), a pipe, ``<(...)``.
 
     Arguments:
         name: What the user gave as data.
@@ -213,7 +213,7 @@ def _source(name: str) -> Iterator[BinaryIO]:
 
 
 def called(name: str) -> str:
-    """What a pipe is called in messages.
+    """Return a pipe's name for messages.
 
     Arguments:
         name: What the user gave as data.

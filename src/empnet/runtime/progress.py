@@ -1,4 +1,4 @@
-"""What long work tells on the way: a progress bar, on a terminal only, and words."""
+"""Progress of long work: a bar, on a terminal only, and lines."""
 
 from __future__ import annotations
 

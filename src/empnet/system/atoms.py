@@ -92,7 +92,7 @@ def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
 
 
 def _fits(array: Any, n: int) -> bool:
-    """Whether an array has a row for each of n particles."""
+    """Return whether an array has a row for each of n particles."""
     try:
         return np.shape(array)[:1] == (n,)
     except ValueError:  # rows of different lengths

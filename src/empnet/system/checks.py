@@ -1,4 +1,4 @@
-"""What must hold of a system before anything is computed from it."""
+"""Checks of a system before anything is computed from it."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def target_of(system: System, name: str, option: str = "--property") -> float:
 
 
 def _say(option: str, name: str, system: System) -> str:
-    """Which name may have been meant, and how to say so; nothing if there are no numbers to choose from."""
+    """Suggest the likely name, and how to give it; empty if there are no numbers to choose from."""
     meant = nearest_name(name, system.properties)
     if meant is not None:
         return f"did you mean '{meant}'? then say {option} {meant}"
@@ -129,7 +129,7 @@ def _say(option: str, name: str, system: System) -> str:
 def targets_of(
     system: System, properties: Sequence[str], baseline_keys: Sequence[str] = ()
 ) -> Float64[np.ndarray, " F_prime"]:
-    """What a network is to learn of a system: its properties, less what is known beforehand (delta learning).
+    """Return a system's targets: its properties, less the baseline keys' values (delta learning).
 
     Arguments:
         system: The system.
@@ -152,7 +152,7 @@ def targets_of(
 
 
 def _kind(value: object) -> str:
-    """What a value is, in words."""
+    """Describe the kind of a value in words."""
     if isinstance(value, str):
         return f"text {value!r}"
     if isinstance(value, (np.ndarray, list, tuple)):

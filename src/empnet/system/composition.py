@@ -1,4 +1,4 @@
-"""What the composition alone tells of a property: the baseline that is removed before learning, and pooling by it."""
+"""Composition baseline: a fit of a property on the composition alone, and the pooling that follows from it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Pooling = Literal["sum", "mean"]
 def count_kinds(
     kinds: Int64[np.ndarray, " N"], sizes: Int64[np.ndarray, " n"], n_kinds: int
 ) -> Float64[np.ndarray, "n kinds"]:
-    """How many particles of each kind each system has.
+    """Count the particles of each kind in each system.
 
     Arguments:
         kinds: Kind of each particle, from 0 to ``n_kinds`` - 1, system after system.
@@ -44,7 +44,7 @@ def count_kinds(
 
 
 def design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
-    """What a property is linear in: the counts themselves, or for a mean the fractions.
+    """Return the fit's variables: the counts themselves, or for a mean the fractions.
 
     Arguments:
         counts: Particles of each species in each system.
@@ -106,7 +106,7 @@ def composition_baseline(
 def composition_left(
     counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], pooling: Pooling
 ) -> Float64[np.ndarray, " n"]:
-    """What :func:`fit_composition` leaves of the property of each system: what geometry has to explain.
+    """Return the residuals of :func:`fit_composition`: the part that geometry has to explain.
 
     Arguments:
         counts: Particles of each species in each system.

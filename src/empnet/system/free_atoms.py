@@ -30,7 +30,7 @@ def _without_element(label: str, system: System) -> str:
 
 
 def is_labelled_free(system: System) -> bool:
-    """Whether a system is one particle that its label calls an isolated atom, as potentials' data have them.
+    """Return whether a system is one particle that its label calls an isolated atom, as potentials' data have them.
 
     Arguments:
         system: As the file has it.

@@ -84,12 +84,12 @@ class LabelSpec:
 
     @property
     def forces_factor(self) -> float:
-        """What forces in the data are multiplied by, for the property's unit per angstrom."""
+        """Factor from the data's forces to the property's unit per angstrom."""
         return _factor("forces", self.forces_unit, self.energy_unit, "/angstrom") if self.forces else 1.0
 
     @property
     def stress_factor(self) -> float:
-        """What a stress is multiplied by, for the property's unit per cubic angstrom; a virial: for the unit itself."""
+        """Factor from the data's stress to the property's unit per cubic angstrom; of a virial: to the unit itself."""
         if not self.stress:
             return 1.0
         if not self.virial:
@@ -227,7 +227,7 @@ class LabelSpec:
         )
 
     def _stress_in(self, system: System) -> Any:
-        """What a system holds under the stress's name, wherever it is; None if nothing."""
+        """Return a system's value under the stress's name, wherever it is; None if there is none."""
         found = (held[self.stress] for held in (system.info, system.properties, system.arrays) if self.stress in held)
         return next(found, None)
 

@@ -187,7 +187,7 @@ class OneHot:
         return [self.alphabet[index] for index in rows.argmax(axis=1)]
 
     def _same_kind(self, items: object) -> bool:
-        """Whether codes of ``items`` can be compared with those of the alphabet: numbers with numbers, say."""
+        """Return whether codes of ``items`` can be compared with those of the alphabet: numbers with numbers, say."""
         return self._kind is not None and isinstance(items, str) == issubclass(self._kind, str)
 
     def _indices_one_by_one(self, items: Items) -> Int64[np.ndarray, " n"]:

@@ -61,7 +61,7 @@ def spatial_order(
 def _lengths(
     positions: Float64[np.ndarray, "N 3"], cell: Float64[np.ndarray, "3 3"] | None, pbc: tuple[bool, bool, bool]
 ) -> Float64[np.ndarray, "N 3"]:
-    """How far each particle is from the first face of the cell, or from the first particle along an open axis."""
+    """Return particles' distances from the first face of the cell, or from the first particle along an open axis."""
     if cell is None or not any(pbc):
         return positions - positions.min(axis=0)
     from ase.geometry import complete_cell

@@ -120,7 +120,7 @@ class Unit:
 
     @property
     def kind(self) -> str:
-        """What the unit measures, with its article, for messages."""
+        """The measured quantity, with its article, for messages."""
         bases = zip(("energy", "length", "mass", "charge", "temperature", "particle"), self.dimension, strict=True)
         whole = KINDS.get((*self.dimension[:5], 0))
         if whole and self.is_per_particle:
@@ -129,7 +129,7 @@ class Unit:
 
     @property
     def is_per_particle(self) -> bool:
-        """Whether it is a quantity of a whole system over its number of particles, such as eV/atom."""
+        """True if the unit measures a system's quantity over its number of particles, such as eV/atom."""
         return self.dimension[5] == -1
 
 
@@ -260,7 +260,7 @@ def convert(value: Number, from_unit: Unit | str, to_unit: Unit | str) -> Number
 
 
 def per_particle(unit: str) -> bool:
-    """Whether a unit is per particle, such as eV/atom; what is no unit is not.
+    """Return whether a unit is per particle, such as eV/atom; what is no unit is not.
 
     Arguments:
         unit: Its name, or what stands for a unit that nobody has named.

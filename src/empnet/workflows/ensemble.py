@@ -135,7 +135,7 @@ def _train(run: Path, data: Any, property_: Any, settings: Mapping[str, Any], qu
 
 
 def _stands(run: Path, data: Any, config: TrainConfig, settings: Mapping[str, Any]) -> str:
-    """Whether a member is new, begun or finished; other settings or data are an error."""
+    """Return whether a member is new, begun or finished; other settings or data are an error."""
     if not run.exists() or is_broken_start(run):
         return "new"
     saved = RunFolder(run).read_config().model_dump()
@@ -149,7 +149,7 @@ def _stands(run: Path, data: Any, config: TrainConfig, settings: Mapping[str, An
 
 
 def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict[str, Any]:
-    """What makes the members an ensemble: the calibration of their spread, and errors of their mean."""
+    """Make the members an ensemble: calibrate their spread, and measure errors of their mean."""
     first = RunFolder(folder / names[0])
     config, split = first.read_config(), first.read_split()
     source = find_data(first, remedy="choose another --out", given=data)

@@ -78,7 +78,7 @@ class LearningCurve:
 
     @property
     def half_error_factor(self) -> float:
-        """How many times as many systems halve the error; infinite if more do not help."""
+        """Factor in the number of systems that halves the error; infinite if more systems do not help."""
         return 2.0 ** (-1.0 / self.slope) if self.slope < FLAT else np.inf
 
     def fitted(self, size: int | float) -> float:

@@ -76,7 +76,7 @@ def resume(
 
 
 def reported(result: TrainResult, quiet: bool) -> TrainResult:
-    """The same result, once the report is written and the verdict told.
+    """Write the report, report the verdict, and return the same result.
 
     A run that was stopped gets its report when it is finished. A report that cannot be written is a line.
 

@@ -55,7 +55,7 @@ def cell_of_comment(
 
 
 def _is_cell(value: Any) -> bool:
-    """Whether a value is three edges, edges with angles, or three vectors."""
+    """Return whether a value is three edges, edges with angles, or three vectors."""
     if not isinstance(value, np.ndarray) or value.shape not in ((3,), (6,)):
         return _is_lattice(value)
     return bool(((value[3:] > 0) & (value[3:] < 180)).all())

@@ -34,7 +34,7 @@ MOST_DIGITS = 18  # of a number of columns
 
 
 class Fault(Exception):
-    """What is wrong with the row of a particle."""
+    """Fault in the row of a particle."""
 
     def __init__(self, particle: int, found: str, wanted: str = "", remedy: str = "") -> None:
         super().__init__(found)
@@ -224,7 +224,7 @@ def _no_symbol(particle: int, symbol: str) -> Fault:
 
 
 def _meant(symbol: str) -> str:
-    """What to do about a symbol: a label of an atom (C1, OW) begins with its element."""
+    """Return advice about a symbol: a label of an atom (C1, OW) begins with its element."""
     letters = re.match("[A-Za-z]*", symbol.lstrip("0123456789"))[0].capitalize()  # type: ignore[index]
     if letters in atomic_numbers and letters != "X":
         return f"did you mean '{letters}'?"

@@ -76,7 +76,7 @@ def parse_logical(text: str) -> bool:
 
 
 def parse_comment(line: str) -> dict[str, Any]:
-    """What the comment line of a frame says, by key.
+    """Parse the comment line of a frame into values by key.
 
     Values are numbers, truth values, texts, or arrays: ``"1 2 3"``, ``[1, 2, 3]``, ``{1 2 3}``, ``[[1, 2], [3, 4]]``,
     with blanks around ``=`` and commas or not. ``Lattice``, ``Properties`` and ``pbc`` come under these names however
@@ -123,7 +123,7 @@ def parse_comment(line: str) -> dict[str, Any]:
 
 
 def _is_energy(word: str) -> bool:
-    """Whether a word is the name of a unit of energy."""
+    """Return whether a word is the name of a unit of energy."""
     try:
         return parse_unit(word).dimension[:5] == ENERGY[:5]
     except EmpnetError:

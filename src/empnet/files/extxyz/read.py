@@ -51,7 +51,7 @@ class _Frame:
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What the comment says."""
+        """Return the values of the comment line."""
         if self.vectors:
             return {"comment": self.comment.strip()}
         if qm9_xyz.is_comment(self.comment):
@@ -72,12 +72,12 @@ class _Frame:
 
     @property
     def width(self) -> int:
-        """How many columns are declared."""
+        """Number of declared columns."""
         return sum(column.size for column in self.columns)
 
     @property
     def plain(self) -> bool:
-        """Whether no columns are declared."""
+        """True if no columns are declared."""
         return "Properties" not in self.info
 
     def fault(self, particle: int, found: str, *, wanted: str = "", remedy: str = "") -> EmpnetError:

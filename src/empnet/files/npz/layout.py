@@ -73,7 +73,7 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the arrays of an archive make frames.
+    """Layout of an archive: how its arrays make frames.
 
     Frames stand side by side, R (frames, width, 3), perhaps padded with species 0 at the end; or, flat, all particles
     follow each other, R (width, 3), with ``N`` or ``offsets`` to tell the frames apart (without: one frame).
@@ -85,13 +85,13 @@ class Layout:
     counts: np.ndarray | None  # particles of each frame; None: all of them, or as many as the species tell
 
     def rows_before(self, frame: int, place: str) -> int:
-        """How many rows an array of frames or particles has before a frame's."""
+        """Return the number of rows before a frame's, in an array of frames or particles."""
         return (
             int(self.counts[:frame].sum()) if self.flat and place == "particle" and self.counts is not None else frame
         )
 
     def place(self, name: str, shape: tuple[int, ...], role: str | None, *, numeric: bool) -> str:
-        """What the rows of an array are, by its name if that has a meaning, else by its shape.
+        """Return the meaning of an array's rows, by its name if that has a meaning, else by its shape.
 
         Returns:
             ``"frame"``: one row a frame; ``"particle"``: rows for the particles of each frame; ``"fixed"``: one row a
@@ -118,7 +118,7 @@ class Layout:
 
 
 def layout_of(roles: dict[str, Array], file: str) -> Layout:
-    """How the arrays make frames.
+    """Find the layout of an archive's arrays.
 
     Arguments:
         roles: The arrays whose names have a meaning.

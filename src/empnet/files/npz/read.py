@@ -114,7 +114,7 @@ def _shared(array: Array, file: str) -> np.ndarray:
 
 
 def _are_atomic_numbers(archive: zipfile.ZipFile, array: Array, roles: Mapping[str, Array]) -> bool:
-    """Whether each value could be an atomic number, as partial charges could not."""
+    """Return whether each value could be an atomic number, as partial charges could not."""
     shape = roles["positions"].shape
     if array.shape not in (shape[:-1], shape[-2:-1]) or array.dtype.kind not in "iuf" or not array.shape:
         return False
@@ -181,7 +181,7 @@ def _check_columns(roles: Mapping[str, Array], arrays: Mapping[str, Array], file
 
 
 def _row(array: Array, place: str, layout: Layout, number: int) -> np.ndarray:
-    """What an array says of one frame."""
+    """Return an array's values for one frame."""
     if place == "particle" and layout.flat:
         assert layout.counts is not None  # own invariant of a flat layout
         return array.take(int(layout.counts[number]))

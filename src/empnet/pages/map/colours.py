@@ -1,4 +1,4 @@
-"""What the colours of the points mean."""
+"""Colours of the points, and their meaning."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Scale:
 
     @property
     def beyond(self) -> int:
-        """How many systems lie beyond the ends."""
+        """Count the systems beyond the ends."""
         return int(((self.values < self.low) | (self.values > self.high)).sum())
 
     def of(self, numbers: np.ndarray) -> list[str]:

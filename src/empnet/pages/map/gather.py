@@ -1,4 +1,4 @@
-"""What the map is made of: a learned representation of each system, what is known of it, and some to look at."""
+"""Material of the map: a learned representation of each system, its values, and some systems to look at."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ __all__ = ["axis_names", "draw_map", "map_picture"]
 
 
 def axis_names(layout: Layout) -> tuple[str, str]:
-    """What stands along the two axes."""
+    """Return the labels of the two axes."""
     first, second = (f"axis {k} ({100 * share:.1f} % of the variance)" for k, share in enumerate(layout.explained, 1))
     return first, second
 

@@ -22,7 +22,7 @@ def audit_summary(audit: Audit) -> tuple[str, str]:
 
 
 def audit_section(audit: Audit | None) -> Section | None:
-    """What was tested, with what result; None without an audit.
+    """Make the section of tests and results; None without an audit.
 
     Arguments:
         audit: What was found.
@@ -42,7 +42,7 @@ def audit_section(audit: Audit | None) -> Section | None:
 
 
 def _done(line: AuditLine) -> str:
-    """What was done, what is to be said of it, and where a failure was worst."""
+    """Describe a test, remarks on it, and the place of its worst failure."""
     worst = f"Worst: {line.where}." if line.verdict == "fail" and line.where else ""
     remark = f"{line.remark[:1].upper()}{line.remark[1:].rstrip('.')}." if line.remark else ""
     return " ".join(part for part in (line.done, remark, worst) if part)

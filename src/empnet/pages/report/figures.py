@@ -99,7 +99,7 @@ def residuals(evaluation: Evaluation) -> str:
 
 
 def distribution(evaluation: Evaluation) -> tuple[str, int]:
-    """How many systems have which error, and how many of them lie beyond the edges."""
+    """Draw the distribution of errors; return how many lie beyond the edges, too."""
     with new_figure(WIDTH, 3.2) as figure:
         outside = draw_error_distribution(figure.subplots(), evaluation, BLUE)
         return svg(figure, f"Distribution of the errors of {evaluation.name}"), outside

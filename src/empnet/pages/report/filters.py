@@ -115,7 +115,7 @@ def _draw_degree(axes: Axes, filters: Filters, degree: int, distances: Float64[n
 
 
 def _draw_distances(axes: Axes, distances: Float64[np.ndarray, " P"], cutoff: float) -> None:
-    """How often each distance occurs, behind the filters, without a scale of its own."""
+    """Draw the frequency of each distance behind the filters, without a scale of its own."""
     behind = axes.twinx()
     behind.hist(distances, bins=100, range=(0, cutoff), color="0.6", alpha=0.25)
     behind.set_axis_off()

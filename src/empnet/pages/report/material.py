@@ -29,7 +29,7 @@ AUDITED = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What a run folder holds, read.
+    """Content of a run folder.
 
     Arguments:
         run: The run folder.

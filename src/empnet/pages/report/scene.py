@@ -37,7 +37,7 @@ BRIGHTEST = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the particles of a species are drawn.
+    """Colour and size of a species' particles.
 
     Arguments:
         name: Symbol, or number, of the species.
@@ -52,7 +52,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What is drawn of a system, centred and turned so that its largest faces lie before the eye.
+    """Drawing of a system, centred and turned so that its largest faces lie before the eye.
 
     Arguments:
         positions: Shape (n, 3), angstrom.
@@ -95,7 +95,7 @@ def colour_of(species: int) -> str:
 
 
 def scene_of(system: System) -> Scene:
-    """What is drawn of a system.
+    """Make the drawing of a system.
 
     Arguments:
         system: The system; particles of a periodic one are drawn within the cell.
@@ -177,7 +177,7 @@ def _edges(system: System) -> np.ndarray:
 
 
 def formula_of(scene: Scene) -> str:
-    """How many particles of each kind are drawn, in words.
+    """Return the numbers of the drawn particles by kind, in words.
 
     Example:
         >>> formula_of(scene_of(System([[0, 0, 0], [0, 0, 1.0]], species=[1, 8])))

@@ -95,7 +95,7 @@ def _side_by_side(figures: list[str]) -> str:
 
 
 def split(material: Material) -> Section:
-    """How many systems are on which side, and how they came there."""
+    """Make the section on the sizes of the three sets and how they were drawn."""
     config = material.config
     how = (
         f"drawn at random (seed {config.seed})"
@@ -134,7 +134,7 @@ def _setting(value: object) -> str:
 
 
 def model_section(material: Material) -> Section:
-    """What the model consists of."""
+    """Make the section on the parts of the model."""
     card = material.card
     species = paragraph(f"Species that it knows: {', '.join(map(species_name, card.species))}.")
     model = card.build() if material.predictor is None else material.predictor.model

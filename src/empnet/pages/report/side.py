@@ -53,7 +53,7 @@ class MeasuredSide:
 
 @dataclass(slots=True)
 class _Watch:
-    """What is noted of systems while they go by."""
+    """Notes on systems, taken while they go by."""
 
     predictor: Predictor
     targets: list[list[float]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class _Watch:
     sample: list[System] = field(default_factory=list)
 
     def each(self, systems: Iterable[System]) -> Iterator[System]:
-        """The same systems, noted."""
+        """Yield the same systems, and take notes."""
         card, sampled = self.predictor.card, 0
         for system in systems:
             self.targets.append([target_of(system, name) for name in card.properties])

@@ -49,7 +49,7 @@ def view(scene: Scene, number: int, label: str, caption: str) -> str:
 
 
 def legend(scenes: Sequence[Scene]) -> str:
-    """Which colour is which species, over several scenes."""
+    """Make a legend of species' colours, over several scenes."""
     colours = {look.name: look.colour for scene in scenes for look in scene.looks}
     names = (f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in colours.items())
     return f'<div class="legend">{"".join(names)}</div>'

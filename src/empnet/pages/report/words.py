@@ -69,7 +69,7 @@ def size(n_bytes: int) -> str:
 
 
 def training_summary(material: Material, model: PropertyModel | None) -> str:
-    """How long it took to learn from what."""
+    """Describe the length of training, and its data."""
     config, split, curves = material.config, material.split, material.curves
     sides = sum(map(len, (split.train, split.validation, split.test)))
     total = material.card.data.get("systems", sides)  # a part of the data may be on no side
@@ -88,7 +88,7 @@ def training_summary(material: Material, model: PropertyModel | None) -> str:
 
 
 def _budget(material: Material) -> str:
-    """What the run was allowed, if a limit was given."""
+    """Describe the run's limit, if one was given."""
     given = material.config.time
     return "" if given is None else f" of the {duration(given)} allowed (--time)"
 
@@ -98,7 +98,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def pooling_text(material: Material, k: int) -> str:
-    """How particles make up property k, and why it was decided so."""
+    """Describe the pooling of property k, and its reason."""
     name, pooling = material.card.properties[k], material.card.architecture.pooling[k]
     prefix = f"pooling of {name}: "
     why = next((line.removeprefix(prefix) for line in material.log if line.startswith(prefix)), "")
@@ -110,7 +110,7 @@ def pooling_text(material: Material, k: int) -> str:
 
 
 def notes(material: Material) -> list[tuple[str, str]]:
-    """What to keep in mind, each with the kind of its paragraph ("good", "warn", "bad" or none)."""
+    """Return remarks, each with the kind of its paragraph ("good", "warn", "bad" or none)."""
     lines: list[tuple[str, str]] = []
     if material.curves is not None:
         lines += [*_course(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
@@ -126,7 +126,7 @@ def notes(material: Material) -> list[tuple[str, str]]:
 
 
 def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
-    """What is known of the end of training, and what more of it would be for."""
+    """Describe the end of training, and the use of more of it."""
     best, last = curves.best + 1, len(curves)
     patience = material.config.patience
     if not material.results:
@@ -151,7 +151,7 @@ def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
 
 
 def _gap(curves: Curves) -> list[tuple[str, str]]:
-    """How much better the model does on what it has seen."""
+    """Compare the errors on the training set with those on new systems."""
     training, validation = float(curves.training_loss[-1]), float(curves.validation_loss[-1])
     if not (training > 0 and np.isfinite(validation)):
         return []

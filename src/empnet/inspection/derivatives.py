@@ -206,7 +206,7 @@ def _stress_units(slopes: tuple[Slope, Slope], derivatives: LabelSpec) -> list[s
 
 
 def _large(stress: np.ndarray, derivatives: LabelSpec, topic: str, named: bool) -> list[Finding]:
-    """Report a stress that is too large for its unit, when no comparison with energies is possible."""
+    """Judge a stress by its size alone, when no comparison with energies is possible."""
     size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
     usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
     if usual <= STRONGEST:

@@ -20,7 +20,7 @@ BONDED = (0.88, 1.2)
 """Distance to the nearest atom over the sum of covalent radii: 0.89 in molybdenum, 1 in molecules, 1.19 in lithium."""
 
 COLLIDING = 0.5
-"""Share of the sum of covalent radii below which atoms collide: the shortest known bonds, as in H2, have 0.9."""
+"""Share of the sum of covalent radii below which atoms collide: the shortest bonds, as in H2, have 0.9 or more."""
 
 ATOMS = 96  # elements with a covalent radius
 

@@ -114,7 +114,7 @@ def test_one_that_waits_goes_on_when_the_other_is_killed_to_the_same_bits(
 
 
 def test_two_at_once_wait_for_each_other(other, file, cache, tmp_path, monkeypatch):
-    monkeypatch.setattr("empnet.dataset.ingest.tell", lambda text, quiet: (tmp_path / "gate").touch())
+    monkeypatch.setattr("empnet.dataset.ingest.print_line", lambda text, quiet: (tmp_path / "gate").touch())
     monkeypatch.setattr("empnet.dataset.ingest.fingerprint", None)  # this one reads nothing itself
     assert len(open_dataset(file, ENERGY)) == N
     assert other.wait() == 0

@@ -49,7 +49,7 @@ def numbers(place, name: str, result) -> object:
     if name == "predict":
         return (place.folder / "again.csv").read_bytes()
     if name == "resume":
-        return place.hashes()["model.safetensors"]
+        return (place.folder / "run" / "model.safetensors").read_bytes()
     return None if name == "report" else result.out
 
 
@@ -61,6 +61,8 @@ def judge(place, name: str, wanted: object, told: str) -> str:
     if result.code == 0:
         file = told.split()[0].removeprefix("run/")
         if any(line.startswith("warning:") and file in line for line in result.err.splitlines()):
+            return "named in one line"
+        if file == "results.json" and "Training has not ended" in result.out:  # what its absence means
             return "named in one line"
         assert numbers(place, name, result) == wanted, f"{told}: {name} gives other numbers in silence"
         return "the same numbers"

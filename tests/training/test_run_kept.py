@@ -487,3 +487,8 @@ def test_a_system_that_the_data_lack_is_told(finished):
     (finished / "model.safetensors").unlink()  # whose header knows the split
     with pytest.raises(EmpnetError, match="the number of a system is out of range"):
         resume(finished, quiet=True)
+
+
+def test_a_signal_that_meets_c_code_is_not_lost():
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), ended_by_signals():
+        raise SystemError("a function returned a result with an exception set") from KeyboardInterrupt("SIGTERM")

@@ -73,6 +73,10 @@ def ended_by_signals() -> Iterator[None]:
     try:
         with _sent_again() if before else nullcontext():
             yield
+    except SystemError as error:  # C code that calls Python, such as Numba's loader, wraps what a signal raised there
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise error.__cause__ from None
+        raise
     finally:
         _restore(before)
 

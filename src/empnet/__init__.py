@@ -7,6 +7,7 @@ predict the property, unchanged by rotating, translating or reordering the syste
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
     from empnet.workflows.train import train as train
 
 __version__ = "0.1.0"
+
+if "OMP_WAIT_POLICY" not in os.environ:
+    # Threads of GNU's OpenMP wait for each other by counting to 300,000 before they give their core away. Where another
+    # program wants that core, a step of training then took up to 3 s in place of 0.03 s; a tenth of the count costs
+    # nothing on a quiet machine. OpenMP reads this when torch loads.
+    os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 _HOME = {
     "EMPNetCalculator": "empnet.prediction.calculator",

@@ -21,6 +21,7 @@ from empnet.files.write import write
 from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.loop import Trainer
+from empnet.training.optimiser.budget import PaceMaker
 from empnet.training.train import resume_training as resume
 from empnet.training.train import run_training as train
 
@@ -215,11 +216,12 @@ def test_a_time_budget_is_kept_when_steps_become_slower(tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "_step", step)
     run = train(morse_pairs(), "energy", out=tmp_path / "run", time="5s", **SMALL).run
     assert 4.7 < now < 5.3
-    told = re.findall(r"(?:allows|at first:) (\d+) (?:steps|in place)", (run / "log.txt").read_text())
+    told = re.findall(r"(?:allows|than before:) (\d+) (?:steps|in place)", (run / "log.txt").read_text())
     counted = [int(steps) for steps in told]
     assert counted[0] == pytest.approx(500, abs=10)
     epochs = np.genfromtxt(run / "metrics.csv", delimiter=",", names=True)
-    assert epochs["step"][-1] == counted[-1] == pytest.approx(300, abs=20)
+    assert epochs["step"][-1] == pytest.approx(300, abs=20)
+    assert counted[-1] == pytest.approx(300, rel=0.15)
     assert epochs["lr"][-1] < 1e-3 * epochs["lr"].max()  # annealed to the end, though it came sooner
     assert (np.diff(epochs["lr"][epochs["step"] > 110]) < 0).all()
 
@@ -242,6 +244,23 @@ def test_a_time_budget_is_used_up_when_steps_become_faster_within_an_epoch(tmp_p
     epochs = np.genfromtxt(run / "metrics.csv", delimiter=",", names=True, ndmin=1)
     assert epochs["step"][-1] == pytest.approx(40 + (2 - 0.8) / 0.005, abs=20)
     assert epochs["lr"][-1] < 1e-3 * 4e-3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_time_budget_is_kept_while_the_pace_jumps(seed):
+    """Other programs come and go: seven recounts made 85 s and 119 steps of a run of two minutes."""
+    random = np.random.default_rng(seed)
+    mean_duration = np.exp(random.uniform(*np.log([2, 40])))
+    changes = np.cumsum(random.exponential(mean_duration, 200))
+    paces = np.exp(random.uniform(*np.log([0.02, 1.5]), 201))
+    step, now = 10, 3.6
+    total = step + int((120 - now) / paces[np.searchsorted(changes, now)])
+    watch = PaceMaker(120.0, step, now)
+    while step < total:
+        now += paces[np.searchsorted(changes, now)] * random.uniform(0.7, 1.3)
+        step += 1
+        total = watch.total(step, total, now) if step < total else total
+    assert 110 < now < 130
 
 
 def test_patience(tmp_path):

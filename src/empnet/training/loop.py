@@ -42,7 +42,9 @@ CHECKPOINT_SECONDS = 120.0
 EPOCH_SECONDS = 10.0
 """Least seconds between checkpoints at the ends of epochs: writing one can take longer than a very short epoch."""
 PACE_STEPS = 10
-"""Steps between two looks at the clock under a time budget: as many as the first measurement needs."""
+"""Steps between two looks at the clock under a time budget, for several processes: they must agree on the number."""
+WORTH_SAYING = 0.1
+"""Share of a number of steps by which it must change before the journal names it again."""
 CHANCES = 3
 """Largest number of restarts from the best weights after an explosion, each with half the learning rate."""
 
@@ -166,7 +168,8 @@ class Trainer:
             progress.step += 1
             progress.batch += 1
             self._fix_total()
-            if progress.step % PACE_STEPS == 0:  # not only between epochs: one epoch can take the whole time budget
+            # not only between epochs: one epoch can take the whole time budget
+            if self.processes.alone or progress.step % PACE_STEPS == 0:
                 self._keep_pace()
             self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1)
             if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
@@ -271,6 +274,7 @@ class Trainer:
         """Return the pace maker of a run with a time budget, once its number of steps is fixed."""
         if self.config.time is None or self.progress.total is None:
             return None
+        self._noted = self.progress.total
         return PaceMaker(self.config.time, self.progress.step, time.perf_counter() - self._started)
 
     def _keep_pace(self) -> None:
@@ -281,7 +285,9 @@ class Trainer:
         total = self._pace.total(progress.step, progress.total, time.perf_counter() - self._started)
         total = self.processes.from_first(total)
         if total != progress.total:
-            self.journal.note(f"steps take another time than at first: {total} in place of {progress.total}")
+            if abs(total - self._noted) > WORTH_SAYING * self._noted:
+                self.journal.note(f"steps take another time than before: {total} in place of {self._noted}")
+                self._noted = total
             progress.anneal_from = self._schedule.hastened(progress.step, total).anneal_from
             progress.total = total
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 
 from empnet.training.run.config import TrainConfig
 
@@ -23,6 +24,9 @@ WARM_STEPS = 3
 
 LATE = 0.05
 """Share of a time budget by which a run may miss it before the number of steps is recomputed."""
+
+MARKS_APART = 0.002
+"""Share of a time budget between two remembered readings of the clock."""
 
 LEAST_LEFT = 0.1
 """Least share of the remaining steps to keep: annealing needs some."""
@@ -78,6 +82,9 @@ class StepBudget:
 class PaceMaker:
     """Correction of the number of steps under a time budget, when the pace has changed (say, another program runs).
 
+    The pace of the steps to come is taken as the mean over a time as long as the time that is left: a machine that was
+    slow for a moment costs a long rest of the run little, and a short rest much.
+
     Arguments:
         budget: Seconds for the whole run.
         step: Steps done at the start of the watch.
@@ -85,28 +92,39 @@ class PaceMaker:
 
     Example:
         >>> pace = PaceMaker(budget=100.0, step=100, elapsed=10.0)
-        >>> pace.total(step=200, total=1000, elapsed=20.0)  # as it was meant
+        >>> pace.total(step=200, total=1000, elapsed=20.0)  # as planned
         1000
-        >>> pace.total(step=300, total=1000, elapsed=40.0)  # half as fast
-        600
+        >>> pace.total(step=300, total=1000, elapsed=40.0)  # half as fast, 20 s for 100 steps; 200 in 30 s on average
+        700
     """
 
     def __init__(self, budget: float, step: int, elapsed: float) -> None:
-        self._budget, self._step, self._elapsed = budget, step, elapsed
+        self._budget = budget
+        self._marks = deque([(elapsed, step)])
 
     def total(self, step: int, total: int, elapsed: float) -> int:
-        """Return the total number of steps from the pace since the last call; unchanged if the run ends about in time.
+        """Return the total number of steps; unchanged if the run ends about in time.
 
         Arguments:
             step: Steps done.
             total: Total number of steps so far planned.
             elapsed: Seconds of the budget that are spent.
         """
-        if step == self._step or elapsed - self._elapsed < MEASURED_SHARE * self._budget:
-            return total  # too few steps to measure a pace
-        a_step = (elapsed - self._elapsed) / (step - self._step)
-        self._step, self._elapsed = step, elapsed
+        a_step = self._seconds_a_step(step, elapsed)
         left = total - step
-        if abs(elapsed + left * a_step - self._budget) <= LATE * self._budget:
+        if a_step is None or abs(elapsed + left * a_step - self._budget) <= LATE * self._budget:
             return total
         return step + max(math.ceil(LEAST_LEFT * left), int((self._budget - elapsed) / a_step))
+
+    def _seconds_a_step(self, step: int, elapsed: float) -> float | None:
+        """Return the mean duration of the latest steps, None while too few are measured."""
+        marks, mark_every = self._marks, MARKS_APART * self._budget
+        if elapsed - marks[-1][0] >= mark_every:
+            marks.append((elapsed, step))
+        window = max(self._budget - elapsed, MEASURED_SHARE * self._budget)
+        while len(marks) > 1 and marks[1][0] <= elapsed - window:
+            marks.popleft()
+        began, first = marks[0]
+        if step == first or elapsed - began < MEASURED_SHARE * self._budget:
+            return None
+        return (elapsed - began) / (step - first)

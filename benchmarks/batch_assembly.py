@@ -16,7 +16,8 @@ import torch
 from empnet.dataset.cache import Recipe, open_dataset
 from empnet.dataset.joining import join_pairs, pair_joiner
 from empnet.files.bundled import card as bundled_card
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.system.one_hot import OneHot
 from empnet.training.optimiser.loss import loss_of
 

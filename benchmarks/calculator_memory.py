@@ -12,7 +12,7 @@ import time
 import numpy as np
 from ase.build import molecule
 
-from empnet.model.property_model import Architecture
+from empnet.model.architecture import Architecture
 from empnet.prediction.calculator import EMPNetCalculator
 from empnet.prediction.predictor import Predictor
 from empnet.training.run.model_file import ModelCard

@@ -25,7 +25,8 @@ import torch
 
 from empnet.dataset.dataset import collate
 from empnet.dataset.neighbours import neighbour_list
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.system.one_hot import OneHot
 from empnet.system.spatial_order import spatial_order
 from empnet.system.system import System

@@ -32,7 +32,7 @@ def molecules(n: int, atoms: int) -> Iterator:
 
 def fresh_predictor():  # noqa: ANN201
     """A network of the default size, not trained: its memory is the same."""
-    from empnet.model.property_model import Architecture
+    from empnet.model.architecture import Architecture
     from empnet.prediction.predictor import Predictor
     from empnet.training.run.model_file import ModelCard
 

@@ -26,7 +26,8 @@ import torch
 from large_system import CUTOFF, SPECIES, in_fresh_process, water_box
 
 from empnet.dataset.dataset import collate
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.pages.svg import new_figure
 from empnet.runtime.durable_files import replacing, write_text
 from empnet.system.batch import Batch

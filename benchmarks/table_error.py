@@ -22,7 +22,8 @@ import torch
 
 from empnet.dataset.cache import Recipe, open_dataset
 from empnet.dataset.dataset import Dataset
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.model.table_error import interaction_table_errors, with_knots
 from empnet.pages.svg import new_figure
 from empnet.prediction.predictor import Predictor, load

@@ -16,7 +16,8 @@ from empnet.dataset.neighbours import NeighbourList, neighbour_list
 from empnet.errors import EmpnetError
 from empnet.files.write import write
 from empnet.kernels.pairs import displacements, distances, sum_over_neighbours
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.pages.audit_table import print_audit
 from empnet.prediction.predictor import Predictor, load
 from empnet.system.batch import Batch
@@ -99,53 +100,54 @@ def test_one_system_of_equal_particles():
 class Leaky(PropertyModel):
     """Where a particle is leaks into its features."""
 
-    def contributions(self, batch: Batch, kept=None):
-        return super().contributions(batch, kept) + 1e-4 * batch.positions[:, :1].sin()
+    def contributions(self, batch: Batch, hidden=None):
+        return super().contributions(batch, hidden) + 1e-4 * batch.positions[:, :1].sin()
 
 
 class Handed(PropertyModel):
     """Knows left from right: adds the volume that three sums of vectors span, a pseudo-scalar."""
 
-    def contributions(self, batch: Batch, kept=None):
+    def contributions(self, batch: Batch, hidden=None):
         vectors = displacements(batch.positions, batch.pairs, batch.cells, batch.system_of)
         d = distances(vectors)[:, None]
         weights = (envelope(d, CUTOFF) * (-d * k).exp() for k in (0, 1, 2))
         ends, n = torch.cat([batch.pairs.first, batch.pairs.second]), len(batch.positions)
         three = [sum_over_neighbours(torch.cat([w * vectors, -w * vectors]), ends, n) for w in weights]
         volume = (torch.linalg.cross(three[0], three[1]) * three[2]).sum(dim=1, keepdim=True)
-        return super().contributions(batch, kept) + volume
+        return super().contributions(batch, hidden) + volume
 
 
 class Ordered(PropertyModel):
     """A sum that depends on the order of the particles: the first of each system counts a little more."""
 
-    def contributions(self, batch: Batch, kept=None):
+    def contributions(self, batch: Batch, hidden=None):
         first = torch.ones(len(batch.positions), 1, dtype=torch.float64)
         first[1:][batch.system_of[1:] == batch.system_of[:-1]] = 0
-        return super().contributions(batch, kept) * (1 + 1e-5 * first)
+        return super().contributions(batch, hidden) * (1 + 1e-5 * first)
 
 
 class Gossiping(PropertyModel):
     """Systems of one batch influence each other."""
 
-    def forward(self, batch: Batch, kept=None):
-        y = super().forward(batch, kept)
-        return y + 1e-3 * (batch.n_systems - 1)
+    def predict(self, batch: Batch):
+        found = super().predict(batch)
+        return replace(found, values=found.values + 1e-3 * (batch.n_systems - 1))
 
 
 class Fickle(PropertyModel):
     """Draws a random number in prediction."""
 
-    def forward(self, batch: Batch, kept=None):
-        return super().forward(batch, kept) + 1e-9 * torch.rand(1, dtype=torch.float64)
+    def predict(self, batch: Batch):
+        found = super().predict(batch)
+        return replace(found, values=found.values + 1e-9 * torch.rand(1, dtype=torch.float64))
 
 
 class Averaging(PropertyModel):
     """Means where it should sum."""
 
-    def forward(self, batch: Batch, kept=None):
-        sizes = torch.bincount(batch.system_of)[:, None]
-        return super().forward(batch, kept) / sizes
+    def predict(self, batch: Batch):
+        found = super().predict(batch)
+        return replace(found, values=found.values / torch.bincount(batch.system_of)[:, None])
 
 
 class Pairwise(PropertyModel):
@@ -154,11 +156,11 @@ class Pairwise(PropertyModel):
     def tail(self, u):
         raise NotImplementedError
 
-    def contributions(self, batch: Batch, kept=None):
+    def contributions(self, batch: Batch, hidden=None):
         d = distances(displacements(batch.positions, batch.pairs, batch.cells, batch.system_of))
         pair = 1e-3 * self.tail(d / CUTOFF)[:, None]
         ends = torch.cat([batch.pairs.first, batch.pairs.second])
-        return super().contributions(batch, kept) + sum_over_neighbours(pair.repeat(2, 1), ends, len(batch.positions))
+        return super().contributions(batch, hidden) + sum_over_neighbours(pair.repeat(2, 1), ends, len(batch.positions))
 
 
 class HardCutoff(Pairwise):

@@ -10,7 +10,8 @@ from ase.build import bulk, molecule
 from empnet.audit.derivatives import derivative_lines
 from empnet.audit.dynamics import drift_lines
 from empnet.audit.subject import Subject
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.prediction.predictor import Predictor
 from empnet.system.label_spec import LabelSpec
 from empnet.system.system import Origin, System
@@ -66,25 +67,25 @@ def test_what_is_no_energy_has_no_forces(pooling, unit):
 class Pinned(PropertyModel):
     """A field that pushes particles along x."""
 
-    def contributions(self, batch, kept=None):
-        return super().contributions(batch, kept) + 1e-5 * batch.positions[:, :1]
+    def contributions(self, batch, hidden=None):
+        return super().contributions(batch, hidden) + 1e-5 * batch.positions[:, :1]
 
 
 class Turning(PropertyModel):
     """A field that turns molecules, but does not push them: pairs like to lie along x."""
 
-    def contributions(self, batch, kept=None):
+    def contributions(self, batch, hidden=None):
         n = torch.bincount(batch.system_of)[:, None].double()
         middle = torch.zeros(len(n), 3, dtype=torch.float64).index_add(0, batch.system_of, batch.positions) / n
         away = batch.positions - middle[batch.system_of]
-        return super().contributions(batch, kept) + 1e-5 * away[:, :1] ** 2
+        return super().contributions(batch, hidden) + 1e-5 * away[:, :1] ** 2
 
 
 class Detached(PropertyModel):
     """A part of the energy of which no gradient is taken."""
 
-    def contributions(self, batch, kept=None):
-        return super().contributions(batch, kept) + 0.01 * super().contributions(batch).detach()
+    def contributions(self, batch, hidden=None):
+        return super().contributions(batch, hidden) + 0.01 * super().contributions(batch).detach()
 
 
 @pytest.mark.parametrize(
@@ -114,8 +115,8 @@ def test_the_energy_does_not_drift():
 class Halved(PropertyModel):
     """Forces that belong to half of the energy."""
 
-    def contributions(self, batch, kept=None):
-        c = super().contributions(batch, kept)
+    def contributions(self, batch, hidden=None):
+        c = super().contributions(batch, hidden)
         return c + c.detach()
 
 

@@ -12,8 +12,9 @@ from empnet.dataset.dataset import collate
 from empnet.kernels import autograd_moments, compiled, reference
 from empnet.kernels.pairs import full_pairs
 from empnet.kernels.topology import Topology
+from empnet.model.architecture import Architecture
 from empnet.model.energy_derivatives import energy_and_derivatives
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.property_model import PropertyModel
 from empnet.system.batch import Batch
 from empnet.system.one_hot import OneHot
 from empnet.system.system import System

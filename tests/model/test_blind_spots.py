@@ -12,7 +12,8 @@ import torch
 
 from empnet.basis.radial import envelope
 from empnet.dataset.dataset import collate
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.studies.question_5_message_passing.clouds import antiprism, hexagon, smallest_rmsd, two_triangles
 from empnet.system.one_hot import OneHot
 from empnet.system.system import System

@@ -9,7 +9,8 @@ from ase.build import bulk, molecule
 from scipy.spatial.transform import Rotation
 
 from empnet.dataset.dataset import collate
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.system.batch import Batch
 from empnet.system.one_hot import OneHot
 from empnet.system.system import System

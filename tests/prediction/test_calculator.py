@@ -15,7 +15,7 @@ import empnet
 from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
-from empnet.model.property_model import Architecture
+from empnet.model.architecture import Architecture
 from empnet.prediction.calculator import EMPNetCalculator
 from empnet.prediction.predictor import Predictor
 from empnet.system.system import System

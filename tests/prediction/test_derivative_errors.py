@@ -8,7 +8,7 @@ import torch
 from ase.build import bulk, molecule
 
 from empnet.files.write import write
-from empnet.model.property_model import Architecture
+from empnet.model.architecture import Architecture
 from empnet.pages.parity import parity_plot
 from empnet.pages.report.derivative_sections import derivative_section
 from empnet.pages.tables import print_evaluation

@@ -8,7 +8,7 @@ import torch
 from ase.build import bulk
 
 from empnet.errors import EmpnetError
-from empnet.model.property_model import Architecture
+from empnet.model.architecture import Architecture
 from empnet.prediction.predictor import Predictor
 from empnet.system.one_hot import OneHot
 from empnet.system.spatial_order import SORTED_FROM

@@ -7,7 +7,7 @@ from empnet.audit import audit
 from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.files.write import write
-from empnet.model.property_model import Architecture
+from empnet.model.architecture import Architecture
 from empnet.prediction.outside import summary_outside, why_outside
 from empnet.prediction.predictor import load
 from empnet.system.system import System

@@ -10,7 +10,7 @@ from ase.build import bulk
 from empnet.errors import EmpnetError
 from empnet.files.read import read
 from empnet.files.write import write
-from empnet.model.property_model import Architecture
+from empnet.model.architecture import Architecture
 from empnet.prediction.predict import predict_file
 from empnet.prediction.predictor import Predictor
 from empnet.system.system import System

@@ -14,7 +14,7 @@ import torch
 from ase.build import bulk, molecule
 
 import empnet
-from empnet.model.property_model import Architecture
+from empnet.model.architecture import Architecture
 from empnet.prediction.predictor import Predictor
 from empnet.training.run.model_file import ModelCard
 from empnet.training.uncertainty.calibration import Calibration
@@ -35,7 +35,7 @@ def model(seed: int):
 
 def one() -> Predictor:
     whitening = torch.randn(1, 9, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    return Predictor(model(0), CARD, uncertainty=LastLayer(whitening, np.array([np.inf]), CALIBRATION))
+    return Predictor(model(0), CARD, uncertainty=LastLayer(whitening, np.array([np.inf]), CALIBRATION, ("sum",)))
 
 
 def several() -> Predictor:

@@ -7,7 +7,8 @@ from ase.build import bulk
 
 from empnet.dataset.dataset import collate
 from empnet.dataset.neighbours import neighbour_list
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.system.one_hot import OneHot
 from empnet.system.spatial_order import SORTED_FROM, in_given_order, sorted_in_space, spatial_order
 from empnet.system.system import System

@@ -8,7 +8,7 @@ import pytest
 
 from empnet.errors import EmpnetError
 from empnet.files.write import write
-from empnet.model.property_model import Architecture
+from empnet.model.architecture import Architecture
 from empnet.prediction.evaluate import evaluate
 from empnet.prediction.predictor import load
 from empnet.system.system import System

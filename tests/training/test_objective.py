@@ -6,8 +6,9 @@ import torch
 
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
+from empnet.model.architecture import Architecture
 from empnet.model.energy_derivatives import energy_and_derivatives
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.property_model import PropertyModel
 from empnet.training.job import open_data
 from empnet.training.measure import measure
 from empnet.training.optimiser.objective import Objective

@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 
 from empnet.errors import EmpnetError
 from empnet.files.write import write
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.prediction.evaluate import evaluate
 from empnet.prediction.predictor import load
 from empnet.runtime import durable_files as files

@@ -177,7 +177,7 @@ def _net(predictor: Predictor, systems: Sequence[System]) -> tuple[np.ndarray, n
     sizes: list[np.ndarray] = []
     model = predictor.model
     for batch in batches(predictor, systems):
-        found = energy_and_derivatives(model, batch, contributions=True)
+        found = energy_and_derivatives(model, batch)
         forces, c = found.forces, found.contributions
         assert forces is not None and c is not None  # own invariant: asked for
         learned = c[:, 0] - batch.features[:, : model.architecture.n_species].double() @ model.baseline[:, 0]

@@ -78,7 +78,7 @@ def audit(
 
     Example:
         >>> from empnet.training.run.model_file import ModelCard
-        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.model.architecture import Architecture
         >>> card = ModelCard(Architecture(n_species=2, pooling=("sum",)), (1, 8), ("energy",), ("eV",))
         >>> water = System([[0, 0, 0.12], [0, 0.76, -0.48], [0, -0.76, -0.48]], [8, 1, 1])
         >>> audit(Predictor(card.build(), card), [water], quiet=True).passed

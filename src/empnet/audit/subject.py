@@ -74,7 +74,7 @@ class Subject:
 
     Example:
         >>> from empnet.training.run.model_file import ModelCard
-        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.model.architecture import Architecture
         >>> card = ModelCard(Architecture(n_species=1, pooling=("sum",)), (0,), ("energy",), ("eV",))
         >>> subject = Subject(Predictor(card.build(), card))
         >>> atom = System([[0, 0, 0]])
@@ -210,7 +210,7 @@ def _size(predictor: Predictor, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     """Return the :class:`Size` of one batch."""
     counts = torch.bincount(batch.system_of, minlength=batch.n_systems)[:, None].double()
     positions = batch.positions.clone().requires_grad_(True)
-    c = predictor.model.contributions(replace(batch, positions=positions))
+    c = predictor.model.predict(replace(batch, positions=positions)).contributions
     middle = sum_per_system(batch.positions, batch.system_of, batch.n_systems) / counts
     r = (batch.positions - middle.index_select(0, batch.system_of)).norm(dim=1)
     columns = []

@@ -133,6 +133,7 @@ def inspect(
 
 @app.command()
 def train(
+    context: typer.Context,
     data: Annotated[str | None, typer.Argument(help=DATA, metavar="DATA")] = None,
     property_: Property = None,
     features: Features = None,
@@ -188,7 +189,7 @@ def train(
     threads: Threads = None,
 ) -> None:
     """Learn a property: empnet train molecules.xyz --property energy."""
-    settings = settings_of(locals())
+    settings = settings_of(context)
     if out is not None and config is not None:
         from empnet.runtime.durable_files import refuse_input
 

@@ -45,6 +45,7 @@ __all__ = ["learn_curve"]
 
 
 def learn_curve(
+    context: typer.Context,
     data: Data,
     sizes: Annotated[str, typer.Option("--sizes", help="Training sizes: 100,300,1000,3000.")],
     property_: Property = None,
@@ -78,7 +79,7 @@ def learn_curve(
     """Error against training size, and how much more data would halve it. The same command goes on if stopped."""
     from empnet.workflows.learning_curve import learning_curve
 
-    settings = settings_of(locals())
+    settings = settings_of(context)
     settings.pop("data", None)
     try:
         numbers = [int(size) for size in sizes.split(",")]

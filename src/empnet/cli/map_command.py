@@ -13,6 +13,7 @@ __all__ = ["map_"]
 
 
 def map_(
+    context: typer.Context,
     run: Run,
     data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
     colour: Annotated[str, option("--colour", help="property or error [property].")] = "property",
@@ -33,5 +34,5 @@ def map_(
     """Lay systems out by what the network has learned of them; a click shows the structure: empnet map RUN."""
     from empnet.pages.map import map_run
 
-    how = reading_of(locals())
+    how = reading_of(context)
     map_run(run, data, colour=colour, out=out, seed=seed, force=force, quiet=quiet, **how)

@@ -91,29 +91,37 @@ def switch(name: str, help: str, group: str) -> Any:  # noqa: A002 (typer's word
     return typer.Option(name, help=help, rich_help_panel=group)
 
 
-def settings_of(given: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a run: those of the file that --config names, and over them the options that were given.
+def settings_of(context: typer.Context) -> dict[str, Any]:
+    """Return the settings of a run: the file named by --config, overridden by the options that were given.
 
     Arguments:
-        given: Options of a command by name; those that are None were not given.
+        context: The command's context.
     """
     from empnet.training.run.config import read_config
 
-    from_ = given.get("from_")
-    given = {**given, "property": given["property_"], "fine_tune": None if from_ is None else str(from_)}
-    options = {name: given[name] for name in SETTINGS if given.get(name) is not None}
-    config = given["config"]
-    return {**({} if config is None else read_config(config)), **options}
+    given = _given(context)
+    config = given.get("config")
+    options = {name: given[name] for name in SETTINGS if name in given}
+    return {**({} if config is None else read_config(Path(config))), **options}
 
 
-def reading_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Return a command's options for reading its data: names and units that differ from the run's.
+def reading_of(context: typer.Context) -> dict[str, Any]:
+    """Return the options for reading data: names and units that differ from the run's.
 
     Arguments:
-        given: Options of a command by name; those that are None were not given.
+        context: The command's context.
     """
-    given = {**given, "property": given.get("property_")}
-    return {name: given[name] for name in READING if given.get(name) is not None}
+    given = _given(context)
+    return {name: given[name] for name in READING if name in given}
+
+
+def _given(context: typer.Context) -> dict[str, Any]:
+    """Return the options that were given, by the names of the settings."""
+    names = {"property_": "property", "from_": "fine_tune"}  # Python has a function and a keyword of these names
+    given = ((names.get(name, name), value) for name, value in context.params.items())
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in given if value not in (None, ())
+    }
 
 
 DATA = "Path of the data (extxyz, db, traj, npz, cif, ...; -: standard input), or the name of bundled data: qm7."

@@ -34,6 +34,7 @@ __all__ = ["check", "evaluate", "report"]
 
 
 def evaluate(
+    context: typer.Context,
     run: Run,
     data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
     property_: InData = None,
@@ -61,7 +62,7 @@ def evaluate(
     from empnet.runtime.durable_files import plain_name, refuse_to_replace
     from empnet.training.own_data import inputs_of
 
-    how, predictor = reading_of(locals()), load(run)
+    how, predictor = reading_of(context), load(run)
     names = predictor.card.properties
     folder = run if plot is None else plot.parent
     paths = [plot if plot and len(names) == 1 else folder / f"parity-{plain_name(name)}.png" for name in names]
@@ -92,6 +93,7 @@ def evaluate(
 
 
 def check(
+    context: typer.Context,
     run: Run,
     data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
     property_: InData = None,
@@ -107,7 +109,7 @@ def check(
     from empnet.prediction.last_words import warn_of_lost_epochs
     from empnet.prediction.predictor import load
 
-    how = reading_of(locals())
+    how = reading_of(context)
     found = audit(load(run), data, quiet=quiet or as_json, **how)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1))

@@ -11,6 +11,7 @@ from torch import Tensor
 from empnet.system.batch import Batch, Pairs
 
 __all__ = [
+    "POOLINGS",
     "all_pairs",
     "displacements",
     "distances",
@@ -236,3 +237,7 @@ def mean_per_system(
     """
     sizes = torch.bincount(system_of, minlength=n_systems).clamp(min=1).double()
     return sum_per_system(values, system_of, n_systems) / sizes.view(-1, *[1] * (values.dim() - 1))
+
+
+POOLINGS = {"sum": sum_per_system, "mean": mean_per_system}
+"""Functions that pool particles to systems, by the name of the pooling."""

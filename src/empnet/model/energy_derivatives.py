@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from empnet.kernels.pairs import sum_per_system
-from empnet.model.property_model import PropertyModel
+from empnet.model.system_model import BatchPrediction, SystemModel
 from empnet.system.batch import Batch
 from empnet.system.label_spec import VOIGT
 
-__all__ = ["EnergyDerivatives", "energy_and_derivatives", "volumes"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EnergyDerivatives:
-    """Energies and their derivatives; U is the unit of the energy.
-
-    Arguments:
-        values: The properties of each system, the energy first, in U, shape (B, F'), float64.
-        forces: -dE/dr in U per angstrom, shape (N, 3), float64; None if not requested.
-        stress: (1/V) dE / d strain in U per cubic angstrom, xx yy zz yz xz xy, with ASE's sign: positive if the system
-            tends to shrink; shape (B, 6), float64; nan for a system without a volume; None if not requested.
-        contributions: Each particle's part of the properties, in U, shape (N, F'), float64; None if not requested.
-    """
-
-    values: Float64[Tensor, "B F_prime"]
-    forces: Float64[Tensor, "N 3"] | None = None
-    stress: Float64[Tensor, "B 6"] | None = None
-    contributions: Float64[Tensor, "N F_prime"] | None = None
+__all__ = ["energy_and_derivatives", "volumes"]
 
 
 def energy_and_derivatives(
-    model: PropertyModel,
+    model: SystemModel,
     batch: Batch,
     *,
     forces: bool = True,
     stress: bool = False,
-    contributions: bool = False,
     graph: bool = False,
-    kept: list[Tensor] | None = None,
-) -> EnergyDerivatives:
+) -> BatchPrediction:
     r"""Compute a model's energies and their exact derivatives with respect to positions and strain.
 
     .. math::
@@ -53,8 +33,9 @@ def energy_and_derivatives(
                  + \sum_k a_k \otimes \frac{\partial E}{\partial a_k} \Big)
 
     E is the first of the model's properties; the strain takes positions r and lattice vectors a to
-    :math:`r (1 + \epsilon)` and :math:`a (1 + \epsilon)`, and sigma is made symmetric. Only requested results are
-    computed. This works for frozen models and under ``torch.no_grad``, but not in inference mode, which keeps no graph.
+    :math:`r (1 + \epsilon)` and :math:`a (1 + \epsilon)`, and sigma is made symmetric. Only requested
+    derivatives are computed. This works for frozen models and under ``torch.no_grad``, but not in inference mode, which
+    keeps no graph.
 
     References:
         First-principles calculation of stress, Nielsen and Martin, 1983, https://doi.org/10.1103/PhysRevLett.50.697
@@ -64,13 +45,10 @@ def energy_and_derivatives(
         batch: The systems; it is not changed.
         forces: Whether to compute forces.
         stress: Whether to compute stress; the derivative of the cells costs as much again as the forces.
-        contributions: Whether to return the particles' contributions.
         graph: Keep the graph, for training on the derivatives, and for derivatives of higher order with respect to the
             batch's own positions and cells if they require a gradient. In training call
             ``loss.backward(inputs=list(model.parameters()))``: without ``inputs``, a gradient of the positions is
             computed, too, and thrown away. Without a graph, the results are detached.
-        kept: A list that receives the input of the last layer, from which the standard deviation is computed: see
-            :meth:`~empnet.model.property_model.PropertyModel.contributions`.
 
     Raises:
         RuntimeError: If derivatives are requested in inference mode.
@@ -90,17 +68,13 @@ def energy_and_derivatives(
         positions = _variable(batch.positions, graph) if differentiated else batch.positions
         cells = _variable(batch.cells, graph) if stress and batch.cells is not None else batch.cells
         at = replace(batch, positions=positions, cells=cells) if differentiated else batch
-        c = model.contributions(at, kept) if contributions else None
-        values = model(at, kept) if c is None else model.pooled(c, at)
-        F = sigma = None
+        found = model.predict(at)
         if differentiated:
             variables = [positions] if cells is None or not stress else [positions, cells]
-            negative = _negative_gradients(values, variables, graph)
-            F = negative[0] if forces else None
-            sigma = _stress(at, negative) if stress else None
-    if graph:
-        return EnergyDerivatives(values, F, sigma, c)
-    return EnergyDerivatives(values.detach(), *(None if x is None else x.detach() for x in (F, sigma, c)))
+            negative = _negative_gradients(found.values, variables, graph)
+            F, sigma = negative[0] if forces else None, _stress(at, negative) if stress else None
+            found = replace(found, forces=F, stress=sigma)
+    return found if graph else found.detach()
 
 
 def _variable(x: Tensor, graph: bool) -> Tensor:

@@ -16,78 +16,24 @@ Symbols of the formulas in the code:
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from empnet.basis.harmonics import MAX_DEGREE
 from empnet.basis.radial import RadialBasis
 from empnet.basis.spline import CubicSpline
 from empnet.kernels import pair_directions, pair_weights
-from empnet.kernels.pairs import mean_per_system, sum_per_system
+from empnet.kernels.pairs import POOLINGS
+from empnet.model.architecture import Architecture
 from empnet.model.interaction import Geometry, Interaction
 from empnet.model.moment_interaction import MomentInteraction
 from empnet.model.perceptron import perceptron
+from empnet.model.system_model import BatchPrediction
 from empnet.system.batch import Batch
 from empnet.system.composition import Pooling
 
-__all__ = ["Architecture", "PropertyModel"]
-
-_POOL = {"sum": sum_per_system, "mean": mean_per_system}
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """The sizes and options of a :class:`PropertyModel`: all it needs but its weights.
-
-    Arguments:
-        n_species: Number of species, the first features of a particle, one-hot.
-        n_features: Number of further features of a particle.
-        pooling: ``"sum"`` (extensive) or ``"mean"`` (intensive) for each property; its length is F'.
-        cutoff: Interaction cutoff in angstrom.
-        layers: Number of interactions L.
-        width: Number of features F inside the network.
-        knots: Number of points in [0, cutoff] at which phi is evaluated.
-        n_basis: Number of radial basis functions, the input of phi.
-        hidden: Width of phi's hidden layer.
-        products: Whether psi takes products of sums; without them an interaction is three matrix products, as SchNet's.
-        moments: Highest degree L of angular moments, at most 3; 0: distances only.
-
-    Raises:
-        ValueError: If the degree of moments is not supported.
-
-    Example:
-        >>> Architecture(n_species=5, pooling=("sum",)).width
-        64
-    """
-
-    n_species: int
-    pooling: tuple[Pooling, ...]
-    n_features: int = 0
-    cutoff: float = 5.0
-    layers: int = 3
-    width: int = 64
-    knots: int = 128
-    n_basis: int = 16
-    hidden: int = 64
-    products: bool = True
-    moments: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.moments <= MAX_DEGREE:
-            raise ValueError(f"moments: wanted 0 to {MAX_DEGREE}, given {self.moments}")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values, for ``model.json``."""
-        return {**asdict(self), "pooling": list(self.pooling)}
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Architecture:
-        """Return the architecture that :meth:`to_json` wrote."""
-        return cls(**{**record, "pooling": tuple(record["pooling"])})
+__all__ = ["PropertyModel"]
 
 
 class PropertyModel(torch.nn.Module):
@@ -193,19 +139,20 @@ class PropertyModel(torch.nn.Module):
             f, V = interaction(f, V, geometry)
         return f  # type: ignore[no-any-return]
 
-    def contributions(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "N F_prime"]:
+    def hidden(self, batch: Batch) -> Float[Tensor, "N F"]:
+        """Return the input of the readout's last, linear layer, from which the standard deviation is computed."""
+        return self.readout[:-1](self.features(batch))  # type: ignore[no-any-return]
+
+    def contributions(self, batch: Batch, hidden: Float[Tensor, "N F"] | None = None) -> Float64[Tensor, "N F_prime"]:
         """Return c: each particle's part of the property, in the property's unit, its species' baseline included.
 
         Arguments:
             batch: The systems.
-            kept: A list that receives the input of the last layer, shape (N, F), from which the standard deviation is
-                computed. It belongs to the caller, so that threads can share a model.
+            hidden: Result of :meth:`hidden`, if it is at hand; else it is computed.
         """
         species = batch.features[:, : self.architecture.n_species].double()
-        hidden = self.readout[:-1](self.features(batch))
-        if kept is not None:
-            kept.append(hidden.detach())
-        return species @ self.baseline + self.scale * self.readout[-1](hidden).double()
+        h = self.hidden(batch) if hidden is None else hidden
+        return species @ self.baseline + self.scale * self.readout[-1](h).double()
 
     def representation(self, batch: Batch, pooling: Pooling) -> Float64[Tensor, "B F"]:
         r"""Return H, the representation of each whole system: the pooled input of the readout's last, linear layer.
@@ -227,17 +174,17 @@ class PropertyModel(torch.nn.Module):
         Returns:
             H, shape (B, F), float64, without a unit; unchanged by rotating, translating or reordering a system.
         """
-        hidden = self.readout[:-1](self.features(batch))
-        return _POOL[pooling](hidden, batch.system_of, batch.n_systems)
+        return POOLINGS[pooling](self.hidden(batch), batch.system_of, batch.n_systems)
 
-    def forward(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "B F_prime"]:
-        """Return the properties of each system in their units.
+    def predict(self, batch: Batch) -> BatchPrediction:
+        """Return values, contributions and hidden features, from one pass."""
+        hidden = self.hidden(batch)
+        c = self.contributions(batch, hidden)
+        return BatchPrediction(self.pooled(c, batch), c, hidden)
 
-        Arguments:
-            batch: The systems.
-            kept: See :meth:`contributions`.
-        """
-        return self.pooled(self.contributions(batch, kept), batch)
+    def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """Return the properties of each system in their units."""
+        return self.predict(batch).values
 
     def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """Return the prediction of the composition alone, without geometry."""
@@ -253,6 +200,6 @@ class PropertyModel(torch.nn.Module):
         """
         kinds = self.architecture.pooling
         if len(set(kinds)) == 1:
-            return _POOL[kinds[0]](c, batch.system_of, batch.n_systems)
-        columns = [_POOL[kind](c[:, [k]], batch.system_of, batch.n_systems) for k, kind in enumerate(kinds)]
+            return POOLINGS[kinds[0]](c, batch.system_of, batch.n_systems)
+        columns = [POOLINGS[kind](c[:, [k]], batch.system_of, batch.n_systems) for k, kind in enumerate(kinds)]
         return torch.cat(columns, dim=1)

@@ -6,13 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from empnet.kernels.pairs import mean_per_system, sum_per_system
+from empnet.kernels.pairs import POOLINGS
 from empnet.model.message_passing import MessagePassingLayer
 from empnet.model.pointwise import PointwiseConvolutionLayer, unpadded
 
 __all__ = ["PropertyPredictor"]
-
-POOLINGS = {"sum": sum_per_system, "mean": mean_per_system}
 
 
 class PropertyPredictor(torch.nn.Module):

@@ -82,7 +82,7 @@ def interaction_table_errors(model: PropertyModel) -> list[TableError]:
         model: The network; its filters are compared in float64.
 
     Example:
-        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.model.architecture import Architecture
         >>> model = PropertyModel(Architecture(n_species=2, pooling=("sum",)))
         >>> len(interaction_table_errors(model))
         3
@@ -108,7 +108,7 @@ def with_knots(model: PropertyModel, knots: int) -> PropertyModel:
         knots: The number of knots.
 
     Example:
-        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.model.architecture import Architecture
         >>> model = PropertyModel(Architecture(n_species=2, pooling=("sum",)))
         >>> with_knots(model, 512).spline.n_knots
         512

@@ -34,7 +34,7 @@ def why_outside(
 
     Example:
         >>> from empnet.system.system import System
-        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.model.architecture import Architecture
         >>> seen = DataCoverage((1,), (2, 2), 0.7, {(1, 1): ((0.7, 1.2),)})
         >>> card = ModelCard(Architecture(1, ("sum",)), (1,), ("energy",), ("eV",), seen=seen)
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 1]) for d in (0.5, 1.0, 1.1)]

@@ -25,7 +25,7 @@ from empnet.system.one_hot import symbol
 from empnet.system.spatial_order import in_given_order, sorted_in_space
 from empnet.system.system import System
 from empnet.training.run.model_file import ModelCard, load_model
-from empnet.training.uncertainty.ensemble import EnsembleStd, is_ensemble, load_ensemble
+from empnet.training.uncertainty.ensemble import Ensemble, EnsembleStd, is_ensemble, load_ensemble
 from empnet.training.uncertainty.rigidity import LastLayer
 from empnet.training.uncertainty.uncertainty_file import load_last_layer
 
@@ -45,15 +45,19 @@ class Predictor:
     """
 
     def __init__(
-        self, model: PropertyModel, card: ModelCard, run: str = "", uncertainty: LastLayer | EnsembleStd | None = None
+        self,
+        model: PropertyModel | Ensemble,
+        card: ModelCard,
+        run: str = "",
+        uncertainty: LastLayer | EnsembleStd | None = None,
     ) -> None:
         self.model, self.card, self.run, self.uncertainty = model, card, run, uncertainty
         self._encoder = card.encoder
 
     @property
-    def _frozen(self) -> PropertyModel:
+    def _frozen(self) -> PropertyModel | Ensemble:
         """The model with its filters' tables made once; threads that come first together all take the same one."""
-        made: PropertyModel | None = self.__dict__.get("_made")
+        made: PropertyModel | Ensemble | None = self.__dict__.get("_made")
         return self.__dict__.setdefault("_made", self.model.frozen()) if made is None else made  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
@@ -213,10 +217,8 @@ class Predictor:
         """
         parts, sure = [], self.uncertainty
         for batch in self._batches(dataset):
-            kept: list[torch.Tensor] | None = None if sure is None else []
-            asked = {"forces": wanted.forces, "stress": wanted.stress, "contributions": wanted.energies}
             with compiling():
-                found = energy_and_derivatives(self._frozen, batch, **asked, kept=kept)
+                found = energy_and_derivatives(self._frozen, batch, forces=wanted.forces, stress=wanted.stress)
             ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
             part = Prediction(
                 found.values.numpy(),
@@ -225,8 +227,8 @@ class Predictor:
                 self.card.units,
                 None if found.forces is None else np.split(found.forces.numpy(), ends),
                 None if found.stress is None else found.stress.numpy(),
-                None if found.contributions is None else np.split(found.contributions[:, 0].numpy(), ends),
-                None if sure is None else sure.std(self._frozen, batch, kept or ()),
+                np.split(found.contributions[:, 0].numpy(), ends) if wanted.energies else None,
+                None if sure is None else sure.std(found, batch),
             )
             parts.append(part)
         joined = Prediction.joined(parts, self.card, replace(wanted, outside=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from empnet.dataset.cache import cached_dataset
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
 from empnet.files.read import iread
-from empnet.system.batch import Batch
+from empnet.model.system_model import SystemModel
 from empnet.training.job import recipe_of
 from empnet.training.own_data import find_data
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.model_file import ModelCard, read_card
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.uncertainty.rigidity import INSIDE
+from empnet.training.uncertainty.rigidity import INSIDE, Deviation, deviations
 
 __all__ = ["limits_with_earlier"]
 
@@ -29,7 +29,8 @@ MOST = 500
 
 def limits_with_earlier(
     limits: Float64[np.ndarray, " F_prime"],
-    std: Callable[[Batch], Float64[np.ndarray, "B F_prime"]],
+    sure: Deviation,
+    model: SystemModel,
     config: TrainConfig,
     card: ModelCard,
 ) -> tuple[Float64[np.ndarray, " F_prime"], list[str]]:
@@ -41,7 +42,8 @@ def limits_with_earlier(
 
     Arguments:
         limits: Limits from the last run's own data.
-        std: The standard deviations of a batch.
+        sure: Predictor of the standard deviations.
+        model: The network or the ensemble.
         config: The last run's configuration.
         card: Its card.
 
@@ -55,8 +57,7 @@ def limits_with_earlier(
         except EmpnetError as error:
             lines.append(f"systems like those of {run} may be called unlike the training data ({error})")
             continue
-        pieces = dataset.chunks(chosen)
-        found = np.concatenate([std(dataset.batch(piece, card.encoder, card.torch_dtype)) for piece in pieces])
+        found = deviations(sure, model, dataset, chosen, card)
         limits = np.maximum(limits, np.quantile(found, INSIDE, axis=0, method="higher"))
     return limits, lines
 

@@ -18,7 +18,8 @@ from empnet.dataset.split import Split, split_systems
 from empnet.errors import EmpnetError
 from empnet.kernels import choose, reference
 from empnet.kernels.fast_loops import slow_loops_note
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.model.summary import summary
 from empnet.runtime.distribution import processes
 from empnet.runtime.pipes import is_pipe

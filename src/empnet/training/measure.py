@@ -13,7 +13,7 @@ from empnet.dataset.balance import balance, work_of
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.joining import ranges
 from empnet.model.energy_derivatives import energy_and_derivatives
-from empnet.model.property_model import PropertyModel
+from empnet.model.system_model import SystemModel
 from empnet.runtime.distribution import Processes
 from empnet.system.one_hot import symbol
 from empnet.training.run.model_file import ModelCard
@@ -188,7 +188,7 @@ class Measured:
 
 @torch.no_grad()
 def measure(
-    model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
+    model: SystemModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
 ) -> Measured:
     """Predict systems in pieces of bounded memory, with forces and stress where they are learned.
 
@@ -228,7 +228,7 @@ def _beside(dataset: Dataset, indices: Int64[np.ndarray, " n"], rows: dict[str, 
 
 def measure_together(
     processes: Processes,
-    model: PropertyModel,
+    model: SystemModel,
     dataset: Dataset,
     indices: Int64[np.ndarray, " n"],
     card: ModelCard,

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -156,7 +155,7 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
     model, card = load_members(folder, names)
     dataset, cpu = open_data(source, config, quiet=True), torch.device("cpu")
     spread = fit_spread(model, dataset, split, card, cpu)
-    limits, missing = limits_with_earlier(spread.limits, partial(spread.std, model), config, card)
+    limits, missing = limits_with_earlier(spread.limits, spread, model, config, card)
     spread = replace(spread, limits=limits)
     for line in missing:
         journal.say(line)

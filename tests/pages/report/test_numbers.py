@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.stats import sem
 
 from empnet.dataset.dataset import collate
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.pages.report.figures import grouped, size_groups
 from empnet.pages.report.filters import filters_of
 from empnet.pages.report.uncertainty_section import LEVELS, bins_of, coverages

@@ -57,7 +57,7 @@ def filters_of(model: PropertyModel) -> list[Filters]:
         model: A model.
 
     Example:
-        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.model.architecture import Architecture
         >>> filters = filters_of(PropertyModel(Architecture(n_species=1, pooling=("sum",), layers=2)))
         >>> len(filters), filters[0].values.shape, float(abs(filters[0].values[-1]).max())
         (2, (128, 1, 64), 0.0)

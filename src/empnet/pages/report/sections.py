@@ -9,8 +9,8 @@ from html import escape
 import numpy as np
 
 from empnet.dataset.dataset import collate
-from empnet.model.property_model import PropertyModel
 from empnet.model.summary import summary
+from empnet.model.system_model import SystemModel
 from empnet.pages.page import Section, figure, paragraph, table
 from empnet.pages.report.course import draw_learning_rate, draw_losses, draw_validation_error
 from empnet.pages.report.filters import draw_filters, filters_of
@@ -143,7 +143,7 @@ def model_section(material: Material) -> Section:
     return Section("Model", f"{species}<details>{shapes}<pre>{layers}</pre></details>")
 
 
-def _example(card: ModelCard, model: PropertyModel) -> object:
+def _example(card: ModelCard, model: SystemModel) -> object:
     """Two particles that the model can take."""
     features = np.zeros((2, card.architecture.n_features))
     system = System(np.eye(2, 3), species=np.array(card.species[:1] * 2), features=features)

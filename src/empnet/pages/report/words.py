@@ -8,7 +8,7 @@ from empnet.model.property_model import PropertyModel
 from empnet.pages.report.curves import Curves
 from empnet.pages.report.material import Material
 from empnet.prediction.last_words import LEARNED
-from empnet.training.uncertainty.ensemble import members_of
+from empnet.training.uncertainty.ensemble import Ensemble, members_of
 
 __all__ = ["amount", "duration", "notes", "pooling_text", "size", "training_summary"]
 
@@ -68,7 +68,7 @@ def size(n_bytes: int) -> str:
     return f"{n_bytes / 1e3:.1f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def training_summary(material: Material, model: PropertyModel | None) -> str:
+def training_summary(material: Material, model: PropertyModel | Ensemble | None) -> str:
     """Describe the length of training, and its data."""
     config, split, curves = material.config, material.split, material.curves
     sides = sum(map(len, (split.train, split.validation, split.test)))

@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from empnet.basis.spline import CubicSpline
+from empnet.model.architecture import Architecture
 from empnet.model.interaction import Interaction
 from empnet.model.message_passing import MessagePassingLayer
 from empnet.model.perceptron import perceptron
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.property_model import PropertyModel
 from empnet.studies.claim import Effort, Evidence, Verdict
 from empnet.studies.estimators.universal_approximator import UniversalApproximator
 from empnet.studies.question_4_universal_approximation.premises import Approximation

@@ -11,7 +11,8 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from empnet.dataset.dataset import collate
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.model.property_predictor import PropertyPredictor
 from empnet.studies.question_5_message_passing.clouds import (
     antiprism,

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from empnet.dataset.dataset import Dataset, collate
 from empnet.dataset.split import Split, split_systems
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.studies.networks.coordinate_networks import ConvolutionalCoordinateNetwork, DenseCoordinateNetwork
 from empnet.studies.question_5_message_passing.clouds import SLOTS, molecules, tensors
 from empnet.system.batch import Batch

@@ -40,7 +40,7 @@ def disagreements(config: TrainConfig, card: ModelCard) -> Iterator[str]:
         card: The content of ``model.json``.
 
     Example:
-        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.model.architecture import Architecture
         >>> config = TrainConfig(data="a.xyz", property="energy", unit="eV", cutoff=4.0, layers=3, moments=0)
         >>> card = ModelCard(Architecture(2, ("sum",)), (1, 8), ("energy",), ("eV",))
         >>> list(disagreements(config, card))

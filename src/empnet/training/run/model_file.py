@@ -14,7 +14,8 @@ import torch
 
 from empnet.dataset.coverage import DataCoverage
 from empnet.errors import EmpnetError
-from empnet.model.property_model import Architecture, PropertyModel
+from empnet.model.architecture import Architecture
+from empnet.model.property_model import PropertyModel
 from empnet.runtime.durable_files import replacing, write_text
 from empnet.system.label_spec import LabelSpec
 from empnet.system.one_hot import OneHot

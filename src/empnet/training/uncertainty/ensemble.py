@@ -18,7 +18,9 @@ from empnet.basis.spline import CubicSpline
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.split import Split
 from empnet.errors import EmpnetError
+from empnet.model.architecture import Architecture
 from empnet.model.property_model import PropertyModel
+from empnet.model.system_model import BatchPrediction
 from empnet.runtime.durable_files import write_text
 from empnet.system.batch import Batch
 from empnet.system.composition import Pooling
@@ -46,7 +48,7 @@ FORMAT_VERSION = 1
 """Format version of the file. A later version of the package must read all earlier ones."""
 
 
-class Ensemble(PropertyModel):
+class Ensemble(torch.nn.Module):
     r"""Mean of several models of the same architecture.
 
     .. math:: y = \frac 1K \sum_k y_k
@@ -56,7 +58,7 @@ class Ensemble(PropertyModel):
 
     Example:
         >>> from empnet.dataset.dataset import collate
-        >>> from empnet.model.property_model import Architecture
+        >>> from empnet.model.architecture import Architecture
         >>> from empnet.system.one_hot import OneHot
         >>> from empnet.system.system import System
         >>> models = [PropertyModel(Architecture(n_species=1, pooling=("sum",))) for _ in range(2)]
@@ -66,8 +68,8 @@ class Ensemble(PropertyModel):
     """
 
     def __init__(self, members: Sequence[PropertyModel]) -> None:
-        torch.nn.Module.__init__(self)  # not PropertyModel's: an ensemble's only weights are its members'
-        self.architecture = members[0].architecture
+        super().__init__()
+        self.architecture: Architecture = members[0].architecture
         self.members = torch.nn.ModuleList(members)
 
     def each(self) -> Iterator[PropertyModel]:
@@ -87,17 +89,17 @@ class Ensemble(PropertyModel):
         return all(member.is_frozen for member in self.each())
 
     @property
-    def baseline(self) -> Float64[Tensor, "K F_prime"]:  # type: ignore[override]
+    def baseline(self) -> Float64[Tensor, "K F_prime"]:
         """Contribution of a particle of each species to the composition baseline, averaged over the members."""
         return self._mean([member.baseline for member in self.each()])
 
     @property
-    def scale(self) -> Float64[Tensor, " F_prime"]:  # type: ignore[override]
+    def scale(self) -> Float64[Tensor, " F_prime"]:
         """Largest of the members' scales, for each property."""
         return torch.stack([member.scale for member in self.each()]).amax(dim=0)
 
     @property
-    def spline(self) -> CubicSpline:  # type: ignore[override]
+    def spline(self) -> CubicSpline:
         """Knots of the members' tables, the same for all members."""
         return next(self.each()).spline
 
@@ -105,29 +107,15 @@ class Ensemble(PropertyModel):
         """Return a copy for predictions: see :meth:`~empnet.model.property_model.PropertyModel.frozen`."""
         return Ensemble([member.frozen() for member in self.each()]).eval()
 
-    def forward(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "B F_prime"]:
-        """Return the mean of the members' predictions.
+    def predict(self, batch: Batch) -> BatchPrediction:
+        """Return the members' values, and the means of their values and contributions."""
+        found = [member.predict(batch) for member in self.each()]
+        members = torch.stack([each.values for each in found])
+        return BatchPrediction(members.mean(dim=0), self._mean([each.contributions for each in found]), members=members)
 
-        Arguments:
-            batch: The systems.
-            kept: The caller's list; the members' predictions, shape (B, F') each, are appended.
-        """
-        values = [member(batch) for member in self.each()]
-        if kept is not None:
-            kept += [each.detach() for each in values]
-        return self._mean(values)
-
-    def contributions(self, batch: Batch, kept: list[Tensor] | None = None) -> Float64[Tensor, "N F_prime"]:
-        """Return the contribution of each particle, averaged over the members.
-
-        Arguments:
-            batch: The systems.
-            kept: See :meth:`forward`.
-        """
-        values = [member.contributions(batch) for member in self.each()]
-        if kept is not None:
-            kept += [self.pooled(each.detach(), batch) for each in values]
-        return self._mean(values)
+    def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
+        """Return the mean of the members' predictions."""
+        return self.predict(batch).values
 
     def composition_baseline(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """Return the composition baseline, averaged over the members."""
@@ -147,7 +135,7 @@ class Ensemble(PropertyModel):
         return torch.stack(values).mean(dim=0)
 
 
-def members_of(model: PropertyModel) -> list[PropertyModel]:
+def members_of(model: PropertyModel | Ensemble) -> list[PropertyModel]:
     """Return the members of an ensemble; any other model counts as its only member.
 
     Arguments:
@@ -178,19 +166,15 @@ class EnsembleStd:
     limits: Float64[np.ndarray, " F_prime"]
     calibrations: tuple[Calibration, ...]
 
-    def std(self, model: PropertyModel, batch: Batch, kept: Sequence[Tensor] = ()) -> Float64[np.ndarray, "B F_prime"]:
+    def std(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
         """Return the standard deviation of each prediction, in the properties' units.
 
         Arguments:
-            model: The ensemble.
+            found: The ensemble's prediction.
             batch: The systems.
-            kept: The members' predictions, if available; else they are computed again.
         """
-        members = members_of(model)
-        if len(kept) != len(members):
-            with torch.no_grad():
-                kept = [member(batch) for member in members]
-        q = torch.stack(list(kept)).std(dim=0).cpu().numpy()
+        assert found.members is not None  # invariant: an ensemble predicts with its members
+        q = found.members.std(dim=0).detach().cpu().numpy()
         return np.stack([each.std(q[:, k]) for k, each in enumerate(self.calibrations)], axis=1)
 
 
@@ -211,10 +195,10 @@ def fit_spread(model: Ensemble, dataset: Dataset, split: Split, card: ModelCard,
     q, predicted = [], []
     for piece in dataset.chunks(split.validation):
         batch = dataset.batch(piece, card.encoder, card.torch_dtype).to(device)
-        kept: list[Tensor] = []
         with torch.no_grad():
-            predicted.append(model(batch, kept).cpu().numpy())
-        q.append(raw.std(model, batch, kept))
+            found = model.predict(batch)
+        predicted.append(found.values.cpu().numpy())
+        q.append(raw.std(found, batch))
     spread, errors = np.concatenate(q), np.concatenate(predicted) - dataset.targets[split.validation]
     calibrations = tuple(Calibration.of(errors[:, k], spread[:, k]) for k in range(F_prime))
     limits = np.quantile(spread, INSIDE, axis=0, method="higher")

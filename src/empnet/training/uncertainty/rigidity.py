@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.split import Split
-from empnet.kernels.pairs import mean_per_system, sum_per_system
+from empnet.kernels.pairs import POOLINGS
 from empnet.model.property_model import PropertyModel
+from empnet.model.system_model import BatchPrediction, SystemModel
 from empnet.system.batch import Batch
 from empnet.system.composition import Pooling
 from empnet.training.run.model_file import ModelCard
@@ -34,14 +34,12 @@ USUAL_RIDGE = 1e-8
 INSIDE = 0.995
 """Share of ordinary systems whose standard deviation is below the limit."""
 
-_POOL = {"sum": sum_per_system, "mean": mean_per_system}
-
 
 @runtime_checkable
 class Deviation(Protocol):
     """Protocol of objects that predict standard deviations: a last layer's rigidity, or an ensemble's spread."""
 
-    def std(self, model: PropertyModel, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
+    def std(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
         """Return the standard deviation of each prediction, in the properties' units."""
         ...
 
@@ -67,43 +65,36 @@ class LastLayer:
         whitening: W of each property, shape (F', F + 1, F + 1).
         limits: 99.5 % quantile of the standard deviations of training and validation set, shape (F',).
         calibrations: Map from q to s, for each property.
+        pooling: Pooling of each property.
     """
 
     whitening: Float64[Tensor, "F_prime D D"]
     limits: Float64[np.ndarray, " F_prime"]
     calibrations: tuple[Calibration, ...]
+    pooling: tuple[Pooling, ...]
 
-    def std(
-        self, model: PropertyModel, batch: Batch, kept: Sequence[Float[Tensor, "N F"]] = ()
-    ) -> Float64[np.ndarray, "B F_prime"]:
+    def std(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
         """Return the standard deviation of each prediction, in the properties' units.
 
         Arguments:
-            model: The fitted model, or its frozen copy.
+            found: The fitted model's prediction, or its frozen copy's.
             batch: The systems.
-            kept: The last layer's input, if available; else it is computed again.
 
         Returns:
             Shape (B, F'), float64, on the CPU.
         """
-        kinds, hidden = model.architecture.pooling, kept[-1] if kept else None
-        rows = {kind: _rows(model, batch, kind, hidden) for kind in set(kinds)}
+        assert found.hidden is not None  # invariant: a network predicts with its hidden features
+        rows = {kind: _rows(found.hidden, batch, kind) for kind in set(self.pooling)}
         columns = [
             calibration.std(_spread(rows[kind], W.numpy()))
-            for kind, W, calibration in zip(kinds, self.whitening, self.calibrations, strict=True)
+            for kind, W, calibration in zip(self.pooling, self.whitening, self.calibrations, strict=True)
         ]
         return np.stack(columns, axis=1)
 
 
-def _rows(
-    model: PropertyModel, batch: Batch, pooling: Pooling, hidden: Tensor | None = None
-) -> Float64[np.ndarray, "B D"]:
+def _rows(hidden: Tensor, batch: Batch, pooling: Pooling) -> Float64[np.ndarray, "B D"]:
     """Return h of each system: pooled features, and the number of particles or 1."""
-    if hidden is None:
-        with torch.no_grad():
-            pooled = model.representation(batch, pooling)
-    else:
-        pooled = _POOL[pooling](hidden, batch.system_of, batch.n_systems)
+    pooled = POOLINGS[pooling](hidden.detach(), batch.system_of, batch.n_systems)
     sizes = torch.bincount(batch.system_of, minlength=batch.n_systems).to(pooled)
     bias = sizes if pooling == "sum" else torch.ones_like(sizes)
     return torch.cat([pooled, bias[:, None]], dim=1).double().cpu().numpy()
@@ -144,7 +135,7 @@ def fit_last_layer(
     spectra = {kind: np.linalg.eigh(rows.T @ rows) for kind, rows in seen.items()}
     fits = [_fit(seen[kind], held_out[kind], errors[:, k], *spectra[kind]) for k, kind in enumerate(kinds)]
     whitenings, limits, calibrations = zip(*fits, strict=True)
-    return LastLayer(torch.from_numpy(np.stack(whitenings)), np.array(limits), calibrations)
+    return LastLayer(torch.from_numpy(np.stack(whitenings)), np.array(limits), calibrations, kinds)
 
 
 @torch.no_grad()
@@ -156,10 +147,11 @@ def _pass(
     predicted, encoder = [], card.encoder
     for piece in dataset.chunks(indices):
         batch = dataset.batch(piece, encoder, card.torch_dtype).to(device)
-        kept: list[Tensor] = []
-        predicted.append(model(batch, kept).cpu().numpy())
+        found = model.predict(batch)
+        assert found.hidden is not None  # invariant: a network, not an ensemble
+        predicted.append(found.values.cpu().numpy())
         for kind, pieces in rows.items():
-            pieces.append(_rows(model, batch, kind, kept[-1]))
+            pieces.append(_rows(found.hidden, batch, kind))
     return {kind: np.concatenate(pieces) for kind, pieces in rows.items()}, np.concatenate(predicted)
 
 
@@ -183,7 +175,7 @@ def _fit(
 
 
 def deviations(
-    sure: Deviation, model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard
+    sure: Deviation, model: SystemModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard
 ) -> Float64[np.ndarray, "n F_prime"]:
     """Return predicted standard deviations of systems of a data set, in pieces of bounded memory, on the CPU.
 
@@ -196,7 +188,8 @@ def deviations(
     """
     encoder = card.encoder
     batches = (dataset.batch(piece, encoder, card.torch_dtype) for piece in dataset.chunks(indices))
-    return np.concatenate([sure.std(model, batch) for batch in batches])
+    with torch.no_grad():
+        return np.concatenate([sure.std(model.predict(batch), batch) for batch in batches])
 
 
 def _left_out(q: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:

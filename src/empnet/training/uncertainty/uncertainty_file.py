@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import astuple, replace
-from functools import partial
 from pathlib import Path
 
 import safetensors
@@ -47,7 +46,7 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
         (folder / FILE).unlink(missing_ok=True)
         return ["predictions will have no standard deviation: there is no validation side to calibrate it on"]
     config = RunFolder(folder).read_config()
-    limits, missing = limits_with_earlier(fitted.limits, partial(fitted.std, model), config, card)
+    limits, missing = limits_with_earlier(fitted.limits, fitted, model, config, card)
     save_last_layer(folder, replace(fitted, limits=limits), model)
     lines = [f"{name}: {each.summary()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
     return lines + missing
@@ -116,7 +115,7 @@ def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | Non
         raise EmpnetError("belongs to other weights than model.safetensors", where=path, remedy=remedy)
     rows = kept["calibrations"].tolist()
     calibrations = tuple(Calibration(row[0], row[1], row[2], row[3], int(row[4])) for row in rows)
-    return LastLayer(kept["whitening"], kept["limits"].numpy(), calibrations)
+    return LastLayer(kept["whitening"], kept["limits"].numpy(), calibrations, model.architecture.pooling)
 
 
 def _warn_if_lost(path: Path) -> None:

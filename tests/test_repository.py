@@ -1,11 +1,13 @@
 """What the documents say of the code is true, and the house rules hold."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -39,10 +41,18 @@ def test_one_version():
 
 
 def test_links_in_the_readme_lead_somewhere():
-    import re
-
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
         assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/own-loop.md"])
+def test_python_on_pages_runs(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), flags=re.DOTALL):
+        exec(block.replace('time="10m"', 'time="2s"'), names)
+    if "mae" in names:
+        assert names["mae"] < 0.5 * np.abs(names["energies"] - names["counts"] @ names["b"])[names["test"]].mean()
 
 
 def test_help_answers_without_the_heavy_imports():

@@ -11,10 +11,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from empnet.dataset.dataset import collate as collate
     from empnet.errors import EmpnetError as EmpnetError
     from empnet.files.read import iread as iread
     from empnet.files.read import read as read
     from empnet.files.write import write as write
+    from empnet.model.architecture import Architecture as Architecture
+    from empnet.model.energy_derivatives import energy_and_derivatives as energy_and_derivatives
     from empnet.model.message_passing import MessagePassingLayer as MessagePassingLayer
     from empnet.model.pointwise import PointwiseConvolutionLayer as PointwiseConvolutionLayer
     from empnet.model.property_model import PropertyModel as PropertyModel
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from empnet.studies.estimators.universal_approximator import UniversalApproximator as UniversalApproximator
     from empnet.system.one_hot import OneHot as OneHot
     from empnet.system.system import System as System
+    from empnet.training.run.config import TrainConfig as TrainConfig
+    from empnet.training.run.model_file import ModelCard as ModelCard
     from empnet.training.transpose_autoencoder import TransposeAutoencoder as TransposeAutoencoder
     from empnet.workflows.train import resume as resume
     from empnet.workflows.train import train as train
@@ -43,10 +48,12 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 _HOME = {
+    "Architecture": "empnet.model.architecture",
     "EMPNetCalculator": "empnet.prediction.calculator",
     "EmpnetError": "empnet.errors",
     "ImageClassifier": "empnet.studies.estimators.image_classifier",
     "MessagePassingLayer": "empnet.model.message_passing",
+    "ModelCard": "empnet.training.run.model_file",
     "OneHot": "empnet.system.one_hot",
     "PointwiseConvolutionLayer": "empnet.model.pointwise",
     "Prediction": "empnet.prediction.prediction",
@@ -56,8 +63,11 @@ _HOME = {
     "SequenceClassifier": "empnet.studies.estimators.sequence_classifier",
     "SequenceRegressor": "empnet.studies.estimators.sequence_regressor",
     "System": "empnet.system.system",
+    "TrainConfig": "empnet.training.run.config",
     "TransposeAutoencoder": "empnet.training.transpose_autoencoder",
     "UniversalApproximator": "empnet.studies.estimators.universal_approximator",
+    "collate": "empnet.dataset.dataset",
+    "energy_and_derivatives": "empnet.model.energy_derivatives",
     "iread": "empnet.files.read",
     "load": "empnet.prediction.predictor",
     "read": "empnet.files.read",

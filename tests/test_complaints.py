@@ -194,6 +194,6 @@ def test_a_model_file_of_an_older_version():
 def test_an_unseen_element(tmp_path):
     run = train(springs(), "energy", out=tmp_path / "run", **SMALL).run
     with pytest.raises(
-        EmpnetError, match="particle 1 is Fe, which the training data never had; wanted species among H, O"
+        EmpnetError, match="particle 1 is Fe, which the training data do not have; wanted species among H, O"
     ):
         load(run).predict(System([[0, 0, 0], [0, 0, 1]], [1, 26]))

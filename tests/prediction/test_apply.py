@@ -65,7 +65,7 @@ def test_nothing_to_predict(predictor):
 
 
 def test_a_property_that_is_not_predicted(predictor):
-    with pytest.raises(KeyError, match="there are: energy"):
+    with pytest.raises(KeyError, match="predicted: energy"):
         predictor.predict(springs(1))["gap"]
 
 
@@ -77,7 +77,7 @@ def test_pieces_change_rounding_only(predictor, monkeypatch):
 
 
 def test_unknown_species_is_refused_by_name(predictor):
-    with pytest.raises(EmpnetError, match=r"b\.xyz, frame 4: particle 1 is Fe, which the training data never had"):
+    with pytest.raises(EmpnetError, match=r"b\.xyz, frame 4: particle 1 is Fe, which the training data do not have"):
         predictor.predict(System([[0, 0, 0], [0, 0, 1]], [1, 26], origin=Origin("b.xyz", 4)))
 
 

@@ -146,7 +146,7 @@ def test_what_is_asked_for_once_is_computed_in_one_go(monkeypatch):
 
 def test_an_unknown_species():
     atoms = Atoms("HFe", [[0, 0, 0], [0, 0, 1.5]], calculator=empnet.EMPNetCalculator(predictor_of()))
-    with pytest.raises(EmpnetError, match="particle 1 is Fe, which the training data never had"):
+    with pytest.raises(EmpnetError, match="particle 1 is Fe, which the training data do not have"):
         atoms.get_potential_energy()
 
 
@@ -173,7 +173,7 @@ def test_too_near_is_said_once_or_refused():
 
 def test_pairs_that_training_never_had():
     atoms = Atoms("Si2", [[0, 0, 0], [0, 0, 2.3]], calculator=empnet.EMPNetCalculator(with_seen(), close="error"))
-    with pytest.raises(EmpnetError, match="never had them within the cutoff"):
+    with pytest.raises(EmpnetError, match="never within the cutoff"):
         atoms.get_potential_energy()
 
 

@@ -187,7 +187,7 @@ def test_several_properties(files, tmp_path):
     expected = [each.metrics["mae"].value for each in evaluate(predictor, files / "plain.extxyz", quiet=True)]
     names = ["energy=REF_energy", "cheap=REF_cheap"]
     assert [e.metrics["mae"].value for e in evaluate(predictor, data, property=names, quiet=True)] == expected
-    with pytest.raises(EmpnetError, match="say --property NAME=REF_energy"):
+    with pytest.raises(EmpnetError, match="give --property NAME=REF_energy"):
         evaluate(predictor, data, property="REF_energy", quiet=True)
     found = map_run(predictor, data, property="cheap=REF_cheap", out=tmp_path / "map.html", quiet=True)
     assert (found.name, np.isfinite(found.target).all()) == ("cheap", True)
@@ -209,9 +209,9 @@ def test_the_baseline_key_has_a_name_in_the_data_too(files, delta, tmp_path):
 
 def test_nothing_can_be_said_of_the_runs_own_data(plain):
     for option in ({"property": "energy=x"}, {"length_unit": "bohr"}, {"unit": "eV"}):
-        with pytest.raises(EmpnetError, match="is about DATA, but none are named"):
+        with pytest.raises(EmpnetError, match="describes DATA, but no DATA are named"):
             evaluate(load(plain), quiet=True, **option)
-        with pytest.raises(EmpnetError, match="is about DATA, but none are named"):
+        with pytest.raises(EmpnetError, match="describes DATA, but no DATA are named"):
             audit(load(plain), quiet=True, **option)
 
 

@@ -162,7 +162,7 @@ def test_force_spares_a_project_with_a_config_of_its_own(tmp_path, content, monk
     (tmp_path / "src").mkdir()
     monkeypatch.chdir(tmp_path)
     for out in (".", tmp_path, "/", Path.home()):
-        with pytest.raises(EmpnetError, match="is no run folder"):
+        with pytest.raises(EmpnetError, match="is not a run folder"):
             train(pairs(), out=out, force=True, epochs=1, **TINY)
     assert (tmp_path / "config.toml").read_text() == content
 

@@ -185,7 +185,7 @@ def test_a_run_is_never_overwritten_unasked(finished, tmp_path):
     with pytest.raises(EmpnetError, match="already exists"):
         train(morse_pairs(), "energy", out=finished, epochs=1, **SMALL)
     (tmp_path / "precious.txt").write_text("mine")
-    with pytest.raises(EmpnetError, match="is no run folder"):
+    with pytest.raises(EmpnetError, match="is not a run folder"):
         train(morse_pairs(), "energy", out=tmp_path, epochs=1, force=True, **SMALL)
     assert (tmp_path / "precious.txt").read_text() == "mine"
 

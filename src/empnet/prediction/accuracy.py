@@ -1,4 +1,4 @@
-"""Accuracy of a model on one set of data: the few numbers that make a verdict."""
+"""Accuracy of a model on one set of data: the numbers that a verdict needs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Accuracy", "DerivativeAccuracy", "of_evaluations", "of_results"]
 
 @dataclass(frozen=True, slots=True)
 class DerivativeAccuracy:
-    """Errors of forces or stress beside the size of what is predicted.
+    """Errors of forces or stress, and the size of the targets.
 
     Arguments:
         name: ``"forces"`` or ``"stress"``.
-        unit: Of the numbers.
+        unit: Unit of the numbers.
         rmse: Root mean square error of a component.
         target_rms: Root mean square of the data: the error of predicting zero.
-        components: How many components were compared.
+        components: Number of components.
     """
 
     name: str
@@ -33,19 +33,19 @@ class DerivativeAccuracy:
 
     @property
     def share(self) -> float | None:
-        """Error as a share of what predicting zero errs by; None if all targets are zero."""
+        """Error as a share of the error of predicting zero; None if all targets are zero."""
         return self.rmse / self.target_rms if self.target_rms > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Errors of one property on one side of data.
+    """Errors of one property on one set of data.
 
     Arguments:
         name: The property.
         unit: Its unit.
         side: ``"test"``, ``"validation"``, or ``"given"`` for data that the run did not split.
-        systems: How many there are.
+        systems: Number of systems.
         mae: Mean absolute error.
         baseline: Name of the baseline.
         baseline_mae: Its mean absolute error on the same systems.
@@ -54,8 +54,9 @@ class Accuracy:
             interval was not recorded.
         rmse: Root mean square error; None if it was not recorded.
         per_particle: Mean absolute error per particle; None for a property that does not grow with the system.
-        derivatives: Of forces and stress, as far as they were learned and the data have them.
-        coverage: Errors within the predicted standard deviations; None if there are no such, or it was not recorded.
+        derivatives: Errors of forces and stress, if they were learned and the data have them.
+        coverage: Errors within the predicted standard deviations; None without standard deviations, or if it was not
+            recorded.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A trained model as a calculator of ASE: energies, forces and stress for its optimisers and dynamics."""
+"""A trained model as an ASE calculator: energies, forces and stress for optimisers and dynamics."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ __all__ = ["EMPNetCalculator"]
 class EMPNetCalculator(Calculator):
     """Energies and their exact derivatives for ASE, in its units: eV, eV/angstrom, eV/angstrom^3.
 
-    ``energies`` are what each particle adds to the energy, baseline of the composition included. What has been asked
-    for once (forces, stress) is computed with the energy from then on, in one go. Neighbours are found anew each time.
-    ``results["energy_std"]`` is the energy's standard deviation in eV, if the run tells one.
-    Threads that share a calculator wait for each other; to compute at the same time, give each thread a calculator of
-    the same predictor.
+    ``energies`` are the particles' contributions, composition baseline included. Once forces or stress have been
+    requested, each later call computes them with the energy. Neighbours are found at each call.
+    ``results["energy_std"]`` is the energy's standard deviation in eV, if the run predicts one. Threads that share a
+    calculator take turns; for parallel work, give each thread a calculator of the same predictor.
 
     Arguments:
         run: The run folder, or a predictor that was loaded from one.
-        close: What to do about two particles that are nearer to each other than any two of their species were in
-            training: ``"warn"`` once, or ``"error"``.
+        close: Reaction to two particles that are nearer to each other than any two of their species in training:
+            ``"warn"`` once, or ``"error"``.
 
     Raises:
-        EmpnetError: If the run's first property is no energy or a mean over particles; when it calculates, if a species
-            was not in the training data, or stress is wanted of a system that does not repeat along all axes.
+        EmpnetError: If the run's first property is not an energy, or is a mean over particles. In calculations, if a
+            species was not in the training data, or stress is requested for a system that does not repeat along all
+            axes.
 
     Example:
         >>> from ase.build import molecule
@@ -84,19 +84,19 @@ class EMPNetCalculator(Calculator):
         return convert(1.0, unit, "eV")
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the lock, for pickles and copies."""
+        """Return the state without the lock, for pickles and copies."""
         return {name: value for name, value in self.__dict__.items() if name != "_one_at_a_time"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _one_at_a_time=threading.RLock())
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
-        """Return a result; one thread at a time, because the calculator keeps the results.
+        """Return a result, one thread at a time, because the calculator keeps its results.
 
         Arguments:
-            name: Which of :attr:`implemented_properties`.
+            name: One of :attr:`implemented_properties`.
             atoms: The system.
-            allow_calculation: Whether it is computed if it is not at hand; if not, None is returned.
+            allow_calculation: Whether to compute a missing result; if not, None is returned.
         """
         with self._one_at_a_time:
             return super().get_property(name, atoms, allow_calculation)
@@ -107,12 +107,12 @@ class EMPNetCalculator(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """Compute results that are out of date, for ASE.
+        """Compute outdated results, for ASE.
 
         Arguments:
             atoms: The system.
-            properties: Which of :attr:`implemented_properties` are wanted.
-            system_changes: What has changed since the last time.
+            properties: Requested results, of :attr:`implemented_properties`.
+            system_changes: Changes since the last call.
         """
         super().calculate(atoms, properties, system_changes)
         system = check_geometry(from_atoms(self.atoms))
@@ -144,7 +144,7 @@ class EMPNetCalculator(Calculator):
         (a, b), d = near[0]
         shortest = min((low for low, _ in seen.ranges.get((a, b), ())), default=np.inf)
         known = f"nearer than {shortest:g}" if np.isfinite(shortest) else "within the cutoff"
-        text = f"{symbol(a)} and {symbol(b)} are {d:.3f} angstrom apart; the training data never had them {known}"
+        text = f"{symbol(a)} and {symbol(b)} are {d:.3f} angstrom apart; in the training data they were never {known}"
         if self.close == "error":
             raise EmpnetError(text, where=self.predictor.run, remedy="predictions there are guesses")
         self._warned = True

@@ -27,16 +27,16 @@ VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DerivativeErrors:
-    """Forces, or stress, beside what they are in the data.
+    """Predicted forces or stress with their targets and errors.
 
     Arguments:
         name: ``"forces"`` or ``"stress"``.
         unit: The property's unit per angstrom, or per cubic angstrom.
-        targets: One row a particle, or a system, shape (n, C).
+        targets: One row for each particle or system, shape (n, C).
         predicted: The same shape.
-        metrics: MAE, RMSE and largest error of a component; the intervals come from drawing whole systems, because the
-            forces in one are not independent.
-        target_rms: Root mean square of the data: the RMSE of saying zero.
+        metrics: MAE, RMSE and largest error of a component. The intervals come from drawing whole systems, because the
+            forces in one system are not independent.
+        target_rms: Root mean square of the targets: the RMSE of predicting zero.
         groups: The same metrics of the forces on each species, or of each component of the stress.
     """
 
@@ -50,11 +50,11 @@ class DerivativeErrors:
 
     @property
     def groups_and_all(self) -> dict[str, dict[str, Metric]]:
-        """All together first, then the groups; a single one would say the same again."""
+        """All components first, then the groups; a single group would repeat the first line."""
         return {"all": self.metrics} | (self.groups if len(self.groups) > 1 else {})
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``--json``."""
+        """Return plain values for ``--json``."""
 
         def plain(metrics: dict[str, Metric]) -> dict[str, Any]:
             return {name: asdict(metric) for name, metric in metrics.items()}
@@ -71,11 +71,11 @@ class DerivativeErrors:
 
 @dataclass(slots=True)
 class Labels:
-    """Collects forces and stress of systems that go by, as far as they are wanted and the data have them.
+    """Collects predicted forces and stress of a stream of systems with their targets.
 
     Arguments:
-        card: Of the model.
-        derivatives: Their names and units in these data; None: as in the run's own data.
+        card: Card of the model.
+        derivatives: Names and units of the labels in these data; None: as in the run's own data.
     """
 
     card: ModelCard
@@ -90,7 +90,7 @@ class Labels:
         self._reader = LabelReader(self.card.derivatives if self.derivatives is None else self.derivatives)
 
     def refuse_absent(self) -> None:
-        """Raise if no system has what is wanted, with the names that may have been meant.
+        """Raise if no system has a requested label; the message lists similar names.
 
         Raises:
             EmpnetError: If so.
@@ -106,10 +106,10 @@ class Labels:
         return ""
 
     def take(self, systems: Sequence[System], predictor: Predictor) -> Prediction:
-        """Predict systems, and note their forces and stress beside those of the data.
+        """Predict systems, and keep their forces and stress with the targets.
 
         Arguments:
-            systems: As many as fit into memory.
+            systems: Systems that fit into memory.
             predictor: The trained model.
 
         Returns:
@@ -119,7 +119,7 @@ class Labels:
         if not labels:
             return predictor.predict_piece(systems)
         wanted = Outputs(forces=bool(labels.forces), stress=bool(labels.stress))
-        # not predict_piece: open systems among crystals have no stress, which here is no mistake
+        # not predict_piece: an open system among crystals has no stress, which is no error here
         found = predictor.predict_dataset(predictor.dataset(systems), wanted)
         for k, system in enumerate(systems):
             number, rows = self._systems + k, self._reader.of(system)
@@ -136,7 +136,7 @@ class Labels:
         return found
 
     def errors(self) -> dict[str, DerivativeErrors]:
-        """The errors by name; without those that the data do not have."""
+        """Return the errors of the labels that the data have, by name."""
         return {found.name: found for found in self._each()}
 
     def _each(self) -> Iterator[DerivativeErrors]:

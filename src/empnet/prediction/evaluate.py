@@ -1,4 +1,4 @@
-"""Hold a trained model against data that have the property."""
+"""Errors of a trained model on data that have the property."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class Worst:
 
     Arguments:
         origin: File and frame.
-        formula: What it is made of.
+        formula: Chemical formula.
         target: The property in the data.
-        predicted: What was predicted.
+        predicted: The prediction.
     """
 
     origin: str
@@ -73,13 +73,13 @@ class Evaluation:
         name: The property.
         unit: Its unit.
         targets: The property in the data, shape (n,).
-        predicted: What was predicted, shape (n,).
+        predicted: The predictions, shape (n,).
         metrics: MAE, RMSE, largest error, R2 with intervals.
-        baseline: The same of the composition baseline.
-        baseline_name: What the baseline is, in words; with delta learning it holds the baseline key.
-        worst: The systems with the largest errors, the largest first.
-        per_particle: MAE, RMSE and so on of the property divided by the number of particles; None for a mean.
-        derivatives: Errors of its forces and stress by name, as far as they were learned and the data have them.
+        baseline: The same metrics of the composition baseline.
+        baseline_name: Name of the baseline; with delta learning it includes the baseline key.
+        worst: Systems with the largest errors, the largest first.
+        per_particle: Metrics of the property divided by the number of particles; None for a mean.
+        derivatives: Errors of forces and stress by name, if they were learned and the data have them.
         share: Its mean absolute error as a share of the baseline's; None if the baseline has no error.
         std: Predicted standard deviations, shape (n,); None if the run predicts none.
     """
@@ -103,7 +103,7 @@ class Evaluation:
         return None if self.std is None else Coverage.of(self.predicted - self.targets, self.std)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``--json``."""
+        """Return plain values for ``--json``."""
         record: dict[str, Any] = {
             "property": self.name,
             "unit": self.unit,
@@ -122,7 +122,7 @@ class Evaluation:
 
 
 def _plain(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float | None]]:
-    """Metrics for JSON, which has no nan: R2 of equal targets is null."""
+    """Return metrics for JSON, which has no nan: R2 of equal targets is null."""
     return {
         name: {key: value if math.isfinite(value) else None for key, value in asdict(metric).items()}
         for name, metric in metrics.items()
@@ -138,9 +138,9 @@ def evaluate(
     Arguments:
         predictor: The trained model, or its run folder.
         data: Path of the data, the name of bundled data, or systems or ase.Atoms, one or any iterable; None: the test
-            side of the run's own data.
+            set of the run's own data.
         quiet: Print nothing.
-        **reading: What the data call things and their units, where these differ from the run's: any argument of
+        **reading: Names and units in the data, where these differ from the run's: any argument of
             :class:`~empnet.prediction.reading.Reading`, such as ``property="REF_energy"``, ``unit="kcal/mol"`` or
             ``length_unit="bohr"``. Errors are in the model's units.
 
@@ -148,7 +148,7 @@ def evaluate(
         One evaluation for each property that the model predicts.
 
     Raises:
-        EmpnetError: If the data cannot be read, or lack a property or anything that was named.
+        EmpnetError: If the data cannot be read, or lack a property or a named label.
     """
     predictor = as_predictor(predictor)
     card, journal = predictor.card, Journal(quiet)
@@ -172,12 +172,12 @@ def evaluate(
 
 
 def evaluate_systems(predictor: Predictor, systems: Iterable[System], labels: Labels) -> list[Evaluation]:
-    """Measure errors of systems at hand, in bounded memory.
+    """Measure errors on systems in bounded memory.
 
     Arguments:
         predictor: The trained model.
-        systems: With the properties in the model's units, lazily.
-        labels: What collects their forces and stress.
+        systems: Any iterable of systems with the properties in the model's units.
+        labels: Collector of their forces and stress.
 
     Returns:
         One evaluation for each property; none without systems.
@@ -221,16 +221,16 @@ def evaluations_of(
     derivatives: dict[str, DerivativeErrors] | None = None,
     std: Float64[np.ndarray, "n F_prime"] | None = None,
 ) -> list[Evaluation]:
-    """One evaluation for each property, from numbers that are at hand.
+    """Return one evaluation for each property, from arrays of predictions.
 
     Arguments:
         card: Names and units of the properties.
         targets: The properties in the data, shape (n, F'), in the model's units.
-        predicted: What was predicted.
-        baseline: What is known without the network.
-        origins: Where each system comes from.
-        formulas: What each system is made of.
-        sizes: Number of particles of each; None: nothing is told per particle.
+        predicted: The prediction.
+        baseline: Predictions of the baseline.
+        origins: File and frame of each system.
+        formulas: Chemical formula of each system.
+        sizes: Number of particles of each system; None: no errors per particle.
         derivatives: Errors of the first property's forces and stress.
         std: Predicted standard deviations, as the targets; None if the run predicts none.
     """
@@ -262,7 +262,7 @@ def _evaluation(
 
 
 def measured_side(run: RunFolder) -> Side:
-    """The side of a run's own data that its model is measured on: test, or validation if there is no test side.
+    """Return the set of the run's own data for measuring its model: test, or validation if there is no test set.
 
     Arguments:
         run: The run folder.
@@ -271,14 +271,14 @@ def measured_side(run: RunFolder) -> Side:
 
 
 def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
-    """The frames of the run's own data that are on one of its sides, lazily and in the file's order.
+    """Yield the frames of one of the run's own sets, in the file's order.
 
     Arguments:
         predictor: The trained model of a run folder.
         side: ``"test"`` or ``"validation"``.
 
     Raises:
-        EmpnetError: If that side is empty, or the data cannot be read or are no longer what they were.
+        EmpnetError: If that set is empty, or the data cannot be read or have changed.
     """
     run = RunFolder(predictor.run)
     config, split = run.read_config(), run.read_split(predictor.card.data.get("systems"))

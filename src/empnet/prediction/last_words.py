@@ -1,4 +1,4 @@
-"""The verdict on a run, from what lies in its folder or from errors that were measured."""
+"""The verdict on a run, from its folder or from measured errors."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ __all__ = [
 
 
 LEARNED = 0.5
-"""Training loss below which a network has learned its training side: the loss of the baseline is about 1."""
+"""Training loss below which a network has learned its training set; the baseline's loss is about 1."""
 
 
 class _Errors(BaseModel):
-    """Errors of one property on one side, as far as they are needed; forces and stress lie beside them."""
+    """The needed errors of one property on one set; those of forces and stress are extra fields."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -76,7 +76,7 @@ def read_results(run: RunFolder) -> dict[str, Any]:
 
 
 def recorded(predictor: Predictor) -> list[Accuracy]:
-    """The errors that training measured on the run's own side; none before its end, or without a run folder.
+    """Return the errors measured at the end of training; none before that, or without a run folder.
 
     Arguments:
         predictor: The trained model.
@@ -88,7 +88,7 @@ def recorded(predictor: Predictor) -> list[Accuracy]:
 
 
 def verdict_of_run(run: str | Path) -> Verdict:
-    """The verdict from the numbers that training measured; empty before its end.
+    """Return the verdict from the numbers measured at the end of training; empty before that.
 
     Arguments:
         run: The run folder.
@@ -97,7 +97,7 @@ def verdict_of_run(run: str | Path) -> Verdict:
 
 
 def verdict_of_evaluations(evaluations: Sequence[Evaluation], side: str, run: str | Path = "") -> Verdict:
-    """The verdict from errors that were measured system by system.
+    """Return the verdict from errors of single systems.
 
     Arguments:
         evaluations: One for each property.
@@ -108,7 +108,7 @@ def verdict_of_evaluations(evaluations: Sequence[Evaluation], side: str, run: st
 
 
 def warn_of_lost_epochs(run: str | Path) -> None:
-    """Warn if a finished run's table of epochs is damaged: the advice rests on it. (The report says so on its page.)
+    """Warn if a finished run's table of epochs is damaged: the advice rests on it. The report warns, too.
 
     Arguments:
         run: The run folder.
@@ -143,7 +143,7 @@ def course_facts(run: str | Path) -> CourseFacts:
 
 
 def _last_row(run: RunFolder) -> dict[str, float]:
-    """The finite numbers of the last epoch that can be read; none if there is no such epoch."""
+    """Return the finite numbers of the last readable epoch; none if there is no such epoch."""
     rows, _ = run.read_metrics()
     numbers = {key: float(text or "nan") for key, text in rows[-1].items()} if rows else {}
     return {key: value for key, value in numbers.items() if math.isfinite(value)}

@@ -13,7 +13,7 @@ from empnet.training.uncertainty.bootstrap import Interval as Metric
 __all__ = ["R2", "Metric", "metrics_of", "metrics_of_components", "r2_in_words", "to_error"]
 
 R2 = "R² about the mean"
-"""1 - sum (y_hat - y)^2 / sum (y - mean y)^2: the one R² that is told anywhere, named in full."""
+"""1 - sum (y_hat - y)^2 / sum (y - mean y)^2: the only R² that is reported, with its full name."""
 
 Numbers = np.ndarray | np.floating
 Statistic = Callable[..., Numbers]
@@ -43,15 +43,15 @@ METRICS: dict[str, Statistic] = {"mae": _mae, "rmse": _rmse, "max": _largest, "r
 def metrics_of(
     targets: Float64[np.ndarray, " n"], predicted: Float64[np.ndarray, " n"], seed: int = 0
 ) -> dict[str, Metric]:
-    """MAE, RMSE, largest error and R2, each with its bootstrap interval.
+    """Return MAE, RMSE, largest error and R2, each with its bootstrap interval.
 
     References:
         Bootstrap methods: another look at the jackknife, Efron, 1979, https://doi.org/10.1214/aos/1176344552
 
     Arguments:
-        targets: What the property is, shape (n,).
-        predicted: What was predicted.
-        seed: Of the resampling.
+        targets: The property in the data, shape (n,).
+        predicted: The predictions, the same shape.
+        seed: Seed of the resampling.
 
     Returns:
         Metrics by name: "mae", "rmse", "max", "r2". R2 of equal targets is nan.
@@ -64,10 +64,10 @@ def metrics_of(
 
 
 def r2_in_words(r2: Metric) -> str:
-    """R² with its interval: near 1, where four digits say nothing, five decimals.
+    """Write R² with its interval, with five decimals, because four digits say little near 1.
 
     Arguments:
-        r2: What was measured.
+        r2: The R² and its interval.
 
     Example:
         >>> print(r2_in_words(Metric(0.998, 0.9971, 0.9985)), "|", r2_in_words(Metric(np.nan, np.nan, np.nan)))
@@ -80,11 +80,11 @@ def r2_in_words(r2: Metric) -> str:
 
 
 def to_error(value: float, error: float) -> str:
-    """A value with as many decimals as it takes to see an error in it.
+    """Write a value with enough decimals to show its error.
 
     Arguments:
         value: The value.
-        error: An error of it, in the same unit.
+        error: Its error, in the same unit.
 
     Example:
         >>> to_error(-97076.66, 0.3456), to_error(1.23456789, 2.0), to_error(1234.0, 0.0)
@@ -101,15 +101,15 @@ def metrics_of_components(
     system_of: Int64[np.ndarray, " n"],
     seed: int = 0,
 ) -> dict[str, Metric]:
-    """MAE, RMSE and largest error of components of forces or stress, with intervals from drawing whole systems.
+    """Return MAE, RMSE and largest error of components of forces or stress; intervals draw whole systems.
 
-    Numbers of one system are not independent; drawn one by one, they would make the intervals too narrow.
+    The numbers of one system are not independent. If they were drawn one by one, the intervals would be too narrow.
 
     Arguments:
-        targets: In the data, shape (n, C).
-        predicted: What was predicted.
-        system_of: The system that each row belongs to.
-        seed: Of the resampling.
+        targets: Values in the data, shape (n, C).
+        predicted: The predictions, the same shape.
+        system_of: System of each row.
+        seed: Seed of the resampling.
 
     Returns:
         Metrics by name: "mae", "rmse", "max".

@@ -19,18 +19,17 @@ def why_outside(
     std: Float64[np.ndarray, "B F_prime"] | None,
     limits: Float64[np.ndarray, " F_prime"] | None,
 ) -> list[str]:
-    """Why each system is unlike the training data; empty for those that are not.
+    """Explain for each system why it is unlike the training data; an empty text if it is not.
 
-    Two things are looked at: particles nearer to each other (by more than a bin, 0.05 angstrom: systems drawn as those
-    of training may be so by chance) than any two of their species in training, and a standard
-    deviation beyond that of 99.5 % of the training and validation side. Species that were never there are an error
-    before any prediction.
+    There are two reasons. Two particles are nearer to each other than any two of their species in training, by more
+    than a bin of 0.05 angstrom (within a bin, chance is enough). Or the standard deviation is larger than that of 99.5
+    % of the training and validation set. An unknown species is an error before any prediction.
 
     Arguments:
-        card: What the model knows of its training side.
-        dataset: The systems, as the model takes them.
-        std: Standard deviations of their predictions; None if the run tells none.
-        limits: The largest ordinary one of each property.
+        card: The model's card, with the coverage of its training set.
+        dataset: The systems with their neighbour lists.
+        std: Standard deviations of their predictions; None if the run predicts none.
+        limits: Limit of an ordinary standard deviation, for each property.
 
     Example:
         >>> from empnet.system.system import System
@@ -53,11 +52,11 @@ def why_outside(
 
 
 def summary_outside(n: int, outside: int) -> str:
-    """The summary line; empty if all is inside.
+    """Return a summary line; empty if no frame is outside.
 
     Arguments:
-        n: How many frames were predicted.
-        outside: How many of them lie outside.
+        n: Number of predicted frames.
+        outside: Number of frames that lie outside.
 
     Example:
         >>> summary_outside(500, 3)

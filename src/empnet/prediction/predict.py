@@ -31,13 +31,13 @@ from empnet.training.run.journal import Journal
 __all__ = ["predict_file"]
 
 Predicted = Callable[[list[System]], Prediction]
-"""What predicts a piece."""
+"""A function that predicts a piece."""
 
 OUTSIDE = "empnet_outside"
-"""Where a frame that is unlike the training data says why."""
+"""Key of the reason why a frame is unlike the training data."""
 
 WINDOW = 4
-"""Pieces for each process that are dealt out at a time: enough to be shared fairly, few enough for memory."""
+"""Pieces for each process in one round: enough for fair shares, few enough for memory."""
 
 
 @keeping_pipes
@@ -58,23 +58,24 @@ def predict_file(
     Arguments:
         predictor: The trained model, or its run folder.
         data: Path of the data, the name of bundled data, or systems or ase.Atoms.
-        out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``: every frame as it was, with
-            ``empnet_<property>``, ``empnet_<property>_std`` if the run tells standard deviations, and, if it is unlike
-            the training data, ``empnet_outside``, which says why. ``-`` is standard output, as extended XYZ.
+        out: ``.csv`` for a table, else a format that empnet writes, such as ``.extxyz``. Each frame keeps its data and
+            gets ``empnet_<property>``, ``empnet_<property>_std`` if the run predicts standard deviations, and
+            ``empnet_outside``, the reason, if it is unlike the training data. ``-`` is standard output, as extended
+            XYZ.
         forces: Also write ``empnet_forces``, in the first property's unit per angstrom.
         stress: Also write ``empnet_stress``, in the first property's unit per cubic angstrom, xx yy zz yz xz xy.
-        force: Replace a file that is there.
-        quiet: No progress bar.
-        length_unit: Unit of positions and cells in the data, if not angstrom; what is written is in angstrom.
-        baseline_key: What the data call the scalar that the model adds to, if not as in training.
+        force: Overwrite an existing file.
+        quiet: Show no progress bar.
+        length_unit: Unit of positions and cells in the data, if not angstrom; the output is in angstrom.
+        baseline_key: Name in the data of the scalar that the model adds to, if not that of training.
 
     Returns:
         The number of frames.
 
     Raises:
-        EmpnetError: If the data cannot be read or predicted; then no file is written. If forces or stress are wanted
-            in a table. If ``out`` is what is read, under whatever name.
-        FileError: If the file cannot be written; then what was there is as it was.
+        EmpnetError: If the data cannot be read or predicted; then no file is written. If forces or stress are requested
+            in a table. If ``out`` is a file that is read.
+        FileError: If the file cannot be written; an existing file is left unchanged.
     """
     predictor, team, wanted, path = as_predictor(predictor), processes(), Outputs(forces, stress), Path(out)
     wanted.refuse_impossible(predictor.card, predictor.run)
@@ -130,9 +131,9 @@ def _stream(predicted: Predicted, systems: Iterable[System]) -> Iterator[tuple[l
 def _stream_together(
     predicted: Predicted, systems: Iterable[System], team: Processes
 ) -> Iterator[tuple[list[System], Prediction]]:
-    """As :func:`_stream`, in the same pieces, but each process predicts some of them and is told the others.
+    """Yield the same as :func:`_stream`; each process predicts some pieces and receives the others.
 
-    All processes read all systems: only numbers need be sent. Memory holds a few pieces for each process.
+    All processes read all systems, so only numbers are sent. Memory holds a few pieces for each process.
     """
     waiting = pieces(systems)
     while window := list(itertools.islice(waiting, WINDOW * team.size)):
@@ -149,7 +150,7 @@ def _predictions(predicted: Predicted, mine: list[list[System]]) -> list[Predict
 
 
 class _Counter:
-    """Counts what passes through."""
+    """Counts systems of a stream."""
 
     def __init__(self) -> None:
         self.n = self.outside = 0
@@ -163,7 +164,7 @@ class _Counter:
 
 
 def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
-    """The systems with what was predicted, beside all that they have."""
+    """Yield the systems with their predictions added."""
     names = [f"empnet_{name}" for name in found.properties]
     for k, system in enumerate(piece):
         predicted = dict(zip(names, found.values[k].tolist(), strict=True))
@@ -183,7 +184,7 @@ def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
 
 
 def _print(systems: Iterator[System]) -> None:
-    """Write frames to standard output as they come, so that another program can begin with them."""
+    """Write frames to standard output one by one, so that another program can start at once."""
     if sys.stdout is None:
         raise EmpnetError("standard output is closed", where="--out -", remedy="name a file")
     try:

@@ -1,4 +1,4 @@
-"""Predictions, and the derivatives wanted with them."""
+"""Predictions for users, and the derivatives requested with them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Outputs", "Prediction"]
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Derivatives and parts wanted beside the properties; all of them belong to the first property.
+    """Derivatives and parts requested with the properties; all belong to the first property.
 
     Arguments:
         forces: -dE/dr of each particle.
         stress: The strain derivative over the volume.
-        energies: What each particle adds to the property.
-        outside: Why a system is unlike the training data, if it is; this belongs to none of the properties.
+        energies: Contribution of each particle.
+        outside: Reason why a system is unlike the training data.
 
     Example:
         >>> bool(Outputs()), bool(Outputs(stress=True))
@@ -40,18 +40,18 @@ class Outputs:
 
     @property
     def named(self) -> str:
-        """The first that is wanted, for messages."""
+        """Name of the first requested one, for messages."""
         return next(name for name in ("forces", "stress", "energies") if getattr(self, name))
 
     def refuse_impossible(self, card: ModelCard, run: str = "") -> None:
-        """Raise if a model cannot give what is wanted.
+        """Raise if a model cannot compute what is requested.
 
         Arguments:
-            card: Of the model.
+            card: Card of the model.
             run: The run folder, for messages.
 
         Raises:
-            EmpnetError: If its first property is not a sum over particles, or only a difference was learned.
+            EmpnetError: If its first property is not a sum over particles, or the model learned a difference.
         """
         if not self:
             return
@@ -61,14 +61,14 @@ class Outputs:
             raise EmpnetError(f"'{name}' is a mean over particles", where=run, wanted=wanted)
         if card.baseline_keys:
             raise EmpnetError(
-                f"{self.named}: the model adds to '{card.baseline_keys[0]}' of the data, of whose {self.named} it "
-                "knows nothing",
+                f"{self.named}: the model predicts a difference to '{card.baseline_keys[0]}' of the data, and does not "
+                f"know the {self.named} of that",
                 where=run,
                 remedy="train without --baseline-key",
             )
 
     def refuse_without_volume(self, system: System) -> None:
-        """Raise if stress is wanted of a system that does not repeat along all three axes.
+        """Raise if stress is requested for a system that does not repeat along all three axes.
 
         Arguments:
             system: The system.
@@ -103,17 +103,18 @@ class Prediction:
 
     Arguments:
         values: Shape (B, F'), float64, in the properties' units.
-        baseline: What the composition alone predicts (with delta learning: added to the baseline key), same shape.
+        baseline: Prediction of the composition alone (with delta learning, plus the baseline key), same shape.
         properties: Names of the properties.
         units: Their units.
-        forces: -dE/dr of the first property, in its unit per angstrom: for each system an array of shape (N, 3), its
-            particles as they were given; None if not asked for.
-        stress: (1/V) dE / d strain in the unit per cubic angstrom, xx yy zz yz xz xy, positive where the system would
-            shrink (as ASE has it), shape (B, 6); None if not asked for.
-        energies: What each particle adds to the first property, in its unit: for each system an array of shape (N,);
-            None if not asked for.
-        std: Standard deviation of each of the values, within which 68 % of errors are; None if the run tells none.
-        outside: For each system why it is unlike the training data, empty if it is not; None if not asked for.
+        forces: -dE/dr of the first property, in its unit per angstrom: for each system an array of shape (N, 3),
+            particles in their given order; None if not requested.
+        stress: (1/V) dE / d strain in the unit per cubic angstrom, xx yy zz yz xz xy, positive if the system tends to
+            shrink, as in ASE, shape (B, 6); None if not requested.
+        energies: Contribution of each particle to the first property, in its unit: for each system an array of shape
+            (N,); None if not requested.
+        std: Standard deviation of each of the values, within which 68 % of errors are; None if the run predicts none.
+        outside: For each system the reason why it is unlike the training data, empty if it is not; None if not
+            requested.
 
     Example:
         >>> prediction = Prediction(np.array([[1.5]]), np.array([[1.0]]), ("energy",), ("eV",))
@@ -133,12 +134,12 @@ class Prediction:
 
     @classmethod
     def joined(cls, parts: Sequence[Prediction], card: ModelCard, wanted: Outputs = Outputs()) -> Prediction:
-        """Several one after the other, or none.
+        """Join any number of predictions.
 
         Arguments:
-            parts: Any number.
-            card: Of the model that made them.
-            wanted: What they have.
+            parts: The predictions, none too.
+            card: Card of the model that made them.
+            wanted: The derivatives and parts that they hold.
         """
         none, deviations = np.zeros((0, len(card.properties))), [part.std for part in parts if part.std is not None]
         return cls(
@@ -158,7 +159,7 @@ class Prediction:
 
     def __getitem__(self, name: str) -> Float64[np.ndarray, " B"]:
         if name not in self.properties:
-            raise KeyError(f"'{name}' is not predicted; there are: {', '.join(self.properties)}")
+            raise KeyError(f"'{name}' is not predicted (predicted: {', '.join(self.properties)})")
         return self.values[:, self.properties.index(name)]
 
     def __array__(self, dtype: type | None = None, copy: bool | None = None) -> np.ndarray:

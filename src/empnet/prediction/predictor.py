@@ -33,15 +33,15 @@ __all__ = ["Predictor", "as_predictor", "load", "pieces"]
 
 
 class Predictor:
-    """A trained model with all that prediction needs; at the first prediction it is frozen as it is then.
+    """A trained model ready for predictions; the first prediction freezes its current weights.
 
-    Threads may share it. Forked processes may, too; they compute on one thread each.
+    Threads may share a predictor. Forked processes may share it, too; each computes on one thread.
 
     Arguments:
         model: The model, in evaluation mode.
-        card: Its species, properties and units.
+        card: Card of the model: species, properties, units.
         run: The run folder, for messages.
-        uncertainty: What tells standard deviations; None: nothing does.
+        uncertainty: Predictor of standard deviations; None: there are none.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Predictor:
 
     @property
     def _frozen(self) -> PropertyModel | Ensemble:
-        """The model with its filters' tables made once; threads that come first together all take the same one."""
+        """The frozen model; threads that make it at the same time all take the same one."""
         made: PropertyModel | Ensemble | None = self.__dict__.get("_made")
         return self.__dict__.setdefault("_made", self.model.frozen()) if made is None else made  # type: ignore[no-any-return]
 
@@ -72,21 +72,21 @@ class Predictor:
         stress: bool = False,
         energies: bool = False,
     ) -> Prediction:
-        """Predict one system or several; :class:`ase.Atoms` and the path of a file will do.
+        """Predict properties of one system or several; :class:`ase.Atoms` or the path of a file work, too.
 
         Arguments:
             systems: A system or atoms, any iterable of them, or the path of a file.
-            forces: Whether forces are wanted: the exact gradient of the first property.
-            stress: Whether stress is wanted.
-            energies: Whether the particles' contributions to the first property are wanted.
+            forces: Whether to compute forces, the negative gradient of the first property.
+            stress: Whether to compute stress.
+            energies: Whether to return the particles' contributions to the first property.
 
         Returns:
             The predictions in the same order.
 
         Raises:
-            EmpnetError: If a species was not in the training data, a geometry cannot be meant, or a system lacks the
-                scalar that the model adds to (delta learning); if forces are wanted of a property that has none, or
-                stress of a system that does not repeat along all axes.
+            EmpnetError: If a species was not in the training data, a geometry is invalid, or a system lacks the scalar
+                that the model adds to (delta learning). If the property has no forces, or stress is requested for a
+                system that does not repeat along all axes.
 
         Example:
             See :func:`load`.
@@ -100,10 +100,10 @@ class Predictor:
         """Predict any number of systems in bounded memory.
 
         Arguments:
-            systems: The systems, lazily; they are taken piece by piece.
+            systems: Any iterable of systems; it is read piece by piece.
 
         Returns:
-            For each piece: its systems, their predictions and their composition baseline, both of shape (B, F').
+            For each piece its systems, their predictions and their composition baseline, both of shape (B, F').
         """
         for piece in pieces(systems):
             found = self.predict_piece(piece)
@@ -116,8 +116,8 @@ class Predictor:
         See :meth:`~empnet.model.property_model.PropertyModel.representation`.
 
         Arguments:
-            systems: As for :meth:`predict`, as many as fit into memory.
-            name: The property whose pooling over particles is taken; default: the first.
+            systems: As for :meth:`predict`; all must fit into memory.
+            name: Property whose pooling is used; default: the first.
 
         Returns:
             A row for each system, in the same order; without a unit.
@@ -128,14 +128,14 @@ class Predictor:
         pooling = self.card.architecture.pooling[self.number_of(name)]
         listed = list(self._each(systems))
         if not listed:
-            raise EmpnetError("there are no systems to represent", where=self.run, wanted="at least one")
+            raise EmpnetError("no systems to represent", where=self.run, wanted="at least one")
         dataset, _ = self.sorted_dataset(listed)
         with compiling():
             rows = [self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)]
         return np.concatenate(rows)
 
     def _each(self, systems: Data) -> Iterator[System]:
-        """Systems in any form, with usable geometry."""
+        """Yield systems with valid geometry from any form of data."""
         return iter_systems(systems, warn=bool(self.card.baseline_keys))
 
     def number_of(self, name: str | None = None) -> int:
@@ -154,7 +154,7 @@ class Predictor:
         return 0 if name is None else names.index(name)
 
     def sorted_dataset(self, systems: Sequence[System]) -> tuple[Dataset, list[np.ndarray]]:
-        """As :meth:`dataset`, but particles of large systems are sorted in space, for speed.
+        """Return a data set in which particles of large systems are sorted in space, for speed.
 
         Arguments:
             systems: One system or more.
@@ -170,23 +170,23 @@ class Predictor:
         ordered, orders = zip(*(sorted_in_space(system, cutoff) for system in systems), strict=True)
         try:
             return self.dataset(ordered), list(orders)
-        except EmpnetError:  # to be said of the particles as they were given
+        except EmpnetError:  # raised again with the particles' numbers in the given order
             return self.dataset(systems), [np.arange(len(system)) for system in systems]
 
     def _batches(self, dataset: Dataset) -> Iterator[Batch]:
-        """The systems as the model takes them, in order, some at a time."""
+        """Yield batches of the data set in order."""
         for chunk in dataset.chunks(np.arange(len(dataset))):
             yield dataset.batch(chunk, self._encoder, self.card.torch_dtype)
 
     def predict_piece(self, systems: Sequence[System], wanted: Outputs = Outputs()) -> Prediction:
-        """Predict some systems at once.
+        """Predict a piece of systems at once.
 
         Arguments:
-            systems: One or more, as many as fit into memory.
-            wanted: What is wanted beside the properties; it must be possible.
+            systems: One or more; all must fit into memory.
+            wanted: Requested derivatives and parts; the model must have them.
 
         Raises:
-            EmpnetError: If stress is wanted of a system that does not repeat along all axes.
+            EmpnetError: If stress is requested for a system that does not repeat along all axes.
         """
         for system in systems:
             wanted.refuse_without_volume(system)
@@ -206,14 +206,14 @@ class Predictor:
 
     @torch.no_grad()
     def predict_dataset(self, dataset: Dataset, wanted: Outputs = Outputs()) -> Prediction:
-        """Predict systems with their neighbour lists, as the model has learned it: delta learning adds nothing here.
+        """Predict systems of a data set, without the baseline key of delta learning.
 
         Arguments:
-            dataset: Of this model's cutoff: see :meth:`dataset`.
-            wanted: What is wanted beside the properties; it must be possible.
+            dataset: A data set with this model's cutoff: see :meth:`dataset`.
+            wanted: Requested derivatives and parts; the model must have them.
 
         Returns:
-            The predictions, particles in the data set's order.
+            The predictions; particles are in the data set's order.
         """
         parts, sure = [], self.uncertainty
         for batch in self._batches(dataset):
@@ -245,7 +245,7 @@ class Predictor:
         return np.array([[target_of(system, key, "--baseline-key") for key in keys] for system in systems])
 
     def dataset(self, systems: Sequence[System]) -> Dataset:
-        """The systems as the model wants them: features joined, species checked, neighbours found.
+        """Return a data set of systems: features joined, species checked, neighbours found.
 
         Arguments:
             systems: One system or more.
@@ -264,18 +264,18 @@ class Predictor:
         if len(unknown):
             known = ", ".join(map(symbol, self.card.species))
             raise EmpnetError(
-                f"particle {unknown[0]} is {symbol(species[unknown[0]])}, which the training data never had",
+                f"particle {unknown[0]} is {symbol(species[unknown[0]])}, which the training data do not have",
                 where=system.origin,
                 wanted=f"species among {known}",
-                remedy="train with systems that have it (--from starts from this run)",
+                remedy="train on systems that have it (--from starts from this run)",
             )
 
 
 def pieces(systems: Iterable[System]) -> Iterator[list[System]]:
-    """Systems in order, in pieces whose particles are few enough to be predicted at once.
+    """Yield systems in order, in pieces small enough to be predicted at once.
 
     Arguments:
-        systems: The systems, lazily.
+        systems: Any iterable of systems.
 
     Example:
         >>> [len(piece) for piece in pieces([System(np.random.rand(1000, 3))] * 5)]
@@ -294,7 +294,7 @@ def pieces(systems: Iterable[System]) -> Iterator[list[System]]:
 
 
 def as_predictor(run: Predictor | str | os.PathLike[str]) -> Predictor:
-    """A predictor as it is, or that of a run folder.
+    """Return a predictor unchanged, or load that of a run folder.
 
     Arguments:
         run: The predictor, or the run folder.
@@ -306,13 +306,13 @@ def as_predictor(run: Predictor | str | os.PathLike[str]) -> Predictor:
 
 
 def load(run: str | os.PathLike[str]) -> Predictor:
-    """The trained model of a run folder, or the ensemble of several.
+    """Load the trained network of a run folder, or an ensemble.
 
     Arguments:
         run: The run folder.
 
     Raises:
-        EmpnetError: If it is no run folder, or a file in it is damaged.
+        EmpnetError: If it is not a run folder, or a file in it is damaged.
 
     Example:
         >>> import tempfile
@@ -325,7 +325,9 @@ def load(run: str | os.PathLike[str]) -> Predictor:
     """
     if not isinstance(run, str | os.PathLike):
         remedy = "load(result.run)" if hasattr(run, "run") else ""
-        raise EmpnetError(f"a {type(run).__name__} is no run folder", wanted="the path of a run folder", remedy=remedy)
+        raise EmpnetError(
+            f"a {type(run).__name__} is not a run folder", wanted="the path of a run folder", remedy=remedy
+        )
     run = Path(run)
     if is_ensemble(run):
         ensemble, card, spread = load_ensemble(run)

@@ -71,7 +71,7 @@ class Reading:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Reading:
-        """From arguments by name; those that are None or empty were not given.
+        """Return a reading from named arguments; None or empty means not given.
 
         Arguments:
             given: The arguments.
@@ -86,7 +86,7 @@ class Reading:
         return cls(**{name: value for name, value in given.items() if value not in (None, (), [], {})})
 
     def refuse_for_own_data(self, data: object) -> None:
-        """Raise if there is something to be said about data, but no data are named: the run knows its own.
+        """Raise if an option describes data, but no data are named: the run knows its own data.
 
         Arguments:
             data: The data, or None.
@@ -97,17 +97,19 @@ class Reading:
         given = [each.name for each in fields(self) if getattr(self, each.name) is not None]
         if data is None and given:
             option = "--" + given[0].replace("_", "-")
-            raise EmpnetError(f"{option} is about DATA, but none are named; the run's own are read as in training")
+            raise EmpnetError(
+                f"{option} describes DATA, but no DATA are named; the run's own data are read as in training"
+            )
 
     def for_data(self, data: Data | None, card: ModelCard) -> Reading:
         """Return the reading with the units that the data state.
 
         Arguments:
-            data: The data; None: the run's own, which are read as in training.
+            data: The data; None: the run's own data, which are read as in training.
             card: The model's card.
 
         Raises:
-            EmpnetError: If something is said about data but none are named, or it contradicts what they state.
+            EmpnetError: If an option describes data but none are named, or contradicts what the data state.
         """
         self.refuse_for_own_data(data)
         beginning = First() if data is None else first_of(data)
@@ -132,8 +134,8 @@ class Reading:
         """Return the reading with the units that data state.
 
         Arguments:
-            first: The first of the data.
-            length: The unit of length that they state; empty: none.
+            first: The first system of the data.
+            length: The unit of length that the data state; empty: none.
             card: The model's card.
         """
         own = card.properties[0]
@@ -156,24 +158,24 @@ class Reading:
         return replace(self, **stated) if stated else self
 
     def systems(self, data: Data, card: ModelCard) -> Iterator[System]:
-        """The systems with properties and baseline keys by the model's names, in the model's units.
+        """Yield the systems with properties and baseline keys by the model's names, in the model's units.
 
         Arguments:
-            data: Where they are.
+            data: Path of the data, or systems.
             card: The model's card.
 
         Raises:
-            EmpnetError: If data in memory are said to be in another unit than angstrom: at once. If a frame cannot be
-                read, or lacks what was named: when it is reached.
+            EmpnetError: At once, if a length unit other than angstrom is given for data in memory. At a frame, if the
+                frame cannot be read or lacks a named property.
         """
         terms = tuple(self._terms(card))
         return (_in_model_terms(system, terms) for system in self.read(data))
 
     def read(self, data: Data, *, warn: bool = True) -> Iterator[System]:
-        """The systems as they are, with lengths in angstrom.
+        """Yield the systems with their own names, with lengths in angstrom.
 
         Arguments:
-            data: Where they are.
+            data: Path of the data, or systems.
             warn: Whether to warn of calculators' results that belong to other atoms.
         """
         if not isinstance(data, str | os.PathLike):
@@ -181,14 +183,14 @@ class Reading:
         return iter_systems(data, self.length_unit, warn=warn)
 
     def in_model_terms(self, system: System, card: ModelCard) -> System:
-        """A system with properties and baseline keys by the model's names, in the model's units.
+        """Return a system with properties and baseline keys by the model's names, in the model's units.
 
         Arguments:
-            system: As the data have it.
+            system: The system with the data's names.
             card: The model's card.
 
         Raises:
-            EmpnetError: If it lacks what was named.
+            EmpnetError: If it lacks a named property.
         """
         return _in_model_terms(system, self._terms(card))
 
@@ -206,14 +208,14 @@ class Reading:
     def derivatives(self, card: ModelCard) -> LabelSpec:
         """Return the data's names of forces and stress, and their units.
 
-        What was not said is as in the run's data, if these have the same units of energy and length; else forces are
-        taken to be in the property's unit per length, a stress in that per volume.
+        A unit that is not given is that of the run's data, if energy and length have the same units there. Otherwise
+        forces are in the property's unit per length, and a stress in that unit per volume.
 
         Arguments:
             card: The model's card.
 
         Raises:
-            EmpnetError: If a unit is unknown, or is none of a force, a stress or a virial of this property.
+            EmpnetError: If a unit is unknown, or is not a unit of a force, a stress or a virial of this property.
         """
         learned, length = card.derivatives, self.length_unit or "angstrom"
         virial = bool(self.virial) or (not self.stress and learned.virial)
@@ -263,8 +265,8 @@ class _Term:
     Arguments:
         own: The model's name.
         theirs: The data's name.
-        needed: Somebody named it, so every system must have it.
-        factor: From the data's unit to the model's.
+        needed: Whether every system must have it, because the user named it.
+        factor: Factor from the data's unit to the model's.
         option: The option that names it.
     """
 
@@ -293,7 +295,7 @@ def named_in_data(given: Names, own: Sequence[str], option: str = "--property") 
         option: The option that gave them, for messages.
 
     Raises:
-        EmpnetError: If a name stands for none of the model's, or nobody can tell for which.
+        EmpnetError: If a name belongs to no property of the model, or it is unclear to which.
 
     Example:
         >>> named_in_data("REF_energy", ["energy"]), named_in_data(["gap=E_gap"], ["energy", "gap"])
@@ -317,7 +319,7 @@ def _several(given: str | Sequence[str]) -> Sequence[str]:
 
 
 def _pair(text: str, own: Sequence[str], option: str) -> tuple[str, str]:
-    """The model's name and the data's."""
+    """Return the model's name and the data's."""
     if text in own:
         return text, text
     for name in own:  # names may have an equals sign in them
@@ -328,7 +330,7 @@ def _pair(text: str, own: Sequence[str], option: str) -> tuple[str, str]:
     name, _, theirs = text.partition("=")
     if theirs or not own:
         return name, theirs
-    raise _not_predicted(text, own, option, f"; if DATA call one of them so, say {option} NAME={text}")
+    raise _not_predicted(text, own, option, f"; if it is DATA's name of one of them, give {option} NAME={text}")
 
 
 def _not_predicted(name: str, own: Sequence[str], option: str, more: str = "") -> EmpnetError:

@@ -1,4 +1,4 @@
-"""The last words on a model, from numbers: how good it is, whether its uncertainty holds, what to do next."""
+"""The verdict on a model, from numbers: how good it is, whether its uncertainty holds, what to do next."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from empnet.training.uncertainty.calibration import FEW, ONE_SIGMA, Coverage
 __all__ = ["LEAST", "MULTIPLE", "TWICE", "CourseFacts", "Kind", "Sentence", "Verdict", "share_in_words", "verdict"]
 
 LEAST = 6
-"""Systems below which nothing is concluded: even if all agree, a sign test on 5 does not reach 95 % (2 / 2^5 = 6 %)."""
+"""Least number of systems for a conclusion: a sign test on 5 cannot reach 95 %, even if all agree (2 / 2^5 = 6 %)."""
 
 HALF = 0.5
-"""Share of the baseline's error from which a model has learned too little for a recommendation: more is left than
-learned."""
+"""Share of the baseline's error above which a model is not recommended: more than half of the error is left."""
 
 HEAVY = 2.0
-"""RMSE over MAE from which few systems have most of the error; it is 1.25 for normal errors, 1.41 for exponential."""
+"""RMSE over MAE above which few systems have most of the error: 1.25 for normal errors, 1.41 for exponential ones."""
 
 MORE_DATA = 2.0
-"""Validation loss over training loss from which more data help more than more time: half of what is wrong on new
-systems is right on those of training."""
+"""Validation loss over training loss above which more data help more than more time: half of the error on new systems
+comes from overfitting."""
 
 MULTIPLE = 1.5
-"""Share from which it is told as a multiple, not in per cent."""
+"""Share above which a text gives a multiple in place of per cent."""
 
 SHORT = 5_000
 """Steps below which a run was short: a third of the default of 15,000."""
 
 TWICE = "On QM7 (5,186 molecules) doubling the steps, from 652 to 5,216, took 45, 34 and 26 % off: less each time."
-"""What more time brings, measured: MAE 1.94, 1.07, 0.698 and 0.514 kcal/mol after 4, 8, 16 and 32 epochs."""
+"""Measured gain from more time: MAE 1.94, 1.07, 0.698 and 0.514 kcal/mol after 4, 8, 16 and 32 epochs."""
 
 Kind = Literal["good", "warn", "bad", ""]
 
@@ -45,10 +44,10 @@ class CourseFacts:
     Arguments:
         run: The run folder.
         finished: Whether training has ended.
-        steps: Steps of the optimiser; None if not known.
-        loss_ratio: Validation loss over training loss in the last epoch; None if not known, or if the training side
-            itself was hardly learned.
-        uncertain: Whether the run predicts standard deviations; None if that is not known.
+        steps: Steps of the optimiser; None if unknown.
+        loss_ratio: Validation loss over training loss in the last epoch; None if unknown, or if the network has hardly
+            learned its training set.
+        uncertain: Whether the run predicts standard deviations; None if unknown.
     """
 
     run: str = ""
@@ -63,8 +62,8 @@ class Sentence:
     """A line of a verdict.
 
     Arguments:
-        text: What is said.
-        kind: ``"good"``, ``"warn"``, ``"bad"`` or none, as paragraphs of a page have it.
+        text: The sentence.
+        kind: ``"good"``, ``"warn"``, ``"bad"`` or none, which colours a paragraph of a page.
     """
 
     text: str
@@ -76,8 +75,8 @@ class Verdict:
     """Verdict on a model, the same in terminal, check and report.
 
     Arguments:
-        sentences: In order; empty if nothing was measured.
-        warnings: What goes to standard error: where the model is worse than its baseline.
+        sentences: The sentences in order; empty if nothing was measured.
+        warnings: Lines for standard error: results that are worse than the baseline.
 
     Example:
         >>> Verdict((Sentence("a"), Sentence("b"))).lines
@@ -105,11 +104,11 @@ class Verdict:
 
 
 def verdict(accuracies: Sequence[Accuracy], course: CourseFacts | None = None) -> Verdict:
-    """The verdict on a model.
+    """Return the verdict on a model.
 
     Arguments:
-        accuracies: Of each property, all on the same side of data.
-        course: What is known of its training; None if nothing is.
+        accuracies: Accuracy of each property, all on the same set.
+        course: Facts about its training; None if unknown.
 
     Example:
         >>> from empnet.training.uncertainty.bootstrap import Interval
@@ -123,7 +122,7 @@ def verdict(accuracies: Sequence[Accuracy], course: CourseFacts | None = None) -
     course = course or CourseFacts()
     lines: list[Sentence] = []
     if not course.finished:
-        lines.append(Sentence("Training has not ended: this is said of the best weights so far.", "warn"))
+        lines.append(Sentence("Training has not ended: these are results of the best weights so far.", "warn"))
     for accuracy in accuracies:
         lines += [_headline(accuracy), Sentence(_typical(accuracy))]
         lines += [_derivative(derivative, accuracy) for derivative in accuracy.derivatives]
@@ -134,7 +133,7 @@ def verdict(accuracies: Sequence[Accuracy], course: CourseFacts | None = None) -
 
 
 def share_in_words(share: float) -> str:
-    """A share as people say it: in per cent, or as a multiple.
+    """Write a share in per cent, or as a multiple.
 
     Example:
         >>> [share_in_words(share) for share in (1e-5, 0.031, 0.5, 1.001, 2.3, 42.0, 6643.0)]
@@ -150,7 +149,7 @@ def share_in_words(share: float) -> str:
 
 
 def _percent(share: float) -> str:
-    """Two significant digits; near 100 as many as tell it from 100."""
+    """Write two significant digits; near 100 enough digits to tell it from 100."""
     percent = 100 * share
     if 99 < percent < 101:
         return f"{percent:.1f}" if abs(percent - 100) >= 0.05 or percent == 100 else f"{percent:.2f}"
@@ -196,7 +195,7 @@ def _headline(accuracy: Accuracy) -> Sentence:
 
 
 def _typical(accuracy: Accuracy) -> str:
-    """The mean absolute error with its unit and interval."""
+    """State the mean absolute error with its unit and interval."""
     text = f"{accuracy.name}: the typical error (mean absolute) is {_number(accuracy.mae)} {accuracy.unit}"
     if accuracy.interval is not None and accuracy.systems >= LEAST:
         low, high = accuracy.interval
@@ -208,7 +207,7 @@ def _typical(accuracy: Accuracy) -> str:
 
 
 def _number(value: float) -> str:
-    """Three significant digits.
+    """Write three significant digits.
 
     Example:
         >>> _number(0.12345), _number(12345.6), _number(0.0)
@@ -220,7 +219,7 @@ def _number(value: float) -> str:
 
 
 def _derivative(errors: DerivativeAccuracy, accuracy: Accuracy) -> Sentence:
-    """Forces or stress beside the size of those in the data."""
+    """State the error of forces or stress, and their size in the data."""
     name, of = errors.name, f"{errors.components:,} components of the {_side(accuracy)}"
     rmse = f"the root mean square error is {_number(errors.rmse)} {errors.unit}"
     if errors.share is None:
@@ -304,7 +303,7 @@ def _steps(accuracies: Sequence[Accuracy], course: CourseFacts) -> Iterator[str]
 
 
 def _remedy(course: CourseFacts, potential: bool) -> str:
-    """More time or more data, by what the run shows; what was measured on QM7 says nothing about a potential."""
+    """Advise more time or more data, from the run's own losses; figures of QM7 do not apply to a potential."""
     ratio, steps = course.loss_ratio, course.steps
     more = "more frames" if potential else "more data"
     measured = "" if potential else " (empnet learn-curve measures it)"

@@ -67,7 +67,7 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
         quiet: No progress bar.
 
     Raises:
-        EmpnetError: If it is no run folder, or a file in it is damaged.
+        EmpnetError: If it is not a run folder, or a file in it is damaged.
     """
     folder = RunFolder(run)
     config, card = folder.read_config(), read_card(folder.path)

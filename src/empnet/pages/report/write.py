@@ -57,7 +57,7 @@ def write_report(run: str | Path, *, out: str | Path | None = None, audited: boo
         Path of the page; one that was there is replaced.
 
     Raises:
-        EmpnetError: If it is no run folder, or a file in it is damaged; if ``out`` is a file that is read.
+        EmpnetError: If it is not a run folder, or a file in it is damaged; if ``out`` is a file that is read.
         FileError: If the page cannot be written.
 
     Example:

@@ -75,7 +75,7 @@ class RunFolder:
         """Raise if files that training needs are missing.
 
         Raises:
-            EmpnetError: If this is no run folder, or one of them is missing.
+            EmpnetError: If this is not a run folder, or one of them is missing.
         """
         if is_broken_start(self.path):
             remedy = "start it again with its first command"
@@ -98,7 +98,7 @@ class RunFolder:
         """Read the configuration of the run.
 
         Raises:
-            EmpnetError: If this is no run folder.
+            EmpnetError: If this is not a run folder.
         """
         if not self.config_file.exists():
             remedy = "is this a run folder of empnet?" if self.path.exists() else "no such folder"

@@ -95,7 +95,7 @@ def refuse_foreign(folder: Path) -> None:
         EmpnetError: If it is no run, or holds a file that training does not write.
     """
     if not is_run(folder):
-        raise EmpnetError("is no run folder and is not replaced", where=folder, remedy="choose another --out")
+        raise EmpnetError("is not a run folder and is not replaced", where=folder, remedy="choose another --out")
     for name in _names(folder):
         if MEMBER.fullmatch(name) and (folder / name).is_dir() and not (folder / name).is_symlink():
             if not is_broken_start(folder / name):

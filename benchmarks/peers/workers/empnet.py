@@ -16,7 +16,7 @@ from empnet.model.property_model import PropertyModel
 from empnet.system.batch import Batch
 from empnet.system.one_hot import OneHot
 from empnet.system.system import System
-from empnet.training.loop import new_optimizer
+from empnet.training.optimiser.muon import new_optimizer
 from workers.epochs import mean_squares
 from workers.protocol import serve
 from workers.steps import Prepared, Step, weights

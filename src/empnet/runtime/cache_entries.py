@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 ABOUT = "about.json"
-"""File of an entry that says what it was made from."""
+"""File of an entry that names its source."""
 
 INDEX = "arrays.json"
 """File of a data set that a process locks while it uses the data set."""
@@ -49,7 +49,7 @@ LIMIT = "EMPNET_CACHE_LIMIT"
 
 DEFAULT_LIMIT = "20GB"
 RECENT = 24 * 3600.0
-"""Seconds for which an entry counts as used where the file system has no locks."""
+"""Seconds for which an entry counts as in use on file systems without locks."""
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -61,9 +61,9 @@ class CacheEntry:
     Arguments:
         kind: One of :data:`KINDS`.
         path: Its file or folder.
-        source: What it was made from, as far as it is known.
+        source: Its source, if known.
         size: Bytes.
-        used: When it was last used, in seconds since 1970.
+        used: Time of the last use, in seconds since 1970.
     """
 
     kind: str
@@ -74,10 +74,10 @@ class CacheEntry:
 
 
 def cache_entries() -> list[CacheEntry]:
-    """All entries of the cache, the last used one first.
+    """Return all entries of the cache, the most recently used first.
 
     Raises:
-        EmpnetError: If there is no cache folder and none can be made.
+        EmpnetError: If the cache folder cannot be made.
 
     Example:
         >>> all(entry.size >= 0 for entry in cache_entries())
@@ -88,7 +88,7 @@ def cache_entries() -> list[CacheEntry]:
 
 
 def _paths(folder: Path) -> Iterable[tuple[str, Path]]:
-    """The kind and path of everything in the cache folder that empnet may have put there; nothing else is touched."""
+    """Yield kind and path of all that empnet may have put into the cache folder; other files are never touched."""
     for path in _inside(folder):
         if re.fullmatch("[0-9a-f]{32}", path.name):
             yield "data", path
@@ -140,7 +140,7 @@ def _source(kind: str, path: Path) -> str:
 
 
 def hold(folder: Path, owner: object) -> None:
-    """Mark a data set as used now, and by this process for as long as an object lives.
+    """Mark a data set as used now, and in use by this process while an object lives.
 
     Arguments:
         folder: The entry.
@@ -157,7 +157,7 @@ def hold(folder: Path, owner: object) -> None:
 
 
 def _in_use(entry: CacheEntry) -> bool:
-    """Return whether a process uses the entry, as far as can be known."""
+    """Return whether a process is known to use the entry."""
     recent = time.time() - entry.used < RECENT
     if entry.kind == "unfinished":
         return recent
@@ -183,10 +183,10 @@ def _in_use(entry: CacheEntry) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Remove an entry, be it a file or a folder: at once for all who look for it, then its files.
+    """Remove an entry, a file or a folder: first its name, at once, then its files.
 
     Arguments:
-        path: The entry; it need not be there.
+        path: The entry; it may be missing.
 
     Raises:
         EmpnetError: If it cannot be removed.
@@ -206,11 +206,11 @@ def discard(path: Path) -> None:
 
 
 def move_in(unfinished: Path, entry: Path) -> None:
-    """Give a finished folder its name in the cache, in the place of whatever has it; on the disk when this returns.
+    """Give a finished folder its name in the cache, in place of an older entry; the change is then on the disk.
 
     Arguments:
         unfinished: The folder; all files in it are on the disk.
-        entry: Where it is to be.
+        entry: Its path in the cache.
     """
     flush_to_disk(unfinished)
     discard(entry)
@@ -222,10 +222,10 @@ def remove_entries(wanted: Callable[[CacheEntry], bool] = lambda _: True) -> tup
     """Remove entries that no process uses.
 
     Arguments:
-        wanted: Whether an entry is to be removed.
+        wanted: Function that chooses the entries to remove.
 
     Returns:
-        Those that were removed, and those that are in use and were kept.
+        The removed entries, and the kept ones, which are in use.
     """
     removed, kept = [], []
     for entry in filter(wanted, cache_entries()):
@@ -238,15 +238,15 @@ def remove_entries(wanted: Callable[[CacheEntry], bool] = lambda _: True) -> tup
 
 
 def keep_within_limit() -> list[CacheEntry]:
-    """Remove what was used longest ago until the cache is as small as ``EMPNET_CACHE_LIMIT`` says.
+    """Remove the least recently used entries until the cache is within ``EMPNET_CACHE_LIMIT``.
 
-    What a process uses is kept, and so are results of studies.
+    Entries in use and results of studies are kept.
 
     Returns:
         The entries that were removed.
 
     Raises:
-        EmpnetError: If the limit is no size.
+        EmpnetError: If the limit is not a size.
     """
     limit = size_limit()
     entries = cache_entries()
@@ -262,10 +262,10 @@ def keep_within_limit() -> list[CacheEntry]:
 
 
 def size_limit() -> float:
-    """The size that the cache may have, in bytes.
+    """Return the allowed size of the cache in bytes.
 
     Raises:
-        EmpnetError: If ``EMPNET_CACHE_LIMIT`` is no size.
+        EmpnetError: If ``EMPNET_CACHE_LIMIT`` is not a size.
 
     Example:
         >>> size_limit()

@@ -1,4 +1,4 @@
-"""Where what is costly to make is kept: data sets, compiled loops, weights of pictures."""
+"""Cache folder of data sets, compiled loops and weights of pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["cache_folder"]
 
 
 def cache_folder() -> Path:
-    """The folder that the environment variable ``EMPNET_CACHE`` names, else the user's cache folder; made if need be.
+    """Return the folder named by ``EMPNET_CACHE``, else the user's cache folder; make it if it is missing.
 
     Raises:
         EmpnetError: If it cannot be made.

@@ -1,4 +1,4 @@
-"""JSON files that know whether they are still what was written."""
+"""JSON files with a checksum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from empnet.runtime.durable_files import write_text
 __all__ = ["DAMAGED", "read_checked", "write_checked"]
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
-"""What reading a damaged file, or one of another kind, may raise."""
+"""Exceptions of reading a damaged file, or a file of another kind."""
 
 
 def write_checked(path: Path, value: Any) -> None:
@@ -20,7 +20,7 @@ def write_checked(path: Path, value: Any) -> None:
 
     Arguments:
         path: The file.
-        value: What JSON can hold.
+        value: A value that JSON can hold.
 
     Example:
         >>> import tempfile
@@ -38,7 +38,7 @@ def write_checked(path: Path, value: Any) -> None:
 
 
 def read_checked(path: Path) -> Any:
-    """The value that :func:`write_checked` wrote.
+    """Read the value that :func:`write_checked` wrote.
 
     Arguments:
         path: The file.

@@ -1,4 +1,4 @@
-"""Say so when Numba really compiles loops: which one it is, how many they were, and how long all of them took."""
+"""Messages while Numba compiles loops: the current one, their number, and the total time."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ _Listener: Any = _events.Listener if _events else object
 
 @dataclass(slots=True)
 class _Teller(_Listener):  # type: ignore[misc]
-    """Hears of each compilation of Numba's; loops that are read from the disk are none.
+    """Listener of Numba's compilations; loops read from the disk do not count.
 
-    Numba compiles one loop at a time, in all threads together. A loop may have others compiled for itself: they count
-    as part of it.
+    Numba compiles one loop at a time, in all threads together. Other loops that a loop needs count as part of it.
     """
 
     voices: list[tuple[Say, bool]] = field(default_factory=list)
@@ -42,7 +41,7 @@ class _Teller(_Listener):  # type: ignore[misc]
     shown: AbstractContextManager[None] = field(default_factory=nullcontext)
 
     def on_start(self, event: Any) -> None:
-        """A loop is about to be compiled."""
+        """Note the start of a loop's compilation."""
         name, ours = _name(event)
         if self.depth == 0 and not ours:  # another library's loop
             return
@@ -57,7 +56,7 @@ class _Teller(_Listener):  # type: ignore[misc]
         self.shown.__enter__()
 
     def on_end(self, event: Any) -> None:
-        """A loop is compiled, or cannot be."""
+        """Note the end of a loop's compilation, failed or not."""
         if self.depth == 0:
             return
         self.depth -= 1
@@ -70,12 +69,12 @@ class _Teller(_Listener):  # type: ignore[misc]
         return bool(self.voices) and all(quiet for _, quiet in self.voices)
 
     def say(self, line: str) -> None:
-        """Say a line by all voices; by standard error if there is none."""
+        """Print a line through all listeners; on standard error if there is none."""
         for say, _ in self.voices or [(print_line, False)]:
             say(line)
 
     def sum_up(self) -> None:
-        """Say how many loops were compiled since the last time, if any."""
+        """Report the number of loops compiled since the last report, if any."""
         if self.loops and not self.depth:
             loops, seconds = self.loops, self.seconds
             self.loops, self.seconds = 0, 0.0
@@ -96,12 +95,13 @@ atexit.register(_TELLER.sum_up)  # what was compiled outside of any block
 
 @contextmanager
 def compiling(say: Say | None = None, *, quiet: bool = False) -> Iterator[None]:
-    """A block of work in which loops may be compiled; when it ends, it says how many were and how long they took.
+    """Report compilations within a block, and their number and time at its end.
 
-    Nothing is said if all loops are read from the disk, or known to this process already.
+    Nothing is printed if all loops are read from the disk, or are in memory already.
 
     Arguments:
-        say: Who tells it, beside the blocks around this one; None: nobody more, and standard error if they have nobody.
+        say: Function that prints a line, in addition to those of enclosing blocks; None: only those, or standard error
+            if there are none.
         quiet: Whether ``say`` prints nothing, so that a terminal shows no progress either.
 
     Example:

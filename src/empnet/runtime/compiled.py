@@ -1,4 +1,4 @@
-"""Loops that Numba compiles at their first call and keeps on disk: how, in one place."""
+"""Options and cache of the loops that Numba compiles at their first call."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[at
 
 
 OPTIONS = {"cache": True, "boundscheck": False, "nogil": True, "error_model": "numpy"}
-"""Of all loops; with Python's error model each division is a branch, and loops with one are not vectorised."""
+"""Error model of all loops: with Python's, each division is a branch, and a loop with a branch is not vectorised."""
 
 
 PACKAGE = __name__.split(".")[0]
 
 VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__)
-"""Of the libraries that shape what is compiled."""
+"""Versions of the libraries that shape compiled code."""
 
 
 def _use_wide_vectors() -> None:
-    """Registers of 512 bits where there are any: the loops here are a third faster with them (LLVM prefers 256)."""
+    """Option for registers of 512 bits, where available: the loops are a third faster with them (LLVM prefers 256)."""
     if config.CPU_FEATURES is None and "+avx512f" in (features := get_host_cpu_features()):  # type: ignore[attr-defined]
         config.CPU_FEATURES = f"{features},-prefer-256-bit"  # type: ignore[attr-defined]
 
@@ -52,9 +52,10 @@ _use_wide_vectors()
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator for functions of arrays that Numba is to compile.
+    """Return a decorator that compiles functions of arrays with Numba.
 
-    They are kept beside the data sets, since the package's own folder may be read-only, and let go of Python's lock.
+    Compiled code is kept in the cache folder, because the package's own folder may be read-only. The loops release
+    Python's lock.
 
     Arguments:
         **options: Further options of :func:`numba.njit`, such as ``parallel``.
@@ -93,9 +94,9 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 @cache
 def _sources_hash(module: str) -> str:
-    """SHA-256 of a module's source and of all modules of this package that it imports, directly or not.
+    """Return the SHA-256 of a module's source and of all modules of this package that it imports, directly or not.
 
-    Numba looks at the file of the loop alone: a helper from another file that is inlined would change unseen.
+    Numba checks the file of the loop alone, and would miss a change in an inlined helper of another file.
     """
     digest = hashlib.sha256()
     for name in sorted(_package_imports(module)):
@@ -104,7 +105,7 @@ def _sources_hash(module: str) -> str:
 
 
 def _package_imports(module: str) -> set[str]:
-    """The module's name and the names of all modules of this package that it imports, directly or not."""
+    """Return the names of a module and of all modules of this package that it imports, directly or not."""
     found, waiting = set(), [module]
     while waiting:
         name = waiting.pop()
@@ -118,7 +119,7 @@ def _package_imports(module: str) -> set[str]:
 
 @cache
 def _direct_imports(module: str) -> tuple[str, ...]:
-    """Names of the modules of this package that a module imports itself; each source is parsed once."""
+    """Return the modules of this package that a module imports directly; each source is parsed once."""
     names: list[str] = []
     for node in ast.walk(ast.parse(_source(module))):
         if isinstance(node, ast.ImportFrom):
@@ -130,7 +131,7 @@ def _direct_imports(module: str) -> tuple[str, ...]:
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:
-    """The whole name of the module that names are imported from."""
+    """Return the full name of the module that names are imported from."""
     if not node.level:
         return str(node.module)
     path = _file(module)
@@ -139,13 +140,13 @@ def _absolute(node: ast.ImportFrom, module: str) -> str:
 
 
 def _source(module: str) -> bytes:
-    """The bytes of a module's source; none for one without a file, such as a notebook."""
+    """Return the bytes of a module's source; empty for a module without a file, such as a notebook."""
     path = _file(module)
     return b"" if path is None else path.read_bytes()
 
 
 def _file(module: str) -> Path | None:
-    """The file of a module of this package, or of one that is loaded; None if there is none."""
+    """Return the file of a module of this package, or of a loaded module; None if there is none."""
     package, *parts = module.split(".")
     if package == PACKAGE:
         path = Path(__file__).parents[1].joinpath(*parts)
@@ -156,10 +157,10 @@ def _file(module: str) -> Path | None:
 
 
 def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., None]]:
-    """A decorator like :func:`compiled` for loops over ``prange``: on as many threads as torch uses.
+    """Return a decorator like :func:`compiled` for loops over ``prange``, with torch's number of threads.
 
-    For one thread the loop is compiled apart, without threads: a pool with more threads than are asked for makes a call
-    take milliseconds now and then when the machine is busy.
+    For one thread the loop is compiled separately, without threads: on a busy machine, a call through a larger pool
+    sometimes takes milliseconds.
 
     Arguments:
         **options: Further options of :func:`numba.njit`.
@@ -201,7 +202,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 def _together() -> AbstractContextManager[Any]:
-    """Numba's own pool, which is used where there is no OpenMP, ends the process if two threads call it at once."""
+    """Return a lock for Numba's own pool (without OpenMP), which ends the process if two threads call it at once."""
     global _safe
     if not _safe:
         try:
@@ -215,7 +216,7 @@ _safe = False
 
 
 def n_threads() -> int:
-    """Return the number of threads of a loop: torch's, as far as Numba has them; one in a forked process.
+    """Return the number of threads of a loop: torch's, at most Numba's; one in a forked process.
 
     Example:
         >>> 1 <= n_threads() <= torch.get_num_threads()

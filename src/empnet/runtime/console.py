@@ -1,4 +1,4 @@
-"""Text for a person on a stream that may go away: a closed terminal or a closed pipe ends no work."""
+"""Output to a stream that may close: a closed terminal or pipe does not end the work."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Lasting", "lasting_console"]
 
 
 class Lasting:
-    """Standard output or standard error; once writing to it fails, everything else that is written is dropped.
+    """Standard output or standard error; after a failed write, all further text is dropped.
 
     Arguments:
-        error: Standard error; else standard output.
-        stream: This stream in place of the one that :mod:`sys` has at the moment of writing.
+        error: Whether it is standard error; else standard output.
+        stream: A stream to use in place of that of :mod:`sys`.
 
     Example:
         >>> class Closed:
@@ -39,20 +39,20 @@ class Lasting:
 
     @property
     def lost(self) -> bool:
-        """True if nobody reads the stream any more."""
+        """True if the stream is closed."""
         return self._lost_stream is self._stream
 
     def write(self, text: str) -> int:
-        """Write a text, unless nobody reads it.
+        """Write a text, unless the stream is closed.
 
         Arguments:
-            text: What is written.
+            text: The text.
         """
         self._attempt("write", text)
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written."""
+        """Flush the stream."""
         self._attempt("flush")
 
     def _attempt(self, name: str, *arguments: str) -> None:
@@ -75,10 +75,10 @@ class Lasting:
 
 
 def lasting_console(*, error: bool = False, **options: Any) -> Console:
-    """A console that goes on in silence when its stream is gone.
+    """Return a console that continues silently after its stream is closed.
 
     Arguments:
-        error: On standard error; else on standard output.
-        **options: Of :class:`rich.console.Console`.
+        error: Whether to use standard error; else standard output.
+        **options: Options of :class:`rich.console.Console`.
     """
     return Console(file=Lasting(error), **options)  # type: ignore[arg-type]

@@ -15,10 +15,10 @@ def device_for(device: str, processes: Processes) -> torch.device:
 
     Arguments:
         device: ``auto``, ``cpu`` or ``cuda``.
-        processes: With whom the machine is shared.
+        processes: The processes that share the machine.
 
     Raises:
-        EmpnetError: If GPUs are asked for and there are too few.
+        EmpnetError: If GPUs are requested and there are too few.
 
     Example:
         >>> device_for("cpu", Processes())

@@ -1,9 +1,9 @@
-"""Several processes that work on one thing, as torchrun starts them.
+"""Several processes that share a piece of work, started by torchrun.
 
-Each process is an ordinary program, and what they must agree on passes through two doors. Gradients are summed in one
+Each process is an ordinary program. They communicate in two ways. Gradients are summed in one
 message a step (:meth:`Processes.sum_gradients`). Everything else (mistakes, decisions, predictions) is exchanged by
-:meth:`Processes.together` and its kin, which all send the same kind of message: a process that fails anywhere is heard
-by the others wherever they next listen, and all raise the same error.
+:meth:`Processes.together` and similar methods, which all send the same kind of message: if a process fails anywhere,
+the others learn it at their next message, and all raise the same error.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ __all__ = ["ProcessLost", "Processes", "SharedMistake", "processes"]
 T = TypeVar("T")
 
 PATIENCE = timedelta(days=30)
-"""How long a process waits for another one that reads data, say. One that has died is noticed at once."""
+"""Longest wait for another process, for example one that reads data; a dead process is noticed at once."""
 
 LAST_WAIT = timedelta(seconds=60)
-"""How long a process that has come to its end waits for the others."""
+"""Longest wait of a finished process for the others."""
 
 
 class ProcessLost(RuntimeError):
-    """Another process has ended, or cannot be reached any more."""
+    """Another process has ended, or is unreachable."""
 
 
 class SharedMistake(EmpnetError):
-    """A mistake of which all processes know."""
+    """An error that is known to all processes."""
 
 
 class Processes:
-    """The processes that share a piece of work, seen from one of them; one alone costs nothing.
+    """The processes that share a piece of work, from the view of one of them; a single process has no overhead.
 
     Arguments:
-        rank: Number of this one.
-        size: How many there are.
-        local_rank: Number of this one on its machine.
-        local_size: How many there are on its machine.
+        rank: Number of this process.
+        size: Number of processes.
+        local_rank: Number of this process on its machine.
+        local_size: Number of processes on its machine.
 
     Example:
         >>> alone = Processes()
@@ -69,13 +69,13 @@ class Processes:
         return f"{self.size} processes, {threads} thread{'s' * (threads > 1)} each"
 
     def choose_threads(self, wanted: int | None) -> None:
-        """Set the number of threads of this process; alone, torch's own choice stands.
+        """Set the number of threads of this process; for a single process torch chooses.
 
-        torchrun sets ``OMP_NUM_THREADS`` to 1 if the user has not set it. Another number is the user's; else the
-        cores that this process may use are divided by the number of processes on this machine.
+        torchrun sets ``OMP_NUM_THREADS`` to 1 if the user has not set it. Another number is the user's choice; else the
+        cores of this process are divided by the number of processes on this machine.
 
         Arguments:
-            wanted: Threads; None if nobody has asked for a number.
+            wanted: Number of threads; None: not given.
         """
         if wanted is None and not self.alone and os.environ.get("OMP_NUM_THREADS", "1") == "1":
             wanted = max(1, _cores() // self.local_size)
@@ -83,7 +83,7 @@ class Processes:
             use_threads(wanted)
 
     def unused(self, batch: int) -> list[str]:
-        """Say which processes or threads will bring nothing, a line for each reason.
+        """Name useless processes or threads, with a line for each reason.
 
         Arguments:
             batch: Systems in a batch; the processes share them, and a system is never divided.
@@ -107,10 +107,10 @@ class Processes:
         return lines
 
     def together(self, work: Callable[[], T]) -> T:
-        """Do a piece of work in all processes; return this one's result once all are done.
+        """Do the work in all processes; return this process's result when all are done.
 
         Arguments:
-            work: What is done.
+            work: The function.
 
         Raises:
             EmpnetError: In all processes, if it was raised in one.
@@ -118,10 +118,10 @@ class Processes:
         return work() if self.alone else self._heard(work, send=False)[0]
 
     def gather(self, work: Callable[[], T]) -> list[T]:
-        """Do a part of the work in each process; return all results in order of rank, in all processes.
+        """Do a part of the work in each process; return all results by rank, in all processes.
 
         Arguments:
-            work: What is done.
+            work: The function.
 
         Raises:
             EmpnetError: In all processes, if it was raised in one.
@@ -129,7 +129,7 @@ class Processes:
         return [work()] if self.alone else self._heard(work, send=True)[1]
 
     def from_first(self, value: T) -> T:
-        """The first process's value, in all of them.
+        """Return the first process's value, in all processes.
 
         Arguments:
             value: Any plain data or tensors on the CPU; only the first process's counts.
@@ -137,10 +137,10 @@ class Processes:
         return value if self.alone else self._heard(lambda: value if self.first else None, send=True)[1][0]  # type: ignore[return-value]
 
     def tensors_from_first(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The first process's tensors, in all of them.
+        """Return the first process's tensors, in all processes.
 
         Arguments:
-            tensors: By name, on the CPU and contiguous; only the first process's count.
+            tensors: Tensors by name, contiguous and on the CPU; only those of the first process count.
         """
         if self.alone:
             return tensors
@@ -154,10 +154,10 @@ class Processes:
         return received
 
     def in_turn(self, work: Callable[[], T]) -> T:
-        """Work whose fruit is a file: the first process does it, then the first of each machine, then all others.
+        """Run the work in turn: first process, then the first of each machine, then all others, who find its file.
 
         Arguments:
-            work: What is done; quick for those that find the file.
+            work: The function; it is quick if its file exists.
 
         Raises:
             EmpnetError: In all processes, if it was raised in one.
@@ -169,7 +169,7 @@ class Processes:
         return results[turn]  # type: ignore[return-value]
 
     def _heard(self, work: Callable[[], T], *, send: bool) -> tuple[T, list[T]]:
-        """The result of the work and, if it is sent, that of each process."""
+        """Return the result of the work and, if it is sent, that of each process."""
         result, mistake = None, ""
         try:
             result = work()
@@ -186,13 +186,13 @@ class Processes:
         return result, [value for _, value in lines]  # type: ignore[return-value]
 
     def sum_gradients(self, parameters: Sequence[Tensor], numbers: Sequence[float]) -> list[float]:
-        """Sum gradients over the processes, and some numbers along with them, in one message.
+        """Sum gradients and some numbers over the processes, in one message.
 
-        A process whose parameters have no gradients adds none. What is not finite in one process is so in the sum.
+        A process without gradients adds zeros. A number that is not finite in one process is not finite in the sum.
 
         Arguments:
-            parameters: Of one dtype and device, the same in all processes; their gradients are replaced.
-            numbers: Further numbers to be summed, in the parameters' dtype.
+            parameters: Parameters of one dtype and device, the same in all processes; their gradients are replaced.
+            numbers: Further numbers, in the parameters' dtype.
 
         Returns:
             The sums of the numbers.
@@ -207,10 +207,10 @@ class Processes:
         return sums[-1].tolist()
 
     def leave(self) -> None:
-        """Wait until the others are about to end, too, then hang up.
+        """Wait until the other processes are about to end, then close the connections.
 
-        A launcher stops all when the first one ends with an error; and a process that ends with its connections open
-        may be ended by a thread of theirs, with the exit code of a crash.
+        A launcher stops all processes when one ends with an error. A process that ends with open connections may be
+        ended by a thread of theirs, with the exit code of a crash.
         """
         if self._group is not None:
             with suppress(RuntimeError):  # the others have ended
@@ -222,7 +222,7 @@ class Processes:
 
 @cache
 def processes() -> Processes:
-    """The processes that torchrun has started this one with; this one alone, if it was not."""
+    """Return the processes that torchrun has started together; this process alone without torchrun."""
     named = os.environ
     if not (distributed.is_available() and distributed.is_torchelastic_launched()) or named["WORLD_SIZE"] == "1":
         return Processes()
@@ -230,11 +230,11 @@ def processes() -> Processes:
 
 
 def _nothing() -> None:
-    """The work of those whose turn it is not."""
+    """Do nothing: the work of a process whose turn it is not."""
 
 
 def _cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of cores of this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -243,5 +243,5 @@ def _reachable() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # torch has no narrower one for a connection that is gone
-        text = "another process has ended or cannot be reached; what it said itself tells why"
+        text = "another process has ended or is unreachable; its own message gives the reason"
         raise ProcessLost(text) from error

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one."""
+"""Durable writing of files: a reader never finds half a file."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ __all__ = [
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside ``path`` to write to; it takes the place of ``path`` when the block ends well, else it goes.
+    """Yield a temporary path; it replaces ``path`` if the block succeeds, and is removed otherwise.
 
     The file is on the disk before it gets its name, so that a crash of the machine leaves the old file or the new one.
-    Where ``path`` is a symbolic link, the file that it leads to is replaced; where it is a pipe or a device, such as
-    ``/dev/stdout``, the content is written into it.
+    If ``path`` is a symbolic link, its target is replaced. If it is a pipe or a device, such as ``/dev/stdout``, the
+    content is written into it.
 
     Arguments:
-        path: The file that is to be there in the end.
+        path: The final file.
 
     Raises:
-        FileError: If the file cannot be written. What was there is as it was.
+        FileError: If the file cannot be written; an old file is unchanged.
 
     Example:
         >>> import tempfile
@@ -64,7 +64,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """A file in the same folder, which is moved to its place in the end."""
+    """Yield a file in the same folder, which is moved to its place at the end."""
     place = path.resolve() if path.is_symlink() else path
     unfinished = place.with_name(_unfinished_name(place.name))
     try:
@@ -81,7 +81,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _filling(path: Path) -> Iterator[Path]:
-    """A temporary file, which is written into a pipe or a device in the end."""
+    """Yield a temporary file, whose content goes into a pipe or a device at the end."""
     with tempfile.TemporaryDirectory(prefix="empnet-") as folder:
         unfinished = Path(folder) / (path.name or "unfinished")
         yield unfinished
@@ -90,7 +90,7 @@ def _filling(path: Path) -> Iterator[Path]:
 
 
 def _unfinished_name(name: str) -> str:
-    """A hidden name with the same suffix, no longer than file systems allow."""
+    """Return a hidden name with the same suffix, not longer than file systems allow."""
     own = f".{os.getpid()}.unfinished."
     room = LONGEST_NAME - len(own) - len("-journal")
     kept = name.encode(errors="surrogateescape")[-room:].decode(errors="ignore")
@@ -98,7 +98,7 @@ def _unfinished_name(name: str) -> str:
 
 
 def is_stream(path: Path) -> bool:
-    """Return whether this is a pipe, a terminal or another device: written into, never replaced.
+    """Return whether this is a pipe, a terminal or another device, which is never replaced.
 
     Arguments:
         path: Any path.
@@ -111,12 +111,12 @@ def is_stream(path: Path) -> bool:
 
 
 def _is_within(name: object, path: Path) -> bool:
-    """Return whether a system's error that names this file was about ``path``, or a folder on its way."""
+    """Return whether a system's error concerns ``path``, or a folder above it."""
     return name is None or not isinstance(name, str | bytes) or path.parent in Path(os.fsdecode(name)).parents
 
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until a file, or the list of names in a folder, is on the disk; where folders cannot be flushed, go on.
+    """Wait until a file, or a folder's list of names, is on the disk; go on where folders cannot be flushed.
 
     Arguments:
         path: A file or a folder.
@@ -149,10 +149,10 @@ def _umask() -> int:
 
 
 def plain_name(text: str) -> str:
-    """A text as part of a file's name: what is no letter, digit, dot, dash or underscore becomes a dash.
+    """Return a text for a file name: all but letters, digits, dots, dashes and underscores become dashes.
 
     Arguments:
-        text: Such as the name of a property.
+        text: A text, such as the name of a property.
 
     Example:
         >>> plain_name("energy/atom (eV)")
@@ -162,17 +162,17 @@ def plain_name(text: str) -> str:
 
 
 def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs: Iterable[object] = ()) -> None:
-    """Raise if a file cannot be written where it is wanted, or would replace something: before the work is done.
+    """Raise before the work if a file cannot be written, or would replace another.
 
     Arguments:
-        path: Where a file is to be written.
-        force: It may be replaced.
+        path: The file.
+        force: Whether an existing file may be replaced.
         option: The option that named it, for the message.
-        inputs: Paths that are read: none of them is replaced, whatever ``force`` is; see :func:`refuse_input`.
+        inputs: Paths that are read; they are never replaced, see :func:`refuse_input`.
 
     Raises:
-        EmpnetError: If it is there, is a folder or an input, or there is no such folder.
-        FileError: If nothing may be written there.
+        EmpnetError: If it exists, is a folder or an input, or its folder is missing.
+        FileError: If the place is not writable.
     """
     refuse_standard_output(path, "a file", option)
     try:
@@ -192,11 +192,11 @@ def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs:
 
 
 def refuse_standard_output(path: Path, wanted: str, option: str = "--out") -> None:
-    """Raise if standard output is named where something is written that cannot go there.
+    """Raise if standard output is named for something that cannot be written there.
 
     Arguments:
-        path: What the option names.
-        wanted: What it should name: ``"a file"`` or ``"a folder"``.
+        path: The option's value.
+        wanted: The right kind of value: ``"a file"`` or ``"a folder"``.
         option: The option, for the message.
 
     Raises:
@@ -212,16 +212,16 @@ def _may_write(folder: Path) -> bool:
 
 
 def refuse_input(path: Path, inputs: Iterable[object], option: str = "--out") -> None:
-    """Raise if what is to be written is what is read, under whatever name: a link, another spelling.
+    """Raise if an output is an input, also by a link or another spelling.
 
     Arguments:
-        path: The file or folder that is to be written.
-        inputs: Paths that are read: files, or folders such as a run, of which every file counts except pages and
-            pictures, which are made from the others. What is no path of something that exists does not count.
+        path: The output, a file or folder.
+        inputs: Paths that are read: files or folders such as a run. All files of a folder count except pages and
+            pictures, which are made from the others. Paths that do not exist do not count.
         option: The option that named ``path``, for the message.
 
     Raises:
-        EmpnetError: If it is one of the inputs, or a folder that holds one.
+        EmpnetError: If it is an input, or a folder that holds one.
     """
     for given in inputs:
         source = Path(given) if isinstance(given, str | os.PathLike) else None
@@ -253,7 +253,7 @@ def write_text(path: Path, text: str) -> None:
 
     Arguments:
         path: Path of the file.
-        text: What it is to hold.
+        text: Its content.
 
     Raises:
         FileError: If it cannot be written.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 __all__ = ["system_fault"]
 
 CODE = re.compile(r"\b(?:code: |os error )(\d+)")
-"""How Rust's libraries (safetensors) tell an errno."""
+"""Pattern of an errno in messages of Rust's libraries (safetensors)."""
 
 SQLITE = {
     "disk is full": errno.ENOSPC,
@@ -19,17 +19,17 @@ SQLITE = {
     "readonly database": errno.EROFS,
     "unable to open database file": errno.EACCES,
 }
-"""SQLite's words (``sqlite3_errstr``), and what they mean."""
+"""Errnos by SQLite's messages (``sqlite3_errstr``)."""
 
 
 def system_fault(error: BaseException) -> OSError | None:
-    """The operating system's refusal behind an error.
+    """Return the operating system's refusal behind an error.
 
     Libraries hide it: safetensors, SQLite and PyTorch raise errors of their own, and some raise a second one while
     they close the file.
 
     Arguments:
-        error: What was raised.
+        error: The error.
 
     Returns:
         The refusal, with its ``errno`` if that is known; None if the error is of another kind.
@@ -44,7 +44,7 @@ def system_fault(error: BaseException) -> OSError | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that it came from or came after."""
+    """Yield the error, its causes and its contexts."""
     seen: set[int] = set()
     later: BaseException | None = error
     while later is not None and id(later) not in seen:

@@ -1,4 +1,4 @@
-"""Forked processes compute on one thread, and do not wait for their parent's OpenMP threads, which they do not have."""
+"""Forked processes: they compute on one thread, and do not wait for the parent's OpenMP threads."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["is_forked", "use_threads"]
 _forked = False
 
 HARD = 2
-"""OpenMP's number for giving up threads and all that belongs to them."""
+"""OpenMP's constant for releasing threads and their resources."""
 
 
 def is_forked() -> bool:
     """Return whether this process was forked from one that had loaded empnet.
 
-    Only the thread that forks lives on in the child. GNU's OpenMP would still count on its other threads there, and the
-    first region of more than one thread would wait for them for ever; so they are given up before each fork.
+    Only the thread that forks lives on in the child. GNU's OpenMP would still expect its other threads, and the first
+    parallel region would wait for them for ever. So they are released before each fork.
 
     Example:
         >>> is_forked()
@@ -53,13 +53,13 @@ def use_threads(count: int) -> None:
 
 @cache
 def _gnu_libraries() -> list[Any]:
-    """The copies of GNU's OpenMP in this process; LLVM's and Intel's take care of forks themselves."""
+    """Return the copies of GNU's OpenMP in this process; LLVM's and Intel's handle forks themselves."""
     found = ThreadpoolController().select(user_api="openmp").lib_controllers
     return [each.dynlib for each in found if "gomp" in str(each.prefix)]
 
 
 def _before_fork() -> None:
-    """Give up the threads of the pool that belongs to the thread that forks; the next region starts others."""
+    """Release the pool of the forking thread; the next parallel region starts a new one."""
     for library in _gnu_libraries():
         with suppress(AttributeError):  # older than OpenMP 5
             library.omp_pause_resource_all(HARD)

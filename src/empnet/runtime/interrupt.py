@@ -1,10 +1,9 @@
 """Signals that ask a process to end: Ctrl-C, a scheduler's SIGTERM, the SIGHUP of a closed terminal.
 
 All lead to exit code 130. In training the first one ends the run after the step under way, with a checkpoint. Before
-training (reading data, compiling) and in all other work, it ends the work at once as KeyboardInterrupt, so that what is
-unfinished is cleaned up. A signal that the process was started to ignore, as by nohup, stays ignored. Python drops an
-exception that is raised in a destructor or in a weak reference's callback, where a signal may well arrive: such a
-signal is sent again.
+training (reading data, compiling) and in all other work, it raises KeyboardInterrupt at once, so that unfinished files
+are removed. A signal that is ignored at the start, as under nohup, stays ignored. Python drops an exception that is
+raised in a destructor or in a weak reference's callback, where a signal may well arrive: such a signal is sent again.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 """Windows has no SIGHUP."""
 
 AGAIN_SECONDS = 0.05
-"""After which a dropped signal is sent again: the destructor that it met has ended by then."""
+"""Delay before a dropped signal is sent again; the destructor has ended by then."""
 
 
 class Interrupt:
-    """While entered, the first signal sets :attr:`asked`; a second Ctrl-C breaks off at once.
+    """Within the block, the first signal sets :attr:`asked`; a second Ctrl-C stops at once.
 
-    Only Ctrl-C insists: when a terminal closes, both the system and the shell send SIGHUP.
+    Only a second Ctrl-C does so, because both the system and the shell send SIGHUP when a terminal closes.
 
     Arguments:
-        insistent: Whether a second Ctrl-C does so. A launcher passes on what its processes have got already, and kills
-            those that do not end: under one, it does not.
+        insistent: Whether a second Ctrl-C stops at once. Not under a launcher: it repeats signals that its processes
+            have already received, and kills those that do not end.
 
     Example:
         >>> with Interrupt() as interrupt:
@@ -59,7 +58,7 @@ class Interrupt:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While the block lasts, each of the signals raises KeyboardInterrupt with the signal's name.
+    """Within the block, each signal raises KeyboardInterrupt with the signal's name.
 
     Example:
         >>> try:
@@ -83,7 +82,7 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def _sent_again() -> Iterator[None]:
-    """While the block lasts, a signal whose exception Python has dropped comes once more, in place of a traceback."""
+    """Within the block, send a signal again whose exception Python has dropped, in place of a traceback."""
     hook = sys.unraisablehook
 
     def hear(dropped: sys.UnraisableHookArgs) -> None:
@@ -107,7 +106,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def _install(handler: Callable[[int, FrameType | None], None]) -> dict[int, object]:
-    """Set a handler for all signals that are not ignored; returns those there were."""
+    """Set a handler for all signals that are not ignored; return the old handlers."""
     if threading.current_thread() is not threading.main_thread():  # elsewhere Python allows no handlers
         return {}
     wanted = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]

@@ -1,4 +1,4 @@
-"""The files in which compiled loops are kept: one for each loop, types, processor and constants, with a checksum."""
+"""Files of compiled loops: one for each loop, types, processor and constants, with a checksum."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["LoopFiles"]
 class LoopFiles:
     """Store of compiled loops for Numba, in place of its own index of numbered files.
 
-    Two processes that compile at the same time can give one of Numba's numbers to two loops: then its index names the
-    machine code of one of them for the other (the same loop for other types, another width or another processor), which
-    computes wrong numbers. Here a file's name is the hash of its key. A file that is damaged is compiled anew.
+    Two processes that compile at the same time can give one of Numba's numbers to two loops: then its index leads to
+    the machine code of another loop (or of the same loop for other types, another width or another processor), which
+    computes wrong numbers. Here a file's name is the hash of its key. A damaged file is compiled again.
 
     Arguments:
-        folder: Where the files are.
-        name: How their names begin.
-        stamp: What else the key depends on.
+        folder: Folder of the files.
+        name: Beginning of their names.
+        stamp: A further part of the key.
     """
 
     def __init__(self, folder: Path, name: str, stamp: str = "") -> None:
@@ -50,11 +50,11 @@ class LoopFiles:
         return pickle.loads(content[32:])
 
     def save(self, key: tuple[Any, ...], data: Any) -> None:
-        """Keep what was compiled; where it cannot be kept, it is compiled again next time.
+        """Keep compiled code; if it cannot be kept, it is compiled again next time.
 
         Arguments:
             key: Types, processor, and hashes of code and constants.
-            data: What Numba has made.
+            data: Numba's compiled code.
         """
         content = dumps(data)
         with suppress(OSError):

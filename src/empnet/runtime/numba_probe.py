@@ -15,7 +15,7 @@ _kept: list[object] = []
 def numba_works() -> bool:
     """Return whether Numba can compile loops here; if not, warn once.
 
-    The first call imports Numba, which takes its time.
+    The first call imports Numba, which is slow.
     """
     try:
         _probe()

@@ -1,4 +1,4 @@
-"""Data that come through a pipe: it gives them once, so a temporary file keeps them while a call needs them."""
+"""Data from a pipe: it can be read once, so a temporary file keeps them during a call."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ __all__ = ["called", "is_pipe", "keeping_pipes", "kept_pipe", "received_pipe", "
 P, R = ParamSpec("P"), TypeVar("R")
 
 STREAMS = re.compile(r"-|/dev/(stdin|fd/\d+)|/proc/(self|\d+)/fd/\d+")
-"""Names of what a shell hands over: standard input, and ``<(...)``."""
+"""Names of a shell's pipes: standard input, and ``<(...)``."""
 
 HEAD = 4096
-"""Bytes at the beginning that tell a format."""
+"""Number of first bytes that show the format."""
 
 PACKED: dict[bytes, tuple[str, Any]] = {
     b"\x1f\x8b": (".gz", gzip.open), b"BZh": (".bz2", bz2.open), b"\xfd7zXZ\x00": (".xz", lzma.open)
 }  # fmt: skip
-"""How compressed data begin."""
+"""First bytes of compressed data."""
 
 MAGIC = {
     b"PK\x03\x04": ".npz", b"SQLite format 3\x00": ".db", b"- of Ulm": ".traj", b"{": ".json", b"data_": ".cif"
 }  # fmt: skip
-"""How data of a format begin."""
+"""First bytes of formats."""
 
 TEXTS = (
     (re.compile(rb"\s*\d+[ \t]*\r?\n"), ".extxyz"),
     (re.compile(rb"(?s).*\bV[23]000\b"), ".sdf"),
 )
-"""What text of a format looks like."""
+"""Patterns of text formats."""
 
 SUFFIXES = frozenset({".xyz", ".extxyz", ".npz", ".db", ".json", ".traj", ".cif", ".sdf", ".gz", ".bz2", ".xz"})
-"""Of named pipes, believed."""
+"""Suffixes of named pipes that are trusted."""
 
 
 @dataclass
@@ -66,10 +66,10 @@ _KEPT: ContextVar[_Kept | None] = ContextVar("_KEPT", default=None)
 
 
 def keeping_pipes(function: Callable[P, R]) -> Callable[P, R]:
-    """A function that may read its data more than once, though they come through a pipe.
+    """Let a function read data from a pipe more than once.
 
     Arguments:
-        function: What reads data; with ``quiet=True`` nothing is said of the format.
+        function: The function; with ``quiet=True`` the format is not reported.
     """
 
     @wraps(function)
@@ -92,7 +92,7 @@ def is_pipe(name: str | os.PathLike[str]) -> bool:
     """Return whether data of this name can be read only once: standard input (``-``), a pipe, ``<(...)``.
 
     Arguments:
-        name: What the user gave as data.
+        name: The user's data argument.
 
     Example:
         >>> is_pipe("-"), is_pipe("/dev/stdin"), is_pipe("water.xyz")
@@ -108,10 +108,10 @@ def is_pipe(name: str | os.PathLike[str]) -> bool:
 
 
 def refuse_gone_pipe(name: object, where: object, remedy: str) -> None:
-    """Raise if a run's data came through a pipe that is empty by now.
+    """Raise if a run's data came through a pipe, which is empty now.
 
     Arguments:
-        name: What the run's configuration calls its data.
+        name: The data's name in the run's configuration.
         where: The run folder.
         remedy: What to do.
 
@@ -126,13 +126,13 @@ def refuse_gone_pipe(name: object, where: object, remedy: str) -> None:
 
 @contextmanager
 def received_pipe(name: str) -> Iterator[Path]:
-    """A file with all that comes through a pipe; within :func:`keeping_pipes` the same file each time.
+    """Yield a file with the content of a pipe; within :func:`keeping_pipes` the same file each time.
 
     Arguments:
         name: A name for which :func:`is_pipe` is true.
 
     Raises:
-        EmpnetError: If nothing comes, or several processes would have to share the pipe.
+        EmpnetError: If the pipe is empty, or several processes would share it.
         FileError: If the temporary file cannot be written.
     """
     if _KEPT.get() is not None:
@@ -146,13 +146,13 @@ def received_pipe(name: str) -> Iterator[Path]:
 
 
 def kept_pipe(name: str) -> Path:
-    """The file that keeps what came through a pipe until the call that reads it ends.
+    """Return the file that keeps a pipe's content until the end of the call.
 
     Arguments:
         name: A name for which :func:`is_pipe` is true.
 
     Raises:
-        EmpnetError: As for :func:`received_pipe`; if no function keeps it.
+        EmpnetError: As for :func:`received_pipe`, or if no function keeps it.
     """
     kept = _KEPT.get()
     if kept is None:
@@ -169,7 +169,7 @@ def kept_pipe(name: str) -> Path:
 
 
 def _received(name: str, quiet: bool) -> Path:
-    """All that comes through the pipe, in a temporary folder of its own."""
+    """Return the file with the pipe's content, in a temporary folder of its own."""
     if os.environ.get("WORLD_SIZE", "1") != "1":
         remedy = "write the data to a file first: several processes cannot share a pipe"
         raise EmpnetError("is a pipe", where=name, remedy=remedy)
@@ -190,7 +190,7 @@ def _received(name: str, quiet: bool) -> Path:
             )
             raise FileError(error.filename or folder, error, found="cannot be kept", remedy=remedy) from error
         raise
-    text = f"read as {suffix}, as they begin" if suffix else "read as what their name or content tells"
+    text = f"read as {suffix}, as they begin" if suffix else "read by their name or content"
     print_line(f"{called(name)}: {received.stat().st_size:,} bytes through a pipe, {text}", quiet=quiet)
     return received
 
@@ -216,7 +216,7 @@ def called(name: str) -> str:
     """Return a pipe's name for messages.
 
     Arguments:
-        name: What the user gave as data.
+        name: The user's data argument.
 
     Example:
         >>> called("-"), called("water.xyz")
@@ -226,7 +226,7 @@ def called(name: str) -> str:
 
 
 def _suffix(file: Path, name: str) -> str:
-    """The suffix that a file of this content would have; none if that is for ASE to tell."""
+    """Return the suffix for this content; empty if ASE must find the format."""
     with file.open("rb") as stream:
         head = stream.read(HEAD)
     for magic, (suffix, opener) in PACKED.items():

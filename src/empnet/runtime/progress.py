@@ -19,12 +19,12 @@ _SHOWN: list[Progress] = []
 
 
 def track(items: Iterable[Item], description: str, *, total: int | None = None, quiet: bool = False) -> Iterator[Item]:
-    """Pass items on and show how many have gone by, on standard error if that is a terminal.
+    """Yield items and show their number, on standard error if that is a terminal.
 
     Arguments:
-        items: What is worked through, lazily.
-        description: What is being done, such as ``"reading qm7"``.
-        total: How many items there will be, if known.
+        items: Any iterable.
+        description: Description of the work, such as ``"reading qm7"``.
+        total: Number of items, if known.
         quiet: Show nothing.
 
     Example:
@@ -45,11 +45,11 @@ def track(items: Iterable[Item], description: str, *, total: int | None = None, 
 
 
 def print_line(text: str, *, quiet: bool = False) -> None:
-    """Say something of long work on standard error.
+    """Print a line about long work on standard error.
 
     Arguments:
-        text: What is to be said.
-        quiet: Say nothing.
+        text: The line.
+        quiet: Print nothing.
     """
     if not quiet:
         _CONSOLE.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -57,10 +57,10 @@ def print_line(text: str, *, quiet: bool = False) -> None:
 
 @contextmanager
 def busy(description: str, *, quiet: bool = False) -> Iterator[None]:
-    """Show that something is under way and for how long, on standard error if that is a terminal.
+    """Show that work is running and for how long, on standard error if that is a terminal.
 
     Arguments:
-        description: What is being done, such as ``"compiling"``.
+        description: Description of the work, such as ``"compiling"``.
         quiet: Show nothing.
 
     Example:
@@ -80,7 +80,7 @@ def busy(description: str, *, quiet: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """The display on the terminal; work within work adds its bar to the one that is there."""
+    """Return the display on the terminal; nested work adds its bar to it."""
     if _SHOWN:
         yield _SHOWN[-1]
         return

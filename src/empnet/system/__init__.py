@@ -1,1 +1,1 @@
-"""A system of particles, and what everything speaks of: units, species, batches."""
+"""Systems of particles, and their units, species and batches."""

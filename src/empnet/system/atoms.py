@@ -1,4 +1,4 @@
-"""ase.Atoms to System and back: which of ASE's many places a value lives in."""
+"""Conversion between ase.Atoms and System, including ASE's several places for values."""
 
 from __future__ import annotations
 
@@ -44,17 +44,16 @@ LARGEST_EXACT_INTEGER = 2**53  # of float64
 def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
     """Gather what an :class:`ase.Atoms` holds in ``info``, ``arrays`` and its calculator's results.
 
-    Results are taken as they stand, without applying constraints (``get_forces()`` sets forces of fixed atoms to
+    Results are taken unchanged, without constraints (``get_forces()`` sets forces of fixed atoms to
     zero). A key that is both a result and in ``info`` or ``arrays`` has the result's value.
 
     Arguments:
         atoms: Particles, in angstrom.
-        origin: Where they came from.
+        origin: Origin of the atoms.
 
     Returns:
-        The system, with each value under its plain name: scalars in ``properties``, what else belongs to the whole
-        system in ``info``, and what belongs to particles in ``arrays``. Kinds of constraints, if there are any, are
-        named in ``info["constraints"]``.
+        The system, with each value under its plain name: scalars in ``properties``, other values of the whole system in
+        ``info``, values of particles in ``arrays``. ``info["constraints"]`` names the kinds of constraints, if any.
 
     Example:
         >>> from ase.build import molecule
@@ -100,10 +99,10 @@ def _fits(array: Any, n: int) -> bool:
 
 
 def split_values(values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Tell scalars from everything else that a file says of a whole system.
+    """Separate scalars from all other values of a whole system.
 
     Arguments:
-        values: Anything by name.
+        values: Values by name.
 
     Returns:
         Numbers (an array of a single number is one), and the rest: texts, truth values, vectors, and whole numbers
@@ -140,7 +139,7 @@ def _number(value: Any) -> float | None:
 
 
 def particle_arrays(system: System) -> dict[str, np.ndarray]:
-    """All that a file is to keep of the particles beside positions and species; features under that name.
+    """Return the arrays of particles for a file, without positions and species; features under that name.
 
     Arguments:
         system: The system.
@@ -154,7 +153,7 @@ def particle_arrays(system: System) -> dict[str, np.ndarray]:
 
 
 def atomic_numbers(system: System) -> np.ndarray:
-    """The species as ASE's formats take them; 0, ASE's "X", if all particles are alike.
+    """Return the species for ASE's formats; 0, ASE's "X", if all particles are alike.
 
     Arguments:
         system: The system.
@@ -177,11 +176,11 @@ def atomic_numbers(system: System) -> np.ndarray:
 
 
 def with_results(system: System, *, nested: bool = False) -> Atoms:
-    """The system as ASE's formats want it: what ASE calls a result (energy, forces, ...) in a calculator.
+    """Return atoms for ASE's formats, with ASE's results (energy, forces, ...) in a calculator.
 
     Arguments:
         system: The system.
-        nested: Keep arrays of particles in ``info``, for formats that hold any ``info`` but no arrays of the user's.
+        nested: Whether to keep arrays of particles in ``info``, for formats without arrays of the user.
 
     Returns:
         Atoms with other values of the whole system in ``info``, and other arrays of particles in ``arrays``.

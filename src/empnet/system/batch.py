@@ -1,4 +1,4 @@
-"""Several systems at once, flat: the frozen record that networks take."""
+"""Batch of several systems in flat arrays: the frozen record that networks take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Batch", "Pairs"]
 
 
 def _moved(record, device: torch.device):  # noqa: ANN001, ANN202 (any of the two records below)
-    """A copy of a frozen record with its tensors, at any depth, on ``device``."""
+    """Return a copy of a frozen record with its tensors, at any depth, on ``device``."""
     changes = {}
     for item in fields(record):
         value = getattr(record, item.name)
@@ -27,17 +27,17 @@ def _moved(record, device: torch.device):  # noqa: ANN001, ANN202 (any of the tw
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """The neighbour list of a batch: pairs of particles that hear each other, each of them listed once.
+    """The neighbour list of a batch: pairs of particles that exchange messages, each listed once.
 
     Invariants: j <= i in every pair (j, i) = (first, second), with i = j only for a particle and its image in another
-    cell, of which the one with the opposite shift is the same pair. Pairs are sorted by j, so the pairs of j are those
-    from ``row_pointers[j]`` to ``row_pointers[j + 1]``; ``transposed`` puts them in the order of i (stable), those of i
-    from ``column_pointers[i]`` on. A particle hears those of its row and of its column. The self pair i = j in the same
-    cell is not listed: it has distance zero and no direction.
+        cell; the image with the opposite shift is the same pair. Pairs are sorted by j, so the pairs of j are those
+    from ``row_pointers[j]`` to ``row_pointers[j + 1]``; ``transposed`` sorts them by i (stable), and the pairs of i
+    begin at ``column_pointers[i]``. A particle receives messages through the pairs of its row and of its column. The
+    self pair i = j in the same cell is not listed: it has distance zero and no direction.
 
     Arguments:
         first: Index j of the particle that comes first, ascending, shape (P,), int64.
-        second: Index i of the other one, shape (P,), int64.
+        second: Index i of the other particle, shape (P,), int64.
         row_pointers: First pair of each j, and P at the end, shape (N + 1,), int64.
         transposed: The permutation that sorts pairs by i, shape (P,), int64.
         column_pointers: First of ``transposed`` of each i, and P at the end, shape (N + 1,), int64.
@@ -57,20 +57,20 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """B systems with N particles in all, one after the other.
+    """B systems with N particles in total, one after the other.
 
     Arguments:
         positions: Positions r in angstrom, shape (N, 3), float64.
         features: Features f of the particles, one-hot species first, shape (N, F).
-        system_of: The system that each particle belongs to, ascending, shape (N,), int64.
+        system_of: System of each particle, ascending, shape (N,), int64.
         n_systems: B, the number of systems.
         pairs: The neighbour list.
         cells: Lattice vectors as rows in angstrom, shape (B, 3, 3), float64; None if nothing repeats.
-        targets: The property to be learned in its unit, shape (B, F'), float64; None in prediction.
-        forces: Forces to be learned, in the property's unit per angstrom, shape (N, 3), float64; nan throughout a
-            system that has none; None if none are learned.
-        stress: Stress to be learned, in the property's unit per cubic angstrom, positive where the system would shrink,
-            in Voigt's order xx yy zz yz xz xy (as ASE has both), shape (B, 6), float64; nan for a system that has none.
+        targets: Target properties in their units, shape (B, F'), float64; None in prediction.
+        forces: Target forces in the property's unit per angstrom, shape (N, 3), float64; nan in systems without forces;
+            None if no forces are learned.
+        stress: Target stress in the property's unit per cubic angstrom, with ASE's sign (positive if the system tends
+            to shrink) and order xx yy zz yz xz xy, shape (B, 6), float64; nan for systems without stress.
     """
 
     positions: Float64[Tensor, "N 3"]
@@ -87,5 +87,5 @@ class Batch:
         return self.n_systems
 
     def to(self, device: torch.device) -> Batch:
-        """A copy with all tensors on ``device``."""
+        """Return a copy with all tensors on ``device``."""
         return _moved(self, device)

@@ -1,4 +1,4 @@
-"""Checks of a system before anything is computed from it."""
+"""Checks of a system before any computation."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ LEAST_FILLING = 1e-6  # of the brick with the same edges
 
 
 def check_geometry(system: System) -> System:
-    """Refuse a system that has no usable geometry; complete the cell of a slab or a wire.
+    """Raise for an invalid geometry; complete the cell of a slab or a wire.
 
     Arguments:
-        system: As a reader made it.
+        system: The system from a reader.
 
     Returns:
-        The same system; if lattice vectors are missing along axes that do not repeat, unit vectors stand in for them.
+        The same system; unit vectors replace missing lattice vectors along axes that do not repeat.
 
     Raises:
         EmpnetError: If there are no particles, a position or the cell is not finite, or the cell of a periodic
@@ -78,7 +78,7 @@ def _check_periodic(system: System) -> System:
 
 
 def target_of(system: System, name: str, option: str = "--property") -> float:
-    """The property to be learned, once it is sure that it is one finite number for the whole system.
+    """Return the target, after a check that it is one finite number for the whole system.
 
     Arguments:
         system: The system.
@@ -119,7 +119,7 @@ def target_of(system: System, name: str, option: str = "--property") -> float:
 
 
 def _say(option: str, name: str, system: System) -> str:
-    """Suggest the likely name, and how to give it; empty if there are no numbers to choose from."""
+    """Suggest the likely name and the option for it; empty if there are no numeric values."""
     meant = nearest_name(name, system.properties)
     if meant is not None:
         return f"did you mean '{meant}'? then say {option} {meant}"
@@ -129,12 +129,12 @@ def _say(option: str, name: str, system: System) -> str:
 def targets_of(
     system: System, properties: Sequence[str], baseline_keys: Sequence[str] = ()
 ) -> Float64[np.ndarray, " F_prime"]:
-    """Return a system's targets: its properties, less the baseline keys' values (delta learning).
+    """Return a system's targets: its properties minus the values of the baseline keys (delta learning).
 
     Arguments:
         system: The system.
         properties: Names of F' properties.
-        baseline_keys: For each of them the name of a scalar to be subtracted, in the same unit; or none at all.
+        baseline_keys: For each property the name of a scalar to subtract, in the same unit; or no names.
 
     Returns:
         The values in the file's units, shape (F',).

@@ -1,4 +1,4 @@
-"""Composition baseline: a fit of a property on the composition alone, and the pooling that follows from it."""
+"""Composition baseline: a fit of a property to the composition, and the choice of the pooling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 Pooling = Literal["sum", "mean"]
-"""How contributions of particles become a property of the system."""
+"""Kind of pooling from particles to the system."""
 
 
 def count_kinds(
@@ -44,7 +44,7 @@ def count_kinds(
 
 
 def design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
-    """Return the fit's variables: the counts themselves, or for a mean the fractions.
+    """Return the variables of the fit: counts for a sum, fractions for a mean.
 
     Arguments:
         counts: Particles of each species in each system.
@@ -56,7 +56,7 @@ def design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
 def fit_composition(
     counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], pooling: Pooling
 ) -> Float64[np.ndarray, " species"]:
-    """One number a species whose sum (or mean) over the particles is nearest to the property.
+    """Return one number for each species whose sum (or mean) over the particles is nearest to the property.
 
     b = argmin_b sum_s (y_s - sum_z n_sz b_z)^2, of minimum norm where species never vary independently; for the mean
     with fractions in place of the counts n.
@@ -80,17 +80,17 @@ def composition_baseline(
     pooling: Pooling,
     isolated: Bool[np.ndarray, " n"],
 ) -> Float64[np.ndarray, " species"]:
-    """The baseline that a model starts from: a fit to all systems but free atoms.
+    """Return the baseline of a new model: a fit to all systems except free atoms.
 
-    A fit to free atoms and bound systems together is right for neither. Free atoms alone would leave all that atoms
-    are bound by to the network: in a minute of training on copper with forces it came to 13.6 eV of error, from the
-    fit to 3.7 meV. Only a species that the data have in free atoms alone gets their energy.
+    A common fit to free atoms and bound systems is right for neither. With the energies of free atoms as the baseline,
+    the network must learn the whole binding energy: after a minute of training on copper with forces the error was 13.6
+    eV, with the fit 3.7 meV. Only a species that occurs in free atoms alone gets their energy.
 
     Arguments:
         counts: Particles of each species in each system.
         targets: The property y of each system.
         pooling: ``"sum"`` or ``"mean"``.
-        isolated: Which systems are free atoms.
+        isolated: Mask of the systems that are free atoms.
 
     Example:
         >>> counts, y = np.array([[1.0], [4.0], [4.0]]), np.array([-0.25, -14.0, -13.6])
@@ -136,10 +136,11 @@ def choose_pooling(
         unit: The property's unit, for the message.
 
     Returns:
-        The pooling, and why it was chosen, in words.
+        The pooling, and the reason in words.
 
     Raises:
-        EmpnetError: If all systems have one size and the property is no energy: then the data cannot tell.
+        EmpnetError: If all systems have the same size and the property is not an energy: then the data do not decide
+            it.
 
     Example:
         >>> choose_pooling(np.array([[1.0], [2.0], [4.0]]), np.array([3.0, 6.0, 12.1]), "energy", "eV")[0]

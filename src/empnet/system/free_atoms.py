@@ -1,4 +1,4 @@
-"""Frames that their label calls a free atom: no neighbours, whatever box they were computed in."""
+"""Frames labelled as a free atom: they have no neighbours, whatever their box."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def _plain(text: object) -> str:
 
 
 def _without_element(label: str, system: System) -> str:
-    """A label without the symbol of the atom itself: ``isolated_atom_Cu`` of copper."""
+    """Return a label without the symbol of its atom: ``isolated_atom_Cu`` of copper."""
     own = "" if system.species is None else symbol(int(system.species[0])).casefold()
     return label.removesuffix(own) if label.removesuffix(own) in LABELS else label.removeprefix(own)
 
 
 def is_labelled_free(system: System) -> bool:
-    """Return whether a system is one particle that its label calls an isolated atom, as potentials' data have them.
+    """Return whether a system is one particle labelled as an isolated atom, as in data for potentials.
 
     Arguments:
         system: As the file has it.
@@ -51,7 +51,7 @@ def is_labelled_free(system: System) -> bool:
 
 
 def freed(system: System) -> System:
-    """The system without periodic images if its label says that it is a free atom; else as it is.
+    """Return the system without periodic images if it is labelled as a free atom; else unchanged.
 
     Arguments:
         system: As the file has it.

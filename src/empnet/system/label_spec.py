@@ -1,4 +1,4 @@
-"""Forces and stress in data: what their numbers mean, and reading them frame by frame."""
+"""Forces and stress in data: their names, units and signs, and reading them frame by frame."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from empnet.system.values import array_of
 __all__ = ["ASYMMETRIC", "CONSTRAINTS", "RIVALS", "UNEVEN", "VOIGT_ORDER", "LabelSpec", "asymmetry"]
 
 CONSTRAINTS = "constraints"
-"""Key of ``info`` under which readers keep the names of the constraints that a file puts on its particles."""
+"""Key of ``info`` for the names of constraints in a file."""
 
 RIVALS = {"energy": "free_energy", "free_energy": "energy"}
-"""Energies that ASE keeps side by side: for sigma to zero and, where levels are smeared, that of which forces are the
-slope."""
+"""Energies that ASE keeps together: the energy for sigma to zero and, with smeared levels, the free energy, whose slope
+the forces are."""
 
 VOIGT_ORDER = "xx yy zz yz xz xy"
 """ASE's order of the components of a stress."""
 
 ASYMMETRIC = 0.05
-"""Difference of two mirrored components, over the largest component, from which a tensor is refused: printing with two
-digits and calculations that are not converged make less."""
+"""Difference of two mirrored components, over the largest component, above which a tensor is refused; printing with two
+digits and unconverged calculations cause less."""
 
 NEGLIGIBLE = 5e-4
-"""eV/angstrom^3, or 0.8 kB: what a converged calculation leaves; a smaller asymmetry is noise even in relaxed cells."""
+"""Asymmetry of a converged calculation, eV/angstrom^3 (0.8 kB); a smaller one is noise, even in relaxed cells."""
 
 UNEVEN = ASYMMETRIC / 5
-"""The same, from which it is told: printing three digits makes less."""
+"""The same difference above which it is reported; printing three digits causes less."""
 
 AXES = "xyz"
 VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # their rows and columns
@@ -42,10 +42,10 @@ VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # their rows and columns
 
 @dataclass(frozen=True, slots=True)
 class LabelSpec:
-    """Derivatives of the property that are learned with it, and what the data's numbers mean.
+    """Names, units and signs of the derivatives that are learned with the property.
 
-    Forces are F_i = -dE/dr_i; stress is (1 / V) dE / d strain, as ASE has it: positive where the system would shrink.
-    A virial is -V times the stress, an energy. A unit that begins with a minus has the other sign: ``-kB`` is the
+    Forces are F_i = -dE/dr_i; stress is (1 / V) dE / d strain, with ASE's sign: positive if the system tends to shrink.
+    A virial is -V times the stress, an energy. A minus before the unit stands for the opposite sign: ``-kB`` is the
     stress that VASP prints, positive under pressure; forces in ``-eV/angstrom`` are gradients.
 
     Arguments:
@@ -54,11 +54,11 @@ class LabelSpec:
         stress: Name of the stress, or of the virial; empty: none is learned.
         stress_unit: Its unit; empty: the property's unit per cubic angstrom (of a virial: the property's unit).
         virial: Whether ``stress`` names a virial.
-        energy_unit: Unit of the property; empty if nobody has named it.
+        energy_unit: Unit of the property; empty if unknown.
         stress_order: Order of six components in the data, such as VASP's ``"xx yy zz xy yz zx"``; empty: ASE's.
 
     Raises:
-        EmpnetError: If a unit is unknown, or is none of a force, a stress or a virial of this property.
+        EmpnetError: If a unit is unknown, or is not a unit of a force, a stress or a virial of this property.
 
     Example:
         >>> round(LabelSpec("forces", "kcal/mol/angstrom", energy_unit="eV").forces_factor, 5)
@@ -89,7 +89,7 @@ class LabelSpec:
 
     @property
     def stress_factor(self) -> float:
-        """Factor from the data's stress to the property's unit per cubic angstrom; of a virial: to the unit itself."""
+        """Factor from the data's stress to the property's unit per cubic angstrom, or from its virial to the unit."""
         if not self.stress:
             return 1.0
         if not self.virial:
@@ -103,7 +103,7 @@ class LabelSpec:
 
     @property
     def stress_places(self) -> tuple[int, ...]:
-        """Where xx yy zz yz xz xy are among the six components in the data.
+        """Return the positions of xx yy zz yz xz xy among the six components in the data.
 
         Raises:
             EmpnetError: If the order does not name each of them once.
@@ -114,13 +114,13 @@ class LabelSpec:
         return bool(self.stress_unit) and parse_unit(self.stress_unit.lstrip("-")).kind == kind
 
     def forces_of(self, system: System) -> Float64[np.ndarray, "N 3"]:
-        """The forces on a system's particles in the property's unit per angstrom; nan throughout if it has none.
+        """Return a system's forces in the property's unit per angstrom; nan if it has none.
 
         Arguments:
             system: The system.
 
         Raises:
-            EmpnetError: If the array is of another shape, or holds a number that is not finite.
+            EmpnetError: If the array has another shape, or a number is not finite.
 
         Example:
             >>> atom = System([[0, 0, 0]], arrays={"F": np.array([[0.0, 0.0, 2.0]])})
@@ -144,7 +144,7 @@ class LabelSpec:
         return _all_or_none(values, absent, self.forces_factor, f"forces '{self.forces}'", "particle", system)
 
     def stress_of(self, system: System) -> Float64[np.ndarray, " 6"]:
-        """A system's stress as ASE has it, xx yy zz yz xz xy, in the property's unit per cubic angstrom.
+        """Return a system's stress with ASE's sign and order, in the property's unit per cubic angstrom.
 
         Arguments:
             system: The system.
@@ -153,7 +153,7 @@ class LabelSpec:
             Shape (6,); nan if it has none, or does not repeat along all three axes.
 
         Raises:
-            EmpnetError: If it is neither of 6 numbers nor of 3 x 3, or one is not finite.
+            EmpnetError: If it has neither 6 nor 3 x 3 numbers, or a number is not finite.
 
         Example:
             >>> cube = System([[0, 0, 0]], cell=2 * np.eye(3), pbc=(True,) * 3, info={"virial": np.diag([8.0, 0, 0])})
@@ -186,7 +186,7 @@ class LabelSpec:
         return -values / abs(float(np.linalg.det(system.cell))) if self.virial else values
 
     def unevenness_of(self, system: System) -> float:
-        """The largest difference of two mirrored components of a 3 x 3 stress, over the largest component; noise is 0.
+        """Return the largest relative difference of two mirrored components of a 3 x 3 stress; 0 if it is noise.
 
         Arguments:
             system: The system.
@@ -205,13 +205,13 @@ class LabelSpec:
         return size / largest if uneven else 0.0
 
     def _is_noise(self, size: float, system: System) -> bool:
-        """True if a difference of components is noise: even relaxed cells have as much."""
+        """Return True if a difference of components is noise, which even relaxed cells have."""
         volume = abs(float(np.linalg.det(system.cell))) if self.virial and system.cell is not None else 1.0
         energy = parse_unit(self.energy_unit).factor if self.energy_unit else 1.0
         return bool(volume) and size * abs(self.stress_factor) * energy / volume <= NEGLIGIBLE
 
     def _refuse_asymmetric(self, full: np.ndarray, what: str, system: System) -> None:
-        """Raise if a tensor is not symmetric by more than rounding and noise, for its half would be lost in silence."""
+        """Raise if a tensor's asymmetry is more than rounding and noise, because half of it would be lost."""
         size, row, column = asymmetry(full)
         if not size > ASYMMETRIC * float(np.abs(full).max()):
             return
@@ -233,7 +233,7 @@ class LabelSpec:
 
 
 def asymmetry(full: Float64[np.ndarray, "3 3"]) -> tuple[float, int, int]:
-    """The largest difference of two mirrored components of a tensor, and where it is.
+    """Return the largest difference of two mirrored components of a tensor, and its place.
 
     Arguments:
         full: The tensor.
@@ -249,7 +249,7 @@ def asymmetry(full: Float64[np.ndarray, "3 3"]) -> tuple[float, int, int]:
 
 @lru_cache(maxsize=64)  # it is asked for in every frame
 def _factor(what: str, unit: str, energy_unit: str, per: str, remedy: str = "") -> float:
-    """The factor from a unit, perhaps with a sign, to the property's unit per something."""
+    """Return the factor from a unit, perhaps with a sign, to the property's unit per length or volume."""
     if not unit:
         return 1.0
     plain = unit.removeprefix("-")
@@ -266,7 +266,7 @@ def _factor(what: str, unit: str, energy_unit: str, per: str, remedy: str = "") 
 
 @lru_cache(maxsize=64)
 def _places(order: str) -> tuple[int, ...]:
-    """Where xx yy zz yz xz xy are in an order."""
+    """Return the positions of xx yy zz yz xz xy in an order."""
     names = ["".join(sorted(name)) for name in order.lower().replace(",", " ").split()]  # zx is xz
     if sorted(names) != sorted(VOIGT_ORDER.split()):
         wanted = f"each of {VOIGT_ORDER} once"
@@ -277,7 +277,7 @@ def _places(order: str) -> tuple[int, ...]:
 def _all_or_none(
     values: np.ndarray, absent: np.ndarray, factor: float, what: str, row: str, system: System
 ) -> np.ndarray:
-    """The values times a factor; nan if all of them are; an error if some of them are no finite numbers."""
+    """Return the values times a factor; nan if all are nan; raise if only some are not finite."""
     finite = np.isfinite(values)
     if finite.all():
         scaled: np.ndarray = values.astype(np.float64) * factor

@@ -1,4 +1,4 @@
-"""Lengths in files: what a file states of their unit, and taking them to angstrom."""
+"""Lengths in files: the unit that a file states, and conversion to angstrom."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ LENGTH_UNITS = (
 
 
 def stated_length_unit(system: System) -> tuple[str, Unit | None]:
-    """The key under which a file states the unit of its lengths, and the unit; None if it states none.
+    """Return the key and the unit of length that a file states; None if it states none.
 
     Arguments:
-        system: A system of the file as it stands.
+        system: A system of the file, not converted.
 
     Example:
         >>> stated_length_unit(System([[0, 0, 0]], info={"r_unit": "bohr"}))[1].kind
@@ -49,15 +49,15 @@ def stated_length_unit(system: System) -> tuple[str, Unit | None]:
 
 
 def in_angstrom(system: System, given: Unit | None, *, states: bool) -> System:
-    """A system with its lengths in angstrom, and with what it states of them mended.
+    """Return a system with lengths in angstrom, and with a corrected statement of their unit.
 
     Arguments:
-        system: As the file has it.
-        given: The unit that the user gave; None: what the file states, else angstrom.
+        system: The system of the file.
+        given: The user's unit; None: the file's statement, else angstrom.
         states: Whether files of this format can state a unit of length.
 
     Raises:
-        EmpnetError: If the unit that was given contradicts the one that is stated.
+        EmpnetError: If the given unit contradicts the stated one.
     """
     key, stated = stated_length_unit(system) if states else ("", None)
     if given and stated and not math.isclose(given.factor, stated.factor, rel_tol=1e-6):

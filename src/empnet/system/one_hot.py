@@ -1,4 +1,4 @@
-"""One-hot encoding: how categories, such as species or letters, become features."""
+"""One-hot encoding of categories, such as species or letters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Items = Sequence[Hashable] | Integer[np.ndarray, " n"]
 
 
 def symbol(species: Hashable) -> str:
-    """A species as briefly as people write it: the chemical symbol, or the number of any other kind of particle.
+    """Return the short name of a species: the chemical symbol, or the number of another kind of particle.
 
     Arguments:
         species: An atomic number, or the number of any other kind of particle.
@@ -32,7 +32,7 @@ def symbol(species: Hashable) -> str:
 
 
 def species_name(species: Hashable) -> str:
-    """A species as people write it: the chemical symbol beside the atomic number.
+    """Return the long name of a species: the chemical symbol and the atomic number.
 
     Arguments:
         species: An atomic number, or the number of any other kind of particle.
@@ -48,11 +48,12 @@ def species_name(species: Hashable) -> str:
 class OneHot:
     """Encodes each item of a sequence as a unit vector: e_k for the k-th item of the alphabet.
 
-    A linear layer on the result picks one row of its weights for each item, which is what an embedding is.
+    A linear layer on the result picks one row of its weights for each item: it is an embedding.
 
     Arguments:
-        alphabet: The K distinct items that can occur, in the order of their columns.
-        name: How messages show an item; None: :func:`species_name` if the alphabet holds whole numbers, else repr.
+        alphabet: The K distinct items, in the order of their columns.
+        name: Function that names an item in messages; None: :func:`species_name` if the alphabet holds whole numbers,
+            else repr.
 
     Raises:
         EmpnetError: If an item occurs twice in the alphabet.
@@ -87,7 +88,7 @@ class OneHot:
         return f"OneHot({list(self.alphabet)!r})"
 
     def indices(self, items: Items) -> Int64[np.ndarray, " n"]:
-        """The place of each item in the alphabet.
+        """Return the place of each item in the alphabet.
 
         Arguments:
             items: n items: an array of whole numbers, a string, or any sequence.
@@ -115,14 +116,14 @@ class OneHot:
         return self._order[places]
 
     def encode(self, items: Items, *, dtype: DTypeLike = np.float64) -> Float[np.ndarray, "n K"]:
-        """The unit vectors of a sequence.
+        """Return the unit vectors of a sequence.
 
         Arguments:
             items: n items, as in :meth:`indices`.
             dtype: Floating type of the result.
 
         Returns:
-            One row an item, with a single one in it, shape (n, K).
+            One row for each item, with a single 1, shape (n, K).
 
         Raises:
             EmpnetError: If an item is not in the alphabet.
@@ -133,7 +134,7 @@ class OneHot:
         return encoded
 
     def encode_batch(self, strings: Sequence[Items], *, dtype: DTypeLike = np.float64) -> np.ndarray:
-        """The unit vectors of B sequences of one length L, such as strings.
+        """Return the unit vectors of B sequences of one length L, such as strings.
 
         Arguments:
             strings: B sequences.
@@ -166,7 +167,7 @@ class OneHot:
         return encoded
 
     def decode(self, encoded: ArrayLike) -> list[Hashable]:
-        """The items that rows stand for: of each row its largest entry.
+        """Return the items of rows, by the largest entry of each row.
 
         Arguments:
             encoded: Shape (n, K); rows need not be exact unit vectors (probabilities, say).
@@ -213,7 +214,7 @@ class OneHot:
 
 
 def _codes(items: object) -> Int64[np.ndarray, " n"] | None:
-    """Whole numbers that tell items apart without a Python loop: themselves, or code points of letters; else None."""
+    """Return whole numbers for the items, without a Python loop: themselves, or code points of letters; else None."""
     if isinstance(items, str):
         return np.frombuffer(items.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
     if isinstance(items, list) and items and all(isinstance(item, str) and len(item) == 1 for item in items):

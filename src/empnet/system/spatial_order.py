@@ -1,4 +1,4 @@
-"""Particles along a curve through space, so that neighbours in space are neighbours in memory."""
+"""Sorting of particles along a curve through space, so that neighbours in space are neighbours in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from empnet.system.system import System
 __all__ = ["SORTED_FROM", "in_given_order", "sorted_in_space", "spatial_order"]
 
 SORTED_FROM = 2_000
-"""Particles from which on sorting pays: below, what the kernels read fits into the cache in any order."""
+"""Number of particles from which sorting pays; data of smaller systems fit into the processor's cache in any order."""
 
 BITS = 21
 """Bits of a cell's number along each axis: three of them fill an int64."""
@@ -24,13 +24,13 @@ def spatial_order(
     pbc: tuple[bool, bool, bool],
     side: float,
 ) -> Int64[np.ndarray, " N"]:
-    r"""The particles' indices along a curve that visits one small cell of space after the other (Morton's order).
+    r"""Return the particles' indices along a curve through all small cells of space (Morton's order).
 
     .. math:: a_x = \lfloor s_x h_x / side \rfloor, \quad
         code = \sum_{b} \left( a_x^{(b)} 2^{3b} + a_y^{(b)} 2^{3b + 1} + a_z^{(b)} 2^{3b + 2} \right)
 
     with s the fractional coordinate (periodic axes are wrapped into the cell), h the distance between the cell's
-    faces, and a^{(b)} the bits of a. Particles of one cell keep their order, so the result is determined.
+    faces, and a^{(b)} the bits of a. Particles of one cell keep their order, so the result is unique.
 
     References:
         A computer oriented geodetic data base and a new technique in file sequencing, Morton, 1966.
@@ -39,8 +39,8 @@ def spatial_order(
         positions: Positions r in angstrom, finite, shape (N, 3), float64.
         cell: Lattice vectors as rows in angstrom, shape (3, 3), float64; None if nothing repeats.
         pbc: Whether the system repeats along each lattice vector.
-        side: About how wide a small cell is, in angstrom: half a cutoff, say. An open system of more than two million
-            small cells along an axis gets wider ones.
+        side: Approximate width of a small cell in angstrom, for example half a cutoff. An open system of more than two
+            million small cells along an axis gets wider ones.
 
     Returns:
         A permutation, shape (N,), int64: ``positions[order]`` is sorted in space.
@@ -73,7 +73,7 @@ def _lengths(
 
 
 def _spread(number: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
-    """The bits of a number of 21 bits, three places apart."""
+    """Return the bits of a number of 21 bits, three places apart."""
     for shift, mask in (
         (32, 0x1F00000000FFFF),
         (16, 0x1F0000FF0000FF),
@@ -86,10 +86,10 @@ def _spread(number: Int64[np.ndarray, " N"]) -> Int64[np.ndarray, " N"]:
 
 
 def sorted_in_space(system: System, cutoff: float) -> tuple[System, Int64[np.ndarray, " N"]]:
-    """A system with its particles sorted in space, if it is large enough for that to pay, and their old indices.
+    """Return a system with its particles sorted in space, if it is large enough, and their old indices.
 
-    What belongs to the whole system stays the same, to rounding: sums are taken in another order. What belongs to a
-    particle comes out in the new order; :func:`in_given_order` puts it back.
+    Results of the whole system stay the same, to rounding, because sums have another order. Results of particles have
+    the new order; :func:`in_given_order` restores the old one.
 
     Arguments:
         system: A system, of any size.
@@ -97,7 +97,7 @@ def sorted_in_space(system: System, cutoff: float) -> tuple[System, Int64[np.nda
 
     Returns:
         The system, and the permutation that sorts its particles, shape (N,), int64. Below :data:`SORTED_FROM`
-        particles it is the very same system.
+        particles it is the same object.
 
     Example:
         >>> from ase.build import bulk
@@ -122,14 +122,14 @@ def sorted_in_space(system: System, cutoff: float) -> tuple[System, Int64[np.nda
 def in_given_order(
     values: Shaped[np.ndarray, "N *shape"], order: Int64[np.ndarray, " N"]
 ) -> Shaped[np.ndarray, "N *shape"]:
-    """One value for each particle of a sorted system, put into the order in which the particles were given.
+    """Return values of a sorted system's particles in the given order.
 
     Arguments:
         values: Forces, contributions or the like of the sorted particles, shape (N, ...).
-        order: What :func:`sorted_in_space` returned.
+        order: Permutation from :func:`sorted_in_space`.
 
     Returns:
-        The values, shape (N, ...): row ``order[n]`` is what row n was.
+        The values, shape (N, ...): row ``order[n]`` is the former row n.
 
     Example:
         >>> in_given_order(np.array([5.0, 6.0, 7.0]), np.array([2, 0, 1]))

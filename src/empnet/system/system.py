@@ -1,4 +1,4 @@
-"""One system of particles: the frozen record that every reader makes and everything else takes."""
+"""A system of particles: the frozen record that every reader makes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Origin", "System"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a system came from, for messages.
+    """Origin of a system, for messages.
 
     Arguments:
         file: Path of the file as the user wrote it, or empty for systems made in Python.
@@ -45,7 +45,7 @@ def _frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str, origin: Origin) -> np.ndarray:
-    """A read-only copy of ``value`` with the wanted dtype and shape (None: any length)."""
+    """Return a read-only copy of ``value`` with a dtype and shape (None: any length)."""
     same = isinstance(value, np.ndarray) and value.dtype == dtype  # as readers give them: nothing can go wrong
     try:
         with nullcontext() if same else np.errstate(invalid="ignore"):  # nan as int64: found by the comparison below
@@ -63,7 +63,7 @@ def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str, or
 
 
 def _row_per_particle(value: Any, n: int, name: str, origin: Origin) -> np.ndarray:
-    """A read-only copy of a per-particle array."""
+    """Return a read-only copy of a per-particle array."""
     try:
         array = np.array(value)
     except ValueError as error:
@@ -83,9 +83,9 @@ def _number(value: Any, name: str, origin: Origin) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class System:
-    """N particles with positions and features, perhaps in a periodic cell, and what is known of them.
+    """N particles with positions and features, perhaps in a periodic cell, and their properties.
 
-    Arrays are copied and read-only; a System never changes once it is made (see :func:`dataclasses.replace`).
+    Arrays are copied and read-only; a System never changes (see :func:`dataclasses.replace`).
 
     Arguments:
         positions: Positions r in angstrom, shape (N, 3), float64.
@@ -94,12 +94,12 @@ class System:
         cell: Lattice vectors as rows in angstrom, shape (3, 3), float64. None: no cell.
         pbc: Whether the system repeats along each lattice vector.
         properties: Named scalars of the whole system, such as its energy, in the file's units.
-        info: What else the file says of the whole system: strings, vectors, tensors.
+        info: Other values of the whole system: strings, vectors, tensors.
         arrays: Further values for each particle, such as forces; the first axis has length N.
         origin: Where the system came from.
 
     Raises:
-        EmpnetError: If an array has the wrong shape or is not made of numbers, or a property is no number.
+        EmpnetError: If an array has the wrong shape or is not numeric, or a property is not a number.
 
     Example:
         >>> hydrogen = System([[0, 0, 0], [0, 0, 0.74]], species=[1, 1], properties={"energy": -31.7})
@@ -139,7 +139,7 @@ class System:
         put("arrays", _frozen(arrays))
 
     def __reduce__(self) -> tuple:
-        """Pickle and copy by the arguments: a read-only view of a dict cannot be pickled itself."""
+        """Pickle and copy by the arguments, because a read-only view of a dict cannot be pickled."""
         values = (getattr(self, item.name) for item in fields(self))
         return System, tuple(dict(value) if isinstance(value, MappingProxyType) else value for value in values)
 
@@ -157,13 +157,13 @@ class System:
         return format(Formula(str(Symbols(self.species))), "hill")
 
     def join_features(self, names: Sequence[str]) -> System:
-        """A copy whose features are the named per-particle arrays, side by side.
+        """Return a copy with the named per-particle arrays, joined, as its features.
 
         Arguments:
             names: Keys of :attr:`arrays`; a one-dimensional array gives one column.
 
         Raises:
-            EmpnetError: If an array is not there, not finite, or not of one row a particle.
+            EmpnetError: If an array is missing, not finite, or has not one row for each particle.
 
         Example:
             >>> ion = System([[0, 0, 0]], arrays={"charge": np.array([1.0])})
@@ -188,7 +188,7 @@ class System:
         return replace(self, features=np.concatenate(columns, axis=1))
 
     def to_atoms(self) -> ase.Atoms:
-        """The system as an :class:`ase.Atoms`: properties and info in ``info``, arrays in ``arrays``."""
+        """Return the system as an :class:`ase.Atoms`: properties and info in ``info``, arrays in ``arrays``."""
         from ase import Atoms
 
         species = np.zeros(len(self), int) if self.species is None else self.species

@@ -1,4 +1,4 @@
-"""Units by name: parsed from what users write, with factors from :mod:`ase.units`."""
+"""Units by name, parsed from the user's text, with factors from :mod:`ase.units`."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Unit:
 
     Arguments:
         name: The unit as the user wrote it.
-        factor: How many of ASE's units (eV, angstrom, amu, e, kelvin and what follows from them) it is.
+        factor: Size in ASE's units (eV, angstrom, amu, e, kelvin and their combinations).
         dimension: Powers of energy, length, mass, charge and temperature.
 
     Example:
@@ -138,17 +138,17 @@ def parse_unit(text: str) -> Unit:
 
     Arguments:
         text: Such as ``"kcal/mol"``, ``"eV/angstrom^3"``, ``"e*angstrom"``, ``"cal/(mol*K)"``, ``"kJ mol-1"`` or
-            ``"eV per atom"``. After a ``/`` a blank joins only what has a power of its own: ``kcal/mol A`` would mean
-            two things. ``kB`` is the kilobar.
-            ``cm-1`` at the front, also written ``cm^-1`` and ``1/cm``, is a wavenumber: an energy. ``atom`` and
-            ``particle`` are the same: ``eV/atom`` is an energy per particle, which is no energy of a whole system.
-            Small and capital letters are forgiven where only one unit can be meant (not ``MeV`` for ``meV``).
+            ``"eV per atom"``. After a ``/`` a blank joins only units with a power: ``kcal/mol A`` would be ambiguous.
+            ``kB`` is the kilobar. ``cm-1`` at the front, also written ``cm^-1`` and ``1/cm``, is a wavenumber: an
+            energy. ``atom`` and ``particle`` are the same: ``eV/atom`` is an energy per particle, which is not an
+            energy of a whole system. Upper and lower case are interchangeable where only one unit fits (not ``MeV`` for
+            ``meV``).
 
     Returns:
         The unit.
 
     Raises:
-        EmpnetError: If a name is unknown or the text makes no sense.
+        EmpnetError: If a name is unknown or the text is not a unit.
 
     Example:
         >>> parse_unit("hartree").factor == parse_unit("Ha").factor
@@ -206,10 +206,10 @@ def _power(tokens: list[str], text: str) -> tuple[float, np.ndarray]:
 
 
 def _named(token: str, text: str) -> tuple[float, np.ndarray, int]:
-    """Factor, dimension and power of one name: ``bohr`` and ``bohr3``, but ``a0`` is a name of its own."""
+    """Return factor, dimension and power of one name: ``bohr`` and ``bohr3``, but ``a0`` is a name of its own."""
     for name, power in ((token, 1), (token.rstrip("0123456789"), token[-1])):
         exact = name if name in NAMES else _FORGIVEN.get(name.casefold())
-        # A lone letter, and milli against mega, are told apart by case alone.
+        # A single letter, and milli and mega, differ by case alone.
         if exact and (exact == name or (len(name) > 1 and not (name[0] + exact[0] in ("Mm", "mM") and exact != "mol"))):
             value, powers = NAMES[exact]
             return value, np.array(powers), int(power)
@@ -229,12 +229,12 @@ def _unknown(text: str, token: str = "") -> EmpnetError:
 
 
 def convert(value: Number, from_unit: Unit | str, to_unit: Unit | str) -> Number:
-    """Convert numbers from one unit to another; frequencies nu are energies h nu where energies are wanted.
+    """Convert numbers from one unit to another; a frequency nu becomes an energy h nu if an energy is wanted.
 
     Arguments:
         value: A number or an array of any shape, in ``from_unit``.
-        from_unit: The unit that it has.
-        to_unit: The unit wanted.
+        from_unit: Its unit.
+        to_unit: The new unit.
 
     Returns:
         The same quantity in ``to_unit``.
@@ -260,10 +260,10 @@ def convert(value: Number, from_unit: Unit | str, to_unit: Unit | str) -> Number
 
 
 def per_particle(unit: str) -> bool:
-    """Return whether a unit is per particle, such as eV/atom; what is no unit is not.
+    """Return whether a unit is per particle, such as eV/atom; False for unknown units.
 
     Arguments:
-        unit: Its name, or what stands for a unit that nobody has named.
+        unit: Its name, or the placeholder of an unknown unit.
 
     Example:
         >>> per_particle("meV/atom"), per_particle("eV"), per_particle("file units")
@@ -276,7 +276,7 @@ def per_particle(unit: str) -> bool:
 
 
 def default_unit(name: str) -> Unit | None:
-    """The unit that ASE gives to a property of this name; None if it gives none.
+    """Return ASE's unit of a property with this name; None if ASE has none.
 
     Arguments:
         name: Name of a property, such as ``"energy"``.

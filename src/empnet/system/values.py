@@ -1,4 +1,4 @@
-"""Values of any kind that people keep in ``info``: seen as arrays where they are arrays."""
+"""Values of any kind in ``info``, and arrays among them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["array_of"]
 
 
 def array_of(value: Any) -> np.ndarray | None:
-    """A value as an array; None if it is none: a list of rows of different lengths, or an object that cannot be one.
+    """Return a value as an array; None if it is not an array, such as rows of different lengths.
 
     Arguments:
-        value: Anything.
+        value: Any value.
 
     Example:
         >>> array_of([1, 2]), array_of([[1], [2, 3]])

@@ -108,7 +108,7 @@ MISTAKES = {
     "check of nothing": (["check", "nowhere"], "nowhere"),
     "report of nothing": (["report", "nowhere"], "nowhere"),
     "inspection of nothing": (["inspect", "nothing.xyz"], "nothing.xyz"),
-    "overfit more than there are": (["train", "springs.xyz", "--overfit", "99"], "the training side"),
+    "overfit more than there are": (["train", "springs.xyz", "--overfit", "99"], "the training set"),
     "baseline key absent": (["train", "springs.xyz", "--baseline-key", "gab"], "did you mean 'gap'"),
     "overfit into a folder": (["train", "springs.xyz", "--overfit", "4", "--out", "x"], "--out"),
     "overfit of an ensemble": (["train", "springs.xyz", "--overfit", "4", "--ensemble", "2"], "--ensemble"),

@@ -306,7 +306,7 @@ def run(tmp_path_factory):
 def test_a_trained_run_on_its_own_test_side(run, capsys):
     found = audit(load(run / "run"), quiet=True)
     assert failed(found) <= {"error of energy"}  # two epochs need not beat the baseline
-    assert (found.data, found.systems) == ("the run's own test side", 6)
+    assert (found.data, found.systems) == ("the run's own test set", 6)
     assert "loaded again" in found["determinism"].done
     assert found["distances"].verdict == "pass"
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["passed"] is found.passed

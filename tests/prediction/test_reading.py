@@ -96,7 +96,7 @@ def test_a_model_learned_in_bohr_reads_other_files_as_they_are(files, bohr, file
     expected = errors(bohr, files / "bohr.extxyz", length_unit="bohr")
     assert errors(bohr, files / file, unit="eV") == pytest.approx(expected, rel=1e-3)
     own = evaluate(load(bohr), quiet=True)[0].metrics["mae"].value
-    assert own < 10 * expected[0]  # its own test side, in the unit of its own configuration
+    assert own < 10 * expected[0]  # its own test set, in the unit of its own configuration
 
 
 def test_predictions_do_not_depend_on_the_training_files_unit(files, bohr, tmp_path):

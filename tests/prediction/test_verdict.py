@@ -45,7 +45,7 @@ SITUATIONS = {
     "equal": (accuracy(1.0), {}, "bad", "no better than the composition baseline"),
     "one system": (accuracy(systems=1), {}, "warn", "no verdict: 1 test system is too few"),
     "one bad system": (accuracy(1.3, systems=1), {}, "bad", "too few for a verdict"),
-    "no test side": (accuracy(side="validation"), {}, "good", "validation side chose the weights"),
+    "no test set": (accuracy(side="validation"), {}, "good", "validation set chose the weights"),
     "other data": (accuracy(side="given"), {}, "good", "on 200 systems"),
     "delta learning": (accuracy(baseline="'pbe' and composition baseline"), {}, "good", "of the 'pbe' and composition"),
     "baseline without error": (
@@ -193,7 +193,7 @@ def springs(n: int = 60) -> list[System]:
 
 @pytest.fixture(scope="module")
 def worse(tmp_path_factory):
-    """A run that has learned a property of one file, and is worse than the baseline on its own test side."""
+    """A run that has learned a property of one file, and is worse than the baseline on its own test set."""
     folder = tmp_path_factory.mktemp("worse")
     write(folder / "springs.extxyz", springs())
     run = train(folder / "springs.extxyz", "energy", out=folder / "run", lr=1e-9, quiet=True, **SMALL).run
@@ -230,11 +230,11 @@ def test_training_ends_with_the_verdict_and_a_warning(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"test": 0}, "The validation side chose the weights"),
+        ({"test": 0}, "The validation set chose the weights"),
         ({"test": 1}, "1 test system"),
         ({"test": 1, "val": 1}, "too few"),
     ],
-    ids=["no test side", "one test system", "one of each"],
+    ids=["no test set", "one test system", "one of each"],
 )
 def test_small_data_end_in_plain_words(tmp_path, settings, told):
     run = train(springs(40), "energy", out=tmp_path / "run", quiet=True, **SMALL | settings).run

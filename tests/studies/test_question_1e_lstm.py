@@ -82,7 +82,7 @@ def test_formulas():
 
 
 def test_the_errors_of_the_formula_do_not_fall_below_the_spread_of_isomers(measured):
-    """The floor is of all molecules, the error of the test side: they scatter by some per cent."""
+    """The floor is of all molecules, the error of the test set: they scatter by some per cent."""
     e = measured.energies
     assert np.abs(e.formula - e.true).mean() > 0.8 * e.isomers
     assert len(e.true) == 240

@@ -63,7 +63,7 @@ def copied(run, tmp_path) -> Path:
 
 
 def seen(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """What a user sees of a run: predictions and standard deviations of its own test side."""
+    """What a user sees of a run: predictions and standard deviations of its own test set."""
     predictor = load(folder)
     found = predictor.predict(own_side(predictor))
     return found.values, np.zeros(0) if found.std is None else found.std

@@ -129,14 +129,14 @@ def test_an_outlier_and_near_particles_are_named(tmp_path, monkeypatch):
     import empnet.training.loop as loop
 
     monkeypatch.setattr(loop.Explosion, "__call__", lambda self, loss: loss > 10)  # as a run gone wrong would be
-    told = fails(tmp_path, systems, epochs=2, val=1, test=0)  # so that it lies on the training side
+    told = fails(tmp_path, systems, epochs=2, val=1, test=0)  # so that it lies on the training set
     assert "frame 17" in told
     assert "standard deviations from what its composition says" in told
     assert "0.05 angstrom apart" in told
 
 
 def test_no_outlier_alone_counts_as_an_explosion():
-    """All of a training side's scatter in one system: the loss of its batch is n / B at the worst."""
+    """All of a training set's scatter in one system: the loss of its batch is n / B at the worst."""
     from empnet.training.optimiser.diagnosis import Explosion
 
     n, batch = 5000, 32

@@ -74,7 +74,7 @@ def test_contradictory_data():
 
 
 def seed_with_both(data) -> int:
-    """A seed whose training side holds all systems but one that is neither frame 2 nor frame 8."""
+    """A seed whose training set holds all systems but one that is neither frame 2 nor frame 8."""
     from empnet.dataset.split import split_systems
 
     for seed in range(50):
@@ -94,7 +94,7 @@ def test_not_reached(monkeypatch):
 
 @pytest.mark.parametrize("systems", [0, 20])
 def test_more_than_there_are(systems):
-    with pytest.raises(EmpnetError, match="between 1 and 19, the training side"):
+    with pytest.raises(EmpnetError, match="between 1 and 19, the training set"):
         overfit(springs(), "energy", systems=systems, **SMALL)
 
 

@@ -477,7 +477,7 @@ def test_a_file_of_another_run_is_told(data, finished, tmp_path, file, found):
     with pytest.raises(EmpnetError, match=re.escape(found)):
         resume(finished, quiet=True)
     assert (finished / "model.safetensors").read_bytes() == weights
-    if file == "split.json":  # else systems of the training side would be measured
+    if file == "split.json":  # else systems of the training set would be measured
         with pytest.raises(EmpnetError, match=found):
             evaluate(finished, quiet=True)
 

@@ -199,7 +199,7 @@ def test_what_training_tells(parts, run, tmp_path):
     assert "it is rough" in few[0]
     (copied / "results.json").unlink()  # as in a run that never had standard deviations
     none = keep_last_layer(copied, dataset, Split(split.train, split.validation[:0], split.test))
-    assert "no validation side" in none[0]
+    assert "no validation set" in none[0]
     assert load_last_layer(copied, parts[0]) is None
 
 
@@ -265,7 +265,7 @@ def test_the_likelihood_is_that_of_scipy_at_its_best():
 
 
 def test_what_was_left_out_is_foreseen():
-    """The limit of ordinary systems takes the training side as if each system had been left out."""
+    """The limit of ordinary systems takes the training set as if each system had been left out."""
     from empnet.training.uncertainty.rigidity import _left_out
 
     rng = np.random.default_rng(3)

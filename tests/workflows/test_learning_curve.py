@@ -90,7 +90,7 @@ def test_mistakes_are_found_before_anything_is_trained(data, tmp_path):
     for sizes, told in (([10], "two or more"), ([10, 1000], "at most")):
         with pytest.raises(EmpnetError, match=told):
             learning_curve(data, sizes=sizes, out=tmp_path / "curve", **SMALL)
-    with pytest.raises(EmpnetError, match="no test side"):
+    with pytest.raises(EmpnetError, match="no test set"):
         learning_curve(data, sizes=[10, 20], out=tmp_path / "curve", test=0, **SMALL)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious.txt").write_text("mine")

@@ -24,7 +24,7 @@ there were to learn from, and a healthy run must not fail for them; data of anot
 NAMES = ("particles", "shortest distance", "distances")
 
 DONE = (
-    "Particles are counted whose species no system of the training side has.",
+    "Particles are counted whose species no system of the training set has.",
     "The shortest distance between two particles is compared with the shortest one in training.",
     f"Particles are counted that have a neighbour more than {BIN:g} angstrom from any distance at which training had "
     "one of its species.",
@@ -34,7 +34,7 @@ DONE = (
 def coverage_lines(
     seen: DataCoverage | None, dataset: Dataset, systems: Sequence[System], *, own: bool = False
 ) -> list[AuditLine]:
-    """Hold data against what the training side had.
+    """Hold data against what the training set had.
 
     Two things fail a model for these data: a species that it was never trained on, and particles nearer to each other
     (by more than a bin, 0.05 angstrom) than any two in training, where the network extrapolates to the steep side.
@@ -45,10 +45,10 @@ def coverage_lines(
     together the shortest distance lies on any side by chance, which says nothing against the model.
 
     Arguments:
-        seen: What the training side had; None if the model file does not tell.
+        seen: What the training set had; None if the model file does not tell.
         dataset: The data, as the model takes them.
         systems: The same, for their names.
-        own: The data are the run's own test or validation side.
+        own: The data are the run's own test or validation set.
     """
     if seen is None:
         return [skipped(*text, "not recorded in this model file") for text in zip(NAMES, DONE, strict=True)]
@@ -80,7 +80,7 @@ def _shortest(
     if not len(d):
         return skipped(NAMES[1], DONE[1], "no two particles are within the cutoff")
     if not np.isfinite(seen.shortest):
-        return skipped(NAMES[1], DONE[1], "no two particles of the training side are within the cutoff")
+        return skipped(NAMES[1], DONE[1], "no two particles of the training set are within the cutoff")
     nearest = int(np.argmin(d))
     shorter = max(0.0, seen.shortest - float(d[nearest]))
     where = origin_of(systems, int(system_of[nearest]))

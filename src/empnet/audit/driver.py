@@ -62,7 +62,7 @@ def audit(
     Arguments:
         predictor: The model, or its run folder.
         data: A path, the name of bundled data, systems or ase.Atoms, of which up to 1,000 are looked at, and up to 32
-            (of 500 particles in all) for the symmetries; None: the run's own test side, else its validation side.
+            (of 500 particles in all) for the symmetries; None: the run's own test set, else its validation set.
         errors: Errors to judge, if they are known; None: those that training recorded of the run's own side, else those
             on the systems that are looked at.
         quiet: No progress bar.

@@ -29,8 +29,8 @@ def material(predictor: Predictor, data: Data | None, reading: Reading) -> tuple
 
     Arguments:
         predictor: The model.
-        data: A path, the name of bundled data, systems or ase.Atoms; None: the run's own test side, else its
-            validation side.
+        data: A path, the name of bundled data, systems or ase.Atoms; None: the run's own test set, else its
+            validation set.
         reading: What the data call things, and their units.
 
     Raises:
@@ -48,7 +48,7 @@ def _own(predictor: Predictor) -> tuple[Iterable[System], str]:
     refuse_data_in_memory(run.read_config().data, run.path, remedy)
     side = measured_side(run)
     try:
-        return own_side(predictor, side), f"the run's own {side} side"
+        return own_side(predictor, side), f"the run's own {side} set"
     except EmpnetError as error:
         raise EmpnetError(f"the run's own data cannot be read ({error})", where=run, remedy=remedy) from error
 

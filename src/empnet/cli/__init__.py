@@ -29,7 +29,7 @@ app.add_typer(cache, name="cache")
 
 
 def main() -> None:
-    """Run a command; what the user or the system is at fault for is one line on standard error and exit code 2."""
+    """Run a command; an error of the user or the system is one line on standard error and exit code 2."""
     plain_streams()
     with one_voice(), plain_warnings(), one_line(), until_stopped():
         app(standalone_mode=True)

@@ -1,4 +1,4 @@
-"""The commands that look at the cache and empty it: parse and call."""
+"""The commands that list and clear the cache: parse and call."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from empnet.runtime.cache_entries import KINDS, CacheEntry
 
 __all__ = ["cache"]
 
-cache = typer.Typer(invoke_without_command=True, help="What is kept to save time: data sets, compiled loops, pictures.")
+cache = typer.Typer(invoke_without_command=True, help="Files kept to save time: data sets, compiled loops, pictures.")
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 @cache.callback()
 def show(context: typer.Context) -> None:
-    """List what is in the cache, or clear it."""
+    """List or clear the cache."""
     if context.invoked_subcommand is None:
         list_entries()
 
@@ -50,7 +50,7 @@ def list_entries(as_json: AsJson = False) -> None:
 
 
 def _rows(entries: Sequence[CacheEntry]) -> list[tuple[str, str, int, float, str]]:
-    """Kind, source, size, last use and name of each entry; compiled loops in one line."""
+    """Return kind, source, size, last use and name of each entry, and compiled loops in one line."""
     loops = [entry for entry in entries if entry.kind == "loops"]
     rows = [(e.kind, e.source, e.size, e.used, e.path.name[:12]) for e in entries if e.kind != "loops"]
     if loops:
@@ -62,11 +62,13 @@ def _rows(entries: Sequence[CacheEntry]) -> list[tuple[str, str, int, float, str
 @cache.command("clear")
 def clear(
     kind: Annotated[list[str] | None, option("--kind", help=f"{', '.join(KINDS)}; may be repeated [all].")] = None,
-    older_than: Annotated[str | None, option("--older-than", help="Not used for so long: 12h, 30d, 4w.")] = None,
+    older_than: Annotated[
+        str | None, option("--older-than", help="Only entries unused for this long: 12h, 30d, 4w.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Remove entries that no process uses; they are made again when they are needed: empnet cache clear."""
+    """Remove entries that no process uses; they are made again when needed: empnet cache clear."""
     from empnet.errors import EmpnetError
     from empnet.runtime.cache_entries import cache_entries, remove_entries
 

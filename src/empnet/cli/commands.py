@@ -173,7 +173,7 @@ def train(
         Path | None, option("--resume", help="Go on with this run, exactly as if never stopped.", group=RUN)
     ] = None,
     moved: Annotated[
-        str | None, option("--data", help="With --resume: where the run's data are now, if they were moved.", group=RUN)
+        str | None, option("--data", help="With --resume: new place of the run's data, if moved.", group=RUN)
     ] = None,
     from_: From = None,
     overfit: Annotated[
@@ -232,7 +232,7 @@ def train(
 
 
 def _refuse_idle(why: str, **given: object) -> None:
-    """Raise if an option was given that would do nothing."""
+    """Raise if a given option has no effect."""
     for name, value in given.items():
         if value is not None and value is not False:
             raise typer.BadParameter(f"does nothing here: {why}", param_hint=f"--{name}")

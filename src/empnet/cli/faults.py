@@ -20,17 +20,17 @@ from empnet.cli.options import INTERRUPTED, MISTAKE
 __all__ = ["Commands", "accessory", "lead_nowhere", "one_line", "plain_streams", "plain_warnings"]
 
 USAGE: Any = typer.BadParameter.__base__
-"""What typer raises where it does not understand the words of a command; it has no public name for it."""
+"""Exceptions of typer for wrong arguments; they have no public name."""
 
 NOBODY_READS = 128 + 13
-"""Exit code where nobody reads the output any more (``empnet ... | head -1``), as the shell tells SIGPIPE."""
+"""Exit code for a closed output (``empnet ... | head -1``): the shell's code for SIGPIPE."""
 
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Let a command end with one line on standard error and exit code 2 if the user or the system is at fault.
+    """End a command with one line on standard error and exit code 2 after an error of the user or the system.
 
-    A fault of empnet's own still shows its traceback.
+    An error of empnet itself shows its traceback.
     """
     try:
         try:
@@ -57,15 +57,15 @@ def one_line() -> Iterator[None]:
 
 
 class Commands(TyperGroup):
-    """Commands whose misuse is told in one line, as all that a user can mend is; typer would draw a box."""
+    """Commands that report wrong arguments in one line, as all errors of the user; typer would draw a box."""
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
-        """Read what stands before the command."""
+        """Parse the options before the command."""
         with _one_line_of_usage():
             return super().make_context(*arguments, **more)
 
     def invoke(self, ctx: Any) -> Any:
-        """Read the command's own words, and run it."""
+        """Parse the command's arguments, and run it."""
         with _one_line_of_usage():
             return super().invoke(ctx)
 
@@ -91,7 +91,7 @@ def _one_line_of_usage() -> Iterator[None]:
 
 
 def _likely_option(error: Exception) -> str:
-    """Return the option that an unknown one stands for, also by the names of other packages; empty if none does."""
+    """Suggest the option for an unknown one, also by other packages' names; empty if there is none."""
     from empnet.training.run.aliases import suggestion
 
     context, unknown = getattr(error, "ctx", None), getattr(error, "option_name", "")
@@ -105,12 +105,12 @@ def _likely_option(error: Exception) -> str:
 
 @contextmanager
 def accessory(what: str, path: object, option: str) -> Iterator[None]:
-    """Make a picture or a page, once the numbers have been printed: what goes wrong with it is one line.
+    """Report a failed picture or page in one line, after the numbers have been printed.
 
     Arguments:
-        what: What is made, such as ``"parity plot"``.
-        path: Where.
-        option: The option that names another place.
+        what: Name of the picture or page, such as ``"parity plot"``.
+        path: Its path.
+        option: The option for another path.
 
     Raises:
         EmpnetError: If it cannot be made.
@@ -130,7 +130,7 @@ def accessory(what: str, path: object, option: str) -> Iterator[None]:
 
 
 def _line(error: Exception) -> str | None:
-    """Return the error in one line; None if it is a fault of empnet's own."""
+    """Return the error in one line; None for an error of empnet itself."""
     from empnet.errors import EmpnetError
     from empnet.runtime.faults import system_fault
 
@@ -171,7 +171,7 @@ def _is_of_printing(fault: OSError) -> bool:
 
 
 def _lacks_memory(error: Exception) -> bool:
-    """Return whether PyTorch had no memory, on the CPU or on a GPU."""
+    """Return whether PyTorch was out of memory, on the CPU or on a GPU."""
     return isinstance(error, RuntimeError) and any(
         words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
     )
@@ -183,7 +183,7 @@ def _say(line: str) -> None:
 
 
 def _flush() -> None:
-    """Write out what waits for standard output: at the interpreter's end it would be too late to say what failed."""
+    """Flush standard output; at the interpreter's end it would be too late to report a failure."""
     if sys.stdout is not None and not sys.stdout.closed:
         sys.stdout.flush()
 
@@ -197,16 +197,16 @@ def _is_sound(stream: TextIO) -> bool:
 
 
 def _abandon(stream: TextIO) -> None:
-    """Give up a stream that cannot be written to, so that nothing is said of it once more at the interpreter's end."""
+    """Drop a stream that failed, so that the interpreter does not report it again at its end."""
     if stream is not None and not _is_sound(stream):
         lead_nowhere(stream)
 
 
 def lead_nowhere(stream: TextIO) -> None:
-    """Let the file behind a stream be the null device, so that what is buffered still goes somewhere.
+    """Replace the file behind a stream by the null device, for the text in its buffer.
 
     Arguments:
-        stream: A stream that cannot be written to; one without a file stays as it is.
+        stream: A stream that failed; a stream without a file is unchanged.
     """
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -215,10 +215,10 @@ def lead_nowhere(stream: TextIO) -> None:
 
 
 def plain_streams() -> None:
-    """Make sure that there are standard streams, and that every text can be written to them.
+    """Ensure that the standard streams exist and accept every text.
 
-    A stream that was closed (``>&-``) leads nowhere: else the next file that is opened would take its number, and
-    what a library prints would end up in that file. A character that the terminal's encoding lacks is escaped.
+    A closed stream (``>&-``) becomes the null device; otherwise the next opened file would take its number, and a
+    library's output would go into that file. Characters missing in the terminal's encoding are escaped.
     """
     for number in range(3):
         try:
@@ -235,9 +235,9 @@ def plain_streams() -> None:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Show each warning once, as a line ``warning: ...`` on standard error; the log of libraries, too.
+    """Show each warning once, as a line ``warning: ...`` on standard error, and the libraries' logs likewise.
 
-    Which warnings are shown is Python's business: ``-W`` and ``PYTHONWARNINGS`` are what they are.
+    ``-W`` and ``PYTHONWARNINGS`` choose warnings as usual.
     """
     seen: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""The command that measures how the error falls with more data: parse and call."""
+"""The command that measures the error against the training size: parse and call."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def learn_curve(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Error against training size, and how much more data would halve it. The same command goes on if stopped."""
+    """Measure the error against the training size, and the data needed to halve it. Repeat the command to resume."""
     from empnet.workflows.learning_curve import learning_curve
 
     settings = settings_of(context)

@@ -1,4 +1,4 @@
-"""The command that lays systems out by what a network has learned of them: parse and call."""
+"""The command that maps systems by their learned features: parse and call."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ __all__ = ["map_"]
 def map_(
     context: typer.Context,
     run: Run,
-    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
+    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's test set.", metavar="DATA")] = None,
     colour: Annotated[str, option("--colour", help="property or error [property].")] = "property",
     property_: Annotated[
         str | None,
-        option(
-            "--property", help="If the model predicts several [the first], or what DATA call it: energy=REF_energy."
-        ),
+        option("--property", help="Property to show [the first], or its name in DATA: energy=REF_energy."),
     ] = None,
     unit: UnitInData = None,
     baseline_key: KeyInData = None,
     length_unit: LengthInData = None,
-    out: Annotated[Path | None, option("--out", help="Page to write; a .png lies beside it [RUN/map.html].")] = None,
-    seed: Annotated[int, option("--seed", help="Of the systems shown, if there are too many [0].")] = 0,
+    out: Annotated[Path | None, option("--out", help="Page to write, with a .png [RUN/map.html].")] = None,
+    seed: Annotated[int, option("--seed", help="Seed for drawing the shown systems [0].")] = 0,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Lay systems out by what the network has learned of them; a click shows the structure: empnet map RUN."""
+    """Map systems in two dimensions by their learned features; a click shows the structure: empnet map RUN."""
     from empnet.pages.map import map_run
 
     how = reading_of(context)

@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
-"""Exit codes: a check or a probe has failed; an error that the user can fix; stopped by a signal. 0: all is well."""
+"""Exit codes: a failed check or probe; an error that the user can fix; stopped by a signal. Success is 0."""
 
 SETTINGS = (
     *("property", "unit", "baseline_key", "features", "length_unit", "cutoff", "layers", "width", "pooling", "loss"),
@@ -38,7 +38,7 @@ READING = (
     *("property", "unit", "baseline_key", "length_unit", "forces", "forces_unit"),
     *("stress", "stress_unit", "stress_order", "virial", "virial_unit"),
 )
-"""Options that say what DATA call things, and their units."""
+"""Options for names and units in DATA."""
 
 
 DATA_GROUP, LABELS, NETWORK, LOSS, RUN, MACHINE = (
@@ -62,18 +62,18 @@ METAVARS = {
     "ORDER": "--stress-order",
     "TIME": "--time --older-than",
 }
-"""Placeholders of values in helps, with the options that have them."""
+"""Placeholders of values in the help, with their options."""
 
 _METAVAR_OF = {name: metavar for metavar, names in METAVARS.items() for name in names.split()}
 
 
 def option(*names: str, help: str, group: str | None = None) -> Any:  # noqa: A002 (typer's word)
-    """Return an option that is None unless given: defaults stand in one place, and its help names them in brackets.
+    """Return an option that is None unless given: defaults have one place, and the help names them in brackets.
 
     Arguments:
         *names: Names of the option, with dashes.
         help: A sentence.
-        group: The heading under which the help lists it; None: "Options".
+        group: Its heading in the help; None: "Options".
     """
     text = help.replace("[", r"\[")  # typer takes them for markup
     metavar = _METAVAR_OF.get(names[0])
@@ -86,7 +86,7 @@ def switch(name: str, help: str, group: str) -> Any:  # noqa: A002 (typer's word
     Arguments:
         name: Its name, with dashes.
         help: A sentence.
-        group: The heading under which the help lists it.
+        group: Its heading in the help.
     """
     return typer.Option(name, help=help, rich_help_panel=group)
 
@@ -137,7 +137,7 @@ Unit = Annotated[
 ]
 BaselineKey = Annotated[
     list[str] | None,
-    option("--baseline-key", help="Scalar in the data; the difference to it is learned.", group=DATA_GROUP),
+    option("--baseline-key", help="Scalar in the data; the model learns the difference to it.", group=DATA_GROUP),
 ]
 Features = Annotated[
     list[str] | None, option("--features", help="Per-particle array to join; may be repeated.", group=DATA_GROUP)
@@ -146,20 +146,24 @@ LengthUnit = Annotated[
     str | None, option("--length-unit", help="Unit of positions in the data [as stated, else angstrom].", group=LABELS)
 ]
 InData = Annotated[
-    list[str] | None, option("--property", help="What DATA call the property: REF_energy, or energy=REF_energy.")
+    list[str] | None, option("--property", help="Name of the property in DATA: REF_energy, or energy=REF_energy.")
 ]
 UnitInData = Annotated[str | None, option("--unit", help="Unit of the property in DATA, if not the run's.")]
 KeyInData = Annotated[
-    list[str] | None, option("--baseline-key", help="What DATA call the run's baseline key (delta learning).")
+    list[str] | None, option("--baseline-key", help="Name of the run's baseline key in DATA (delta learning).")
 ]
 LengthInData = Annotated[
     str | None, option("--length-unit", help="Unit of positions in DATA [as stated, else angstrom].")
 ]
-ForcesInData = Annotated[str | None, option("--forces", help="What DATA call forces [as in training].")]
+ForcesInData = Annotated[str | None, option("--forces", help="Name of forces in DATA [as in training].")]
 ForcesUnitInData = Annotated[str | None, option("--forces-unit", help="Their unit in DATA [as in training].")]
-StressInData = Annotated[str | None, option("--stress", help="What DATA call the stress [as in training].")]
+StressInData = Annotated[str | None, option("--stress", help="Name of the stress in DATA [as in training].")]
 StressUnitInData = Annotated[str | None, option("--stress-unit", help="Its unit in DATA [as in training].")]
-VirialInData = Annotated[str | None, option("--virial", help="What DATA call a virial, in place of a stress.")]
+VirialInData = Annotated[str | None, option("--virial", help="Name of a virial in DATA, in place of a stress.")]
+StressOrderInData = Annotated[
+    str | None, option("--stress-order", help="Order of its 6 numbers in DATA [as in training].")
+]
+VirialUnitInData = Annotated[str | None, option("--virial-unit", help="Its unit in DATA [as in training].")]
 Cutoff = Annotated[float | None, option("--cutoff", help="Interaction cutoff in angstrom [5].", group=NETWORK)]
 Layers = Annotated[int | None, option("--layers", help="Interactions [2; 3 without moments].", group=NETWORK)]
 Width = Annotated[int | None, option("--width", help="Features of each particle in the network [64].", group=NETWORK)]
@@ -207,10 +211,10 @@ BatchSize = Annotated[
     int | None, option("--batch", help="Systems in a step [32; with forces: depends on their size].", group=LOSS)
 ]
 Validation = Annotated[
-    float | None, option("--val", help="Validation side: fraction, or number of systems [0.05].", group=DATA_GROUP)
+    float | None, option("--val", help="Validation set: fraction, or number of systems [0.05].", group=DATA_GROUP)
 ]
 Test = Annotated[
-    float | None, option("--test", help="Test side: fraction, or number of systems [0.1].", group=DATA_GROUP)
+    float | None, option("--test", help="Test set: fraction, or number of systems [0.1].", group=DATA_GROUP)
 ]
 TrainSize = Annotated[int | None, option("--train-size", help="Systems for training [all others].", group=DATA_GROUP)]
 SplitBy = Annotated[
@@ -225,13 +229,13 @@ Time = Annotated[
     str | None,
     option(
         "--time",
-        help="Training time in place of epochs: 90s, 10m, 1h30m. Reading and compiling come on top.",
+        help="Training time in place of epochs: 90s, 10m, 1h30m, without reading and compiling.",
         group=RUN,
     ),
 ]
 Patience = Annotated[int | None, option("--patience", help="Stop after N epochs without improvement.", group=RUN)]
-Config = Annotated[Path | None, option("--config", help="TOML file of settings; options here win.", group=RUN)]
+Config = Annotated[Path | None, option("--config", help="TOML file of settings; options override it.", group=RUN)]
 From = Annotated[Path | None, option("--from", help="Start from this run's weights (fine-tune).", group=RUN)]
-Device = Annotated[str | None, option("--device", help="Where to train [auto].", group=MACHINE)]
+Device = Annotated[str | None, option("--device", help="Device for training [auto].", group=MACHINE)]
 Dtype = Annotated[str | None, option("--dtype", help="Precision of the network [float32].", group=MACHINE)]
 Threads = Annotated[int | None, option("--threads", help="Processor threads [all].", group=MACHINE)]

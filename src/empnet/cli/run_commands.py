@@ -1,4 +1,4 @@
-"""The commands that tell what a trained run is worth: parse and call."""
+"""The commands that judge a trained run: parse and call."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from empnet.cli.options import (
     Quiet,
     Run,
     StressInData,
-    StressOrder,
+    StressOrderInData,
     StressUnitInData,
     UnitInData,
     VirialInData,
-    VirialUnit,
+    VirialUnitInData,
     option,
     reading_of,
 )
@@ -36,7 +36,7 @@ __all__ = ["check", "evaluate", "report"]
 def evaluate(
     context: typer.Context,
     run: Run,
-    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
+    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's test set.", metavar="DATA")] = None,
     property_: InData = None,
     unit: UnitInData = None,
     baseline_key: KeyInData = None,
@@ -45,10 +45,10 @@ def evaluate(
     forces_unit: ForcesUnitInData = None,
     stress: StressInData = None,
     stress_unit: StressUnitInData = None,
-    stress_order: StressOrder = None,
+    stress_order: StressOrderInData = None,
     virial: VirialInData = None,
-    virial_unit: VirialUnit = None,
-    plot: Annotated[Path | None, option("--plot", help="Where the parity plot goes [RUN/parity-PROPERTY.png].")] = None,
+    virial_unit: VirialUnitInData = None,
+    plot: Annotated[Path | None, option("--plot", help="Path of the parity plot [RUN/parity-PROPERTY.png].")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -95,7 +95,7 @@ def evaluate(
 def check(
     context: typer.Context,
     run: Run,
-    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's own test side.")] = None,
+    data: Annotated[str | None, typer.Argument(help=f"{DATA} Default: the run's test set.", metavar="DATA")] = None,
     property_: InData = None,
     unit: UnitInData = None,
     baseline_key: KeyInData = None,
@@ -103,7 +103,7 @@ def check(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Audit a model: errors, symmetries, smoothness, what training never had. Exit code 1 if a check fails."""
+    """Audit a model: errors, symmetries, smoothness, coverage of the training data. Exit code 1 if a check fails."""
     from empnet.audit import audit
     from empnet.pages.audit_table import print_audit
     from empnet.prediction.last_words import warn_of_lost_epochs
@@ -121,10 +121,10 @@ def check(
 
 def report(
     run: Run,
-    out: Annotated[Path | None, option("--out", help="Page, replaced if it is there [RUN/report.html].")] = None,
+    out: Annotated[Path | None, option("--out", help="Page; an existing one is replaced [RUN/report.html].")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a run's report.html again, from what lies in the run folder and its data."""
+    """Write a run's report.html again, from its folder and its data."""
     from empnet.pages.report import write_report
 
     path = write_report(run, out=out, quiet=quiet)

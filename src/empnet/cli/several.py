@@ -1,4 +1,4 @@
-"""Commands under torchrun: train and predict share their work, one process speaks, and all end together."""
+"""Commands under torchrun: train and predict share their work, one process prints, and all end together."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def _several() -> bool:
 
 
 def refuse_several(command: str | None) -> None:
-    """Raise if several processes are to do what one does.
+    """Raise if several processes run a command for a single process.
 
     Arguments:
-        command: What is to be done, as it is said on the command line.
+        command: The command, as on the command line.
 
     Raises:
-        EmpnetError: If they are, and it is neither training nor prediction.
+        EmpnetError: If so.
     """
     if command not in SHARED and _several():
         from empnet.errors import EmpnetError
@@ -40,7 +40,7 @@ def refuse_several(command: str | None) -> None:
 
 @contextmanager
 def one_voice() -> Iterator[None]:
-    """Let the first process alone speak, and let all end together; what no one expected is told by whom it befell."""
+    """Let only the first process print, and let all end together; the failing process reports an unexpected error."""
     if not _several():
         yield
         return

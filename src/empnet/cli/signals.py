@@ -1,4 +1,4 @@
-"""Signals: how a command ends when it is stopped, and goes on when nobody reads its output."""
+"""Signals: a command ends cleanly when stopped, and goes on when its output is closed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from empnet.cli.options import INTERRUPTED
 __all__ = ["until_stopped"]
 
 GONE = (errno.EPIPE, errno.EIO)
-"""The reader of a pipe has ended; the terminal is closed. A full disk is another matter: that output is missed."""
+"""Errors of a closed pipe or terminal. A full disk is different: its output is lost."""
 
 
 class _Heard:
-    """Standard output or error; when its reader has gone, what is written is dropped and the command goes on."""
+    """Standard output or error; after its reader has closed it, text is dropped and the command goes on."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -47,7 +47,7 @@ class _Heard:
 
 
 def _signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The signal that led to an exception: typer turns it into an exit without a word."""
+    """Return the signal behind an exception; typer turns it into a silent exit."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
     return error
@@ -55,9 +55,9 @@ def _signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
 
 @contextmanager
 def until_stopped() -> Iterator[None]:
-    """While the block lasts, a signal ends the command with one line and exit code 130.
+    """Within the block, a signal ends the command with one line and exit code 130.
 
-    Of several processes only the first one ends like this; the others end as the system ends them.
+    Of several processes only the first ends like this; the system ends the others.
     """
     from empnet.runtime.interrupt import ended_by_signals
 

@@ -1,4 +1,4 @@
-"""empnet study: a command for each study, its premises being the options; made when it is asked for."""
+"""empnet study: a command for each study, made on demand; its options are the study's premises."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 __all__ = ["studies"]
 
-Quick = Annotated[bool, typer.Option("--quick", help="Seconds in place of minutes: small networks, few seeds.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Run in seconds: small networks, few seeds.")]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="Folder for report.html and claims.json; long studies go on from what it holds."),
+    typer.Option("--out", help="Folder for report.html and claims.json; a long study resumes from it."),
 ]
 
 
 class _Studies(TyperGroup):
-    """Commands that are made from the studies, so that no other command has to import them."""
+    """Commands made from the studies, so that no other command imports them."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help, unless a library of the studies is missing: half a page of it would come before the error."""
+        """Print the help, unless a library of the studies is missing: the error would follow half a page of help."""
         from empnet.studies.extra import check_libraries
 
         check_libraries()
         super().format_help(ctx, formatter)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The studies' names, and all."""
+        """Return the studies' names, and ``all``."""
         from empnet.studies import NAMES
 
         return [*NAMES, "all"]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of a study."""
+        """Return the command of a study."""
         from empnet.studies import load
 
         single = typer.Typer(add_completion=False)
@@ -70,7 +70,7 @@ def study(ctx: typer.Context) -> None:
 
 
 def _command(chosen: Study[Any, Any]) -> Callable[..., None]:
-    """A function whose parameters are the study's premises and what all studies have in common."""
+    """Return a function whose parameters are the study's premises and the common options."""
 
     def command(*, quick: bool, out: Path | None, as_json: bool, force: bool, quiet: bool, **given: Any) -> None:
         _run([chosen], chosen.premises(**given), quick=quick, out=out, as_json=as_json, force=force, quiet=quiet)

@@ -103,7 +103,7 @@ def split_systems(
     Arguments:
         groups: A number for each system, equal for exact duplicates, shape (n,).
         validation: Share of all systems if below 1, else their number.
-        test: The same for the test side; 0 for none.
+        test: The same for the test set; 0 for none.
         kind: ``"random"``: groups are drawn by seed. ``"blocks"``: the file's order is kept: training first, then
             validation, then test. For frames that follow each other in time, whose neighbours look alike.
         seed: Seed of the draw.

@@ -160,7 +160,7 @@ def evaluate(
         systems = how.systems(data, card)
         for line in how.assumed(card):
             journal.say(line)
-    called = "the test side" if data is None else name_of(data)
+    called = "the test set" if data is None else name_of(data)
     found = evaluate_systems(predictor, track(systems, f"evaluating on {called}", quiet=quiet), labels)
     if not found:
         raise EmpnetError("no systems to evaluate on", where=called, remedy="name a data file")
@@ -285,7 +285,7 @@ def own_side(predictor: Predictor, side: Side = "test") -> Iterable[System]:
     refuse_disagreement(config, predictor.card, run)
     indices = getattr(split, side)
     if len(indices) == 0:
-        raise EmpnetError(f"the run has no {side} side", where=run, remedy="name a data file to evaluate on")
+        raise EmpnetError(f"the run has no {side} set", where=run, remedy="name a data file to evaluate on")
     data = find_data(run, remedy=MOVED)
     wanted = set(indices.tolist())
     frames = enumerate(iread(data, length_unit=config.length_unit))  # type: ignore[arg-type]

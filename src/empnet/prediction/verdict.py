@@ -203,7 +203,7 @@ def _typical(accuracy: Accuracy) -> str:
     if accuracy.per_particle is not None:
         text += f"; per particle {_number(accuracy.per_particle)} {accuracy.unit}/particle"
     biased = accuracy.side == "validation"
-    return f"{text}. The validation side chose the weights, so this is a little too small." if biased else f"{text}."
+    return f"{text}. The validation set chose the weights, so this is a little too small." if biased else f"{text}."
 
 
 def _number(value: float) -> str:
@@ -234,7 +234,7 @@ def _derivative(errors: DerivativeAccuracy, accuracy: Accuracy) -> Sentence:
 
 
 def _side(accuracy: Accuracy) -> str:
-    return "data" if accuracy.side == "given" else f"{accuracy.side} side"
+    return "data" if accuracy.side == "given" else f"{accuracy.side} set"
 
 
 def _uncertainty(accuracy: Accuracy, course: CourseFacts) -> Sentence:
@@ -247,9 +247,9 @@ def _uncertainty(accuracy: Accuracy, course: CourseFacts) -> Sentence:
         return Sentence(f"{name}: uncertainty: {why}.")
     inside = f"{coverage.within_one:,} of {coverage.systems:,} errors ({coverage.share:.0%})".replace("%)", " %)")
     if accuracy.side == "validation":
-        text = f"{inside} are within one standard deviation on the validation side, which was used to calibrate it"
+        text = f"{inside} are within one standard deviation on the validation set, which was used to calibrate it"
         return Sentence(
-            f"{name}: uncertainty: {text}; whether it holds elsewhere is not known without a test side.", "warn"
+            f"{name}: uncertainty: {text}; whether it holds elsewhere is not known without a test set.", "warn"
         )
     text = f"{inside} are within one standard deviation on the {_side(accuracy)}; calibrated would be 68 %"
     if coverage.systems < FEW:
@@ -308,7 +308,7 @@ def _remedy(course: CourseFacts, potential: bool) -> str:
     more = "more frames" if potential else "more data"
     measured = "" if potential else " (empnet learn-curve measures it)"
     if ratio is not None and ratio > MORE_DATA:
-        return f"{more} help most, since the loss is far smaller on the training side{measured}."
+        return f"{more} help most, since the loss is far smaller on the training set{measured}."
     twice = "" if potential else f" {TWICE}"
     if steps is not None and steps < SHORT:
         return f"first more time, since it had {steps:,} steps only (--time, or --epochs).{twice}"

@@ -111,7 +111,7 @@ def overfit(
     split = split_data(dataset, config)
     if not 1 <= systems <= len(split.train):
         raise EmpnetError(
-            f"--overfit {systems}", where=config.data, wanted=f"between 1 and {len(split.train)}, the training side"
+            f"--overfit {systems}", where=config.data, wanted=f"between 1 and {len(split.train)}, the training set"
         )
     indices = np.sort(np.random.default_rng(config.seed).permutation(split.train)[:systems])
     card = make_card(dataset, split, config, journal)

@@ -38,7 +38,7 @@ def curve_figure(curve: LearningCurve, path: str | Path) -> None:
     axes.axhline(curve.baseline, color="#b3541e", linewidth=1.0)
     _note(axes, "composition baseline", (float(sizes[0]), curve.baseline), (0.0, 4.0), color="#b3541e")
     axes.set(xscale="log", yscale="log", xlabel="systems for training")
-    axes.set(ylabel=f"{curve.name}: MAE on the test side [{curve.unit}]")
+    axes.set(ylabel=f"{curve.name}: MAE on the test set [{curve.unit}]")
     axes.set_title(f"the error falls as n^{curve.slope:.2f}", fontsize=10)
     axes.set_xticks([*sizes, *ends], [f"{n:,.0f}" for n in (*sizes, *ends)])
     axes.xaxis.set_minor_formatter(NullFormatter())

@@ -49,7 +49,7 @@ def learning_curve(
     quiet: bool = False,
     **settings: Unpack[Settings],
 ) -> list[LearningCurve]:
-    """Train on more and more of the data, with one validation and one test side for all, and measure the errors.
+    """Train on more and more of the data, with one validation and one test set for all, and measure the errors.
 
     What is there already in ``out`` is not done again: the same call goes on where it was stopped, and more sizes can
     be added later.
@@ -98,7 +98,7 @@ def _checked(
     """The configuration of the largest size, complete, once it is sure that the data are enough for it."""
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     if config.test == 0:
-        raise EmpnetError("there is no test side", where="--test", wanted="a side on which all sizes are measured")
+        raise EmpnetError("there is no test set", where="--test", wanted="a side on which all sizes are measured")
     config = name_targets(config, Journal(quiet), source)
     split_data(open_data(source, config, quiet), config)
     return config
@@ -170,7 +170,7 @@ def _measure(folder: Path, sizes: Sequence[int], source: str | Sequence[System])
 
 
 def _evaluate(run: Path, source: str | Sequence[System]) -> list[Evaluation]:
-    """Errors on the test side, which no run keeps of systems in memory."""
+    """Errors on the test set, which no run keeps of systems in memory."""
     test = None if isinstance(source, str) else [source[k] for k in RunFolder(run).read_split().test]
     return evaluate(load(run), test, quiet=True)
 

@@ -21,7 +21,7 @@ class Point:
 
     Arguments:
         size: Number of systems for training.
-        mae: Mean absolute error on the test side, with its 95 % interval.
+        mae: Mean absolute error on the test set, with its 95 % interval.
     """
 
     size: int

@@ -174,7 +174,7 @@ def test_systems_in_memory_without_a_test_side(tmp_path):
     page = Page(write_report(run, audited=False, quiet=True))
     assert "its data were systems in memory" in page.text
     assert "validation systems" in page.text
-    assert "The validation side chose the weights" in page.text
+    assert "The validation set chose the weights" in page.text
 
 
 def test_without_a_test_side_the_validation_side_is_measured(tmp_path):
@@ -186,7 +186,7 @@ def test_without_a_test_side_the_validation_side_is_measured(tmp_path):
     page = Page(write_report(run, audited=False, quiet=True))
     assert "10 validation systems" in page.text
     assert "whether it holds" in page.text  # of the uncertainty, which the same side has calibrated
-    assert "no test side" in page.text
+    assert "no test set" in page.text
 
 
 def test_a_run_that_has_only_begun(run):

@@ -156,7 +156,7 @@ def _systems(
     if data is None:
         run = RunFolder(predictor.run)
         side = measured_side(run)
-        return own_side(predictor, side), f"the {side} side of the run's data"
+        return own_side(predictor, side), f"the {side} set of the run's data"
     return reading.systems(data, predictor.card), name_of(data)
 
 

@@ -77,8 +77,8 @@ def map_run(
 
     Arguments:
         run: The run folder, or its predictor.
-        data: Path of the data, the name of bundled data, systems or ase.Atoms; default: the run's own test side
-            (validation side, if it has no test side).
+        data: Path of the data, the name of bundled data, systems or ase.Atoms; default: the run's own test set
+            (validation set, if it has no test set).
         colour: ``"property"`` (in the data; as predicted, if any of the data lack it) or ``"error"`` (predicted less
             true).
         out: Path of the page, ending in .html; the picture lies beside it and ends in .png. Default: map.html in the

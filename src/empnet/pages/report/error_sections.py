@@ -46,7 +46,7 @@ def error_section(side: MeasuredSide, k: int, species: tuple[int, ...], first: i
 
 def _parity(evaluation: Evaluation, side: str) -> str:
     n, r2 = len(evaluation.targets), evaluation.metrics["r2"]
-    left = f"Predicted over true values of the {n:,} systems of the {side} side; on the line they are equal."
+    left = f"Predicted over true values of the {n:,} systems of the {side} set; on the line they are equal."
     left += f" {R2}: {r2_in_words(r2)}."
     right = "What is left: predicted minus true. A slope or a bend here is an error with a pattern."
     pair = figure(parity(evaluation), left) + figure(residuals(evaluation), right)

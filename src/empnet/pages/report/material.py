@@ -59,7 +59,7 @@ class Material:
 
 
 def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Material:
-    """Read a run folder and measure its test side again.
+    """Read a run folder and measure its test set again.
 
     Arguments:
         run: The run folder.

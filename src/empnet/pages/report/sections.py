@@ -30,7 +30,7 @@ FILES = {
     "model.json": "architecture, species, properties, units, versions, data",
     "model.safetensors": "the best weights",
     "metrics.csv": "one row an epoch",
-    "results.json": "errors on validation and test side",
+    "results.json": "errors on validation and test set",
     "uncertainty.safetensors": "what standard deviations are computed from",
     "ensemble.json": "the members, and the calibration of their spread",
     "log.txt": "what was printed",
@@ -54,7 +54,7 @@ def course(material: Material) -> Section | None:
         recorded = material.results.get("validation", {}).get(name)
         beside = None if recorded is None else (material.card.baseline_names[k], recorded["baseline_mae"])
         error = amount(float(curves.validation_mae[curves.best, k]), unit)
-        caption = f"Mean absolute error of {name} on the validation side; {error} in epoch {curves.best + 1}, the best."
+        caption = f"Mean absolute error of {name} on the validation set; {error} in epoch {curves.best + 1}, the best."
         drawn.append(figure(draw_validation_error(curves, k, name, unit, beside), caption))
     drawn.append(figure(draw_learning_rate(curves), "The learning rate at the end of each epoch."))
     return Section("Learning curves", _side_by_side(drawn))

@@ -33,7 +33,7 @@ class MeasuredSide:
     """Errors on one side of the data.
 
     Arguments:
-        name: ``"test"``, or ``"validation"`` where there is no test side.
+        name: ``"test"``, or ``"validation"`` where there is no test set.
         evaluations: One for each property.
         sizes: Number of particles of each system, shape (n,).
         counts: Particles of each of the model's species in each system, shape (n, species).
@@ -79,7 +79,7 @@ class _Watch:
 
 
 def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
-    """Predict the test side of the run's own data, or the validation side if there is no test side.
+    """Predict the test set of the run's own data, or the validation set if there is no test set.
 
     Arguments:
         predictor: The trained model of a run folder.
@@ -91,7 +91,7 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
     run = RunFolder(predictor.run)
     side = measured_side(run)
     watch = _Watch(predictor)
-    systems = watch.each(track(own_side(predictor, side), f"predicting the {side} side", quiet=quiet))
+    systems = watch.each(track(own_side(predictor, side), f"predicting the {side} set", quiet=quiet))
     found: list[Prediction] = []
     done = 0
     worst: list[list[tuple[float, System]]] = [[] for _ in predictor.card.properties]

@@ -41,12 +41,12 @@ def uncertainty_section(side: MeasuredSide) -> Section | None:
     if not parts:
         return None
     lead = paragraph(
-        "Each prediction comes with a standard deviation. It was scaled on the validation side, so that 68 % of the "
+        "Each prediction comes with a standard deviation. It was scaled on the validation set, so that 68 % of the "
         "errors there are smaller. Here it is "
         + (
             "held against errors that it has not seen."
             if side.name == "test"
-            else "held against that very side, because there is no test side: this confirms nothing."
+            else "held against that very side, because there is no test set: this confirms nothing."
         )
     )
     return Section("Uncertainty", lead + "".join(parts))
@@ -57,7 +57,7 @@ def _of(evaluation: Evaluation, side: str) -> str:
     ratio = np.abs(evaluation.predicted - evaluation.targets) / np.maximum(evaluation.std, np.finfo(float).tiny)
     n = len(ratio)
     left = (
-        f"Observed over expected coverage of {evaluation.name} on {n:,} systems of the {side} side: the share of "
+        f"Observed over expected coverage of {evaluation.name} on {n:,} systems of the {side} set: the share of "
         "errors within as many standard deviations as would hold the expected share of normal errors. On the line the "
         "standard deviations are right; below it they are too small. The area is the 95 % interval of what is observed."
     )

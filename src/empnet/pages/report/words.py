@@ -121,7 +121,7 @@ def notes(material: Material) -> list[tuple[str, str]]:
             "",
         ))  # fmt: skip
     else:
-        lines.append(("The test side is the last part of the file, in order: the future of a trajectory.", ""))
+        lines.append(("The test set is the last part of the file, in order: the future of a trajectory.", ""))
     return lines + [(reason, "warn") for reason in material.left_out]
 
 
@@ -156,18 +156,18 @@ def _gap(curves: Curves) -> list[tuple[str, str]]:
     if not (training > 0 and np.isfinite(validation)):
         return []
     ratio = validation / training
-    text = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation side and {training:.3g} "
+    text = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation set and {training:.3g} "
     text += "in training"
     if training > LEARNED:
         return [(f"{text}: training itself has not come far (the baseline's loss is about 1).", "warn")]
     if ratio > MEMORISED:
         return [(
-            f"{text}: the training side is memorised, new systems are not. More data would help, not more time.",
+            f"{text}: the training set is memorised, new systems are not. More data would help, not more time.",
             "warn",
         )]  # fmt: skip
     if ratio > GAP:
         return [(
-            f"{text}, {ratio:.1f} times as much on new systems: part of what was learned holds for the training side "
+            f"{text}, {ratio:.1f} times as much on new systems: part of what was learned holds for the training set "
             "alone (overfitting), and more data would help.",
             "",
         )]  # fmt: skip

@@ -43,8 +43,8 @@ figure.card { margin: 0; }
 def write_report(run: str | Path, *, out: str | Path | None = None, audited: bool = True, quiet: bool = False) -> Path:
     """Write ``report.html``: a page on what a run has learned, which needs nothing but itself.
 
-    What can be had of the run is on the page. Errors are measured again on the run's own test side, or on the
-    validation side if there is none; if the data are gone, the page says so and tells the errors that training
+    What can be had of the run is on the page. Errors are measured again on the run's own test set, or on the
+    validation set if there is none; if the data are gone, the page says so and tells the errors that training
     measured.
 
     Arguments:
@@ -110,7 +110,7 @@ def _lead(material: Material) -> str:
     if material.side is None and words.sentences:
         lines.append(paragraph("These errors were measured when training ended, not again for this page."))
     if material.side is not None and material.side.name == "validation":
-        lines.append(paragraph("The run has no test side, so its errors are those of the validation side."))
+        lines.append(paragraph("The run has no test set, so its errors are those of the validation set."))
     lines.append(paragraph(training_summary(material, model)))
     lines += [paragraph(pooling_text(material, k)) for k in range(len(material.card.properties))]
     findings = notes(material) if material.audit is None else [audit_summary(material.audit), *notes(material)]

@@ -108,8 +108,8 @@ class TrainConfig(BaseModel):
     stress_weight: NonNegativeFloat | None = Field(default=None, description="of the stress; balanced if not given")
     lr: PositiveFloat = Field(default=4e-3, description="peak learning rate; 8e-3 with forces or stress")
     batch: PositiveInt | None = Field(default=None, description="systems in a step; chosen by their size if not given")
-    val: float = Field(default=0.05, ge=0, description="validation side: share (below 1) or number of systems")
-    test: float = Field(default=0.1, ge=0, description="test side: share (below 1) or number of systems")
+    val: float = Field(default=0.05, ge=0, description="validation set: share (below 1) or number of systems")
+    test: float = Field(default=0.1, ge=0, description="test set: share (below 1) or number of systems")
     train_size: PositiveInt | None = Field(default=None, description="systems for training; all others if not given")
     split: SplitKind = Field(default="random", description="random, or blocks for frames in order of time")
     seed: int = Field(
@@ -118,7 +118,7 @@ class TrainConfig(BaseModel):
     split_seed: int | None = Field(
         default=None, ge=0, le=LARGEST_SEED, description="of the split alone; the seed if not given"
     )
-    epochs: PositiveInt | None = Field(default=None, description="passes over the training side")
+    epochs: PositiveInt | None = Field(default=None, description="passes over the training set")
     time: Duration | None = Field(default=None, description="budget in place of epochs, s: 90s, 10m, 1h30m")
     patience: PositiveInt | None = Field(default=None, description="stop after so many epochs without improvement")
     fine_tune: str | None = Field(default=None, description="run whose weights are the start")

@@ -44,7 +44,7 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
     fitted = fit_last_layer(model, dataset, split, card, torch.device("cpu"))
     if fitted is None:
         (folder / FILE).unlink(missing_ok=True)
-        return ["predictions will have no standard deviation: there is no validation side to calibrate it on"]
+        return ["predictions will have no standard deviation: there is no validation set to calibrate it on"]
     config = RunFolder(folder).read_config()
     limits, missing = limits_with_earlier(fitted.limits, fitted, model, config, card)
     save_last_layer(folder, replace(fitted, limits=limits), model)

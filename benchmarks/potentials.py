@@ -31,7 +31,7 @@ class Task:
         file: Below the folder of data.
         options: Of ``empnet train``, beside the data.
         time: Budget of the training.
-        tested_on: Data that had no part in it; None: the test side of the same file.
+        tested_on: Data that had no part in it; None: the test set of the same file.
     """
 
     name: str

@@ -153,7 +153,7 @@ def text(tables: dict[str, list[Row]], maes: dict[int, float], times: dict[int, 
             for row in found
         ]
     lines += ["", "Filters' errors are those of the worst interaction, envelope included.", ""]
-    lines += ["Trained with that many knots, mean absolute error on the test side, kcal/mol: "]
+    lines += ["Trained with that many knots, mean absolute error on the test set, kcal/mol: "]
     lines[-1] += ", ".join(f"{knots} knots {mae:.3f}" for knots, mae in sorted(maes.items())) + "."
     lines += [
         "",

@@ -3,7 +3,7 @@
     python benchmarks/uncertainty.py [--data qm7] [--members 5] [--epochs 25] [--threads 1] [--runs FOLDER]
 
 Trains an ensemble, and one network for as many epochs as all members together, on the same sides; half an hour with
-the defaults. Runs that are in FOLDER already are not trained again. All is measured on the test side.
+the defaults. Runs that are in FOLDER already are not trained again. All is measured on the test set.
 """
 
 import argparse
@@ -52,7 +52,7 @@ class Subject:
 
 @dataclass
 class Told:
-    """What a subject says of the test side, and what is true."""
+    """What a subject says of the test set, and what is true."""
 
     errors: np.ndarray
     std: np.ndarray
@@ -121,7 +121,7 @@ def others(data: str, split: Split, card: ModelCard, n: int = 300) -> dict[str, 
     moved = [replace(s, positions=s.positions + rng.normal(0, DISPLACED, s.positions.shape)) for s in systems]
     stretched = [replace(s, positions=1.15 * s.positions) for s in systems]
     sets = {
-        "of the test side": systems,
+        "of the test set": systems,
         f"the same, particles displaced by {DISPLACED} angstrom": moved,
         "the same, stretched by 15 %": stretched,
     }
@@ -221,7 +221,7 @@ def text(
     members = [told for name, told in found.items() if "member" in name]
     single, ensemble, n = found["last layer, one network"], found["ensemble"], arguments.members
     constant = replace_by_constant(single)
-    sides = f"{len(single.errors)} systems of the test side"
+    sides = f"{len(single.errors)} systems of the test set"
     total = n * arguments.epochs
     lines = [
         f"Measured by `benchmarks/uncertainty.py` on {datetime.date.today()}: {arguments.data}, {n} members of "

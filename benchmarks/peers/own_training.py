@@ -15,7 +15,7 @@ from conversation import Failed
 __all__ = ["HELD_OUT", "epoch_seconds", "train"]
 
 HELD_OUT = 32
-"""Molecules of the validation side and of the test side, which the command always wants."""
+"""Molecules of the validation set and of the test set, which the command always wants."""
 
 
 def train(python: Path, data: Path, n_train: int, epochs: int, threads: int) -> dict[str, Any]:

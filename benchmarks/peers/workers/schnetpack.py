@@ -142,7 +142,7 @@ def _write_database(work: Work, folder: Path) -> Path:
     path = folder / "molecules.db"
     database = ASEAtomsData.create(str(path), distance_unit="Ang", property_unit_dict={"energy": "kcal/mol"})
     parts = work.parts()
-    spare = parts[:32]  # its data module wants a validation and a test side, which are not used
+    spare = parts[:32]  # its data module wants a validation and a test set, which are not used
     atoms = [ase.Atoms(part.species.numpy(), part.positions.double().numpy()) for part in parts + spare]
     energies = [{"energy": part.energies.double().numpy()} for part in parts + spare]
     database.add_systems(energies, atoms)

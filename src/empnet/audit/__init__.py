@@ -1,4 +1,4 @@
-"""The audit of a trained model: the symmetries that every prediction must have, and what training never had."""
+"""The audit of a trained model: symmetries that every prediction must have, and data outside the training range."""
 
 from empnet.audit.driver import audit
 from empnet.audit.record import Audit, AuditLine

@@ -1,4 +1,4 @@
-"""Check that the model errs less than its baseline: symmetries alone make no useful model."""
+"""Check that a model's errors are smaller than its baseline's: symmetries alone do not make a model useful."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ DONE_DERIVATIVE = "The root mean square error is divided by the root mean square
 
 
 def accuracies(predictor: Predictor, systems: Sequence[System], side: str) -> list[Accuracy]:
-    """Errors to judge: those that training recorded of the run's own side, else those on the systems at hand.
+    """Return the errors to judge: the errors recorded in training if there are any, else errors on these systems.
 
     Arguments:
         predictor: The model.
-        systems: Those that are audited.
-        side: ``"test"`` or ``"validation"`` of the run's own data, or ``"given"``.
+        systems: The audited systems.
+        side: ``"test"`` or ``"validation"`` for the run's own data; ``"given"`` for other data.
 
     Returns:
-        One for each property; none if the systems lack a property.
+        One entry for each property; an empty list if a system lacks a property.
     """
     found = [] if side == "given" else recorded(predictor)
     if found:
@@ -39,12 +39,12 @@ def accuracies(predictor: Predictor, systems: Sequence[System], side: str) -> li
         return []
     try:
         return of_evaluations(evaluate_systems(predictor, systems, Labels(predictor.card)), side)
-    except EmpnetError:  # forces or stress of these data are not what the model has learned; that is no audit's matter
+    except EmpnetError:  # these data have other forces or stress than the model learned; an audit does not judge that
         return []
 
 
 def words_of(predictor: Predictor, found: Sequence[Accuracy]) -> Verdict:
-    """The verdict on these errors.
+    """Return the verdict on these errors.
 
     Arguments:
         predictor: The model.
@@ -54,14 +54,14 @@ def words_of(predictor: Predictor, found: Sequence[Accuracy]) -> Verdict:
 
 
 def accuracy_lines(predictor: Predictor, found: Sequence[Accuracy]) -> list[AuditLine]:
-    """Hold errors against those of the baseline: a model that is worse fails.
+    """Compare a model's errors with its baseline's: a model with larger errors fails.
 
-    On fewer systems than a conclusion takes, a model that errs less is skipped; one that errs more fails all the same,
-    since nothing speaks for it.
+    If there are too few systems for a conclusion, a model with smaller errors is skipped. A model with larger errors
+    still fails, since it shows no benefit.
 
     Arguments:
         predictor: The model.
-        found: Its errors; without any the lines are skipped.
+        found: Its errors; if empty, the lines are skipped.
     """
     if not found:
         card = predictor.card
@@ -74,7 +74,8 @@ def accuracy_lines(predictor: Predictor, found: Sequence[Accuracy]) -> list[Audi
 
 def _lines(accuracy: Accuracy) -> list[AuditLine]:
     share = None if accuracy.share is None else accuracy.share.value
-    few = f"{accuracy.systems} systems are too few to tell (at least {LEAST})" if accuracy.systems < LEAST else ""
+    enough = accuracy.systems >= LEAST
+    few = "" if enough else f"{accuracy.systems} systems are too few for a conclusion (at least {LEAST})"
     lines = [_line(accuracy.name, DONE.format(accuracy.baseline), share, few, f"the {accuracy.baseline} has no error")]
     for errors in accuracy.derivatives:
         lines.append(_line(errors.name, DONE_DERIVATIVE, errors.share, few, f"all {errors.name} in the data are zero"))

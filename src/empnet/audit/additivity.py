@@ -1,4 +1,4 @@
-"""Systems that are the same thing twice: two copies far apart, and a cell beside its supercell."""
+"""Check additivity: two copies of a system far apart, and a supercell compared with its unit cell."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["additivity_lines"]
 
 
 def additivity_lines(subject: Subject, base: Base) -> list[AuditLine]:
-    """Two copies far apart, and the 2 x 1 x 1 supercell: twice the property, or the same if it is a mean.
+    """Test two distant copies and the 2 x 1 x 1 supercell: the property doubles, or stays the same if it is a mean.
 
-    Both hold for any particles, whether the model was trained on crystals or not; so open systems are put into a
-    periodic box that is half a cutoff larger than they are, where they meet their images, and of periodic ones the
-    open cluster is taken for the copies.
+    Both rules hold for all particles, whether or not the model was trained on crystals. For the supercell, an open
+    system is therefore put into a periodic box that is half a cutoff larger than the system, so that it interacts with
+    its images. For the copies, the particles of a periodic system are taken as an open cluster.
 
     Arguments:
         subject: The model under audit.

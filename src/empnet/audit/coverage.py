@@ -1,4 +1,4 @@
-"""Particles and distances that the training data never had."""
+"""Find species and distances that do not occur in the training data."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ from empnet.system.system import System
 __all__ = ["MOST_STRANGE", "coverage_lines"]
 
 MOST_STRANGE = 0.1
-"""Share of particles that may have a neighbour at a distance which training never had: one in ten.
+"""Largest accepted share of particles with a neighbour at a distance that did not occur in training: one in ten.
 
-A convention, not a law. Data drawn as the training data were have some such particles too, fewer the more systems
-there were to learn from, and a healthy run must not fail for them; data of another kind have them nearly everywhere."""
+This is a convention. Data from the same source as the training data also contain some such particles (fewer, if the
+training set is larger), and a good run must not fail because of them. In data of another kind, nearly all particles
+are such particles."""
 
 NAMES = ("particles", "shortest distance", "distances")
 
 DONE = (
-    "Particles are counted whose species no system of the training set has.",
+    "Particles of species that do not occur in the training set are counted.",
     "The shortest distance between two particles is compared with the shortest one in training.",
-    f"Particles are counted that have a neighbour more than {BIN:g} angstrom from any distance at which training had "
-    "one of its species.",
+    f"Particles are counted if the distance to a neighbour differs by more than {BIN:g} angstrom from all distances "
+    "between these species in training.",
 )
 
 
 def coverage_lines(
     seen: DataCoverage | None, dataset: Dataset, systems: Sequence[System], *, own: bool = False
 ) -> list[AuditLine]:
-    """Hold data against what the training set had.
+    """Compare data with the range of the training set.
 
-    Two things fail a model for these data: a species that it was never trained on, and particles nearer to each other
-    (by more than a bin, 0.05 angstrom) than any two in training, where the network extrapolates to the steep side.
-    Of distances between and beyond those of training a share is measured, and fails above one particle in ten. Sizes
-    are only told: a larger system of known surroundings is nothing new to a sum over particles.
+    The test of particles fails if a species does not occur in the training set. The test of the shortest distance
+    fails if two particles are nearer to each other than any two in training by more than a bin (0.05 angstrom): there
+    the network extrapolates a steep function. The test of distances fails if more than one particle in ten has a
+    neighbour at a distance that did not occur in training. Sizes are only reported: a sum over particles extends to
+    larger systems whose particles have known surroundings.
 
-    Where the data are a side of the run's own, the shortest distance is only told too: of data that were drawn
-    together the shortest distance lies on any side by chance, which says nothing against the model.
+    For the run's own test or validation set, the shortest distance is only reported, too: the sets were drawn at
+    random, so the shortest distance of all can be in any of them, and this is not a fault of the model.
 
     Arguments:
-        seen: What the training set had; None if the model file does not tell.
-        dataset: The data, as the model takes them.
-        systems: The same, for their names.
-        own: The data are the run's own test or validation set.
+        seen: Species, sizes and distances of the training set; None if they are not recorded in the model file.
+        dataset: The data, encoded for the model.
+        systems: The same systems, for their names.
+        own: Whether the data are the run's own test or validation set.
     """
     if seen is None:
         return [skipped(*text, "not recorded in this model file") for text in zip(NAMES, DONE, strict=True)]
@@ -66,7 +68,7 @@ def _particles(seen: DataCoverage, dataset: Dataset, systems: Sequence[System], 
     strange = ~np.isin(species, seen.species)
     smallest, largest = seen.sizes
     outside = int(((dataset.sizes < smallest) | (dataset.sizes > largest)).sum())
-    text = [f"never in training: {', '.join(map(symbol, np.unique(species[strange])))}"] if strange.any() else []
+    text = [f"not in training: {', '.join(map(symbol, np.unique(species[strange])))}"] if strange.any() else []
     if outside:
         text.append(f"{outside} of {len(dataset)} systems are outside the sizes of training ({smallest} to {largest})")
     where = origin_of(systems, int(system_of[np.argmax(strange)])) if strange.any() else ""
@@ -86,7 +88,7 @@ def _shortest(
     where = origin_of(systems, int(system_of[nearest]))
     text = f"{d[nearest]:.3f} angstrom here, {seen.shortest:.3f} angstrom in training"
     if own and shorter > BIN:
-        text += f"; {where} is extrapolated; this is no failure, because the run's own sides were drawn together"
+        text += f"; {where} is extrapolated; this is not a failure, because the run's own sets were drawn together"
     most, good = None if own else BIN, own or shorter <= BIN
     return AuditLine(NAMES[1], DONE[1], shorter, most, "angstrom", verdict_of(good), text, where)
 

@@ -1,4 +1,4 @@
-"""Hidden units that say the same of all particles: parts of the network that have died."""
+"""Find dead hidden units: units with the same output for all particles."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from empnet.model.dead_units import Activity, dead_units
 __all__ = ["MOST_DEAD", "dead_units_line"]
 
 MOST_DEAD = 0.5
-"""A layer with fewer than half of its units alive would do with the next smaller width that anybody tries, half as
-many: the network is not the one that was asked for. Single dead units are common and harmless."""
+"""Largest accepted share of dead units in a layer. If more than half of the units are dead, a layer of half the width
+would be enough, and the network is smaller than its settings say. Single dead units are common and harmless."""
 
-DONE = "Hidden units whose output is the same for all particles are counted, layer by layer."
+DONE = "In each layer, hidden units with the same output for all particles are counted."
 
 
 def dead_units_line(subject: Subject, dataset: Dataset) -> AuditLine:
-    """Count the dead units of each hidden layer, and judge the layer with the largest share of them.
+    """Count the dead units of each hidden layer, and judge the layer with the largest share of dead units.
 
-    A unit is dead if its output varies over the data by less than 8 eps of what the liveliest unit of its layer does
-    (:func:`~empnet.model.dead_units.dead_units`): that is lost when the next layer adds them up. Filters are evaluated
-    at their knots from the shortest distance of the data on. A layer whose input is the same for all particles is not
-    judged: it cannot be lively.
+    A unit is dead if its output varies over the data by less than 8 eps times the largest variation in its layer
+    (:func:`~empnet.model.dead_units.dead_units`): such a variation is lost in the rounding of the next layer's sum.
+    Filters are evaluated at their knots, from the shortest distance in the data on. A layer with the same input for all
+    particles is not judged: its output cannot vary.
 
     Arguments:
         subject: The model under audit.
-        dataset: The data, as the model takes them.
+        dataset: The data, encoded for the model.
     """
     model, card = subject.predictor.model, subject.predictor.card
     knots = model.spline.knots >= DataCoverage.of(dataset).shortest - model.spline.spacing

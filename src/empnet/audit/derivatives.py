@@ -1,4 +1,4 @@
-"""Forces and stress of a model of an energy: are they its derivatives, and do free systems stay where they are?"""
+"""Check forces and stress of a model of an energy: against finite differences, and for zero net force and torque."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from empnet.training.run.model_file import ModelCard
 __all__ = ["derivative_lines", "has_forces"]
 
 H = 1e-5
-"""Step of the finite differences, in angstrom, or as a strain."""
+"""Step of the finite differences: in angstrom for forces, a strain for stress."""
 
 SHARE = 1e-6
-"""Of the derivative's size, that finite differences may be off."""
+"""Accepted deviation of a finite difference, as a share of the derivative's size."""
 
 
 def has_forces(card: ModelCard) -> bool:
-    """Return whether the first property is an energy that is summed over particles: then its gradient is a force.
+    """Return whether the first property is an energy and a sum over particles: then its negative gradient is a force.
 
     Arguments:
-        card: Of the model.
+        card: Card of the model.
     """
     try:
         return card.architecture.pooling[0] == "sum" and parse_unit(card.units[0]).kind == "an energy"
@@ -42,12 +42,15 @@ def has_forces(card: ModelCard) -> bool:
 
 
 def derivative_lines(subject: Subject, base: Base, rng: np.random.Generator) -> list[AuditLine]:
-    """Forces against finite differences, net force and net torque, stress against finite strain; none for no energy.
+    """Test forces and stress against finite differences, and net force and net torque against zero.
 
     Arguments:
         subject: The model under audit.
         base: The systems of the sample.
-        rng: For directions.
+        rng: Random generator for directions and strains.
+
+    Returns:
+        One line for each test; an empty list if the model does not predict an energy.
     """
     if not has_forces(subject.predictor.card):
         return []
@@ -55,7 +58,7 @@ def derivative_lines(subject: Subject, base: Base, rng: np.random.Generator) -> 
 
 
 def _forces_line(subject: Subject, base: Base, rng: np.random.Generator) -> AuditLine:
-    """F u against the energy's slope along u, a direction of all particles at once."""
+    """Compare -F u with the slope of the energy along u, a joint direction of all particles."""
     directions = [rng.normal(size=(len(system), 3)) for system in base.systems]
     directions = [u / np.linalg.norm(u) for u in directions]
     forces, _ = _derivatives(subject.exact, base.systems)
@@ -71,8 +74,8 @@ def _forces_line(subject: Subject, base: Base, rng: np.random.Generator) -> Audi
 
 
 def _stress_line(subject: Subject, base: Base, rng: np.random.Generator) -> AuditLine:
-    """Stress times a strain against the energy's slope with it, for crystals."""
-    done = "Stress is the energy's finite difference under random strains, over the volume (float64)."
+    """Compare the stress along a strain with the slope of the energy with that strain, for crystals."""
+    done = "Stress is the energy's finite difference under random strains, divided by the volume (float64)."
     rows = [s for s, system in enumerate(base.systems) if all(system.pbc)]
     if not rows:
         return skipped("stress", done, "no system repeats along all three axes")
@@ -104,12 +107,12 @@ def _difference_line(
     per: str,
     volume: Float64[np.ndarray, " B"] | float = 1.0,
 ) -> AuditLine:
-    """Slopes that were found against central differences, whose own error is seen from twice the step."""
+    """Compare slopes with central differences; a second difference with twice the step estimates their error."""
     y = [values(subject.exact, at(h))[:, 0] for h in (H, -H, 2 * H, -2 * H)]
     slope, coarse = (y[0] - y[1]) / (2 * H), (y[2] - y[3]) / (4 * H)
     rounding = base.size.rounding(EPS["float64"])[:, 0] / H
     deviation = np.abs(found - slope) / volume
-    # the coarse slope is off four times as much, if third derivatives do not jump, as they may at a spline's knots
+    # the coarse slope has four times the error, unless third derivatives jump, which they may at a spline's knots
     bound = (SHARE * size + 4 * np.abs(slope - coarse) + rounding) / volume
     ratio = relative_to(deviation, bound)
     s = int(ratio.argmax())
@@ -119,12 +122,13 @@ def _difference_line(
 
 
 def _net_lines(subject: Subject, base: Base) -> list[AuditLine]:
-    r"""Sums of forces and of torques, which rounding may keep from zero by
+    r"""Compare the sums of forces and torques with the bound on rounding:
 
     .. math:: 64 \, \epsilon \, \Sigma |c - b| \, / \, \Delta
 
-    (torques: times the system's radius), with b the composition's baseline, because slopes are differences of the
-    filters' values, Delta apart. As for the symmetries, what is left must shrink as rounding does in float64.
+    (for torques times the system's radius). Here c is a particle's contribution, b is its composition baseline, and
+    Delta is the spacing of the filters' knots: a slope is a difference of two filter values, divided by Delta. As for
+    the symmetries, the deviation must shrink in float64 as rounding does.
     """
     periodic = any(any(system.pbc) for system in base.systems)
     free = [opened(system) for system in base.systems]
@@ -168,9 +172,9 @@ def _net_line(
 
 
 def _net(predictor: Predictor, systems: Sequence[System]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Length of each system's net force, of its net torque about its middle, and what its energy is summed from.
+    """Return each system's net force, its net torque about its middle, and the size of its contributions.
 
-    The baseline of the composition is left out of the latter: it has no slope.
+    The composition baseline is left out of the contributions: it has no slope.
     """
     nets: list[np.ndarray] = []
     torques: list[np.ndarray] = []
@@ -194,7 +198,7 @@ def _net(predictor: Predictor, systems: Sequence[System]) -> tuple[np.ndarray, n
 def _derivatives(
     predictor: Predictor, systems: Sequence[System], stress: bool = False
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Forces of each system, and stress, if it is wanted."""
+    """Return the forces of each system, and the stress if requested."""
     forces, stresses = [], [np.zeros((0, 6))]
     for batch in batches(predictor, systems):
         found = energy_and_derivatives(predictor.model, batch, stress=stress)
@@ -207,5 +211,5 @@ def _derivatives(
 
 
 def _cell(system: System) -> np.ndarray:
-    assert system.cell is not None  # own invariant: it repeats
+    assert system.cell is not None  # own invariant: the system is periodic
     return system.cell

@@ -33,7 +33,7 @@ from empnet.training.run.run_folder import RunFolder
 __all__ = ["audit"]
 
 PATHS = 3
-"""Systems through which paths lead in the test of smoothness."""
+"""Number of systems in the test of smoothness."""
 
 
 @keeping_pipes
@@ -46,35 +46,35 @@ def audit(
     seed: int = 0,
     **reading: Any,
 ) -> Audit:
-    """Test a trained model for what every prediction must have, and data for what its training never had.
+    """Test a trained model: symmetries, smoothness and derivatives of its predictions, its errors, and its coverage.
 
-    Rotation, reflection, translation, permutation, batches, two copies, a supercell: judged against bounds on
+    Rotation, reflection, translation, permutation, batches, two copies and a supercell are judged against bounds on
     rounding, in the network's own precision and in float64 (:meth:`~empnet.audit.subject.Subject.compare`).
-    Smoothness: jumps along paths (:func:`~empnet.audit.smoothness.smoothness_lines`). Determinism: the same
-    bits. Of energies: forces and stress against finite differences, net force and torque
-    (:func:`~empnet.audit.derivatives.derivative_lines`); if forces were learned, the drift of the energy in a
-    short run of dynamics (:func:`~empnet.audit.dynamics.drift_lines`). Dead units
-    (:func:`~empnet.audit.dead_units.dead_units_line`) and coverage
-    (:func:`~empnet.audit.coverage.coverage_lines`). Errors, where the data have the property, beside those of the
-    baseline (:func:`~empnet.audit.accuracy.accuracy_lines`). With delta learning it is the learned difference
-    that is tested: what the data say beforehand is added to it as it is.
+    Smoothness means no jumps along paths (:func:`~empnet.audit.smoothness.smoothness_lines`). Determinism means the
+    same bits. For an energy, forces and stress are compared with finite differences, and net force and torque with
+    zero (:func:`~empnet.audit.derivatives.derivative_lines`); if forces were learned, the drift of the energy is
+    measured in a short run of dynamics (:func:`~empnet.audit.dynamics.drift_lines`). Dead units are counted
+    (:func:`~empnet.audit.dead_units.dead_units_line`), and the data are compared with the range of the training set
+    (:func:`~empnet.audit.coverage.coverage_lines`). If the data have the property, the errors are compared with the
+    baseline's (:func:`~empnet.audit.accuracy.accuracy_lines`). With delta learning, the tests apply to the learned
+    difference, without the known value in the data.
 
     Arguments:
         predictor: The model, or its run folder.
-        data: A path, the name of bundled data, systems or ase.Atoms, of which up to 1,000 are looked at, and up to 32
-            (of 500 particles in all) for the symmetries; None: the run's own test set, else its validation set.
-        errors: Errors to judge, if they are known; None: those that training recorded of the run's own side, else those
-            on the systems that are looked at.
+        data: A path, the name of bundled data, systems or ase.Atoms; None: the run's own test set, else its validation
+            set. Up to 1,000 systems are used, and up to 32 systems (500 particles in all) for the symmetries.
+        errors: Errors to judge, if they are known; None: the errors recorded in training for the run's own set, else
+            the errors on the systems used.
         quiet: No progress bar.
-        seed: Of the draw, and of rotations, directions and orders.
-        **reading: What the data call things and their units, where these differ from the run's: any argument of
+        seed: Seed of the draw of systems and of rotations, directions and orders.
+        **reading: Names and units in the data, if they differ from the run's: any argument of
             :class:`~empnet.prediction.reading.Reading`, such as ``length_unit="bohr"``.
 
     Returns:
-        One line for each test; those that cannot be made are skipped, with the reason.
+        One line for each test; a test that cannot be made is skipped, with the reason.
 
     Raises:
-        EmpnetError: If the data cannot be read, or hold a species that the model does not know.
+        EmpnetError: If the data cannot be read, or contain a species that the model does not know.
 
     Example:
         >>> from empnet.training.run.model_file import ModelCard

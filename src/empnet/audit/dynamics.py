@@ -1,4 +1,4 @@
-"""Does the energy stay when a model drives particles? A short run of molecular dynamics at constant energy."""
+"""Check that a model conserves the energy in a short run of molecular dynamics at constant energy."""
 
 from __future__ import annotations
 
@@ -18,27 +18,30 @@ from empnet.system.system import System
 __all__ = ["drift", "drift_lines"]
 
 STEPS, STEP, KELVIN = 200, 0.5, 300.0
-"""Length of the run; its time step in femtoseconds, a twentieth of the period of the fastest bonds; temperature."""
+"""Number of steps; time step in femtoseconds, a twentieth of the period of the fastest bonds; temperature."""
 
 MOST = 1e-3
-"""eV per atom per picosecond: so much drift heats by 8 kelvin in a picosecond."""
+"""Largest accepted drift in eV per atom per picosecond: it heats the system by 8 kelvin in a picosecond."""
 
 
 def drift_lines(subject: Subject, systems: Sequence[System], rng: np.random.Generator) -> list[AuditLine]:
-    """The drift of the total energy in a short run, from the smallest system that can move; none without forces.
+    """Measure the drift of the total energy in a short run that starts at the smallest suitable system.
 
     Arguments:
-        subject: The model under audit, in its own precision.
-        systems: The sample.
-        rng: For velocities.
+        subject: The model under audit; its own precision is used.
+        systems: The systems of the sample.
+        rng: Random generator for velocities.
+
+    Returns:
+        One line; an empty list if the model has not learned forces.
     """
     card = subject.predictor.card
     if not (card.derivatives.forces and has_forces(card)):
         return []
-    done = f"The energy does not drift in {STEPS} steps of {STEP} fs at constant energy, begun at {KELVIN:.0f} K."
+    done = f"The energy does not drift in {STEPS} steps of {STEP} fs at constant energy, starting at {KELVIN:.0f} K."
     movable = [s for s, system in enumerate(systems) if _can_move(system)]
     if card.baseline_keys or not movable:
-        why = "the model predicts a difference only" if card.baseline_keys else "no system of two atoms or more"
+        why = "the model predicts only a difference" if card.baseline_keys else "no system has two atoms or more"
         return [skipped("energy drift", done, why)]
     s = min(movable, key=lambda s: len(systems[s]))
     found = abs(drift(subject.predictor, systems[s], rng))
@@ -47,7 +50,7 @@ def drift_lines(subject: Subject, systems: Sequence[System], rng: np.random.Gene
 
 
 def _can_move(system: System) -> bool:
-    """Two particles or more, all of them atoms, which have a mass."""
+    """Return whether the system has at least two particles and all of them are atoms, which have masses."""
     return len(system) > 1 and system.species is not None and bool((system.species > 0).all())
 
 
@@ -56,11 +59,11 @@ def drift(predictor: Predictor, system: System, rng: np.random.Generator) -> flo
 
     Arguments:
         predictor: The model.
-        system: Where it begins.
-        rng: For velocities.
+        system: The system at the start of the run.
+        rng: Random generator for velocities.
 
     Returns:
-        eV per atom per picosecond.
+        The drift in eV per atom per picosecond.
     """
     from ase import Atoms, units
     from ase.md.verlet import VelocityVerlet
@@ -73,7 +76,7 @@ def drift(predictor: Predictor, system: System, rng: np.random.Generator) -> flo
     atoms.calc = EMPNetCalculator(predictor)
     energies: list[float] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of distances that training never had: another line's business
+        warnings.simplefilter("ignore")  # warnings of distances outside training: coverage.py reports them
         run = VelocityVerlet(atoms, timestep=STEP * units.fs)
         run.attach(lambda: energies.append(atoms.get_total_energy()))
         run.run(STEPS)
@@ -81,7 +84,7 @@ def drift(predictor: Predictor, system: System, rng: np.random.Generator) -> flo
 
 
 def _slope(energies: Float64[np.ndarray, " n"]) -> float:
-    """Rise per step; a window that fades at both ends takes out the integrator's own oscillations."""
+    """Return the rise per step; a window that fades at both ends removes the integrator's own oscillations."""
     if not np.isfinite(energies).all():
         return float("inf")
     n = len(energies)

@@ -1,4 +1,4 @@
-"""The systems that an audit is made with."""
+"""Choose the systems for an audit."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from empnet.training.run.run_folder import RunFolder
 __all__ = ["drawn", "material", "sample_of"]
 
 SYSTEMS, PARTICLES = 1000, 50_000
-"""Systems that are looked at for dead units and for what training never had, and their particles: at most."""
+"""Largest numbers of systems and of particles for the tests of dead units and coverage."""
 
 SAMPLE_SYSTEMS, SAMPLE_PARTICLES = 32, 500
-"""The same for the tests of symmetry, for each of which systems are predicted four times and more."""
+"""The same for the tests of symmetry, which predict each system at least four times."""
 
 
 def material(predictor: Predictor, data: Data | None, reading: Reading) -> tuple[Iterable[System], str]:
-    """The systems to audit on, and what they are called.
+    """Return the systems for the audit, and a name for them.
 
     Arguments:
         predictor: The model.
         data: A path, the name of bundled data, systems or ase.Atoms; None: the run's own test set, else its
             validation set.
-        reading: What the data call things, and their units.
+        reading: Names and units in the data.
 
     Raises:
-        EmpnetError: If the run's own data are not there any more.
+        EmpnetError: If the run's own data do not exist any more.
     """
     reading = reading.for_data(data, predictor.card)
     if data is None:
@@ -54,14 +54,14 @@ def _own(predictor: Predictor) -> tuple[Iterable[System], str]:
 
 
 def drawn(systems: Iterable[System], rng: np.random.Generator) -> list[System]:
-    """At most 1,000 systems of 50,000 particles in all, each equally likely, in one pass and bounded memory.
+    """Draw at most 1,000 systems with 50,000 particles in all, each equally likely, in one pass and bounded memory.
 
     Arguments:
-        systems: The systems, lazily.
-        rng: For the draw.
+        systems: The systems; they may be a generator.
+        rng: Random generator for the draw.
 
     Returns:
-        Some of the systems, in their order.
+        The drawn systems, in their original order.
     """
     kept: list[tuple[int, System]] = []
     for number, system in enumerate(systems):
@@ -77,17 +77,17 @@ def drawn(systems: Iterable[System], rng: np.random.Generator) -> list[System]:
 
 
 def sample_of(systems: Sequence[System], rng: np.random.Generator) -> list[System]:
-    """At most 32 systems of 500 particles in all.
+    """Draw at most 32 systems with 500 particles in all.
 
     Arguments:
         systems: The systems.
-        rng: For the draw.
+        rng: Random generator for the draw.
     """
     return list(_within(systems, SAMPLE_PARTICLES, SAMPLE_SYSTEMS, rng))
 
 
 def _within(systems: Sequence[System], particles: int, most: int, rng: np.random.Generator) -> Iterator[System]:
-    """Systems in random order, as many as may be; if even the smallest one is too large, that one."""
+    """Yield systems in random order within both limits; if even the smallest system is too large, yield that one."""
     left, n = particles, 0
     for index in rng.permutation(len(systems)):
         system = systems[index]

@@ -1,4 +1,4 @@
-"""Ways along which one particle moves, and a model's value, slope and curvature on them."""
+"""Paths on which one particle moves, and a model's value, slope and curvature along them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from empnet.system.system import System
 __all__ = ["Path", "along", "paths_of"]
 
 COMPANY = 12
-"""Particles that a path leads through at most, those nearest to the one that moves: so large systems are quick."""
+"""Largest number of particles in a path's system, to save time: the nearest neighbours of the moving particle."""
 
 WINDOW, CROWD = 0.1, 1.0
-"""How far from the cutoff the narrow path begins and ends, and how far a particle moves in a crowd, angstrom."""
+"""Distance of the narrow path's ends from the cutoff, and length of the path among neighbours, in angstrom."""
 
 STEP = 0.02
-"""Between points in a crowd, angstrom: half the spacing of the default filter's knots."""
+"""Spacing of points on the path among neighbours, in angstrom: half the spacing of the default filter's knots."""
 
 Point = tuple["Path", float]
 
@@ -35,11 +35,11 @@ class Path:
 
     Arguments:
         system: The system.
-        row: The particle that moves.
+        row: Row of the moving particle.
         direction: A unit vector, shape (3,).
-        t: How far it is moved from its place at each point of the path, angstrom, ascending, shape (M,).
-        order: Up to which derivative the path is looked at.
-        what: What is moved and how, in words.
+        t: Displacement of the particle at each point of the path, in angstrom, ascending, shape (M,).
+        order: Order of the highest derivative to test.
+        what: The motion, in words.
     """
 
     system: System
@@ -50,34 +50,34 @@ class Path:
     what: str
 
     def at(self, t: float) -> System:
-        """The system with the particle moved by t."""
+        """Return the system with the particle moved by t."""
         positions = self.system.positions.copy()
         positions[self.row] += t * self.direction
         return replace(self.system, positions=positions)
 
 
 def paths_of(system: System, cutoff: float, rng: np.random.Generator) -> list[Path]:
-    """Ways to move a particle so that a distance passes the cutoff, and neighbours come and go.
+    """Return paths on which a distance passes the cutoff, or on which neighbours of a particle change.
 
-    1. A copy of the outermost particle passes the cutoff of that particle, with nothing else in range, so that small
-       jumps of the value, the slope and the curvature show.
-    2. Two particles, one after the other, move in a crowd (the periodic system, or an open one packed with its
-       images): there they have many neighbours at all distances, and if a largest number of them is kept, some are
-       dropped on the way, and the value jumps.
+    1. A copy of the outermost particle passes the cutoff of that particle. No other particle is in range, so even small
+       jumps of the value, the slope and the curvature are visible.
+    2. Two particles, one after the other, move among neighbours (in the periodic system, or in an open one packed with
+       its images). There they have many neighbours at all distances. If a model limits the number of neighbours, it
+       drops some on the way, and the value jumps.
 
     Arguments:
-        system: A system, of which the particles nearest to the outermost one are taken.
+        system: A system; its outermost particle and the nearest neighbours of that particle are used.
         cutoff: Range of a message in angstrom.
-        rng: For the direction in the crowd.
+        rng: Random generator for the direction among neighbours.
     """
     cluster, direction, nearest = _cluster(system)
     n = len(cluster)
     probe = reordered(cluster, np.append(np.arange(n), 0))  # the outermost particle is the first
     edge = np.linspace(cutoff - WINDOW, cutoff + WINDOW, 40)  # an even number: the cutoff is not one of the points
-    paths = [Path(probe, n, direction, edge, 2, "a copy of the outermost particle is drawn away from it")]
+    paths = [Path(probe, n, direction, edge, 2, "a copy of the outermost particle moves away from it")]
     if n > 1:
         crowd = system if any(system.pbc) and len(system) <= 2 * COMPANY else boxed(cluster, nearest)
-        text = "a particle is moved among its neighbours in a periodic box"
+        text = "a particle moves among its neighbours in a periodic box"
         for row in (0, len(crowd) - 1):
             heading = rng.normal(size=3)
             paths.append(Path(crowd, row, heading / np.linalg.norm(heading), np.arange(0, CROWD, STEP), 0, text))
@@ -85,7 +85,7 @@ def paths_of(system: System, cutoff: float, rng: np.random.Generator) -> list[Pa
 
 
 def _cluster(system: System) -> tuple[System, np.ndarray, float]:
-    """The outermost particle and those nearest to it, the direction outwards, and the distance of the nearest one."""
+    """Return the outermost particle with its nearest neighbours, the outward direction, and the shortest distance."""
     r = system.positions - system.positions.mean(axis=0)
     outermost = int(np.argmax(np.linalg.norm(r, axis=1)))
     outwards = r[outermost] if r[outermost].any() else np.array([1.0, 0.0, 0.0])
@@ -96,12 +96,12 @@ def _cluster(system: System) -> tuple[System, np.ndarray, float]:
 
 
 def along(predictor: Predictor, points: Sequence[Point], order: int) -> Float64[np.ndarray, "order_1 M F_prime"]:
-    """Value and derivatives along the path at some points, the neighbour lists made anew at each.
+    """Return the value and its derivatives along the path at some points, with new neighbour lists at each point.
 
     Arguments:
         predictor: The model, in float64.
-        points: Paths, and how far along each.
-        order: Of the highest derivative, up to 2.
+        points: M pairs of a path and a displacement on it, in angstrom.
+        order: Order of the highest derivative, up to 2.
 
     Returns:
         Shape (order + 1, M, F'), in the properties' units by angstrom to the power of the order.
@@ -130,7 +130,7 @@ def _derivatives(predictor: Predictor, batch: Batch, paths: Sequence[Path], orde
 def _column(y: Tensor, t: Tensor, order: int) -> Float64[Tensor, "order_1 M"]:
     found = [y.detach()]
     for m in range(order):
-        tied = y.sum() + 0 * t.sum()  # has a derivative even if nothing is in range
+        tied = y.sum() + 0 * t.sum()  # so the derivative exists even if no particle is in range
         (y,) = torch.autograd.grad(tied, t, create_graph=m + 1 < order, retain_graph=True)
         found.append(y.detach())
     return torch.stack(found)

@@ -1,4 +1,4 @@
-"""Record of an audit: a line for each property that a model must have, with its measurement and its verdict."""
+"""Record of an audit: one line for each test, with its measurement and its verdict."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Verdict = Literal["pass", "fail", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One thing that was tested.
+    """One test of an audit.
 
     Arguments:
-        name: What was tested, such as ``"rotation"``.
-        done: What was done, in a sentence.
+        name: Name of the test, such as ``"rotation"``.
+        done: Description of the test, in a sentence.
         deviation: The largest deviation found, in :attr:`unit`; None if nothing was measured.
-        threshold: What it may be at most.
+        threshold: Largest accepted deviation, in :attr:`unit`.
         unit: Unit of both; empty for a share.
         verdict: ``"pass"``, ``"fail"`` or ``"skip"``.
-        remark: Why it was skipped, or what else is worth knowing.
+        remark: Reason for skipping the test, or further information.
         where: The system with the largest deviation.
-        exact: The same deviation with the network in float64, where rounding is 5e8 times smaller; None if that was
-            not measured.
-        exact_threshold: What that may be at most.
+        exact: The same deviation with the network in float64, where rounding is 5e8 times smaller; None if it was not
+            measured.
+        exact_threshold: Largest accepted value of that deviation.
 
     Example:
         >>> AuditLine("rotation", "turned", 1e-6, 1e-5, "eV", "pass").to_json()["verdict"]
@@ -50,7 +50,7 @@ class AuditLine:
     exact_threshold: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; a number that is not finite becomes text, for JSON has none."""
+        """Return plain values; a number that is not finite becomes text, because JSON has only finite numbers."""
         return {key: _plain(value) for key, value in asdict(self).items()}
 
 
@@ -60,10 +60,10 @@ class Audit:
 
     Arguments:
         run: The run folder.
-        data: What it was audited on, in words.
-        systems: Number of systems that were looked at.
-        sample: Number of them that the tests of symmetry were made with.
-        lines: What was tested.
+        data: Name of the data.
+        systems: Number of systems in the audit.
+        sample: Number of these systems in the tests of symmetry.
+        lines: The tests.
         words: The verdict on the model's errors; empty if they were not measured.
 
     Example:
@@ -80,17 +80,17 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """True if no line failed."""
+        """Whether no line failed."""
         return all(line.verdict != "fail" for line in self.lines)
 
     def __getitem__(self, name: str) -> AuditLine:
         for line in self.lines:
             if line.name == name:
                 return line
-        raise KeyError(f"'{name}' was not tested; there are: {', '.join(line.name for line in self.lines)}")
+        raise KeyError(f"'{name}' was not tested; the tests are: {', '.join(line.name for line in self.lines)}")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``--json``."""
+        """Return plain values for ``--json``."""
         return {
             "run": self.run,
             "data": self.data,
@@ -103,21 +103,21 @@ class Audit:
 
 
 def verdict_of(good: bool | np.bool_) -> Verdict:
-    """``"pass"`` or ``"fail"``.
+    """Return ``"pass"`` or ``"fail"``.
 
     Arguments:
-        good: Whether the test was passed.
+        good: Whether the model passed the test.
     """
     return "pass" if good else "fail"
 
 
 def skipped(name: str, done: str, why: str) -> AuditLine:
-    """A line that could not be tested.
+    """Return the line of a test that could not be made.
 
     Arguments:
-        name: What would have been tested.
-        done: What would have been done.
-        why: Why not.
+        name: Name of the test.
+        done: Description of the test, in a sentence.
+        why: Reason for skipping it.
     """
     return AuditLine(name, done, None, None, "", "skip", remark=why)
 
@@ -127,10 +127,10 @@ def _plain(value: Any) -> Any:
 
 
 def in_words(value: float | None, unit: str) -> str:
-    """A deviation, or what it may be at most: with its unit, or as a share.
+    """Return a deviation or a threshold in words: with its unit, or as a percentage if it is a share.
 
     Arguments:
-        value: What is told; None: nothing was measured.
+        value: The number; None if nothing was measured.
         unit: Its unit; empty for a share.
 
     Example:

@@ -1,4 +1,4 @@
-"""Check that value, slope and curvature of a prediction change without a jump as a particle moves."""
+"""Check that value, slope and curvature of a prediction do not jump as a particle moves."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["smoothness_lines"]
 NAMES = ("smooth value", "smooth slope", "smooth curvature")
 
 CANDIDATES, HALVINGS = 2, 20
-"""Intervals of a path that are looked into for each derivative, and how often each is halved: to a millionth."""
+"""Number of searched intervals of a path for each derivative; number of halvings of each: down to a millionth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Jump:
-    """By how much a derivative changes within one tiny interval of a path.
+    """Change of a derivative within one tiny interval of a path.
 
     Arguments:
         path: The path.
-        k: Number of the property.
-        t: Where on the path, angstrom.
-        change: The change.
-        bound: What it may be.
+        k: Index of the property.
+        t: Place on the path, in angstrom.
+        change: The change, in the property's unit by angstrom to the power of the order.
+        bound: Largest accepted change, in the same unit.
     """
 
     path: Path
@@ -42,20 +42,20 @@ class Jump:
 def smoothness_lines(subject: Subject, systems: Sequence[System], rng: np.random.Generator) -> list[AuditLine]:
     r"""Look for jumps of the value, the slope and the curvature along paths, in float64.
 
-    On each path the intervals are found in which the derivative changes most, apart from what the next derivative
-    explains: D_i = |y_{i+1} - y_i - h (y'_i + y'_{i+1}) / 2|. Each of them is halved 20 times, always into the half
-    with the larger change. The change of a smooth function shrinks with the interval, to at most h max |y'|; that of
-    a jump stays. So it may be
+    On each path, the intervals are found where the change of the derivative differs most from the prediction by the
+    next derivative: D_i = |y_{i+1} - y_i - h (y'_i + y'_{i+1}) / 2|. Each interval is halved 20 times, always into the
+    half with the larger change. The change of a smooth function shrinks with the interval h, to at most h max |y'|; the
+    change at a jump remains. The bound is
 
     .. math:: 8 \, \max_i |y_{i+1} - y_i| \, 2^{-20} + 64 \, \epsilon_{64} \, \Sigma |c| \, / \, \Delta^m
 
-    where the 8 allows for slopes between the points that are steeper than any seen, and the last term is rounding: the
-    m-th derivative of a spline whose knots are Delta apart takes m-th differences over them.
+    The factor 8 allows for steeper slopes between the points. The last term is rounding: the m-th derivative of a
+    spline with knots Delta apart takes m-th differences over the knots.
 
     Arguments:
         subject: The model under audit.
-        systems: Where the paths lead through; a few are enough.
-        rng: For directions.
+        systems: Systems for the paths; a few are enough.
+        rng: Random generator for directions.
     """
     places = {
         path: origin_of(systems, s)
@@ -73,7 +73,7 @@ def smoothness_lines(subject: Subject, systems: Sequence[System], rng: np.random
 
 
 def _steepest(subject: Subject, path: Path, k: int, order: int, y: np.ndarray, magnitude: float) -> list[Jump]:
-    """The intervals of a path in which a jump is most likely, and the bounds once they are halved."""
+    """Return the intervals of a path where a jump is most likely, with the bounds on the change after halving."""
     h = np.diff(path.t)
     change = np.diff(y[order])
     explained = h * (y[order + 1][1:] + y[order + 1][:-1]) / 2 if order + 1 < len(y) else 0
@@ -85,7 +85,7 @@ def _steepest(subject: Subject, path: Path, k: int, order: int, y: np.ndarray, m
 
 
 def _narrowed(subject: Subject, starts: Sequence[Jump], order: int) -> list[Jump]:
-    """Each interval (of width ``change``, until it is known) halved again and again towards its larger change."""
+    """Halve each interval repeatedly towards the larger change; ``change`` holds the interval's width before that."""
     k = np.array([start.k for start in starts])
     left = np.array([start.t for start in starts])
     width = np.array([start.change for start in starts])
@@ -117,7 +117,7 @@ def _line(subject: Subject, order: int, jumps: Sequence[Jump], places: dict[Path
     what = ("value", "slope", "curvature")[order]
     return AuditLine(
         NAMES[order],
-        f"As a particle moves through the cutoff and among its neighbours, the {what} has no jump (float64).",
+        f"As a particle moves through the cutoff and among its neighbours, the {what} does not jump (float64).",
         worst.change,
         worst.bound,
         unit,

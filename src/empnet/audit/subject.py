@@ -1,4 +1,4 @@
-"""The model under audit, in its own precision and in float64, and the line between rounding and a real deviation."""
+"""The model under audit, in its own precision and in float64, and bounds on the effect of rounding."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = ["EPS", "OPERATIONS", "SHARP", "Base", "Size", "Subject", "batches", "
 EPS = {"float32": 2.0**-23, "float64": 2.0**-52}
 
 OPERATIONS = 8
-"""So many roundings, all to the same side, a contribution may have suffered: what the package promises."""
+"""Largest accepted number of roundings of a contribution, all in the same direction: the package promises this."""
 
 SHARP = math.sqrt(EPS["float32"] * EPS["float64"])
-"""5e-12, half way between the roundings of float32 and float64. Made anew in float64, a deviation that is rounding
-shrinks 5e8 times and is far below this; one that is real stays."""
+"""5e-12, the geometric mean of the rounding of float32 and of float64. If a deviation is rounding, it shrinks by a
+factor of 5e8 in float64 and is then far below this limit; a real deviation stays the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Size:
-    """Sizes of the numbers that a prediction sums, for each system and property.
+    """Sizes of the terms in a prediction, for each system and property.
 
     Arguments:
-        contributions: Sum (or mean, as the property is pooled) over particles of max(|c|, s), with c the particle's
-            contribution and s the scale of the network's output: where c is near zero by cancellation, the
-            network has still computed in units of s. Shape (B, F'), in the properties' units.
-        positions: Sum over particles of |r| |dy / dr|, with r from the middle of the system: eps64 times this is the
-            effect of rounding the positions in their last bit. Same shape.
+        contributions: Sum (or mean, for a mean property) over particles of max(|c|, s), where c is the particle's
+            contribution and s is the scale of the network's output. If c is near zero by cancellation, the network
+            still rounds numbers of size s. Shape (B, F'), in the properties' units.
+        positions: Sum over particles of |r| |dy / dr|, where r is the vector from the middle of the system. This size
+            times eps64 is the effect of rounding the last bit of the positions. Shape and units as above.
     """
 
     contributions: Float64[np.ndarray, "B F_prime"]
@@ -51,13 +51,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Base:
-    """Systems and what is predicted for them.
+    """Systems with their predictions.
 
     Arguments:
         systems: B systems.
-        own: Predictions in the network's own precision, shape (B, F').
-        exact: Predictions in float64, shape (B, F').
-        size: What they are summed from.
+        own: Predictions in the network's own precision, shape (B, F'), in the properties' units.
+        exact: Predictions in float64, shape (B, F'), in the properties' units.
+        size: Sizes of the terms in the predictions.
     """
 
     systems: Sequence[System]
@@ -70,7 +70,7 @@ class Subject:
     """The model under audit.
 
     Arguments:
-        predictor: The model as it predicts.
+        predictor: The model, in its own precision.
 
     Example:
         >>> from empnet.training.run.model_file import ModelCard
@@ -98,17 +98,17 @@ class Subject:
         return EPS[self.predictor.card.dtype]
 
     def growth(self, times: int) -> Float64[np.ndarray, " F_prime"]:
-        """By what each property is multiplied if everything is there several times: that number, or 1 for a mean.
+        """Return each property's factor if a system is repeated: the number of copies, or 1 for a mean.
 
         Arguments:
-            times: How many times.
+            times: Number of copies.
         """
         return np.array(
             [float(times) if pooling == "sum" else 1.0 for pooling in self.predictor.card.architecture.pooling]
         )
 
     def base(self, systems: Sequence[System]) -> Base:
-        """The systems with their predictions, to compare others with.
+        """Return the systems with their predictions, for comparison with changed systems.
 
         Arguments:
             systems: One system or more.
@@ -125,17 +125,17 @@ class Subject:
         others: Sequence[System],
         growth: Float64[np.ndarray, " F_prime"] | float = 1.0,
     ) -> AuditLine:
-        """Judge whether predictions of other systems are ``growth`` times those of the base, but for rounding.
+        """Judge whether the predictions of changed systems are ``growth`` times the base's, except for rounding.
 
-        A deviation must be rounding in two ways: it is below the bound on rounding in the network's own precision,
-        and it shrinks as rounding does when the network computes in float64 (see :data:`SHARP`).
+        A deviation is accepted as rounding under two conditions: it is below the bound on rounding in the network's own
+        precision, and it shrinks as rounding does if the network computes in float64 (see :data:`SHARP`).
 
         Arguments:
-            name: What is tested.
-            done: What was done, in a sentence.
-            base: The systems as they are.
-            others: What was made of each of them, in the same order.
-            growth: For each property.
+            name: Name of the test.
+            done: Description of the test, in a sentence.
+            base: The original systems.
+            others: The changed systems, in the same order.
+            growth: Expected factor for each property, shape (F',).
         """
         deviation = np.abs(values(self.predictor, others) - growth * base.own)
         exact = np.abs(values(self.exact, others) - growth * base.exact)
@@ -150,15 +150,15 @@ class Subject:
         exact: Float64[np.ndarray, "B F_prime"],
         growth: Float64[np.ndarray, " F_prime"] | float = 1.0,
     ) -> AuditLine:
-        """The line for deviations that were measured in both precisions: of the system that is nearest to its bound.
+        """Return the line for deviations in both precisions; it names the system with the largest share of its bound.
 
         Arguments:
-            name: What was tested.
-            done: What was done, in a sentence.
-            base: The systems as they are.
-            deviation: In the network's own precision.
-            exact: In float64.
-            growth: How many times larger the predictions are than the base's, for each property.
+            name: Name of the test.
+            done: Description of the test, in a sentence.
+            base: The original systems.
+            deviation: Deviations in the network's own precision, shape (B, F'), in the properties' units.
+            exact: Deviations in float64, shape (B, F'), in the properties' units.
+            growth: Factor of the predictions relative to the base's, for each property, shape (F',).
         """
         bound, sharp = growth * base.size.rounding(self.eps), growth * base.size.rounding(SHARP)
         own, other = relative_to(deviation, bound), relative_to(exact, sharp)
@@ -181,11 +181,11 @@ class Subject:
 
 
 def relative_to(deviation: Float64[np.ndarray, "*shape"], bound: Float64[np.ndarray, "*shape"]) -> np.ndarray:
-    """Deviations in units of what they may be; infinite where a deviation is not a number.
+    """Return deviations as multiples of their bounds; infinite where a deviation is not a number.
 
     Arguments:
-        deviation: What was measured, at least 0.
-        bound: What it may be, at least 0.
+        deviation: Measured deviations, at least 0.
+        bound: Largest accepted deviations, at least 0, of the same shape.
 
     Example:
         >>> relative_to(np.array([0.0, 1.0, np.nan]), np.array([0.0, 2.0, 1.0]))
@@ -197,11 +197,11 @@ def relative_to(deviation: Float64[np.ndarray, "*shape"], bound: Float64[np.ndar
 
 
 def origin_of(systems: Sequence[System], index: int) -> str:
-    """Where a system came from, or its number if nobody knows.
+    """Return the origin of a system (its file and frame), or its number if the origin is unknown.
 
     Arguments:
         systems: The systems.
-        index: Which of them.
+        index: Index of the system.
     """
     return str(systems[index].origin) or f"system {index}"
 
@@ -225,7 +225,7 @@ def _size(predictor: Predictor, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batches(predictor: Predictor, systems: Sequence[System]) -> list[Batch]:
-    """The systems as prediction takes them, in order.
+    """Return the systems in batches for prediction, in order.
 
     Arguments:
         predictor: The model.

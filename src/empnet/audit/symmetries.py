@@ -1,4 +1,4 @@
-"""Symmetries of a prediction: turn, mirror, move or reorder a system, or predict it again."""
+"""Check the symmetries of a prediction: rotate, reflect, translate or reorder a system, or predict it again."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from empnet.prediction.predictor import load
 __all__ = ["batch_line", "determinism_line", "symmetry_lines"]
 
 FAR = 1e6
-"""How far systems are moved, in angstrom."""
+"""Length of the translation, in angstrom."""
 
 
 def symmetry_lines(subject: Subject, base: Base, rng: np.random.Generator) -> list[AuditLine]:
-    """Rotation, reflection, translation and permutation.
+    """Test rotation, reflection, translation and permutation.
 
     Arguments:
         subject: The model under audit.
         base: The systems of the sample.
-        rng: For rotations, directions and orders.
+        rng: Random generator for rotations, directions and orders.
     """
     turned = [mapped(system, Rotation.random(random_state=rng).as_matrix()) for system in base.systems]
-    mirror = np.diag([-1.0, 1.0, 1.0])  # changes signs, so it rounds nothing
+    mirror = np.diag([-1.0, 1.0, 1.0])  # changes only signs, so nothing is rounded
     shuffled = [reordered(system, rng.permutation(len(system))) for system in base.systems]
     return [
-        subject.compare("rotation", "Each system is turned at random, its cell with it.", base, turned),
+        subject.compare("rotation", "Each system is rotated at random, together with its cell.", base, turned),
         subject.compare(
             "reflection",
             "Each system is replaced by its mirror image.",
@@ -43,7 +43,7 @@ def symmetry_lines(subject: Subject, base: Base, rng: np.random.Generator) -> li
 
 
 def _translation(subject: Subject, base: Base, rng: np.random.Generator) -> AuditLine:
-    """At a distance of 1e6 angstrom float64 has steps of 1e-10; rounded to those first, positions move exactly."""
+    """Test a translation by 1e6 angstrom, where float64 has steps of 1e-10; positions on a grid move there exactly."""
     near = [on_grid(system) for system in base.systems]
     directions = rng.normal(size=(len(near), 3))
     shifts = FAR * directions / np.linalg.norm(directions, axis=1, keepdims=True)
@@ -53,7 +53,7 @@ def _translation(subject: Subject, base: Base, rng: np.random.Generator) -> Audi
 
 
 def batch_line(subject: Subject, base: Base) -> AuditLine:
-    """Predicting systems together or one at a time must be the same.
+    """Test that each prediction is the same for a system alone and in a batch.
 
     Arguments:
         subject: The model under audit.
@@ -70,7 +70,7 @@ def batch_line(subject: Subject, base: Base) -> AuditLine:
 
 
 def determinism_line(subject: Subject, base: Base) -> AuditLine:
-    """Predicting again must give the same bits, and so must the model when it is loaded again.
+    """Test that a second prediction gives the same bits, also after the model is loaded again.
 
     Arguments:
         subject: The model under audit.
@@ -82,7 +82,7 @@ def determinism_line(subject: Subject, base: Base) -> AuditLine:
     if run and (Path(run) / "model.safetensors").exists():
         deviation = np.fmax(deviation, np.abs(values(load(run), base.systems) - base.own))
         loaded = ", the second time with the model loaded again"
-    done = f"The sample is predicted twice{loaded}: the same bits are wanted."
+    done = f"The sample is predicted twice{loaded}: the results must have the same bits."
     unequal = np.isnan(deviation) | (deviation > 0)
     s, k = np.unravel_index(np.argmax(np.where(np.isnan(deviation), np.inf, deviation)), deviation.shape)
     return AuditLine(

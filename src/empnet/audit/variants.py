@@ -1,4 +1,4 @@
-"""A system turned, mirrored, moved, reordered, doubled or put into a box: the questions of an audit."""
+"""Changed systems for the tests of an audit: rotated, reflected, moved, reordered, doubled or in a box."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from empnet.system.system import System
 __all__ = ["boxed", "doubled", "mapped", "moved", "on_grid", "opened", "reordered", "two_far_apart"]
 
 GRID = 2.0**-32
-"""Positions on multiples of this, in angstrom, can be moved by any multiple of it up to 2^20 without rounding."""
+"""Spacing of a grid of positions, in angstrom: shifts between its points, up to 2^20 angstrom, need no rounding."""
 
 
 def mapped(system: System, matrix: Float64[np.ndarray, "3 3"]) -> System:
-    """The system turned about its middle, or mirrored, its cell with it.
+    """Return the system rotated about its middle, or reflected, together with its cell.
 
     Arguments:
         system: The system.
-        matrix: An orthogonal matrix.
+        matrix: An orthogonal matrix, shape (3, 3).
 
     Example:
         >>> mapped(System([[0, 0, 0], [0, 0, 2.0]]), -np.eye(3)).positions.tolist()
@@ -32,7 +32,7 @@ def mapped(system: System, matrix: Float64[np.ndarray, "3 3"]) -> System:
 
 
 def on_grid(system: System) -> System:
-    """The system with positions rounded to :data:`GRID`, about the origin: then :func:`moved` rounds nothing.
+    """Return the system centred at the origin, with positions rounded to :data:`GRID`: :func:`moved` is then exact.
 
     Arguments:
         system: The system.
@@ -46,11 +46,11 @@ def on_grid(system: System) -> System:
 
 
 def moved(system: System, shift: Float64[np.ndarray, " 3"]) -> System:
-    """The system elsewhere.
+    """Return the system moved by a shift.
 
     Arguments:
-        system: The system, best from :func:`on_grid`.
-        shift: Where to, in angstrom; rounded to :data:`GRID`.
+        system: The system, preferably from :func:`on_grid`.
+        shift: The shift in angstrom, shape (3,); it is rounded to :data:`GRID`.
 
     Example:
         >>> moved(System([[0, 0, 0]]), np.array([1.0, 0.0, 0.0])).positions.tolist()
@@ -60,11 +60,11 @@ def moved(system: System, shift: Float64[np.ndarray, " 3"]) -> System:
 
 
 def reordered(system: System, rows: Int64[np.ndarray, " n"]) -> System:
-    """The system's particles in another order; a particle that is named twice is there twice.
+    """Return the system with its particles in another order; a row that is given twice is copied twice.
 
     Arguments:
         system: The system.
-        rows: Which particles, shape (n,), int64.
+        rows: Rows of the particles, shape (n,), int64.
 
     Example:
         >>> reordered(System([[0, 0, 0], [0, 0, 1.0]], [1, 8]), np.array([1, 0])).species.tolist()
@@ -94,10 +94,10 @@ def opened(system: System) -> System:
 
 
 def two_far_apart(system: System, cutoff: float) -> System:
-    """Two copies of the open system, with two cutoffs of empty space between them.
+    """Return two copies of the open system, with two cutoffs of empty space between them.
 
     Arguments:
-        system: The system; if it is periodic, its particles as a cluster.
+        system: The system; if it is periodic, its particles are taken as a cluster.
         cutoff: Range of a message in angstrom.
 
     Example:
@@ -108,11 +108,11 @@ def two_far_apart(system: System, cutoff: float) -> System:
 
 
 def boxed(system: System, gap: float) -> System:
-    """An open system in a periodic brick, so that it meets its own images across a gap.
+    """Return an open system in a periodic rectangular box, so that it interacts with its own images across a gap.
 
     Arguments:
-        system: The system; one that is periodic already stays as it is.
-        gap: Empty space between images along each axis, angstrom.
+        system: The system; a periodic system is returned unchanged.
+        gap: Empty space between images along each axis, in angstrom.
 
     Example:
         >>> boxed(System([[0, 0, 0], [0, 0, 1.0]]), gap=2.5).cell.diagonal().tolist()
@@ -124,7 +124,7 @@ def boxed(system: System, gap: float) -> System:
 
 
 def doubled(system: System) -> System:
-    """The 2 x 1 x 1 supercell of a periodic system (along its first axis that repeats).
+    """Return the 2 x 1 x 1 supercell of a periodic system (doubled along its first periodic axis).
 
     Arguments:
         system: A periodic system.

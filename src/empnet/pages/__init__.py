@@ -1,1 +1,1 @@
-"""Pages, plots and tables for people."""
+"""HTML pages, plots and tables."""

@@ -1,4 +1,4 @@
-"""The audit for the terminal."""
+"""Print an audit to the terminal."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ COLOURS = {"pass": "green", "fail": "bold red", "skip": "yellow"}
 
 
 def print_audit(audit: Audit) -> None:
-    """Print one row for each test, then what is to be said of those that failed or were skipped.
+    """Print one row for each test, then remarks on failed and skipped tests, and the verdict.
 
     Arguments:
-        audit: What is printed.
+        audit: The audit.
     """
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
     table = Table(title=escape(f"audit of {audit.run}" if audit.run else "audit"))
@@ -38,7 +38,7 @@ def print_audit(audit: Audit) -> None:
 
 
 def _text(line: AuditLine) -> str:
-    """Return the text below a row: the reason of a skip, the place of a failure, remarks."""
+    """Return the text below the table for one test: the reason for a skip, the place of a failure, remarks."""
     if line.verdict == "skip":
         return f"{line.name}: skipped, {line.remark}"
     parts = [line.remark] if line.remark else []

@@ -1,4 +1,4 @@
-"""An inspection as a page of HTML, with histograms."""
+"""Write an inspection as an HTML page with histograms."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ __all__ = ["write_inspection_page"]
 
 KINDS = {"error": "bad", "warning": "warn", "advice": "good", "note": "faint"}
 HARDNESS = (
-    "Left by composition is the root mean square of what a linear fit on the composition leaves of the property: what "
-    "geometry has to explain, and the error of a model that only counts particles."
+    "Left by composition is the root mean square residual of a linear fit of the property on the composition: the part "
+    "that geometry must explain, and the error of a model that only counts particles."
 )
 
 
 def write_inspection_page(inspection: Inspection, path: str | Path) -> None:
-    """Write a page that needs nothing but itself.
+    """Write an inspection as a self-contained page.
 
     Arguments:
-        inspection: What it shows.
-        path: Path of the HTML file, replaced if it is there.
+        inspection: The inspection.
+        path: Path of the HTML file; an existing file is replaced.
     """
     write_text(Path(path), inspection_page(inspection))
 
 
 def inspection_page(inspection: Inspection) -> str:
-    """The page as text.
+    """Return the page as HTML text.
 
     Arguments:
-        inspection: What it shows.
+        inspection: The inspection.
     """
-    lead = table(("", ""), facts(inspection)[1:])  # the first is in the title
+    lead = table(("", ""), facts(inspection)[1:])  # without the first fact, which is in the title
     sections = [Section("Findings", _findings(inspection)), *_sections(inspection)]
     return page(f"Data: {inspection.file or 'systems in memory'}", lead, sections)
 
@@ -64,7 +64,7 @@ def _findings(inspection: Inspection) -> str:
 
 
 def _finding(finding: Finding) -> str:
-    """The level as a word in its colour, so that colour is not needed; what to do and where stand below."""
+    """Return a finding with its level as a coloured word, readable without colour; remedy and place are below."""
     more = "; ".join(part for part in (finding.remedy, finding.where) if part)
     below = f'<br><span class="faint">{escape(more)}</span>' if more else ""
     return (
@@ -82,5 +82,5 @@ def _histogram(bars: Bars) -> str:
         axes.locator_params(axis="x", nbins=6)
         axes.ticklabel_format(axis="x", useOffset=False)
         element = svg(drawing, f"Histogram: {bars.title}")
-    beyond = f"; {bars.beyond:,} beyond the edges are drawn at them" if bars.beyond else ""
+    beyond = f"; {bars.beyond:,} beyond the edges are drawn at the edges" if bars.beyond else ""
     return figure(element, f"{bars.title}: {sum(bars.counts):,} {bars.what}{beyond}")

@@ -1,4 +1,4 @@
-"""An inspection in the terminal: facts, keys, properties, and what was found."""
+"""Print an inspection to the terminal: facts, keys, properties and findings."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ __all__ = ["facts", "key_row", "key_rows", "print_inspection", "property_row"]
 
 COLOURS: dict[Level, str] = {"error": "bold red", "warning": "bold yellow", "advice": "bold cyan", "note": "dim"}
 MANY_TEXTS = 4
-"""More texts than this are counted, not listed."""
+"""Largest number of texts in a list; if there are more, only their number is shown."""
 
 MOST_KEYS, MOST_FINDINGS = 40, 40
-"""So many are shown; more would hide what matters."""
+"""Largest numbers of keys and findings shown, so that the important ones stay visible."""
 
 KEY_COLUMNS = ("key", "place", "kind", "frames", "smallest", "largest", "values")
 PROPERTY_COLUMNS = ("property", "unit", "mean", "standard deviation", "left by composition", "particles")
 
 
 def print_inspection(inspection: Inspection) -> None:
-    """Print what an inspection found.
+    """Print an inspection.
 
     Arguments:
-        inspection: What is printed.
+        inspection: The inspection.
     """
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_grid(facts(inspection)))
     if inspection.keys:
-        console.print(_table("what the data hold", KEY_COLUMNS, key_rows(inspection.keys)))
+        console.print(_table("keys in the data", KEY_COLUMNS, key_rows(inspection.keys)))
     if inspection.properties:
         rows = [property_row(fact) for fact in inspection.properties]
         console.print(_table("properties of the whole system", PROPERTY_COLUMNS, rows))
     for finding in inspection.findings[:MOST_FINDINGS]:
         console.print(_line(finding))
     if len(inspection.findings) > MOST_FINDINGS:
-        console.print(f"and {len(inspection.findings) - MOST_FINDINGS} more findings, none graver: see --json")
+        console.print(f"and {len(inspection.findings) - MOST_FINDINGS} more findings, none more severe: see --json")
     if not inspection.findings:
         console.print("no problems found")
 
@@ -49,14 +49,14 @@ def facts(inspection: Inspection) -> list[tuple[str, str]]:
     """Return the facts about the data as pairs of a name and its value in words.
 
     Arguments:
-        inspection: What was found.
+        inspection: The inspection.
     """
     least, median, most = inspection.sizes
     size = str(least) if least == most else f"{least} to {most}, median {median}"
     rows = [
         ("data", inspection.file or "systems in memory"),
         ("systems", f"{inspection.systems:,} ({_periodic(inspection)})"),
-        ("particles", f"{size}; {inspection.particles:,} together"),
+        ("particles", f"{size}; {inspection.particles:,} in total"),
         ("species", ", ".join(f"{name} in {n:,}" for name, n in inspection.species.items()) or "none named"),
     ]
     if inspection.shortest is not None:
@@ -74,7 +74,7 @@ def _periodic(inspection: Inspection) -> str:
 
 
 def key_rows(keys: Sequence[Key]) -> list[tuple[str, ...]]:
-    """Rows for a table of :data:`KEY_COLUMNS`; of very many keys, those that are in the most frames.
+    """Return the rows of a table of :data:`KEY_COLUMNS`; of many keys, only the keys in the most frames.
 
     Arguments:
         keys: The keys.
@@ -87,7 +87,7 @@ def key_rows(keys: Sequence[Key]) -> list[tuple[str, ...]]:
 
 
 def key_row(key: Key) -> tuple[str, ...]:
-    """A key as texts for a table of :data:`KEY_COLUMNS`.
+    """Return a key as texts for a table of :data:`KEY_COLUMNS`.
 
     Arguments:
         key: The key.
@@ -98,7 +98,7 @@ def key_row(key: Key) -> tuple[str, ...]:
 
 
 def property_row(fact: PropertyFacts) -> tuple[str, ...]:
-    """Facts of a property as texts for a table of :data:`PROPERTY_COLUMNS`.
+    """Return the facts of a property as texts for a table of :data:`PROPERTY_COLUMNS`.
 
     Arguments:
         fact: The facts.
@@ -124,7 +124,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def _line(finding: Finding) -> Text:
-    """A finding, its level in colour."""
+    """Return a finding with its level in colour."""
     text = Text(str(finding))
     text.stylize(COLOURS[finding.level], 0, len(finding.level))
     return text

@@ -1,4 +1,4 @@
-"""A page of HTML that needs nothing but itself: light and dark, on a phone and on paper."""
+"""A self-contained HTML page: light and dark, for phones and for paper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Section", "figure", "page", "paragraph", "table"]
 NO_MARKS: Mapping[str, str] = MappingProxyType({})
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-"""An option of the command line, as texts name it."""
+"""An option of the command line in a text."""
 
 CSS = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1c2430; --faint: #5d6878; --line: #d9dee5; --card: #f5f7f9;
@@ -51,7 +51,7 @@ class Section:
 
     Arguments:
         title: Its heading.
-        body: HTML; what comes from data must have been escaped (:func:`paragraph` and :func:`table` do so).
+        body: HTML; texts from data must be escaped (:func:`paragraph` and :func:`table` escape them).
     """
 
     title: str
@@ -59,7 +59,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """Return the name of a link's target.
+        """The section's id, the target of a link.
 
         Example:
             >>> Section("Learning curves", "").anchor, Section('Errors of "E"', "").anchor
@@ -69,13 +69,13 @@ class Section:
 
 
 def page(title: str, lead: str, sections: Sequence[Section], *, script: str = "") -> str:
-    """The whole page.
+    """Return the whole page.
 
     Arguments:
-        title: Its heading and the window's title.
-        lead: HTML that comes first.
-        sections: What follows, each with a link at the top.
-        script: JavaScript that runs once the page is there.
+        title: Heading of the page and title of the window.
+        lead: HTML before the sections.
+        sections: The sections; each gets a link at the top of the page.
+        script: JavaScript that runs after the page is loaded.
 
     Example:
         >>> text = page("A run", paragraph("It went well."), [Section("Errors", "<p>none</p>")])
@@ -98,11 +98,11 @@ def page(title: str, lead: str, sections: Sequence[Section], *, script: str = ""
 
 
 def paragraph(text: str, *, kind: str = "") -> str:
-    """A paragraph of plain text; no line breaks within an option or before a per cent sign.
+    """Return a paragraph of plain text, without line breaks within an option or before a per cent sign.
 
     Arguments:
-        text: Anything; it is escaped.
-        kind: Class of the paragraph: "good", "warn", "bad", "faint" or none.
+        text: Plain text; it is escaped.
+        kind: Class of the paragraph: "good", "warn", "bad", "faint" or empty.
 
     Example:
         >>> paragraph("a < b", kind="warn")
@@ -120,13 +120,13 @@ def table(
     numbers: Sequence[int] = (),
     marks: Mapping[str, str] = NO_MARKS,
 ) -> str:
-    """A table of plain texts; on a narrow screen it scrolls by itself.
+    """Return a table of plain texts, which scrolls separately on a narrow screen.
 
     Arguments:
         columns: The headings.
-        rows: A text for each column; texts are escaped.
-        numbers: Columns to be set to the right.
-        marks: Classes ("good", "warn", "bad") of cells that hold just this text.
+        rows: Rows with a text for each column; texts are escaped.
+        numbers: Indices of right-aligned columns.
+        marks: Class ("good", "warn" or "bad") of cells by their text.
 
     Example:
         >>> "<td>3 &lt; 4</td>" in table(["what"], [["3 < 4"]])
@@ -146,7 +146,7 @@ def table(
 
 
 def figure(element: str, caption: str) -> str:
-    """A figure with its caption.
+    """Return a figure with its caption.
 
     Arguments:
         element: An SVG or another element.

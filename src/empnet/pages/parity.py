@@ -1,4 +1,4 @@
-"""The parity plot: predicted against true, for eyes."""
+"""Draw the parity plot: predicted against true values."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ __all__ = [
 
 COLOUR = "#1f5fa8"
 PLOTS = (".png", ".pdf", ".svg")
-"""Suffixes of a plot."""
+"""Suffixes of the file formats."""
 
 MANY = 400
-"""More points than this are drawn as one picture: as shapes they would make a page heavy."""
+"""Number of points above which they are drawn as one picture: as shapes, they would make a page large."""
 
 POINTS = {60: (22, 0.8), MANY: (12, 0.6), 2_000: (8, 0.5), np.inf: (4, 0.3)}
-"""Size (points squared) and opacity of up to so many points."""
+"""For each upper limit of the number of points: their size (points squared) and opacity."""
 
 FAR = 2.0
-"""The largest error over the 99 % quantile from which the hundredth beyond it is drawn at the edge."""
+"""Ratio of the largest error to the 99 % quantile above which errors beyond the quantile are drawn at the edge."""
 
 MOST = 20_000
-"""Components that are drawn of forces."""
+"""Largest number of drawn components."""
 
 N_GROUPS = 20
-"""Species that are drawn."""
+"""Largest number of drawn groups: species or components."""
 
 
 def plain(text: str) -> str:
-    """A text that matplotlib shows as it is: a dollar sign begins no formula.
+    """Return a text that matplotlib shows unchanged: a dollar sign does not begin a formula.
 
     Example:
         >>> print(plain("a$b"))
@@ -61,11 +61,11 @@ def plain(text: str) -> str:
 
 
 def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
-    """Draw predicted over true values, and the distribution of errors beside it; forces and stress below.
+    """Draw predicted against true values, with the distribution of errors at the right; forces and stress are below.
 
     Arguments:
-        evaluation: What is drawn.
-        path: Path of the file, replaced if it is there; its suffix, one of :data:`PLOTS`, is the format; else PNG.
+        evaluation: The evaluation.
+        path: Path of the file; an existing file is replaced. A suffix in :data:`PLOTS` sets the format; else PNG.
     """
     from matplotlib.figure import Figure  # no pyplot: no windows, no global state
 
@@ -81,7 +81,7 @@ def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
     _write_text(left, evaluation)
     outside = draw_error_distribution(right, evaluation)
     if outside:
-        text = f"{outside} of {len(evaluation.targets)} lie beyond the edges and are drawn at them"
+        text = f"{outside} of {len(evaluation.targets)} errors lie beyond the edges and are drawn there"
         right.set_title(text, fontsize=8, color="0.4")
     number_ticks(figure)
     with replacing(Path(path)) as unfinished:
@@ -90,12 +90,12 @@ def parity_plot(evaluation: Evaluation, path: str | Path) -> None:
 
 
 def draw_parity(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> None:
-    """Draw predicted over true values; the line is where they are equal.
+    """Draw predicted against true values, with the line of equal values.
 
     Arguments:
-        axes: Where it is drawn.
-        evaluation: What is drawn.
-        colour: Of the points.
+        axes: The axes.
+        evaluation: The evaluation.
+        colour: Colour of the points.
     """
     y, y_hat, unit, name = evaluation.targets, evaluation.predicted, evaluation.unit, plain(evaluation.name)
     _draw_equality(axes, y, y_hat)
@@ -104,10 +104,10 @@ def draw_parity(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> Non
 
 
 def points_like(n: int) -> dict[str, Any]:
-    """Return the style of points by their number: few are large, many do not hide each other.
+    """Return the style of points by their number: few points are large; many are small and transparent.
 
     Arguments:
-        n: How many there are.
+        n: Number of points.
 
     Example:
         >>> points_like(8)["s"] > points_like(1000)["s"]
@@ -118,9 +118,9 @@ def points_like(n: int) -> dict[str, Any]:
 
 
 def _draw_equality(axes: Axes, y: np.ndarray, y_hat: np.ndarray) -> None:
-    """Both axes alike, and the line on which predicted is true.
+    """Give both axes the same range, and draw the line of equal values.
 
-    The limits are set here: those that an equal aspect chooses while it is drawn cut off the last tick's number.
+    The limits are set explicitly: automatic limits at equal aspect cut off the number of the last tick.
     """
     low, high = float(min(y.min(), y_hat.min())), float(max(y.max(), y_hat.max()))
     margin = 0.05 * (high - low) or 1e-3 * abs(high) or 1.0
@@ -130,15 +130,15 @@ def _draw_equality(axes: Axes, y: np.ndarray, y_hat: np.ndarray) -> None:
 
 
 def draw_error_distribution(axes: Axes, evaluation: Evaluation, colour: str = COLOUR) -> int:
-    """Draw how many systems have which error; a largest hundredth that is far off is drawn at the edges.
+    """Draw a histogram of the errors; if the largest 1 % are far off, they are drawn at the edges.
 
     Arguments:
-        axes: Where it is drawn.
-        evaluation: What is drawn.
-        colour: Of the bars.
+        axes: The axes.
+        evaluation: The evaluation.
+        colour: Colour of the bars.
 
     Returns:
-        How many systems lie beyond the edges.
+        Number of systems beyond the edges.
     """
     error = evaluation.predicted - evaluation.targets
     reach, largest = max(float(np.quantile(np.abs(error), 0.99)), 1e-12), float(np.abs(error).max())
@@ -152,12 +152,12 @@ def draw_error_distribution(axes: Axes, evaluation: Evaluation, colour: str = CO
 
 
 def draw_component_parity(axes: Axes, errors: DerivativeErrors, colour: str = COLOUR) -> None:
-    """Draw predicted over true components of forces or stress; of very many, some drawn at random.
+    """Draw predicted against true components of forces or stress; of very many, a random selection.
 
     Arguments:
-        axes: Where it is drawn.
-        errors: What is drawn.
-        colour: Of the points.
+        axes: The axes.
+        errors: Forces or stress with their errors.
+        colour: Colour of the points.
     """
     y, y_hat = errors.targets.reshape(-1), errors.predicted.reshape(-1)
     if len(y) > MOST:
@@ -169,12 +169,12 @@ def draw_component_parity(axes: Axes, errors: DerivativeErrors, colour: str = CO
 
 
 def draw_component_errors(axes: Axes, errors: DerivativeErrors, colour: str = COLOUR) -> None:
-    """Draw the mean absolute and root mean square errors of each species' forces, or of the stress's components.
+    """Draw mean absolute and root mean square errors for each species' forces or for each component of the stress.
 
     Arguments:
-        axes: Where it is drawn.
-        errors: What is drawn.
-        colour: Of the bars.
+        axes: The axes.
+        errors: Forces or stress with their errors.
+        colour: Colour of the bars.
     """
     shown = dict(list(errors.groups_and_all.items())[:N_GROUPS])
     places = np.arange(len(shown))

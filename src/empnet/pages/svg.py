@@ -1,4 +1,4 @@
-"""Matplotlib's figures as SVG that belongs to a page: it has the page's ink, whether that is light or dark."""
+"""Matplotlib figures as SVG for a page, in the page's text colour, on light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from empnet.pages.ticks import number_ticks
 __all__ = ["COLOURS", "new_figure", "svg"]
 
 INK = "#010203"
-"""Stands for the page's text colour until the figure is in the page."""
+"""Placeholder for the page's text colour until the figure is in the page."""
 
 COLOURS = ("#3b82c4", "#e07b39", "#3a9a6a", "#b65fcf", "#c9a227", "#d1495b")
-"""Of the series: readable on white and on black."""
+"""Colours of the series, readable on white and on black."""
 
 STYLE: dict[Any, Any] = {
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
@@ -32,18 +32,18 @@ STYLE: dict[Any, Any] = {
     "font.size": 10.0,
     "legend.framealpha": 0.0,
     "mathtext.default": "regular",
-    "svg.fonttype": "none",  # text stays text: it can be selected, and takes the page's font
+    "svg.fonttype": "none",  # text stays text: it can be selected and has the page's font
     "svg.hashsalt": "empnet",  # the same figure has the same bytes
 }
 
 
 @contextmanager
 def new_figure(width: float = 6.4, height: float = 4.0) -> Iterator[Figure]:
-    """A figure without pyplot (no window, no global state), to be drawn on and given to :func:`svg` in the block.
+    """Yield a figure without pyplot (no window, no global state); draw on it and call :func:`svg` within the block.
 
     Arguments:
-        width: In inches; on the page the figure shrinks to what there is.
-        height: In inches.
+        width: Width in inches; on a narrow page the figure shrinks.
+        height: Height in inches.
 
     Example:
         >>> with new_figure() as figure:
@@ -57,11 +57,11 @@ def new_figure(width: float = 6.4, height: float = 4.0) -> Iterator[Figure]:
 
 
 def svg(figure: Figure, label: str) -> str:
-    """The figure as an SVG element for a page.
+    """Return the figure as an SVG element for a page.
 
     Arguments:
         figure: A figure of :func:`new_figure`, within its block.
-        label: What it shows, for those who cannot see it.
+        label: Description of the figure for screen readers.
 
     Returns:
         The element, without the XML declaration and without a fixed size.

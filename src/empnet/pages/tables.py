@@ -1,4 +1,4 @@
-"""Tables for the terminal."""
+"""Print tables and verdicts to the terminal."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ VERDICT_STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "": ""}
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
-    """Print the worst systems, errors with 95 % intervals beside the composition baseline's, and those of forces.
+    """Print the worst systems, the errors of model and composition baseline with 95 % intervals, and force errors.
 
     Arguments:
-        evaluation: What is printed.
+        evaluation: The evaluation.
     """
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_worst(evaluation))
@@ -33,10 +33,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 
 def print_verdict(verdict: Verdict) -> None:
-    """Print a verdict line by line; a line is not broken, so that it can be searched for.
+    """Print a verdict line by line; lines are not wrapped, so that a text search finds them.
 
     Arguments:
-        verdict: What is printed.
+        verdict: The verdict.
     """
     console = Console(highlight=False, soft_wrap=True)
     for sentence in verdict.sentences:
@@ -67,7 +67,7 @@ def _errors(evaluation: Evaluation) -> Table:
 
 
 def _derivative(errors: DerivativeErrors) -> Table:
-    """Errors of forces, in all and on each species; of stress, in all and of each component."""
+    """Return the errors of forces, overall and for each species, or of stress, overall and for each component."""
     zero = f"{errors.target_rms:.4g} {errors.unit}"
     title = f"{errors.name}, {errors.targets.size} components (95 % intervals); root mean square of the data {zero}"
     table = Table("", *(LABELS[name] for name in DERIVATIVE_LABELS), title=escape(title))

@@ -1,4 +1,4 @@
-"""Numbers at the ticks of figures, written in full: no offset and no power of ten in a corner."""
+"""Write numbers at the ticks of figures in full: no offset and no power of ten in a corner."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFo
 __all__ = ["FullNumbers", "number_log_axis", "number_ticks", "tick_texts"]
 
 LARGE, SMALL = 1e7, 1e-4
-"""Sizes from which numbers are written with a power of ten, each with its own."""
+"""Limits beyond which each number is written with its own power of ten."""
 
 
 def tick_texts(values: Sequence[float] | np.ndarray) -> list[str]:
-    """Ticks as texts that tell them apart, each complete in itself.
+    """Return the ticks as complete numbers with enough digits to distinguish them.
 
     Arguments:
         values: Places of the ticks, ascending.
@@ -36,7 +36,7 @@ def tick_texts(values: Sequence[float] | np.ndarray) -> list[str]:
     if largest == 0 or step <= 0:
         return [f"{value:g}" for value in ticks]
     if largest >= LARGE or largest < SMALL:
-        ticks = np.where(np.abs(ticks) < step / 1e6, 0.0, ticks)  # what is zero but for rounding
+        ticks = np.where(np.abs(ticks) < step / 1e6, 0.0, ticks)  # zero except for rounding
         spellings = ([f"{value:.{digits}g}" for value in ticks] for digits in range(1, 18))
         return next(s for s in spellings if np.allclose(np.array(s, dtype=float), ticks, rtol=0, atol=step / 100))
     decimals = next((d for d in range(13) if np.allclose(ticks, np.round(ticks, d), rtol=0, atol=step / 100)), 12)
@@ -45,16 +45,16 @@ def tick_texts(values: Sequence[float] | np.ndarray) -> list[str]:
 
 
 STEPS: dict[float, Sequence[float]] = {5: range(1, 10), 20: (1, 2, 3, 5, 7), 200: (1, 2, 5), np.inf: (1,)}
-"""Multiples of powers of ten that label a scale of less than this ratio from end to end."""
+"""For each upper limit of a scale's largest over smallest value: labelled multiples of powers of ten."""
 
 
 def number_log_axis(axis: Axis, low: float, high: float) -> None:
-    """Write as many plain numbers on a logarithmic axis as its range needs.
+    """Write plain numbers on a logarithmic axis, as many as its range needs.
 
     Arguments:
         axis: The axis.
-        low: The smallest value that is drawn, above zero.
-        high: The largest one.
+        low: The smallest drawn value, above zero.
+        high: The largest drawn value.
 
     Example:
         >>> axes = Figure().subplots()
@@ -70,23 +70,23 @@ def number_log_axis(axis: Axis, low: float, high: float) -> None:
 
 
 class FullNumbers(ScalarFormatter):
-    """Ticks of a linear axis as :func:`tick_texts` writes them."""
+    """Formatter for the ticks of a linear axis that uses :func:`tick_texts`."""
 
     def format_ticks(self, values: Sequence[float] | np.ndarray) -> list[str]:
-        """The texts of all ticks at once."""
+        """Return the texts of all ticks."""
         self.set_locs(list(values))
         return [text.replace("-", "\N{MINUS SIGN}") for text in tick_texts(values)]
 
     def get_offset(self) -> str:
-        """Nothing is left for the corner."""
+        """Return an empty text: the corner of the axes stays empty."""
         return ""
 
 
 def number_ticks(figure: Figure) -> None:
-    """Write all linear axes' numbers in full; axes whose ticks have texts of their own stay as they are.
+    """Write the numbers of all linear axes in full; axes with other tick texts stay unchanged.
 
     Arguments:
-        figure: Drawn, and about to be written.
+        figure: The complete figure.
 
     Example:
         >>> figure = Figure()

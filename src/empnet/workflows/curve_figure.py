@@ -1,4 +1,4 @@
-"""The learning curve as a picture."""
+"""Draw the learning curve as a picture."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["curve_figure"]
 
 IN_SIGHT = 30.0
-"""Half the error is drawn if it takes no more than so many times the data."""
+"""Largest factor in the number of systems for which the point of half the error is drawn."""
 
 
 def curve_figure(curve: LearningCurve, path: str | Path) -> None:
-    """Draw error over training size on two logarithmic axes, with the power law and where it halves the error.
+    """Draw error against training size on logarithmic axes, with the power law and its point of half the error.
 
     Arguments:
-        curve: What is drawn.
-        path: Path of the PNG file, replaced if it is there.
+        curve: The learning curve.
+        path: Path of the PNG file; an existing file is replaced.
     """
     from matplotlib.figure import Figure  # no pyplot: no windows, no global state
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -58,7 +58,7 @@ def _draw_measured(axes: Axes, curve: LearningCurve, sizes: np.ndarray) -> None:
 
 
 def _draw_law(axes: Axes, curve: LearningCurve, sizes: np.ndarray) -> list[float]:
-    """The power law, up to where it halves the error if that is in sight; returns that size, if so."""
+    """Draw the power law, up to the point of half the error if it is near; return the size at that point, if drawn."""
     in_sight = curve.half_error_factor <= IN_SIGHT
     end = sizes[-1] * (curve.half_error_factor if in_sight else 1.0)
     line = np.geomspace(sizes[0], end, 50)

@@ -12,16 +12,16 @@ from empnet.prediction.metrics import Metric
 __all__ = ["LearningCurve", "Point"]
 
 FLAT = -0.05
-"""A slope above this means that more data of this kind do not help: half the error would need a million times more."""
+"""Slope above which more data of this kind do not help: half the error would need a million times more systems."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The error of one training size.
+    """Error at one training size.
 
     Arguments:
         size: Number of systems for training.
-        mae: Mean absolute error on the test set, with its 95 % interval.
+        mae: Mean absolute error on the test set, with its 95 % interval, in the property's unit.
     """
 
     size: int
@@ -40,8 +40,8 @@ class LearningCurve:
     Arguments:
         name: The property.
         unit: Its unit.
-        points: The measured errors, by size.
-        baseline: Error of the composition baseline (of the largest size).
+        points: The measured errors, in order of size.
+        baseline: Mean absolute error of the composition baseline, fitted at the largest size.
 
     Example:
         >>> points = [Point(n, Metric(100 / n**0.5, 0.0, 0.0)) for n in (100, 400, 1600)]
@@ -63,12 +63,12 @@ class LearningCurve:
 
     @property
     def slope(self) -> float:
-        """alpha: least squares on a double logarithmic scale."""
+        """The exponent alpha, from a least-squares fit on a double logarithmic scale."""
         return self._line[0]
 
     @property
     def slope_error(self) -> float | None:
-        """Standard error of alpha; None with two points, which always lie on a line."""
+        """Standard error of alpha; None for two points, because they always lie on a line."""
         n = len(self.points)
         if n < 3:
             return None
@@ -82,7 +82,7 @@ class LearningCurve:
         return 2.0 ** (-1.0 / self.slope) if self.slope < FLAT else np.inf
 
     def fitted(self, size: int | float) -> float:
-        """The power law's error at a training size.
+        """Return the power law's error at a training size.
 
         Arguments:
             size: Number of systems.
@@ -91,7 +91,7 @@ class LearningCurve:
         return float(np.exp(log_a + slope * np.log(size)))
 
     def summary(self) -> str:
-        """The curve in words."""
+        """Return the curve in words."""
         largest = self.points[-1]
         error = "" if self.slope_error is None else f" (standard error {self.slope_error:.2f})"
         line = f"{self.name}: the error falls as n^{self.slope:.2f}{error}"
@@ -100,11 +100,11 @@ class LearningCurve:
         factor, wanted = self.half_error_factor, self.half_error_factor * largest.size
         return (
             f"{line}; half of {largest.mae.value:.3g} {self.unit} would take {factor:.1f} times as many systems, "
-            f"about {wanted:,.0f}, if the line goes on"
+            f"about {wanted:,.0f}, if the power law continues"
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``curve.json`` and ``--json``."""
+        """Return plain values for ``curve.json`` and ``--json``."""
         factor = self.half_error_factor
         return {
             "property": self.name,

@@ -67,7 +67,7 @@ def test_unknown_files_are_told_with_what_is_near(tmp_path, monkeypatch):
         ("watr.extxyz", "did you mean 'water.extxyz'?"),
         ("qm-7", "did you mean 'qm7'?"),
         (tmp_path / "water.xyz", "did you mean 'water.extxyz'?"),
-        ("zzzzz", "data that come with empnet: qm7"),
+        ("zzzzz", "bundled data sets: qm7"),
         ("no/such/folder/a.xyz", "no such file 'no/such/folder/a.xyz'"),
         ("", "no such file ''"),
         ("a" * 5000, "no such file 'aaa"),

@@ -123,13 +123,13 @@ def test_latin_1_is_read_and_said(one):
 REFUSED = {
     "deuterium": ("1\n\nD 0 0 0\n", ["particle 0 (line 3)", "'D'", "write H"]),
     "deuterium in small letters": ("1\n\nd 0 0 0\n", ["particle 0 (line 3)", "'d'", "write H"]),
-    "an atom of a force field": ("1\n\nOW 0 0 0\n", ["'OW'", "label of an atom", "'O'"]),
+    "an atom of a force field": ("1\n\nOW 0 0 0\n", ["'OW'", "atom label", "'O'"]),
     "a ghost atom": ("1\n\nGh(O) 0 0 0\n", ["'Gh(O)'", "ghost atoms", "remove them"]),
     "a cell without quotes": ("1\nLattice=3 0 0 0 3 0 0 0 3\nH 0 0 0\n", ["Lattice has 1 numbers", "quotes"]),
     "a number as symbol": ("1\n\n29 0 0 0\n", ["particle 0 (line 3)", "'29'", "Z:I:1"]),
     "a number as declared symbol": ("1\nProperties=species:S:1:pos:R:3\n29 0 0 0\n", ["'29'", "Z:I:1"]),
     "a labelled atom": ("1\n\nCu12 0 0 0\n", ["'Cu12'", "did you mean 'Cu'?"]),
-    "species and Z disagree": ("1\nProperties=species:S:1:Z:I:1:pos:R:3\nH 2 0 0 0\n", ["H", "Z says 2"]),
+    "species and Z disagree": ("1\nProperties=species:S:1:Z:I:1:pos:R:3\nH 2 0 0 0\n", ["H", "Z is 2"]),
     "eight numbers": ('1\nLattice="1 0 0 0 1 0 0 0"\nH 0 0 0\n', ["line 2", "Lattice has 8 numbers", "nine numbers"]),
     "a matrix with two meanings": (
         "1\nLattice=[[3, 0, 0], [1, 3, 0], [0, 0, 3]]\nH 0 0 0\n",
@@ -167,7 +167,7 @@ def test_refused_in_one_line(one, name):
 
 @pytest.mark.parametrize("key", ["box", "cell", "Cell", "unit_cell"])
 @pytest.mark.parametrize("cell", ["3 4 5", "3 4 5 90 90 90", "3 0 0 0 4 0 0 0 5"])
-@pytest.mark.filterwarnings("ignore:.*is read as the cell, for there is no Lattice")
+@pytest.mark.filterwarnings("ignore:.*is read as the cell, because there is no Lattice")
 def test_a_cell_under_another_name(one, key, cell):
     system = one(f'1\n{key}="{cell}"\nH 0 0 0\n')
     np.testing.assert_allclose(system.cell, np.diag([3.0, 4.0, 5.0]), atol=1e-12)
@@ -175,7 +175,7 @@ def test_a_cell_under_another_name(one, key, cell):
 
 
 def test_a_box_that_is_no_cell_is_not_passed_over_in_silence(one):
-    with pytest.warns(UserWarning, match="'box' is not read as a cell; the format's key is Lattice"):
+    with pytest.warns(UserWarning, match="'box' is not read as a cell; the key for a cell is Lattice"):
         one('1\nbox="3 3"\nH 0 0 0\n')
     with pytest.warns(UserWarning, match="'box' is read as the cell"):
         one('1\nbox="3 3 3"\nH 0 0 0\n')

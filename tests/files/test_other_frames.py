@@ -195,13 +195,13 @@ def test_alternate_locations_in_a_pdb_file_are_told(tmp_path):
     assert read(tmp_path / "a.pdb")[0].formula == "C"
     two = [ATOM.format(alt=alt, x=k, share=0.5, element="C") for k, alt in enumerate("AB", start=1)]
     (tmp_path / "a.pdb").write_text(whole + "".join(two))
-    with pytest.warns(UserWarning, match="2 atoms have an occupancy below 1, the first of them particle 1"):
+    with pytest.warns(UserWarning, match="2 atoms have an occupancy below 1, the first is particle 1"):
         read(tmp_path / "a.pdb")
 
 
 def test_a_pdb_file_without_elements_is_told(tmp_path):
     (tmp_path / "a.pdb").write_text(ATOM.format(alt="", x=0, share=1, element=""))
-    with pytest.warns(UserWarning, match="line 1 has no element in columns 77-78: .* CA is calcium"):
+    with pytest.warns(UserWarning, match="line 1 has no element in columns 77-78: .* CA becomes calcium"):
         read(tmp_path / "a.pdb")
 
 

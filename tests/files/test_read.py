@@ -209,7 +209,7 @@ class TestOtherFormats:
         connection.commit()
         connection.close()
         before = path.read_bytes()
-        with pytest.raises(EmpnetError, match=r"a\.db: is a database, but not one of ASE's"):
+        with pytest.raises(EmpnetError, match=r"a\.db: is an SQLite database, but not an ASE database"):
             read(path)
         assert path.read_bytes() == before
 

@@ -1,4 +1,4 @@
-"""ASE's databases (.db, .json): rows to systems and back."""
+"""Read and write ASE databases (.db, .json)."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from empnet.system.system import Origin, System
 
 __all__ = ["iread_db", "write_db"]
 
+# The shape of an array in ASE's JSON.
 ARRAY = re.compile(rb'"__ndarray__"\s*:\s*\[\s*\[([0-9,\s]*)\]')
-UNITS, LENGTH_UNIT = "_property_unit_dict", "_distance_unit"
+UNITS, LENGTH_UNIT = "_property_unit_dict", "_distance_unit"  # keys of SchNetPack's metadata
 PAGE = 1000  # rows; ASE fetches all rows of a query at once
 
 
 def iread_db(path: Path, file: str) -> Iterator[System]:
-    """Read the rows of an ASE database in the order of their ids, some at a time.
+    """Read the rows of an ASE database in the order of their ids, one page at a time.
 
-    Key-value pairs and data keep their names (pairs win); of the data, what ASE's calculators give for each particle,
-    such as forces, becomes an array.
+    Key-value pairs and data keep their names; if both have the same key, the pair is kept. Results of ASE's calculators
+    for each particle, such as forces, become arrays.
 
     Arguments:
         path: Path of the database.
         file: The path as the user wrote it, for messages.
 
     Returns:
-        An iterator over systems; frames are counted from 0, as everywhere, not by id.
+        An iterator over systems; frames are numbered from 0, not by id.
 
     Raises:
         EmpnetError: If the file is not an ASE database.
@@ -53,10 +54,10 @@ def iread_db(path: Path, file: str) -> Iterator[System]:
 
 
 def _stated(path: Path) -> dict[str, Any]:
-    """Units that the metadata of the database state, as SchNetPack writes them."""
+    """Return the units in the metadata of the database, where SchNetPack writes them."""
     try:
         metadata = _connect(path).metadata
-    except Exception:  # a damaged database is told where its rows are read
+    except Exception:  # reading the rows reports a damaged database
         return {}
     if not isinstance(metadata, dict):
         return {}
@@ -71,7 +72,7 @@ def _connect(path: Path, **options: Any) -> Database:
 
 
 def _rows(path: Path) -> Iterator[AtomsRow]:
-    if path.suffix.lower() == ".json":  # is read as a whole whatever is selected
+    if path.suffix.lower() == ".json":  # ASE reads the whole file for every selection
         yield from _connect(path).select()
         return
     with _connect(path) as database:
@@ -82,23 +83,23 @@ def _rows(path: Path) -> Iterator[AtomsRow]:
 
 
 def _check_tables(path: Path, file: str) -> None:
-    """Refuse a database of another kind, which ASE would write its tables into."""
+    """Refuse other SQLite databases, because ASE would write its own tables into them."""
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         found = connection.execute("SELECT name FROM sqlite_master WHERE name='systems'").fetchall()
     finally:
         connection.close()
     if not found:
-        raise EmpnetError("is a database, but not one of ASE's", where=file, wanted="a table 'systems'")
+        raise EmpnetError("is an SQLite database, but not an ASE database", where=file, wanted="a table 'systems'")
 
 
 def _check_arrays(path: Path, file: str) -> None:
-    """Refuse arrays of more values than the file has bytes, before memory is set aside for them."""
+    """Refuse arrays with more values than the file has bytes, before memory is allocated for them."""
     size = path.stat().st_size
     for match in ARRAY.finditer(path.read_bytes()):
         axes = match[1].replace(b",", b" ").split()
         if any(len(axis) > 18 for axis in axes) or math.prod(map(int, axes)) > size:
-            raise EmpnetError("promises an array that is larger than the file", where=file, remedy="it is damaged")
+            raise EmpnetError("declares an array larger than the file", where=file, remedy="the file is damaged")
 
 
 def _system(row: AtomsRow, origin: Origin, stated: dict[str, Any]) -> System:
@@ -115,15 +116,15 @@ def _system(row: AtomsRow, origin: Origin, stated: dict[str, Any]) -> System:
 def write_db(path: Path, systems: Iterable[System]) -> None:
     """Write systems as an ASE database.
 
-    ASE's results (energy, forces, ...) and numbers and texts with names that ASE can search for become what they are
-    in ASE; everything else goes into the data of the row.
+    Results (energy, forces, ...) become ASE's results. Numbers and texts with names that ASE can search become
+    key-value pairs. All other values go into the data of the row.
 
     Arguments:
         path: Path of the database, ending in ``.db`` or ``.json``.
         systems: The systems, one at a time.
 
     Raises:
-        EmpnetError: If a value cannot be kept.
+        EmpnetError: If a value cannot be stored.
     """
     with _connect(path, append=False) as database:
         for system in systems:
@@ -132,14 +133,14 @@ def write_db(path: Path, systems: Iterable[System]) -> None:
             data = {name: value for name, value in atoms.info.items() if name not in pairs}
             try:
                 database.write(atoms, key_value_pairs=pairs, data=data)
-            except Exception as error:  # ASE's encoders raise anything at what they do not know
+            except Exception as error:  # ASE's encoders raise many kinds of exceptions for unknown types
                 if system_fault(error):
                     raise
-                raise EmpnetError(f"cannot be kept in a database ({error})", where=system.origin) from error
+                raise EmpnetError(f"cannot be stored in a database ({error})", where=system.origin) from error
 
 
 def _searchable(name: str, value: Any) -> bool:
-    """Return whether ASE takes this as a key-value pair, without even a warning."""
+    """Return whether ASE accepts this as a key-value pair without a warning."""
     if not isinstance(value, (float, str)):
         return False
     with warnings.catch_warnings():

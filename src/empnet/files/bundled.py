@@ -1,4 +1,4 @@
-"""Data sets that come with the package, found by name wherever a path is taken."""
+"""Data sets in the package. Their names are accepted in place of a path."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Card:
     """Facts about a bundled data set.
 
     Arguments:
-        title: One line that says what it is.
+        title: One-line description.
         file: Name of the data file in the data set's folder.
-        property: The property that is usually learned.
+        property: The usual target property.
         units: Unit of each property.
-        licence: Terms of use, and whose they are.
-        citation: What to cite.
+        licence: Licence and its owner.
+        citation: The publications to cite.
 
     Example:
         >>> card("qm7").units["energy"]
@@ -44,13 +44,13 @@ class Card:
 
 
 def path_text(name: str | os.PathLike[str]) -> str:
-    """A path, or the name of bundled data, as text.
+    """Return a path, or the name of bundled data, as text.
 
     Arguments:
-        name: What the user gave.
+        name: The path or name from the user.
 
     Raises:
-        EmpnetError: If it is no path at all.
+        EmpnetError: If it is not a path.
 
     Example:
         >>> path_text(Path("water.xyz"))
@@ -59,13 +59,13 @@ def path_text(name: str | os.PathLike[str]) -> str:
     text = os.fspath(name) if isinstance(name, str | os.PathLike) else None
     if not isinstance(text, str):
         shown = repr(name) if name is None or isinstance(name, int | float | bytes) else f"a {type(name).__name__}"
-        raise EmpnetError(f"{shown} is no path", wanted="the path of a file, or the name of bundled data")
+        raise EmpnetError(f"{shown} is not a path", wanted="the path of a file, or the name of bundled data")
     return text
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """The names of the bundled data sets.
+    """Return the names of the bundled data sets.
 
     Example:
         >>> names()
@@ -80,13 +80,13 @@ def _card(name: str) -> Card:
 
 
 def card(name: str | os.PathLike[str]) -> Card | None:
-    """The card of a bundled data set.
+    """Return the card of a bundled data set.
 
     Arguments:
-        name: What the user gave as data.
+        name: The path or name of data from the user.
 
     Returns:
-        The card, or None if the name means a file of the user's, or nothing.
+        The card, or None if the name is a file of the user or unknown.
 
     Example:
         >>> card("no such set") is None
@@ -97,16 +97,16 @@ def card(name: str | os.PathLike[str]) -> Card | None:
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
-    """The file that a path or the name of a bundled data set means; a file of the user's wins over a bundled name.
+    """Return the file for a path or the name of a bundled data set; a file of the user comes before a bundled name.
 
     Arguments:
-        name: What the user gave as data.
+        name: The path or name of data from the user.
 
     Returns:
         Path of an existing file.
 
     Raises:
-        EmpnetError: If there is no such file, or it is a folder or a device; if it is a pipe that no call keeps.
+        EmpnetError: If the file does not exist, is a folder or a device, or is a pipe whose data are not stored.
 
     Example:
         >>> resolve("qm7").name
@@ -119,24 +119,22 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     try:
         there, folder, file = path.exists(), path.is_dir(), path.is_file()
         empty = path.is_char_device() and path.samefile(os.devnull)
-    except (OSError, ValueError) as error:  # a name that is too long or holds a null, a folder that may not be read
+    except (OSError, ValueError) as error:  # the name is too long or contains a null, or the folder is not readable
         raise EmpnetError(f"no such file '{text[:200]}' ({getattr(error, 'strerror', error)})") from error
     if text and file:
         return path
     if empty:
         raise EmpnetError("the file is empty", where=text, wanted="at least one frame")
     if there and not folder:
-        raise EmpnetError("is a socket or a device", where=text, wanted="a file")
+        raise EmpnetError("is a socket or a device, not a file", where=text)
     known = card(text)
     if known is not None:
         return FOLDER / text / known.file
     if text and folder:
-        raise EmpnetError("is a folder", where=text, wanted="a file")
+        raise EmpnetError("is a folder, but a file is needed", where=text)
     bundled = names() if path.parent == Path() else ()
     neighbours: list[str] = []
-    with suppress(OSError):  # a folder that may not be listed, or is not there
+    with suppress(OSError):  # the folder is not readable or does not exist
         neighbours = [other.name for other in path.parent.iterdir() if other.is_file()]
     suggestion = nearest(path.name, [*neighbours, *bundled])
-    raise EmpnetError(
-        f"no such file '{text}'", remedy=suggestion or f"data that come with empnet: {', '.join(names())}"
-    )
+    raise EmpnetError(f"no such file '{text}'", remedy=suggestion or f"bundled data sets: {', '.join(names())}")

@@ -1,4 +1,4 @@
-"""Compressed files: their content as a plain file for readers that seek, and back."""
+"""Compression: decompress a file into a plain file for readers that seek, and compress a plain file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".
 
 
 def inner_name(path: Path) -> str:
-    """The name of a file without the suffix of its compression.
+    """Return the name of a file without its compression suffix.
 
     Arguments:
         path: Path of any file.
@@ -35,16 +35,17 @@ def inner_name(path: Path) -> str:
 
 @contextmanager
 def plain_file(path: Path, file: str) -> Iterator[Path]:
-    """A plain file with the content of ``path``: itself, or a temporary one that goes when the block ends.
+    """Yield a plain file with the content of ``path``: the file itself, or a temporary file that is removed afterwards.
 
-    ASE's readers go back in the file for every frame, which in a compressed stream means to start from its beginning.
+    ASE's readers seek backwards for every frame. In a compressed stream, every such seek would start again from the
+    beginning.
 
     Arguments:
-        path: Path of the file; what compressed it is told by its suffix.
+        path: Path of the file; its suffix determines the compression.
         file: The path as the user wrote it, for messages.
 
     Raises:
-        EmpnetError: If the compressed data are damaged or cut short.
+        EmpnetError: If the compressed data are damaged or truncated.
     """
     opener = OPENERS.get(path.suffix.lower())
     if opener is None:
@@ -60,7 +61,7 @@ def plain_file(path: Path, file: str) -> Iterator[Path]:
                 f"cannot be decompressed ({error})",
                 where=file,
                 wanted=f"a whole {path.suffix.lower()} file",
-                remedy="fetch or make the file again",
+                remedy="download or create the file again",
             ) from error
         yield plain
 
@@ -71,7 +72,7 @@ def compress(plain: Path, target: Path, suffix: str) -> None:
     Arguments:
         plain: The file to read.
         target: The file to write.
-        suffix: Which compression: a key of ``OPENERS``.
+        suffix: Compression: a key of ``OPENERS``.
     """
     with plain.open("rb") as source, OPENERS[suffix](target, "wb") as stream:
         shutil.copyfileobj(source, stream, 1 << 20)

@@ -1,4 +1,4 @@
-"""Statements of crystal and protein files for which ASE's Atoms have no place."""
+"""Warnings about data in crystal and protein files that ase.Atoms cannot hold."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ATOM = ("ATOM  ", "HETATM")
 
 
 def occupancies(atoms: Atoms, kind: str) -> Iterator[str]:
-    """Sites that are partly occupied: what is to be told of them.
+    """Yield warnings about partly occupied sites.
 
     Arguments:
-        atoms: As ASE read them.
+        atoms: Atoms from ASE's reader.
         kind: ASE's name of the format.
     """
     sites = atoms.info.get("occupancy")
@@ -27,21 +27,21 @@ def occupancies(atoms: Atoms, kind: str) -> Iterator[str]:
         if partly:
             first = ", ".join(f"{symbol} {share:g}" for symbol, share in partly[0].items())
             yield (
-                f"{len(partly)} sites are partly occupied, the first by {first}: each is read as one whole atom; a "
-                "model needs ordered structures, such as a supercell with its atoms chosen"
+                f"{len(partly)} sites are partly occupied, the first by {first}; each is read as one whole atom; a "
+                "model needs ordered structures, such as a supercell with one atom at each site"
             )
     shares = atoms.arrays.get("occupancy")
     if kind == "proteindatabank" and shares is not None:
         share = np.array([1.0 if value is None else value for value in shares], dtype=float)
         if (partly_there := (share > 0) & (share < 1)).any():
             yield (
-                f"{int(partly_there.sum())} atoms have an occupancy below 1, the first of them particle "
-                f"{int(np.argmax(partly_there))}: alternate locations are all read; keep one of each"
+                f"{int(partly_there.sum())} atoms have an occupancy below 1, the first is particle "
+                f"{int(np.argmax(partly_there))}; all alternate locations are read; keep one for each atom"
             )
 
 
 def without_elements(path: Path) -> Iterator[str]:
-    """Return remarks on a PDB file without elements.
+    """Yield a warning about a PDB file without elements.
 
     Arguments:
         path: Path of the file.
@@ -50,7 +50,7 @@ def without_elements(path: Path) -> Iterator[str]:
         for number, line in enumerate(stream, start=1):
             if line.startswith(ATOM) and not line[ELEMENT].strip():
                 yield (
-                    f"line {number} has no element in columns 77-78: elements are guessed from the names of atoms, by "
-                    "which CA is calcium, not a carbon; write these columns"
+                    f"line {number} has no element in columns 77-78: elements are guessed from atom names, so CA "
+                    "becomes calcium, not carbon; write the elements into these columns"
                 )
                 return

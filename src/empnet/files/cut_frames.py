@@ -1,4 +1,4 @@
-"""Formats of which ASE reads the first frame, or mixes up several: cut into frames, which ASE then reads one by one."""
+"""Formats with several frames that ASE does not separate: cut the file into frames, and let ASE read each one."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ TOTAL_ENERGY = re.compile(r"#\s*total energy\s*=\s*(\S+)\s*([A-Za-z]*)", re.IGNO
 
 
 def iread_res(path: Path, file: str, first: int = 0) -> Iterator[System]:
-    """Read all structures of a SHELX file, as AIRSS joins them (ASE takes several for one).
+    """Read all structures of a SHELX file; AIRSS joins several in one file, and ASE would merge them.
 
     Arguments:
         path: Path of the plain text file.
         file: The path as the user wrote it, for messages.
-        first: Frames before this one are passed over.
+        first: Number of the first frame to read.
 
     Raises:
-        EmpnetError: If a structure has symmetry operations, which ASE does not apply, or cannot be read.
+        EmpnetError: If a structure cannot be read, or has symmetry operations (ASE does not apply them).
     """
     for lines, origin in _numbered(_cut(path, TITLE), file, first):
         _refuse_symmetry(lines, origin)
@@ -43,54 +43,54 @@ def iread_res(path: Path, file: str, first: int = 0) -> Iterator[System]:
 
 
 def iread_gen(path: Path, file: str, first: int = 0) -> Iterator[System]:
-    """Read all frames of a file of DFTB+ (ASE reads the first).
+    """Read all frames of a DFTB+ file (ASE reads only the first).
 
     Arguments:
         path: Path of the plain text file.
         file: The path as the user wrote it, for messages.
-        first: Frames before this one are passed over.
+        first: Number of the first frame to read.
     """
     for lines, origin in _numbered(_cut(path, COUNT), file, first):
         yield _read(lines, "gen", origin)
 
 
 def iread_xsf(path: Path, file: str, first: int = 0) -> Iterator[System]:
-    """Read all structures of an XSF file, be it animated or several files joined (of these ASE reads the first).
+    """Read all structures of an XSF file: an animation, or several joined files (ASE reads only the first of those).
 
-    The energy that aenet states in a comment, ``# total energy = -97.5 eV``, is the property ``energy``.
+    The property ``energy`` comes from aenet's comment, such as ``# total energy = -97.5 eV``.
 
     Arguments:
         path: Path of the plain text file.
         file: The path as the user wrote it, for messages.
-        first: Frames before this one are passed over.
+        first: Number of the first frame to read.
 
     Raises:
-        EmpnetError: If a structure has more frames than ``ANIMSTEPS`` says, or an energy is no number.
+        EmpnetError: If a structure has more frames than ``ANIMSTEPS`` says, or an energy is not a number.
     """
     place = 0
     for lines in _structures(path):
         stated = next(filter(None, map(TOTAL_ENERGY.match, lines)), None)
         begin = place
-        text = "".join(line for line in lines if line.strip() != "MOLECULE")  # ASE begins with ATOMS
+        text = "".join(line for line in lines if line.strip() != "MOLECULE")  # ASE expects ATOMS first
         with _piece(text, "xsf") as piece:
             for atoms in ase.io.iread(piece, index=":", format="xsf", parallel=False):
                 if place >= first:
                     system = from_atoms(atoms, Origin(file, place))
                     if "forces" in system.arrays:
                         warnings.warn(
-                            "forces are in Hartree/angstrom by the format's specification, and are given in "
-                            "eV/angstrom; if the file has eV/angstrom already, write it as extended XYZ",
+                            "forces are converted from Hartree/angstrom, the unit of the format, to eV/angstrom; if "
+                            "the forces in the file are in eV/angstrom, write it as extended XYZ",
                             stacklevel=2,
                         )
                     yield _with_energy(system, stated) if stated else system
                 place += 1
         if (there := sum(COORDINATES.match(line) is not None for line in lines)) > place - begin:
             found = f"{there} sets of coordinates, but ANIMSTEPS says {place - begin}"
-            raise EmpnetError(found, where=Origin(file, begin), remedy="mend ANIMSTEPS at the file's beginning")
+            raise EmpnetError(found, where=Origin(file, begin), remedy="correct ANIMSTEPS at the beginning of the file")
 
 
 def _with_energy(system: System, stated: re.Match[str]) -> System:
-    """A system with the energy that a comment states."""
+    """Return the system with the energy from a comment."""
     try:
         energy = number(stated[1])
     except ValueError:
@@ -100,7 +100,7 @@ def _with_energy(system: System, stated: re.Match[str]) -> System:
 
 
 def _structures(path: Path) -> Iterator[list[str]]:
-    """The lines of each structure; comments before its first word belong to it."""
+    """Yield the lines of each structure, with the comments before its first keyword."""
     lines: list[str] = []
     waiting: list[str] = []  # comments and empty lines
     last = ""
@@ -125,7 +125,7 @@ def _goes_on(lines: list[str], line: str) -> bool:
 
 
 def _cut(path: Path, begin: re.Pattern[str]) -> Iterator[list[str]]:
-    """The lines of each frame, which begins where a pattern matches."""
+    """Yield the lines of each frame; a frame begins where the pattern matches."""
     lines: list[str] = []
     begun = False
     with path.open(encoding="utf-8-sig", errors="replace") as stream:
@@ -152,7 +152,7 @@ def _read(lines: list[str], kind: str, origin: Origin) -> System:
 
 @contextmanager
 def _piece(text: str, kind: str) -> Iterator[str]:
-    """A temporary file with a frame's text; ASE's reader of res takes paths only."""
+    """Yield a temporary file with the text of a frame, because ASE's res reader accepts only paths."""
     with tempfile.TemporaryDirectory(prefix="empnet-") as folder:
         piece = Path(folder) / f"frame.{kind}"
         piece.write_text(text, encoding="utf-8")
@@ -160,14 +160,14 @@ def _piece(text: str, kind: str) -> Iterator[str]:
 
 
 def _refuse_symmetry(lines: list[str], origin: Origin) -> None:
-    """Raise if a structure is given by its asymmetric unit, which ASE would take for the whole cell."""
+    """Raise if a structure is an asymmetric unit, because ASE would take it for the whole cell."""
     words = [line.split() for line in lines]
     lattice = next((row[1] for row in words if len(row) > 1 and row[0].upper() == "LATT"), "-1")
     operations = sum(bool(row) and row[0].upper() == "SYMM" for row in words)
     if lattice == "-1" and not operations:
         return
     raise EmpnetError(
-        f"LATT {lattice} and {operations} SYMM: the atoms are those of an asymmetric unit, and symmetry is not applied",
+        f"LATT {lattice} and {operations} SYMM: the atoms form an asymmetric unit, but symmetry is not applied",
         where=origin,
         wanted="all atoms of the cell (LATT -1, no SYMM)",
         remedy="give a CIF, or write the whole cell (P1)",

@@ -1,1 +1,1 @@
-"""Extended XYZ: the comment line, the columns, the cell."""
+"""Read and write extended XYZ: the comment line, the columns and the cell."""

@@ -1,4 +1,4 @@
-"""The cell of an extended XYZ frame, from its comment or from lines of its own."""
+"""The cell of an extended XYZ frame, from its comment or from separate lines."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from empnet.system.system import Origin
 __all__ = ["VECTOR", "cell_of_comment", "cell_of_vectors", "components"]
 
 VECTOR = re.compile(r"\s*VEC([1-3])\b")
-"""Begins a line with a lattice vector."""
+"""Beginning of a line with a lattice vector."""
 OTHER_CELLS = frozenset({"box", "unitcell", "unit_cell", "cell_lengths", "cellpar", "abc"})
 """Keys of other programs for a cell: edges, edges with angles, or vectors."""
 AXES = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
-"""Periodicity of one axis, in small letters."""
+"""Periodicity of one axis, by its text in lower case."""
 
 
 def cell_of_comment(
     info: dict[str, Any], line: int, origin: Origin
 ) -> tuple[np.ndarray | None, tuple[bool, bool, bool]]:
-    """Lattice vectors and periodicity, taken out of what the comment says; a cell alone means periodic.
+    """Return lattice vectors and periodicity from the comment; a cell without pbc is periodic.
 
     Arguments:
-        info: What the comment says.
-        line: Number of its line in the file.
+        info: Values of the comment by key; the keys of the cell are removed.
+        line: Line number of the comment in the file.
         origin: The frame.
 
     Raises:
-        EmpnetError: If they make no sense.
+        EmpnetError: If they are invalid.
     """
     key = next((key for key in info if key == "Lattice" or (key.lower() == "cell" and "Lattice" not in info)), None)
     other = next((key for key in info if key.lower() in OTHER_CELLS), None)
@@ -46,10 +46,10 @@ def cell_of_comment(
     if key is not None:
         cell = _lattice(info.pop(key) if key == "Lattice" else _as_vectors(info.pop(key)), key, line, origin)
     if key is not None and key == other:
-        warnings.warn(f"'{key}' is read as the cell, for there is no Lattice", stacklevel=2)
+        warnings.warn(f"'{key}' is read as the cell, because there is no Lattice", stacklevel=2)
     stray = next((key for key in info if key.lower() in (*OTHER_CELLS, "cell")), None)
     if stray and cell is None:
-        warnings.warn(f"'{stray}' is not read as a cell; the format's key is Lattice, with nine numbers", stacklevel=2)
+        warnings.warn(f"'{stray}' is not read as a cell; the key for a cell is Lattice (nine numbers)", stacklevel=2)
     pbc = info.pop("pbc", None)
     return cell, _periodicity(cell is not None if pbc is None else pbc, line, origin)
 
@@ -62,7 +62,7 @@ def _is_cell(value: Any) -> bool:
 
 
 def _as_vectors(value: Any) -> Any:
-    """Edges with angles as lattice vectors; what else there is as it is."""
+    """Return edges with angles as lattice vectors; other values unchanged."""
     return np.asarray(cellpar_to_cell(value)).reshape(9) if value.shape == (6,) else value
 
 
@@ -71,10 +71,10 @@ def _is_lattice(value: Any) -> bool:
 
 
 def _lattice(value: Any, key: str, line: int, origin: Origin) -> np.ndarray | None:
-    """Lattice vectors as rows; None if all are zero.
+    """Return lattice vectors as rows; None if all are zero.
 
-    A matrix is taken if it is symmetric only: the format's specification has vectors as rows, but its reference
-    package writes and reads them as columns.
+    A matrix must be symmetric: the specification of the format defines its rows as the vectors, but the reference
+    package writes and reads the vectors as columns.
     """
     where = f"line {line}: {key}"
     if isinstance(value, np.ndarray) and value.shape == (3,):
@@ -82,13 +82,13 @@ def _lattice(value: Any, key: str, line: int, origin: Origin) -> np.ndarray | No
     if not _is_lattice(value):
         size = f"{np.size(value)} numbers" if isinstance(value, np.ndarray | np.number) else short(str(value))
         wanted = "nine numbers, the three lattice vectors one after another"
-        remedy = "put them into quotes" if np.size(value) == 1 else ""
+        remedy = "put the numbers into quotes" if np.size(value) == 1 else ""
         raise EmpnetError(f"{where} has {size}", where=origin, wanted=wanted, remedy=remedy)
     cell = value.reshape(3, 3).astype(np.float64)
     if value.ndim == 2 and not np.array_equal(cell, cell.T):
         raise EmpnetError(
-            f"{where} is a matrix, whose rows are the lattice vectors by the format's specification, and whose columns "
-            "by its reference package",
+            f"{where} is a matrix, which is ambiguous: the lattice vectors are its rows in the specification of the "
+            "format, but its columns in the reference package",
             where=origin,
             remedy=f'write nine numbers, vector after vector: {key}="ax ay az bx by bz cx cy cz"',
         )
@@ -112,14 +112,14 @@ def _periodicity(value: Any, line: int, origin: Origin) -> tuple[bool, bool, boo
 
 
 def cell_of_vectors(lines: Sequence[str], origin: Origin) -> tuple[np.ndarray | None, tuple[bool, bool, bool]]:
-    """The cell from lines VEC1 to VEC3 (SCM's spelling); it repeats along these.
+    """Return the cell from lines VEC1 to VEC3 (SCM's syntax); the system is periodic along these vectors.
 
     Arguments:
         lines: The lines.
         origin: The frame.
 
     Raises:
-        EmpnetError: If one is no vector.
+        EmpnetError: If a line is not a vector.
     """
     cell = np.zeros((3, 3))
     for k, text in enumerate(lines):
@@ -129,16 +129,16 @@ def cell_of_vectors(lines: Sequence[str], origin: Origin) -> tuple[np.ndarray | 
         except ValueError:
             row = []
         if match is None or int(match[1]) != k + 1 or len(row) != 3:
-            raise EmpnetError(f"{short(text)} is no lattice vector", where=origin, wanted=f"VEC{k + 1} x y z")
+            raise EmpnetError(f"{short(text)} is not a lattice vector", where=origin, wanted=f"VEC{k + 1} x y z")
         cell[k] = row
     return cell, (True, len(lines) > 1, len(lines) > 2)
 
 
 def components(stress: Any) -> Any:
-    """A symmetric matrix as its six components in ASE's order (xx yy zz yz xz xy); anything else as it is.
+    """Return a symmetric matrix as six components in ASE's order (xx yy zz yz xz xy); other values unchanged.
 
     Arguments:
-        stress: What stands under this key.
+        stress: The value of the key ``stress``.
     """
     if not isinstance(stress, np.ndarray) or stress.shape != (3, 3):
         return stress

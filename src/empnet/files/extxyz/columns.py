@@ -1,4 +1,4 @@
-"""The rows of an extended XYZ frame: columns as ``Properties`` declares them, checked, as arrays."""
+"""The rows of an extended XYZ frame: check the columns that ``Properties`` declares, and return them as arrays."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from empnet.files.extxyz.comment import number, parse_logical
 
 __all__ = ["PLAIN_COLUMNS", "Column", "Fault", "declared_columns", "read_columns", "short", "species_of_columns"]
 
-PLAIN_COLUMNS = "species:S:1:pos:R:3"  # of a file without Properties
+PLAIN_COLUMNS = "species:S:1:pos:R:3"  # columns of a file without Properties
 NAMES = {"pos": "pos", "positions": "pos", "species": "species", "symbols": "species", "z": "Z", "numbers": "Z"}
-"""Columns with a meaning, in any case."""
+"""The format's names of columns with a meaning, by their names in lower case."""
 SECOND_NAMES = {"element": "species", "elements": "species", "symbol": "species"} | dict.fromkeys(
     ("atomic_number", "atomic_numbers", "atomicnumber", "atomicnumbers"), "Z"
 )
-"""These have their meaning only where no other column has it."""
+"""Names with the same meaning, used only if no other column has it."""
 LABELS = ("type", "types", "atom", "atom_type", "atom_types", "name", "label", "kind")
-"""Columns of text that hold the species where all of their words are chemical symbols, and nothing else names any."""
+"""Text columns that can hold the species, if all their words are symbols and no other column gives the species."""
 RESULTS = frozenset({"force", "forces", "vel", "velo", "mass", "charge"})
-"""Columns with a documented name; taken in any case where a frame shows that its writer does not distinguish case."""
+"""Documented names of columns; read in any case if the frame's writer does not distinguish case."""
 KIND_NAMES = {"R": "a number", "I": "a whole number", "L": "T or F", "S": "a word"}
 LARGEST_INTEGER = 2**63 - 1
-MOST_DIGITS = 18  # of a number of columns
+MOST_DIGITS = 18  # digits of a number of columns
 
 
 class Fault(Exception):
-    """Fault in the row of a particle."""
+    """Error in the row of a particle."""
 
     def __init__(self, particle: int, found: str, wanted: str = "", remedy: str = "") -> None:
         super().__init__(found)
@@ -46,9 +46,9 @@ class Column:
     """A name with its columns.
 
     Arguments:
-        name: Its name; those with a meaning in the format's own spelling.
+        name: The name; the format's own spelling if it has a meaning there.
         kind: R, I, S or L.
-        size: How many columns it has.
+        size: Number of columns.
     """
 
     name: str
@@ -58,13 +58,13 @@ class Column:
 
 @lru_cache(maxsize=64)
 def declared_columns(text: str) -> tuple[Column, ...]:
-    """The columns that the text of ``Properties`` declares, in any case.
+    """Return the columns that the text of ``Properties`` declares, in any case.
 
     Arguments:
-        text: Such as ``species:S:1:pos:R:3``.
+        text: The text, such as ``species:S:1:pos:R:3``.
 
     Raises:
-        EmpnetError: If it makes no sense, names a column twice, or has no positions.
+        EmpnetError: If the text is invalid, names a column twice, or has no positions.
 
     Example:
         >>> declared_columns("SPECIES:s:1:Pos:r:3")[1]
@@ -74,7 +74,7 @@ def declared_columns(text: str) -> tuple[Column, ...]:
     parts = text.strip().split(":")
     columns = []
     if len(parts) % 3:
-        raise EmpnetError(f"Properties={short(text)} makes no sense", wanted=wanted)
+        raise EmpnetError(f"Properties={short(text)} is invalid", wanted=wanted)
     for name, kind, size in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         sensible = size.isascii() and size.isdigit() and len(size.lstrip("0")) <= MOST_DIGITS and int(size) > 0
         if kind.upper() not in KIND_NAMES or not sensible or not name:
@@ -96,7 +96,7 @@ def declared_columns(text: str) -> tuple[Column, ...]:
 
 
 def _meaning(column: Column, columns: Sequence[Column]) -> str:
-    """The format's name of a column; ``z`` is the atomic number only where nothing else is."""
+    """Return the format's name of a column; ``z`` is the atomic number only if no other column gives the species."""
     name = NAMES.get(column.name.lower(), column.name)
     second = SECOND_NAMES.get(column.name.lower())
     if second and not any(NAMES.get(other.name.lower()) in ("species", "Z") for other in columns):
@@ -109,17 +109,17 @@ def _meaning(column: Column, columns: Sequence[Column]) -> str:
 
 
 def read_columns(rows: Sequence[str], columns: Sequence[Column]) -> dict[str, np.ndarray]:
-    """The rows of a frame as one array for each name.
+    """Return the rows of a frame as one array for each name.
 
     Arguments:
         rows: The lines of the frame's particles.
-        columns: What they hold; columns beyond these are left out.
+        columns: Declared columns; further columns are ignored.
 
     Returns:
-        Arrays of shape (N,) or (N, size): float64, int64, truth values or texts.
+        Arrays of shape (N,) or (N, size): float64, int64, booleans or strings.
 
     Raises:
-        Fault: If a row has fewer columns, or something in it is not what it should be.
+        Fault: If a row has fewer columns, or a value of the wrong type.
     """
     width = sum(column.size for column in columns)
     cells = [row.split(None, width) for row in rows]
@@ -127,7 +127,7 @@ def read_columns(rows: Sequence[str], columns: Sequence[Column]) -> dict[str, np
         if len(row) < width:
             raise Fault(particle, f"{len(row)} columns", wanted=f"{width}: {names_of(columns)}")
     texts = list(zip(*cells, strict=False))
-    strict = any("_" in row for row in rows)  # float() reads 1_000
+    strict = any("_" in row for row in rows)  # float() accepts 1_000
     arrays, first = {}, 0
     for column in columns:
         values = [_values(texts[first + k], column, strict) for k in range(column.size)] if rows else []
@@ -154,7 +154,7 @@ def _values(texts: tuple[str, ...], column: Column, strict: bool) -> np.ndarray:
 
 
 def _values_one_by_one(texts: tuple[str, ...], column: Column) -> np.ndarray:
-    """The values, or the first that is none: Fortran's exponents are rare, and float() is fast."""
+    """Convert values one by one, with Fortran's exponents; only after an error, because float() is faster."""
     convert: Callable[[str], Any] = {"R": number, "I": _whole, "L": parse_logical}[column.kind]
     values = []
     for particle, text in enumerate(texts):
@@ -173,17 +173,17 @@ def _whole(text: str) -> int:
 
 
 def species_of_columns(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
-    """Atomic numbers from the columns ``species`` and ``Z``, which are taken out; None if there are neither.
+    """Return atomic numbers from the columns ``species`` and ``Z``; None if both are absent.
 
     Arguments:
-        arrays: The columns by name.
+        arrays: The columns by name; ``species`` and ``Z`` are removed.
 
     Raises:
-        Fault: If a symbol is none, or the two columns disagree.
+        Fault: If a symbol is unknown, or the two columns disagree.
     """
     symbols, numbers = arrays.pop("species", None), arrays.pop("Z", None)
     if symbols is None and numbers is None and (label := _label_of_symbols(arrays)):
-        warnings.warn(f"column '{label}' is read as the species: all of its words are chemical symbols", stacklevel=2)
+        warnings.warn(f"column '{label}' is read as the species: all its words are chemical symbols", stacklevel=2)
         symbols = arrays.pop(label)
     if symbols is None or not len(symbols):
         return numbers
@@ -197,13 +197,13 @@ def species_of_columns(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
         raise
     if numbers is not None and (differ := species != numbers).any():
         particle = int(np.argmax(differ))
-        found = f"species says {symbols[particle]}, and Z says {numbers[particle]}"
-        raise Fault(particle, found, remedy="remove the column that is wrong")
+        found = f"species is {symbols[particle]}, but Z is {numbers[particle]}"
+        raise Fault(particle, found, remedy="remove the wrong column")
     return species
 
 
 def _label_of_symbols(arrays: dict[str, np.ndarray]) -> str:
-    """The column of text that may stand for the species; empty if there is none."""
+    """Return the name of the text column that can hold the species; empty if there is none."""
     texts = {name: array for name, array in arrays.items() if array.dtype.kind == "U" and array.ndim == 1}
     named = (name for name in texts if name.lower() in LABELS)
     return next((name for name in named if all(word.capitalize() in atomic_numbers for word in texts[name])), "")
@@ -212,7 +212,7 @@ def _label_of_symbols(arrays: dict[str, np.ndarray]) -> str:
 def _no_symbol(particle: int, symbol: str) -> Fault:
     found = f"{short(symbol)} is not a chemical symbol"
     if symbol.upper() in ("D", "T"):
-        return Fault(particle, found, remedy="write H: isotopes have the potential of their element")
+        return Fault(particle, found, remedy="write H: all isotopes of an element have the same potential")
     if symbol.isdigit():
         remedy = "if it is the atomic number, declare the column as Z:I:1 (Properties=Z:I:1:pos:R:3)"
         return Fault(particle, found, remedy=remedy)
@@ -220,28 +220,28 @@ def _no_symbol(particle: int, symbol: str) -> Fault:
         number(symbol)
     except ValueError:
         return Fault(particle, found, remedy=_meant(symbol))
-    return Fault(particle, found, remedy="a number stands where Properties wants the symbol: see its first column")
+    return Fault(particle, found, remedy="Properties declares a symbol here: check the order of the columns")
 
 
 def _meant(symbol: str) -> str:
-    """Return advice about a symbol: a label of an atom (C1, OW) begins with its element."""
+    """Return advice about an unknown symbol; an atom label (C1, OW) begins with its element."""
     letters = re.match("[A-Za-z]*", symbol.lstrip("0123456789"))[0].capitalize()  # type: ignore[index]
     if letters in atomic_numbers and letters != "X":
         return f"did you mean '{letters}'?"
     if symbol.startswith(("Gh", "gh", "Bq", "bq", "X")):
-        return "ghost atoms are no particles: remove them"
+        return "ghost atoms are not particles: remove them"
     known = nearest(symbol, chemical_symbols) if letters == symbol and symbol.istitle() else ""
     if not known and letters[:1] in atomic_numbers:
-        known = f"if it is the label of an atom, write its element: '{letters[0]}'?"
-    return known or "see its first column"
+        known = f"if it is an atom label, write the element, perhaps '{letters[0]}'"
+    return known or "check the order of the columns"
 
 
 def names_of(columns: Sequence[Column]) -> str:
-    """The declaration again, short."""
+    """Return the declaration in short form."""
     return short(":".join(f"{column.name}:{column.kind}:{column.size}" for column in columns)).strip("'")
 
 
 def short(text: str) -> str:
-    """Text for a message, quoted, with its end left out if it is long."""
+    """Return text for a message, quoted and shortened."""
     text = text.strip()
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -23,8 +23,8 @@ from ase.build import molecule
 
 import empnet
 from empnet.dataset.dataset import collate
-from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.architecture import Architecture
+from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.property_model import PropertyModel
 from empnet.system.batch import Batch
 from empnet.system.one_hot import OneHot

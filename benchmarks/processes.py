@@ -47,7 +47,7 @@ def epoch_seconds(run: Path) -> float:
 
 def train_here(run: Path, batch: int, threads: int) -> None:
     """What the processes do: the training of the command line, without the report at its end."""
-    from empnet.training.train import run_training as train
+    from empnet.training.start_run import run_training as train
 
     settings = {"train_size": SYSTEMS, "epochs": EPOCHS, "batch": batch, "threads": threads, "device": "cpu"}
     train("qm7", out=run, force=True, quiet=True, **settings)

@@ -30,7 +30,7 @@ from empnet.prediction.predictor import Predictor, load
 from empnet.runtime.durable_files import replacing, write_text
 from empnet.training import job
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 DOCS = Path(__file__).parents[1] / "docs"
 LADDER = (32, 64, 128, 256, 512)

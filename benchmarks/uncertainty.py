@@ -29,8 +29,9 @@ from empnet.runtime.durable_files import replacing, write_text
 from empnet.training.job import open_data
 from empnet.training.run.model_file import ModelCard, load_model
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import run_training as train
-from empnet.training.uncertainty.ensemble import EnsembleStd, load_ensemble
+from empnet.training.start_run import run_training as train
+from empnet.training.uncertainty.ensemble_file import load_ensemble
+from empnet.training.uncertainty.ensemble_std import EnsembleStd
 from empnet.training.uncertainty.rigidity import LastLayer, fit_last_layer
 from empnet.workflows.ensemble import train_ensemble
 
@@ -96,9 +97,9 @@ def ask(subject: Subject, dataset: Dataset, which: np.ndarray) -> Told:
             began = time.process_time()
             model(batch)
             middle = time.process_time()
-            with subject.uncertainty.watching(model) as kept:
-                predicted.append(model(batch).numpy()[:, 0])
-            std.append(subject.uncertainty.std(model, batch, kept)[:, 0])
+            found = model.predict(batch)
+            predicted.append(found.values.numpy()[:, 0])
+            std.append(subject.uncertainty.std(found, batch)[:, 0])
             plain, asked = plain + middle - began, asked + time.process_time() - middle
     errors = np.concatenate(predicted) - dataset.targets[which][:, 0]
     return Told(errors, np.concatenate(std), asked / plain)
@@ -109,7 +110,8 @@ def flagged(subject: Subject, dataset: Dataset, which: np.ndarray) -> float:
     arrays = []
     for piece in dataset.chunks(which, 20_000):
         batch = dataset.batch(piece, subject.card.encoder, subject.card.torch_dtype)
-        arrays.append(subject.uncertainty.std(subject.model, batch))
+        with torch.no_grad():
+            arrays.append(subject.uncertainty.std(subject.model.predict(batch), batch))
     std = np.concatenate(arrays)
     return float(np.mean([bool(why) for why in why_outside(subject.card, dataset, std, subject.uncertainty.limits)]))
 

@@ -12,7 +12,7 @@ import pytest
 from empnet.cli import main
 from empnet.files.write import write
 from empnet.system.system import System
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 
 def springs(n: int = 30) -> list[System]:

@@ -23,8 +23,8 @@ from empnet.inspection import Inspection, inspect_data
 from empnet.prediction.predictor import load
 from empnet.system.system import Origin, System
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import resume_training as resume
-from empnet.training.train import run_training as train
+from empnet.training.start_run import resume_training as resume
+from empnet.training.start_run import run_training as train
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "epochs": 2, "threads": 1, "quiet": True}
 

@@ -20,8 +20,8 @@ from empnet.pages.map import map_run
 from empnet.prediction.evaluate import evaluate
 from empnet.prediction.predict import predict_file
 from empnet.training.overfit import overfit
-from empnet.training.train import resume_training as resume
-from empnet.training.train import run_training as train
+from empnet.training.start_run import resume_training as resume
+from empnet.training.start_run import run_training as train
 from empnet.workflows.ensemble import train_ensemble
 from empnet.workflows.learning_curve import learning_curve
 

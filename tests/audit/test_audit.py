@@ -23,7 +23,7 @@ from empnet.prediction.predictor import Predictor, load
 from empnet.system.batch import Batch
 from empnet.system.system import Origin, System
 from empnet.training.run.model_file import ModelCard
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 NAMES = ("CH3CH2OH", "C6H6", "CH4", "H2O", "CO2")
 SPECIES = (1, 6, 8, 14)

@@ -135,7 +135,7 @@ def test_frames_that_would_be_mixed_up_are_refused(tmp_path, kind):
     (tmp_path / f"a.{suffix}").write_text((tmp_path / "one").read_text())
     assert len(read(tmp_path / f"a.{suffix}")[0]) == 4
     (tmp_path / f"a.{suffix}").write_text((tmp_path / "one").read_text() * 2)
-    with pytest.raises(EmpnetError, match=r"seems to hold 2 frames, of which ASE's reader .* would make one"):
+    with pytest.raises(EmpnetError, match=r"seems to have 2 frames, but ASE's reader .* would merge them"):
         read(tmp_path / f"a.{suffix}")
 
 

@@ -64,7 +64,7 @@ def test_v3000(tmp_path):
 
 def test_a_drawing_is_told(tmp_path):
     (tmp_path / "a.sdf").write_text(sdf("NH3", {}).replace("0.1165", "0.0000").replace("-0.2718", " 0.0000"))
-    with pytest.warns(UserWarning, match="z of all atoms is 0"):
+    with pytest.warns(UserWarning, match="z is 0 for all atoms"):
         read(tmp_path / "a.sdf")
 
 
@@ -86,10 +86,10 @@ def test_cut_files_lose_no_molecule_in_silence(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("U0>", "note>", ["line 13", "'note' is given twice"]),
+        ("U0>", "note>", ["line 13", "'note' occurs twice"]),
         ("C  ", "Qq ", ["frame 1", "'Qq'", "line 22"]),
         ("  5  1", "  x  1", ["frame 1", "numbers of atoms and bonds", "line 21"]),
-        ("  5  1", "999  1", ["frame 1", "is no atom"]),
+        ("  5  1", "999  1", ["frame 1", "is not an atom"]),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path, old, new, told):
@@ -130,8 +130,8 @@ def test_mol2(tmp_path):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (MOL2[: MOL2.index("      3 NA")], "2 atoms; wanted 3, as line 4 says"),
-        (MOL2[: MOL2.index(" 1 1 2 1")], "0 bonds; wanted 1, as line 4 says"),
+        (MOL2[: MOL2.index("      3 NA")], "2 atoms; wanted 3, according to line 4"),
+        (MOL2[: MOL2.index(" 1 1 2 1")], "0 bonds; wanted 1, according to line 4"),
         (MOL2.replace("C.ar", "Du"), "line 9: atom 'C1' has type 'Du' (a dummy atom)"),
         (MOL2.replace("0.2 0.3 C.ar", "zero 0.3 C.ar"), "line 9"),
     ],
@@ -163,13 +163,13 @@ V3000 = (
 
 def test_v3000_with_fewer_atoms_than_it_counts(tmp_path):
     (tmp_path / "a.sdf").write_text(V3000.format(n=2) + V3000.format(n=3))
-    with pytest.raises(EmpnetError, match=r"frame 1: line .*: 2 atoms; wanted 3, as COUNTS says"):
+    with pytest.raises(EmpnetError, match=r"frame 1: line .*: 2 atoms; wanted 3, according to COUNTS"):
         read(tmp_path / "a.sdf")
 
 
 def test_molecules_without_a_mark_between_them(tmp_path):
     (tmp_path / "a.mol").write_text(sdf("CH4", {}).removesuffix("$$$$\n") + sdf("H2O", {}))
-    with pytest.raises(EmpnetError, match=r"another molecule begins within this one; wanted \$\$\$\$"):
+    with pytest.raises(EmpnetError, match=r"another molecule begins within this molecule; wanted \$\$\$\$"):
         read(tmp_path / "a.mol")
 
 

@@ -101,7 +101,7 @@ def test_further_frames_are_noticed(tmp_path, name):
             found = len(read(tmp_path / name))
         except EmpnetError:
             return
-    assert found == 3 or any("seems to hold 3 frames" in str(warning.message) for warning in told)
+    assert found == 3 or any("seems to have 3 frames" in str(warning.message) for warning in told)
 
 
 def test_all_models_of_a_pdb_and_all_blocks_of_a_cif(tmp_path):
@@ -161,8 +161,8 @@ def test_the_end_of_a_pdb_file_with_models_is_no_frame(tmp_path):
     ("style", "told"),
     [
         ("", "not in the file: lengths are taken to be in angstrom"),
-        ("real", "units real, as the file states: lengths are in angstrom"),
-        ("electron", "lengths are in bohr; .* say --length-unit bohr"),
+        ("real", "the file states units real: lengths are in angstrom"),
+        ("electron", "lengths are in bohr; .* --length-unit bohr"),
         ("lj", "units lj.* taken to be in angstrom"),
     ],
 )

@@ -99,7 +99,7 @@ def test_any_value_comes_back_from_extended_xyz_or_is_refused(tmp_path_factory, 
     try:
         write(path, [system])
     except EmpnetError as error:
-        assert "cannot be kept in extended XYZ" in str(error)
+        assert "cannot be stored in extended XYZ" in str(error)
         assert not path.exists()
         return
     same(read(path)[0], system)

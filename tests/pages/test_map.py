@@ -19,7 +19,7 @@ from empnet.pages.map.gather import MOST_PARTICLES, MOST_POINTS, Sample
 from empnet.pages.map.layout import lay_out
 from empnet.prediction.predictor import load
 from empnet.system.system import System
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 HOSTILE = '</script><script>alert("x")</script> $\\frac$'
 ROUNDING = {"rtol": 1e-9, "atol": 1e-9}
@@ -132,8 +132,8 @@ def test_systems_on_a_line_are_laid_out_on_a_line():
     [
         (np.ones((1, 4)), "data: 1 system; wanted three or more"),
         (np.eye(2, 4), "data: 2 systems; wanted three or more"),
-        (np.ones((9, 4)) + 1e-7 * np.eye(9, 4), "all 9 systems are the same to the model"),
-        (np.zeros((9, 4)), "all 9 systems are the same to the model"),
+        (np.ones((9, 4)) + 1e-7 * np.eye(9, 4), "the model cannot distinguish the 9 systems"),
+        (np.zeros((9, 4)), "the model cannot distinguish the 9 systems"),
         (np.arange(9.0)[:, None], "the representation is one number"),
     ],
 )
@@ -192,7 +192,7 @@ def test_data_without_the_property_are_coloured_by_the_prediction(run, tmp_path)
         ({"colour": "erorr"}, r"unknown colour 'erorr'; wanted property or error; did you mean 'error'\?"),
         ({"property": "nothing"}, "'nothing' is not predicted; there are: "),
         ({"data": chains(1)}, "systems in memory: 1 system; wanted three or more"),
-        ({"data": chains(1) * 5}, "systems in memory: all 5 systems are the same to the model"),
+        ({"data": chains(1) * 5}, "systems in memory: the model cannot distinguish the 5 systems"),
         ({"data": []}, "systems in memory: no systems; wanted three or more"),
         ({"data": [*chains(3), System([[0, 0, np.nan]], [6])]}, "position of particle 0 is not finite"),
     ],
@@ -224,7 +224,7 @@ def test_a_broken_model_is_told(run, tmp_path):
     predictor = load(run)
     with torch.no_grad():
         predictor.model.embedding.weight[0] = torch.nan
-    with pytest.raises(EmpnetError, match=r"frame \d+ is not finite; see if the model or the system is damaged"):
+    with pytest.raises(EmpnetError, match=r"frame \d+ is not finite; check whether the model or the system is damaged"):
         map_run(predictor, out=tmp_path / "a.html", quiet=True)
 
 
@@ -238,7 +238,7 @@ def test_nothing_is_replaced_unasked(run, mapped):
 
 
 def test_a_page_has_to_be_one(run, tmp_path):
-    with pytest.raises(EmpnetError, match=r"--out: '.*map.svg' is no name of a page; wanted a name that ends in .html"):
+    with pytest.raises(EmpnetError, match=r"--out: '.*map.svg' is not the name of a page; wanted a name that ends"):
         map_run(run, out=tmp_path / "map.svg", quiet=True)
 
 

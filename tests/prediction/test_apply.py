@@ -19,7 +19,7 @@ from empnet.prediction.metrics import metrics_of
 from empnet.prediction.predict import predict_file
 from empnet.prediction.predictor import Predictor, load
 from empnet.system.system import Origin, System
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 
 def springs(n: int = 40, seed: int = 0) -> list[System]:

@@ -12,7 +12,7 @@ from empnet.prediction.outside import summary_outside, why_outside
 from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.run.model_file import ModelCard
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 WATER = [[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]
 

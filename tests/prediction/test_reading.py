@@ -22,7 +22,7 @@ from empnet.prediction.predict import predict_file
 from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.overfit import overfit
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "epochs": 4, "threads": 1, "quiet": True}
 

@@ -15,10 +15,11 @@ from ase.build import bulk, molecule
 
 import empnet
 from empnet.model.architecture import Architecture
+from empnet.model.ensemble import Ensemble
 from empnet.prediction.predictor import Predictor
 from empnet.training.run.model_file import ModelCard
 from empnet.training.uncertainty.calibration import Calibration
-from empnet.training.uncertainty.ensemble import Ensemble, EnsembleStd
+from empnet.training.uncertainty.ensemble_std import EnsembleStd
 from empnet.training.uncertainty.rigidity import LastLayer
 
 CARD = ModelCard(Architecture(3, ("sum",), cutoff=4.0, width=8, layers=1), (1, 8, 14), ("energy",), ("eV",))

@@ -19,8 +19,8 @@ from empnet.training.run.checkpoint import Progress
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.model_file import ModelCard, read_card
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import resume_training as resume
-from empnet.training.train import run_training as train
+from empnet.training.start_run import resume_training as resume
+from empnet.training.start_run import run_training as train
 from empnet.workflows.ensemble import train_ensemble
 from empnet.workflows.learning_curve import learning_curve
 

@@ -12,7 +12,7 @@ from empnet.files.write import write
 from empnet.prediction.evaluate import evaluate
 from empnet.prediction.predictor import load
 from empnet.system.system import System
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "threads": 1, "quiet": True}
 

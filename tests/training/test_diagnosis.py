@@ -9,7 +9,7 @@ import torch
 from empnet.errors import EmpnetError
 from empnet.prediction.predictor import load
 from empnet.system.system import Origin, System
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "val": 0.15, "test": 0.15, "threads": 1, "quiet": True}
 

@@ -22,8 +22,8 @@ from empnet.prediction.predict import predict_file
 from empnet.prediction.predictor import load
 from empnet.runtime import distribution
 from empnet.system.system import System
-from empnet.training.train import resume_training as resume
-from empnet.training.train import run_training as train
+from empnet.training.start_run import resume_training as resume
+from empnet.training.start_run import run_training as train
 from empnet.workflows.ensemble import train_ensemble
 
 SETTINGS = {
@@ -53,7 +53,7 @@ from empnet.prediction.predictor import load
 from empnet.cli import main
 from empnet.errors import EmpnetError
 from empnet.runtime.distribution import ProcessLost, processes
-from empnet.training.train import resume_training as resume, run_training as train
+from empnet.training.start_run import resume_training as resume, run_training as train
 
 data, settings, double, forces, stop_at = sys.argv[1], *map(json.loads, sys.argv[2:])
 team = processes()

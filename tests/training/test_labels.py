@@ -20,8 +20,8 @@ from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import load_model, read_card
 from empnet.training.run.run_folder import RunFolder
+from empnet.training.start_run import run_training as train
 from empnet.training.targets import configured, name_targets
-from empnet.training.train import run_training as train
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import torch
 
 from empnet.dataset.dataset import collate
 from empnet.training.run.model_file import load_model, read_card
-from empnet.training.train import resume_training as resume
-from empnet.training.train import run_training as train
+from empnet.training.start_run import resume_training as resume
+from empnet.training.start_run import run_training as train
 
 SMALL = {"unit": "eV", "cutoff": 2.5, "layers": 1, "width": 16, "moments": 0, "threads": 1, "quiet": True, "lr": 0.01}
 

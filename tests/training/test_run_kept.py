@@ -32,8 +32,8 @@ from empnet.training.optimiser.muon import new_optimizer
 from empnet.training.run import checkpoint
 from empnet.training.run.reservation import NameTaken, alone_in, reserved, reserved_name
 from empnet.training.run.run_marks import LOCK, is_broken_start
-from empnet.training.train import resume_training as resume
-from empnet.training.train import run_training as train
+from empnet.training.start_run import resume_training as resume
+from empnet.training.start_run import run_training as train
 
 TINY = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "val": 0.15, "test": 0.15, "threads": 1, "quiet": True}
 OPTIONS = [f"--{name}={TINY[name]}" for name in ("width", "layers", "moments", "batch", "val", "test", "threads")]

@@ -22,8 +22,8 @@ from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.loop import Trainer
 from empnet.training.optimiser.budget import PaceMaker
-from empnet.training.train import resume_training as resume
-from empnet.training.train import run_training as train
+from empnet.training.start_run import resume_training as resume
+from empnet.training.start_run import run_training as train
 
 
 def morse_pairs(n: int = 60, seed: int = 0) -> list[System]:

@@ -15,7 +15,7 @@ from empnet.system.system import System
 from empnet.training.job import open_data
 from empnet.training.run.model_file import load_model
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 from empnet.training.uncertainty.calibration import Calibration, log_likelihood
 from empnet.training.uncertainty.rigidity import RIDGES, fit_last_layer
 from empnet.training.uncertainty.uncertainty_file import (

@@ -15,9 +15,9 @@ from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.run.model_file import load_model
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import resume_training as resume
-from empnet.training.train import run_training as train
-from empnet.training.uncertainty.ensemble import is_ensemble, load_ensemble
+from empnet.training.start_run import resume_training as resume
+from empnet.training.start_run import run_training as train
+from empnet.training.uncertainty.ensemble_file import is_ensemble, load_ensemble
 from empnet.workflows.ensemble import train_ensemble
 
 SETTINGS = {"width": 8, "layers": 1, "moments": 0, "batch": 16, "epochs": 4, "val": 30, "test": 20, "quiet": True}
@@ -57,15 +57,14 @@ def test_members_differ_in_their_seed_alone(run):
 def test_the_mean_and_the_spread_of_its_members(run):
     model, card, spread = load_ensemble(run)
     batch = batch_of(pairs(7), card)
-    kept = []
     with torch.no_grad():
-        found = model(batch, kept)
+        found = model.predict(batch)
     alone = np.stack([load_model(run / f"member-{k}")[0](batch).detach().numpy() for k in (1, 2, 3)])
-    assert np.allclose(found, alone.mean(axis=0), rtol=1e-12)
-    std = spread.std(model, batch, kept)
+    assert np.allclose(found.values, alone.mean(axis=0), rtol=1e-12)
+    std = spread.std(found, batch)
     assert np.allclose(std[:, 0], spread.calibrations[0].std(alone.std(axis=0, ddof=1)[:, 0]), rtol=1e-9)
     # float32 networks with tables made beforehand
-    assert np.allclose(spread.std(model.frozen(), batch), std, rtol=1e-3)
+    assert np.allclose(spread.std(model.frozen().predict(batch), batch), std, rtol=1e-3)
 
 
 def test_two_thirds_of_the_validation_errors_are_smaller(run, data):
@@ -74,7 +73,7 @@ def test_two_thirds_of_the_validation_errors_are_smaller(run, data):
     batch = batch_of(systems, card)
     errors = model(batch).detach().numpy()[:, 0] - [system.properties["energy"] for system in systems]
     # of 30 the 22nd is taken (31 times 0.6827, rounded up)
-    assert (np.abs(errors) <= spread.std(model, batch)[:, 0] * (1 + 1e-6)).sum() == 22
+    assert (np.abs(errors) <= spread.std(model.predict(batch), batch)[:, 0] * (1 + 1e-6)).sum() == 22
 
 
 def test_its_slopes_are_the_mean_slopes(run):
@@ -120,7 +119,7 @@ def test_too_few_members(data, tmp_path, members):
 
 def test_a_folder_of_something_else(data, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(EmpnetError, match="is no ensemble"):
+    with pytest.raises(EmpnetError, match="is not an ensemble"):
         train_ensemble(data, "energy", members=2, out=tmp_path, force=True, **SETTINGS)
     assert (tmp_path / "mine.txt").read_text() == "mine"
 

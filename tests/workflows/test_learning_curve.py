@@ -82,7 +82,7 @@ def test_it_goes_on_and_takes_further_sizes(data, tmp_path):
 
 def test_other_settings_are_refused(data, tmp_path):
     learning_curve(data, sizes=[10, 20], out=tmp_path / "curve", **SMALL)
-    with pytest.raises(EmpnetError, match="holds a curve of other settings: width was 8, is 4"):
+    with pytest.raises(EmpnetError, match="contains a curve of other settings: width was 8, is 4"):
         learning_curve(data, sizes=[10, 20], out=tmp_path / "curve", **{**SMALL, "width": 4})
 
 
@@ -94,7 +94,7 @@ def test_mistakes_are_found_before_anything_is_trained(data, tmp_path):
         learning_curve(data, sizes=[10, 20], out=tmp_path / "curve", test=0, **SMALL)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "precious.txt").write_text("mine")
-    with pytest.raises(EmpnetError, match="holds no learning curve"):
+    with pytest.raises(EmpnetError, match="contains no learning curve"):
         learning_curve(data, sizes=[10, 20], out=tmp_path / "mine", **SMALL)
     assert not (tmp_path / "curve").exists()
 

@@ -36,11 +36,11 @@ def test_a_report_that_fails_is_told(systems, tmp_path, capsys, monkeypatch):
     result = empnet.train(systems, "energy", out=tmp_path / "run", **SMALL)
     assert result.finished
     told = capsys.readouterr().out
-    assert "no report could be written (the disk is full); again with: empnet report" in told
+    assert "no report could be written (the disk is full); try again with: empnet report" in told
 
 
 def test_a_warning_of_python_is_in_the_log_once(tmp_path, monkeypatch):
-    learning = importlib.import_module("empnet.training.train")
+    learning = importlib.import_module("empnet.training.start_run")
     job = importlib.import_module("empnet.training.job")
     original = job.look_at
 

@@ -1,4 +1,4 @@
-"""Formats of which ASE reads one frame: how many a file has, so that the others are not dropped in silence."""
+"""Formats from which ASE reads only one frame: count the frames, so that no frame is dropped silently."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ MARKS = {
     "dacapo-text": rb"DACAPO.*ionic step",
     "nwchem-in": rb"^\s*geometry\b",
 }
-"""What stands once in each frame, by ASE's name of the format (in gaussian-in: between two)."""
+"""Text that occurs once in each frame, by ASE's name of the format (in gaussian-in: between two frames)."""
 MIXED = frozenset({"castep-cell", "gromos", "magres"})
-"""Of several frames ASE makes one that none of them is."""
-BETWEEN = frozenset({"gaussian-in"})
+"""Formats in which ASE would merge several frames into one wrong frame."""
+BETWEEN = frozenset({"gaussian-in"})  # formats whose mark is between frames
 OUTPUTS = frozenset(
     {"acemolecule-out", "castep-phonon", "dacapo-text", "gpw", "wout", "cmdft", "crystal", "gamess-us-out"}
 )
-"""Outputs of programs, which may hold steps that ASE does not read."""
-BLOCK = 1 << 24  # bytes
+"""Output formats of programs that can have steps which ASE does not read."""
+BLOCK = 1 << 24  # bytes that are read at once
 COUNTS = {
     "vasp": rb"\A(?:[^\n]*\n){5,6}\s*([0-9][0-9 \t]*)$",
     "gen": rb"\A\s*([0-9]+)",
@@ -52,12 +52,12 @@ COUNTS = {
     "xsf": rb"^\s*PRIMCOORD\s*[0-9]*\s*\n\s*([0-9]+)",
     "vasp-xdatcar": rb"\A(?:[^\n]*\n){6}\s*([0-9][0-9 \t]*)$",
 }
-"""Where the number of particles stands, by ASE's name of the format; ASE sets memory aside for them at once."""
-HEAD = 1 << 16  # bytes
+"""Place of the number of particles, by ASE's name of the format; ASE allocates memory for this number at once."""
+HEAD = 1 << 16  # bytes that are searched for the number of particles
 
 
 def check_counts(path: Path, kind: str, file: str) -> None:
-    """Refuse a file that promises more particles than it has bytes.
+    """Refuse a file that declares more particles than it has bytes.
 
     Arguments:
         path: Path of the file.
@@ -65,7 +65,7 @@ def check_counts(path: Path, kind: str, file: str) -> None:
         file: The path as the user wrote it, for messages.
 
     Raises:
-        EmpnetError: If it does.
+        EmpnetError: If the number of particles is larger than the file.
     """
     if kind not in COUNTS:
         return
@@ -77,40 +77,40 @@ def check_counts(path: Path, kind: str, file: str) -> None:
             if len(text) > 18 or int(text) > size:
                 shown = text.decode() if len(text) <= 18 else f"a number of {len(text)} digits of"
                 raise EmpnetError(
-                    f"promises {shown} particles in {size} bytes", where=file, remedy="the file is cut short or damaged"
+                    f"declares {shown} particles in {size} bytes", where=file, remedy="the file is cut short or damaged"
                 )
 
 
 def warn_of_further_frames(path: Path, kind: str) -> None:
-    """Warn if a file may hold more frames than the one that ASE's reader of its format gives.
+    """Warn if a file may have several frames, but ASE's reader of its format returns one.
 
     Arguments:
         path: Path of the file.
         kind: ASE's name of the format.
 
     Raises:
-        EmpnetError: If ASE would make one frame of several.
+        EmpnetError: If ASE would merge several frames into one.
     """
     if kind not in ioformats or not ioformats[kind].single:
         return
     count = _count(path, re.compile(MARKS[kind], re.MULTILINE)) + (kind in BETWEEN) if kind in MARKS else 0
     if count > 1 and kind in MIXED:
         raise EmpnetError(
-            f"the file seems to hold {count} frames, of which ASE's reader of '{kind}' would make one",
-            wanted="one frame a file",
-            remedy="cut the file, or convert it to extended XYZ",
+            f"the file seems to have {count} frames, but ASE's reader of '{kind}' would merge them into one",
+            wanted="one frame in each file",
+            remedy="split the file, or convert it to extended XYZ",
         )
     if count > 1:
-        text = f"the file seems to hold {count} frames, but ASE's reader of '{kind}' gives one: the others are not read"
-        warnings.warn(f"{text}; convert the file to extended XYZ with a program that reads all", stacklevel=2)
+        text = f"the file seems to have {count} frames, but ASE's reader of '{kind}' reads only one"
+        warnings.warn(f"{text}; convert the file to extended XYZ with a program that reads all frames", stacklevel=2)
     elif not count and kind in OUTPUTS:
         warnings.warn(
-            f"ASE's reader of '{kind}' gives one frame; other steps, if there are any, are not read", stacklevel=2
+            f"ASE's reader of '{kind}' reads one frame; further steps, if any, are not read", stacklevel=2
         )
 
 
 def _count(path: Path, mark: re.Pattern[bytes]) -> int:
-    """Count a mark in a file, whose lines are read in blocks."""
+    """Count a mark in the lines of a file, block by block."""
     count, rest = 0, b""
     with path.open("rb") as stream:
         while block := stream.read(BLOCK):
@@ -120,15 +120,15 @@ def _count(path: Path, mark: re.Pattern[bytes]) -> int:
 
 
 def iread_gro(path: Path, file: str, first: int = 0) -> Iterator[System]:
-    """Read all frames of a Gromacs file (ASE reads the first).
+    """Read all frames of a Gromacs file (ASE reads only the first).
 
     Arguments:
         path: Path of the plain text file.
         file: The path as the user wrote it, for messages.
-        first: Frames before this one are passed over.
+        first: Number of the first frame to read.
 
     Raises:
-        EmpnetError: If a frame cannot be read or is cut short.
+        EmpnetError: If a frame cannot be read or is truncated.
     """
     size, number = path.stat().st_size, 0
     with path.open(encoding="utf-8", errors="replace") as stream:
@@ -139,14 +139,14 @@ def iread_gro(path: Path, file: str, first: int = 0) -> Iterator[System]:
             origin = Origin(file, number)
             if not count.strip().isdigit() or len(count.strip()) > 18 or int(count) > size:
                 raise EmpnetError(
-                    f"{count.strip()[:40]!r} stands where the number of atoms should be",
+                    f"the second line is {count.strip()[:40]!r}",
                     where=origin,
-                    wanted=f"a whole number, and so many atoms (the file has {size} bytes)",
+                    wanted=f"the number of atoms (the file has {size} bytes)",
                 )
             lines = [stream.readline() for _ in range(int(count) + 1)]
-            if not lines[-1]:  # without a cell the line is there, but empty
+            if not lines[-1]:  # without a cell this line is empty, but not missing
                 raise EmpnetError(
-                    "the file ends within this frame", where=origin, remedy="fetch it again or cut the frame"
+                    "the file ends within this frame", where=origin, remedy="download it again or remove the frame"
                 )
             if number >= first:
                 atoms = ase.io.read(StringIO("".join([title, count, *lines])), format="gromacs")

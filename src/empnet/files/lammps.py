@@ -1,4 +1,4 @@
-"""Files of LAMMPS: which they are, and what they leave unsaid of units and elements."""
+"""LAMMPS files: detect data files, and warn about missing units and elements."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from ase import Atoms
 __all__ = ["is_data_file", "remarks", "without_placeholder"]
 
 LAMMPS_STYLE = re.compile(rb"^ITEM: UNITS\s*\n\s*(\w+)|^[^\n]*\bunits\s*=\s*(\w+)", re.MULTILINE)
-"""Where a dump (``dump_modify units yes``) and the first line of a data file name the style of their units."""
+"""Name of the unit style in a dump (``dump_modify units yes``) or in the first line of a data file."""
 LAMMPS_LENGTHS = {"electron": "bohr", "nano": "nm", "micro": "um", "si": "m", "cgs": "cm"}
-IN_ANGSTROM = ("metal", "real")
-HEAD = 1 << 14  # bytes of a file that are looked at
+"""Unit of length of each unit style."""
+IN_ANGSTROM = ("metal", "real")  # unit styles with lengths in angstrom
+HEAD = 1 << 14  # bytes of a file that are searched
 
 
 def _lengths(path: Path) -> str:
-    """Return remarks on the lengths in a file of LAMMPS, whose units are a setting of the program.
+    """Return a remark on the unit of length in a LAMMPS file; LAMMPS has it from a setting of the program.
 
     Arguments:
         path: Path of the file.
@@ -27,14 +28,14 @@ def _lengths(path: Path) -> str:
         found = LAMMPS_STYLE.search(stream.read(HEAD))
     style = (found[1] or found[2]).decode() if found else ""
     if style in IN_ANGSTROM:
-        return f"units {style}, as the file states: lengths are in angstrom, and other values as LAMMPS has them there"
+        return f"the file states units {style}: lengths are in angstrom, other values in LAMMPS's units of this style"
     if style in LAMMPS_LENGTHS:
         name = LAMMPS_LENGTHS[style]
-        return f"units {style}, as the file states: lengths are in {name}; unless you have, say --length-unit {name}"
-    has = f"units {style}, as the file states" if style else "LAMMPS has units from a setting that is not in the file"
+        return f"the file states units {style}: lengths are in {name}; make sure that --length-unit {name} is given"
+    has = f"the file states units {style}" if style else "the file does not state its LAMMPS units"
     return (
-        f"{has}: lengths are taken to be in angstrom, as in units metal or real, unless a unit of length is named; see "
-        "that energies and forces are in what you say, too"
+        f"{has}: assuming angstrom for lengths, as in units metal or real (change with --length-unit); check "
+        "the units of energies and forces, too"
     )
 
 
@@ -43,11 +44,11 @@ ELEMENTS = {
     "lammps-data": re.compile(rb"^\s*(?:Masses|Atom Type Labels)\b", re.MULTILINE),
     "lammps-dump-text": re.compile(rb"^ITEM: ATOMS\b.*\b(?:element|mass)\b", re.MULTILINE),
 }
-"""Where elements, or the masses that tell them, stand in a file."""
+"""Text before the elements, or before the masses that identify them, by ASE's name of the format."""
 
 
 def is_data_file(path: Path) -> bool:
-    """Return whether a file is a data file of LAMMPS, whose usual suffix, ``.data``, ASE takes for RuNNer's.
+    """Return whether a file is a LAMMPS data file; ASE assigns its usual suffix, ``.data``, to RuNNer.
 
     Arguments:
         path: Path of the file.
@@ -57,7 +58,7 @@ def is_data_file(path: Path) -> bool:
 
 
 def remarks(path: Path, kind: str) -> Iterator[str]:
-    """Yield remarks on a file: its units, and its elements if it names none.
+    """Yield remarks on the units of a file, and on its elements if it does not name them.
 
     Arguments:
         path: Path of the file.
@@ -69,15 +70,15 @@ def remarks(path: Path, kind: str) -> Iterator[str]:
     if kind in ELEMENTS and not ELEMENTS[kind].search(head):
         yield (
             "the file names no elements: types are taken as atomic numbers (1 is H, 2 is He); if they are not, write "
-            "the elements: dump_modify element in a dump, Masses in a data file"
+            "the elements into the file: dump_modify element in a dump, Masses in a data file"
         )
 
 
 def without_placeholder(atoms: Atoms, kind: str) -> Atoms:
-    """The atoms without the energy 0 that ASE gives to each frame of a dump with forces.
+    """Return the atoms without the energy 0 that ASE adds to each frame of a dump with forces.
 
     Arguments:
-        atoms: As ASE read them; they are changed.
+        atoms: Atoms from ASE's reader; modified in place.
         kind: ASE's name of the format.
     """
     if kind == "lammps-dump-text" and atoms.calc is not None:

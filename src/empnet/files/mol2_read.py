@@ -1,4 +1,4 @@
-"""MOL2 files (Tripos): every molecule, with the charges of its atoms and its cell."""
+"""Read MOL2 files (Tripos): all molecules, with atomic charges and the cell."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ __all__ = ["iread_mol2"]
 
 MOLECULE = "@<TRIPOS>MOLECULE"
 NO_ELEMENT = {"LP": "a lone pair", "DU": "a dummy atom", "ANY": "any atom", "HAL": "any halogen", "HET": "a heteroatom"}
-CUT = "the file is cut short or damaged: fetch it again or remove the molecule"
+CUT = "the file is cut short or damaged: download it again or remove the molecule"
 COMMENTED = re.compile(r"#?\s*([A-Za-z_][^:=]*?)\s*[:=]\s*(\S.*)")
 
 
 def iread_mol2(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the molecules of a MOL2 file one at a time.
 
-    Elements come from the atom types (``C.ar`` is C); charges of atoms are the array ``charges``, names and types of
-    atoms the arrays ``atom_names`` and ``atom_types``. Comments of the form ``# key: value`` before a molecule, as
-    docking programs write scores, are properties or texts.
+    Elements come from the atom types (``C.ar`` is C). Atomic charges become the array ``charges``, names and types of
+    atoms the arrays ``atom_names`` and ``atom_types``. Comments of the form ``# key: value`` before a molecule, such as
+    the scores of docking programs, become properties or texts.
 
     Arguments:
         path: Path of the plain text file.
         file: The path as the user wrote it, for messages.
-        first: Molecules before this one are passed over.
+        first: Number of the first molecule to read.
 
     Returns:
         An iterator over systems; memory is bounded by the largest molecule.
@@ -68,14 +68,14 @@ def _records(stream: TextIO, file: str) -> Iterator[tuple[Record, list[str]]]:
             lines.append(text)
         elif text.strip():
             raise EmpnetError(
-                f"line {place} is {short(text)}", where=file, wanted=MOLECULE, remedy="this is no MOL2 file"
+                f"line {place} is {short(text)}", where=file, wanted=MOLECULE, remedy="this is not a MOL2 file"
             )
     if lines is not None:
         yield Record(Origin(file, count), begin, lines, closed=False), comments
 
 
 def _sections(record: Record) -> dict[str, list[int]]:
-    """Numbers of the lines in each section; the first is the molecule's own."""
+    """Return the line numbers of each section; the first section is the molecule's own."""
     sections: dict[str, list[int]] = {"MOLECULE": []}
     rows = sections["MOLECULE"]
     for row, line in enumerate(record.lines):
@@ -94,13 +94,13 @@ def _system(record: Record, comments: list[str]) -> System:
         raise record.fault(
             len(record.lines),
             f"{len(rows)} atoms",
-            f"{n}, as line {record.line + 1} says",
+            f"{n}, according to line {record.line + 1}",
             CUT,
         )
     bonds = record.at(1).split()[1:2]
     if bonds and bonds[0].isdigit() and len(bonds[0]) < 9 and int(bonds[0]) != len(sections.get("BOND", [])):
         found = f"{len(sections.get('BOND', []))} bonds"
-        raise record.fault(len(record.lines), found, f"{bonds[0]}, as line {record.line + 1} says", CUT)
+        raise record.fault(len(record.lines), found, f"{bonds[0]}, according to line {record.line + 1}", CUT)
     columns = [record.lines[row].split() for row in rows]
     positions, charges = np.zeros((n, 3)), np.zeros(n)
     for k, (row, words) in enumerate(zip(rows, columns, strict=True)):
@@ -109,7 +109,7 @@ def _system(record: Record, comments: list[str]) -> System:
             charges[k] = number(words[8]) if len(words) > 8 else 0.0
             words[5]
         except (ValueError, IndexError):
-            raise record.fault(row, f"{short(record.lines[row])} is no atom", "id, name, x, y, z, type") from None
+            raise record.fault(row, f"{short(record.lines[row])} is not an atom", "id, name, x, y, z, type") from None
     species = np.array([_element(words[5], words[1], record, row) for row, words in zip(rows, columns, strict=True)])
     arrays: dict[str, Any] = {"atom_names": np.array([words[1] for words in columns], dtype=str)}
     arrays["atom_types"] = np.array([words[5] for words in columns], dtype=str)
@@ -141,12 +141,13 @@ def _element(kind: str, name: str, record: Record, row: int) -> int:
     if symbol.upper() in NO_ELEMENT:
         raise record.fault(row, f"atom '{name}' has type '{kind}' ({NO_ELEMENT[symbol.upper()]})", "an element")
     if symbol.capitalize() not in atomic_numbers:
-        raise record.fault(row, f"atom '{name}' has type {short(kind)}", "a type that begins with an element, as C.ar")
+        wanted = "a type that begins with an element, such as C.ar"
+        raise record.fault(row, f"atom '{name}' has type {short(kind)}", wanted)
     return atomic_numbers[symbol.capitalize()]
 
 
 def _said(record: Record, comments: list[str]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Properties and texts from the molecule's name and the comments before it."""
+    """Return properties and texts from the molecule's name and the comments before it."""
     properties: dict[str, float] = {}
     info: dict[str, Any] = {"name": record.lines[0].strip()} if record.lines and record.lines[0].strip() else {}
     plain = []
@@ -165,7 +166,7 @@ def _said(record: Record, comments: list[str]) -> tuple[dict[str, float], dict[s
 
 
 def _cell(record: Record, rows: list[int]) -> np.ndarray | None:
-    """The cell of a crystal: three lengths and three angles."""
+    """Return the cell of a crystal from three lengths and three angles."""
     if not rows:
         return None
     try:
@@ -179,10 +180,10 @@ def _cell(record: Record, rows: list[int]) -> np.ndarray | None:
 
 
 def _tell_symmetry(group: list[str]) -> None:
-    """Say that no symmetry is applied, where a crystal has a space group."""
+    """Warn that symmetry is not applied if a crystal has a space group."""
     if group and group[0] != "1":
         warnings.warn(
-            f"space group {group[0]}: symmetry is not applied, the atoms are taken for all of the cell; if they are an "
-            "asymmetric unit, give a CIF",
+            f"space group {group[0]}: symmetry is not applied, so the file must list all atoms of the cell; if it "
+            "lists an asymmetric unit, give a CIF",
             stacklevel=2,
         )

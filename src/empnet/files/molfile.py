@@ -1,7 +1,7 @@
-"""SDF and MOL files: every molecule with its data fields, in the dialects V2000 and V3000.
+"""Read SDF and MOL files: all molecules with their data fields, in the versions V2000 and V3000.
 
-ASE reads the first molecule of an SDF and none of its fields; RDKit reads all, but is a dependency of hundreds of
-megabytes for one table of fixed columns. Bonds are passed over: this package finds neighbours by distance.
+ASE reads only the first molecule of an SDF, without data fields. RDKit reads everything, but would add hundreds of
+megabytes for one table of fixed columns. Bonds are ignored, because this package finds neighbours by distance.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ __all__ = ["iread_sdf"]
 END_OF_MOLECULE = "$$$$"
 HEADER = 3  # lines before the counts: name, program, comment
 FIELD = re.compile(r">.*?<([^>]*)>")
-OLD_CHARGES = {0: 0, 1: 3, 2: 2, 3: 1, 4: 0, 5: -1, 6: -2, 7: -3}  # the charge column of an atom line
+OLD_CHARGES = {0: 0, 1: 3, 2: 2, 3: 1, 4: 0, 5: -1, 6: -2, 7: -3}  # charges by their code in an atom line
 V3000 = "M  V30 "
 COUNTS = re.compile(r"^[ 0-9]{6}.*\bV[23]000\s*$")
 ISOTOPES = {"D": "H", "T": "H"}  # symbols that the format's own documents allow for hydrogen
 
 
-ISOTOPES_TOLD = "isotopes are read as their elements, whose potential they have; masses are left out"
+ISOTOPES_TOLD = "isotopes are read as their elements, which have the same potential; masses are ignored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Record:
 
     Arguments:
         origin: File and number of the molecule.
-        line: Number of its first line in the file, from 1.
-        lines: Its lines, without their ends.
-        closed: Whether the line that ends a molecule follows.
+        line: Number of the first line in the file, from 1.
+        lines: The lines without line breaks.
+        closed: Whether the end-of-molecule line follows.
     """
 
     origin: Origin
@@ -53,21 +53,21 @@ class Record:
     closed: bool
 
     def fault(self, row: int, found: str, wanted: str = "", remedy: str = "") -> EmpnetError:
-        """An error in one of its lines.
+        """Return an error about one of the lines.
 
         Arguments:
             row: Number of the line in the molecule, from 0.
-            found: What was found.
-            wanted: What was wanted.
-            remedy: What to do.
+            found: Description of the error.
+            wanted: Expected content.
+            remedy: Advice.
         """
         return EmpnetError(f"line {self.line + row}: {found}", where=self.origin, wanted=wanted, remedy=remedy)
 
     def at(self, row: int) -> str:
-        """A line; if the file ends before it, that is an error."""
+        """Return a line; raise if the file ends before it."""
         if row >= len(self.lines):
             raise self.fault(
-                len(self.lines), "the molecule ends here", "a whole molecule", "fetch the file again or remove its end"
+                len(self.lines), "the molecule ends here", "a whole molecule", "download the file again or remove its end"
             )
         return self.lines[row]
 
@@ -75,13 +75,13 @@ class Record:
 def iread_sdf(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the molecules of an SDF or MOL file one at a time.
 
-    Numbers in data fields (``> <U0>``) are properties, other fields texts; the name of the molecule is
-    ``info["name"]``. Charges of atoms, where there are any, are the array ``formal_charges``.
+    Numbers in data fields (``> <U0>``) become properties, other fields texts; the name of the molecule becomes
+    ``info["name"]``. Atomic charges, if any, become the array ``formal_charges``.
 
     Arguments:
         path: Path of the plain text file.
         file: The path as the user wrote it, for messages.
-        first: Molecules before this one are passed over.
+        first: Number of the first molecule to read.
 
     Returns:
         An iterator over systems; memory is bounded by the largest molecule.
@@ -117,12 +117,12 @@ def _system(record: Record) -> System:
     if not record.closed and count_fields(record.lines[end:]):
         found, remedy = (
             "the file ends within a molecule",
-            f"fetch it again; if its fields are whole, add {END_OF_MOLECULE}",
+            f"download it again; if its fields are complete, add {END_OF_MOLECULE}",
         )
         raise record.fault(len(record.lines), found, f"{END_OF_MOLECULE} after its fields", remedy)
     _refuse_another(record, end)
     if len(positions) > 1 and not positions[:, 2].any():
-        warnings.warn("z of all atoms is 0: the coordinates are of a drawing, or of a flat molecule", stacklevel=2)
+        warnings.warn("z is 0 for all atoms: the coordinates are a drawing, or the molecule is flat", stacklevel=2)
     values: dict[str, Any] = {"name": record.lines[0].strip()} if record.lines[0].strip() else {}
     properties, info = split_values(values | _fields(record, end))
     return System(
@@ -136,7 +136,7 @@ def _system(record: Record) -> System:
 
 
 def _atoms_v2000(record: Record, counts: str) -> tuple[list[tuple[str, int]], np.ndarray, np.ndarray, int]:
-    """Symbols with the rows they stand in, positions, charges, and the row after the table."""
+    """Return symbols with their row numbers, positions, charges, and the row number after the table."""
     try:
         n, bonds = int(counts[:3]), int(counts[3:6].strip() or 0)
     except ValueError:
@@ -155,9 +155,9 @@ def _atoms_v2000(record: Record, counts: str) -> tuple[list[tuple[str, int]], np
         if numbers is None:
             raise record.fault(
                 row,
-                f"{short(line)} is no atom",
+                f"{short(line)} is not an atom",
                 "x, y, z and a symbol",
-                f"see the counts in line {record.line + HEADER}",
+                f"check the counts in line {record.line + HEADER}",
             )
         symbols.append((symbol, row))
         positions[k], charges[k] = numbers, charge
@@ -168,7 +168,7 @@ def _atoms_v2000(record: Record, counts: str) -> tuple[list[tuple[str, int]], np
         if line.startswith(">"):
             break
         if line.startswith("M  CHG"):
-            charges = charges if stated else np.zeros_like(charges)  # it replaces the charges of the atom lines
+            charges = charges if stated else np.zeros_like(charges)  # CHG lines replace the charges of the atom lines
             stated = True
             _put_charges(charges, line, record, row)
         elif line.startswith("M  ISO"):
@@ -180,7 +180,7 @@ def _atoms_v2000(record: Record, counts: str) -> tuple[list[tuple[str, int]], np
 
 
 def _atom_line(line: str) -> tuple[str, list[float] | None, int]:
-    """Symbol, position and charge; by the format's fixed columns, else by blanks."""
+    """Return symbol, position and charge from the format's fixed columns, else from columns separated by blanks."""
     fixed = (line[31:34].strip(), [line[:10], line[10:20], line[20:30]], line[36:39])
     words = line.split()
     loose = (words[3], words[:3], words[5] if len(words) > 5 else "0") if len(words) > 3 else ("", [""], "")
@@ -203,17 +203,17 @@ def _put_charges(charges: np.ndarray, line: str, record: Record, row: int) -> No
             raise ValueError
     except (ValueError, IndexError):
         raise record.fault(
-            row, f"{short(line)} gives no charges", "M  CHG n, and n times an atom and its charge"
+            row, f"{short(line)} is not a list of charges", "M  CHG n, then n pairs of atom and charge"
         ) from None
     for atom, charge in pairs:
         charges[atom - 1] = charge
 
 
 def _refuse_another(record: Record, row: int) -> None:
-    """Raise if another molecule begins within the lines of this one."""
+    """Raise if another molecule begins within the lines of this molecule."""
     for place in range(row, len(record.lines)):
         if COUNTS.search(record.lines[place]):
-            found = "another molecule begins within this one"
+            found = "another molecule begins within this molecule"
             raise record.fault(place, found, f"{END_OF_MOLECULE} between molecules", "add it, and name the file .sdf")
 
 
@@ -225,7 +225,7 @@ def _atoms_v3000(record: Record) -> tuple[list[tuple[str, int]], np.ndarray, np.
         begin = row
         line = record.at(row)
         text = line.removeprefix(V3000) if line.startswith(V3000) else ""
-        while text.endswith("-"):  # goes on in the next line
+        while text.endswith("-"):  # the next line continues this line
             row += 1
             text = text[:-1] + record.at(row).removeprefix(V3000)
         row += 1
@@ -244,9 +244,9 @@ def _atoms_v3000(record: Record) -> tuple[list[tuple[str, int]], np.ndarray, np.
                 positions.append([numbers[0], numbers[1], numbers[2]])
                 charges.append(charge)
             except (ValueError, IndexError):
-                raise record.fault(begin, f"{short(line)} is no atom", "index, symbol, x, y, z") from None
+                raise record.fault(begin, f"{short(line)} is not an atom", "index, symbol, x, y, z") from None
     if promised and promised != str(len(symbols)):
-        raise record.fault(row, f"{len(symbols)} atoms", f"{promised}, as COUNTS says", "fetch the file again")
+        raise record.fault(row, f"{len(symbols)} atoms", f"{promised}, according to COUNTS", "download the file again")
     return (
         symbols,
         np.array(positions).reshape(-1, 3),
@@ -268,7 +268,7 @@ def _species(symbols: Sequence[tuple[str, int]], record: Record) -> np.ndarray:
 
 
 def count_fields(lines: Sequence[str]) -> int:
-    """Count the data fields that begin in lines.
+    """Count the data fields in lines.
 
     Arguments:
         lines: Lines after the table of atoms.
@@ -281,7 +281,7 @@ def count_fields(lines: Sequence[str]) -> int:
 
 
 def _fields(record: Record, row: int) -> dict[str, Any]:
-    """The data fields: a line with a name, lines with its value, an empty line."""
+    """Return the data fields: a line with a name, lines with its value, an empty line."""
     values: dict[str, Any] = {}
     while row < len(record.lines):
         begin, line = row, record.lines[row]
@@ -295,13 +295,13 @@ def _fields(record: Record, row: int) -> dict[str, Any]:
             texts.append(record.lines[row].strip())
             row += 1
         if name in values:
-            raise record.fault(begin, f"field {short(name)} is given twice", remedy="keep one of them")
+            raise record.fault(begin, f"field {short(name)} occurs twice", remedy="keep one of them")
         values[name or "field"] = _value("\n".join(texts))
     return values
 
 
 def _value(text: str) -> Any:
-    """One number, several, or the text."""
+    """Return one number, an array of several numbers, or the text."""
     try:
         numbers = [number(word) for word in text.split()]
     except ValueError:

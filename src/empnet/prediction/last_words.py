@@ -16,7 +16,7 @@ from empnet.prediction.evaluate import Evaluation
 from empnet.prediction.predictor import Predictor
 from empnet.prediction.verdict import CourseFacts, Verdict, verdict
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.uncertainty.ensemble import FILE as ENSEMBLE
+from empnet.training.uncertainty.ensemble_file import FILE as ENSEMBLE
 from empnet.training.uncertainty.uncertainty_file import FILE as LAST_LAYER
 
 __all__ = [

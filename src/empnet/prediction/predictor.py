@@ -15,6 +15,7 @@ from empnet.dataset.dataset import MAX_PAIRS, Dataset, species_of
 from empnet.errors import EmpnetError, nearest
 from empnet.files.source import Data, iter_systems
 from empnet.model.energy_derivatives import energy_and_derivatives
+from empnet.model.ensemble import Ensemble
 from empnet.model.property_model import PropertyModel
 from empnet.prediction.outside import why_outside
 from empnet.prediction.prediction import Outputs, Prediction
@@ -25,7 +26,8 @@ from empnet.system.one_hot import symbol
 from empnet.system.spatial_order import in_given_order, sorted_in_space
 from empnet.system.system import System
 from empnet.training.run.model_file import ModelCard, load_model
-from empnet.training.uncertainty.ensemble import Ensemble, EnsembleStd, is_ensemble, load_ensemble
+from empnet.training.uncertainty.ensemble_file import is_ensemble, load_ensemble
+from empnet.training.uncertainty.ensemble_std import EnsembleStd
 from empnet.training.uncertainty.rigidity import LastLayer
 from empnet.training.uncertainty.uncertainty_file import load_last_layer
 
@@ -317,7 +319,7 @@ def load(run: str | os.PathLike[str]) -> Predictor:
     Example:
         >>> import tempfile
         >>> from ase.build import molecule
-        >>> from empnet.training.train import run_training
+        >>> from empnet.training.start_run import run_training
         >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 8], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
         >>> run = run_training(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
         >>> load(run).predict(molecule("H2O")).values.shape

@@ -22,7 +22,7 @@ from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import ModelCard, load_model, read_card
 from empnet.training.run.sizes import SIZES
-from empnet.training.uncertainty.ensemble import refuse_ensemble
+from empnet.training.uncertainty.ensemble_file import refuse_ensemble
 
 __all__ = ["adopt_architecture", "refuse_other_units", "start_from"]
 

@@ -1,4 +1,4 @@
-"""Train an ensemble: the same data, the same sides, another seed for each member."""
+"""Train an ensemble: the same data and the same split, with another seed for each member."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.run_marks import is_broken_start, is_run
 from empnet.training.run.settings import Settings
 from empnet.training.run.unwritten import writing
+from empnet.training.start_run import TrainResult, resume_training, run_name, run_training
 from empnet.training.targets import configured
-from empnet.training.train import TrainResult, resume_training, run_name, run_training
-from empnet.training.uncertainty.ensemble import FILE, fit_spread, load_members, save_ensemble
+from empnet.training.uncertainty.ensemble_file import FILE, load_members, save_ensemble
+from empnet.training.uncertainty.ensemble_std import fit_spread
 from empnet.training.uncertainty.rigidity import deviations
 from empnet.workflows.train import reported
 
@@ -51,25 +52,25 @@ def train_ensemble(
     quiet: bool = False,
     **settings: Unpack[Settings],
 ) -> TrainResult:
-    """Train several runs that differ in their seed, calibrate the spread of their predictions, and write a report.
+    """Train several runs with different seeds, calibrate the spread of their predictions, and write a report.
 
-    The members are runs of their own in ``member-1``, ``member-2``, ...; a time budget is that of each. If training
-    is stopped, the same call goes on with it.
+    The members are separate runs in ``member-1``, ``member-2``, ...; a time budget applies to each member. If training
+    is stopped, the same call continues it.
 
     Arguments:
         data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
-        property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
-        members: How many, at least two; seeds are ``seed``, ``seed + 1``, ...
-        out: The run folder; default: a free name in ``runs``.
-        force: Replace an ensemble that is there.
+        property: The scalar to learn, or several. Default: the property of bundled data, else ``energy``.
+        members: Number of members, at least two; their seeds are ``seed``, ``seed + 1``, ...
+        out: The run folder; default: an unused name in ``runs``.
+        force: Whether to replace an existing ensemble.
         quiet: Print nothing.
         **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig`, such as ``time="10m"``.
 
     Returns:
-        The folder, whether all members are trained, and the errors of their mean.
+        The folder, whether all members are trained, and the errors of the members' mean.
 
     Raises:
-        EmpnetError: If the data or a setting cannot be meant, or the folder holds something else.
+        EmpnetError: If the data or a setting is not valid, or the folder contains something else.
 
     Example:
         >>> from empnet import System
@@ -94,7 +95,7 @@ def train_ensemble(
             run, seed = folder / f"member-{k + 1}", config.seed + k
             journal.say(f"member {k + 1} of {members}, seed {seed}")
             if not _train(run, source, property, {**shared, "seed": seed}, quiet):
-                journal.say(f"stopped; the same command with --out {shlex.quote(str(folder))} goes on with it")
+                journal.say(f"stopped; to continue, use the same command with --out {shlex.quote(str(folder))}")
                 return TrainResult(folder, False, {})
         names = [f"member-{k + 1}" for k in range(members)]
         with journal.keeping_warnings():
@@ -103,9 +104,9 @@ def train_ensemble(
 
 
 def _own_folder(config: TrainConfig, out: str | Path | None, force: bool, held: ExitStack) -> Path:
-    """The ensemble's folder, which no other process works in while it is held.
+    """Return the ensemble's folder, which is reserved for this process while ``held`` is open.
 
-    An ensemble that is not complete is gone on with; a complete one goes, if it is to be replaced.
+    An incomplete ensemble is continued; a complete one is replaced if ``force`` is set.
     """
     if out is None:
         return held.enter_context(reserved_name(f"{run_name(config)}-ensemble")).path
@@ -114,14 +115,14 @@ def _own_folder(config: TrainConfig, out: str | Path | None, force: bool, held: 
         held.enter_context(alone_in(folder))
     else:
         if folder.is_dir() and not is_broken_start(folder) and not (folder / FILE).exists():
-            raise EmpnetError("already exists and is no ensemble", where=folder, remedy="choose another --out")
+            raise EmpnetError("already exists and is not an ensemble", where=folder, remedy="choose another --out")
         with writing(folder):
             held.enter_context(reserved(folder, force)).fill(lambda _: None)
     return folder
 
 
 def _train(run: Path, data: Any, property_: Any, settings: Mapping[str, Any], quiet: bool) -> bool:
-    """Train a member, go on with it, or leave it if it is finished. Returns whether it is."""
+    """Train a member or continue its training, unless it is finished; return whether it is finished now."""
     team = processes()
 
     def stands() -> str:
@@ -134,7 +135,7 @@ def _train(run: Path, data: Any, property_: Any, settings: Mapping[str, Any], qu
 
 
 def _stands(run: Path, data: Any, config: TrainConfig, settings: Mapping[str, Any]) -> str:
-    """Return whether a member is new, begun or finished; other settings or data are an error."""
+    """Return ``"new"``, ``"begun"`` or ``"finished"`` for a member; raise an error for other settings or data."""
     if not run.exists() or is_broken_start(run):
         return "new"
     saved = RunFolder(run).read_config().model_dump()
@@ -148,7 +149,7 @@ def _stands(run: Path, data: Any, config: TrainConfig, settings: Mapping[str, An
 
 
 def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict[str, Any]:
-    """Make the members an ensemble: calibrate their spread, and measure errors of their mean."""
+    """Combine the members into an ensemble: calibrate their spread, and measure the errors of their mean."""
     first = RunFolder(folder / names[0])
     config, split = first.read_config(), first.read_split()
     source = find_data(first, remedy="choose another --out", given=data)
@@ -173,7 +174,7 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
             write_text(folder / name, (first.path / name).read_text(encoding="utf-8"))
         write_text(folder / "results.json", json.dumps(results, indent=1) + "\n")
         save_ensemble(folder, names, spread)
-    journal.write_to(RunFolder(folder).log_file)  # not before: a log alone would make the folder a stranger's
+    journal.write_to(RunFolder(folder).log_file)  # last: a folder with only a log would not count as an ensemble
     for line in error_lines(results):
         journal.say(f"mean of the members: {line}")
     journal.say(f"ensemble: {folder}")

@@ -1,4 +1,4 @@
-"""The learning curve: how the error falls as training data grow, and how many more would halve it."""
+"""The learning curve: error against training size, and the number of systems for half the error."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.run_marks import is_broken_start
 from empnet.training.run.settings import Settings
 from empnet.training.run.unwritten import writing
+from empnet.training.start_run import resume_training, run_name, run_training
 from empnet.training.targets import configured, name_targets
-from empnet.training.train import resume_training, run_name, run_training
 from empnet.workflows.curve_figure import curve_figure
 from empnet.workflows.power_law import LearningCurve, Point
 
@@ -49,24 +49,23 @@ def learning_curve(
     quiet: bool = False,
     **settings: Unpack[Settings],
 ) -> list[LearningCurve]:
-    """Train on more and more of the data, with one validation and one test set for all, and measure the errors.
+    """Train on increasing numbers of systems, with the same validation and test sets, and measure the errors.
 
-    What is there already in ``out`` is not done again: the same call goes on where it was stopped, and more sizes can
-    be added later.
+    Existing results in ``out`` are kept: the same call continues stopped training, and more sizes can be added later.
 
     Arguments:
         data: Path of a file, the name of bundled data, or systems or ase.Atoms, one or any iterable.
-        property: The scalar to be learned, or several.
+        property: The scalar to learn, or several.
         sizes: Training sizes, two or more.
-        out: The folder for the curve, with one run folder a size; default: runs/DATA-PROPERTY-curve.
+        out: The folder for the curve, with one run folder for each size; default: runs/DATA-PROPERTY-curve.
         quiet: Print nothing.
         **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig`, the same for each size.
 
     Returns:
-        A curve for each property; none if training was stopped before its end.
+        A curve for each property; an empty list if training was stopped before its end.
 
     Raises:
-        EmpnetError: If there are fewer than two sizes, or ``out`` holds a curve of other settings.
+        EmpnetError: If there are fewer than two sizes, or ``out`` contains a curve of other settings.
     """
     journal, source = Journal(quiet), as_source(data)
     ordered = sorted(set(sizes))
@@ -81,7 +80,7 @@ def learning_curve(
             with compiling(journal.say, quiet=quiet):
                 finished = _train(folder / f"n-{size}", source, property, size, settings)
             if not finished:
-                journal.say(f"stopped; the same command goes on with {folder}")
+                journal.say(f"stopped; to continue {folder}, use the same command")
                 return []
         curves = _measure(folder, ordered, source)
         with writing(folder):
@@ -95,10 +94,10 @@ def learning_curve(
 def _checked(
     source: str | Sequence[System], config: TrainConfig, settings: Mapping[str, Any], quiet: bool
 ) -> TrainConfig:
-    """The configuration of the largest size, complete, once it is sure that the data are enough for it."""
+    """Return the complete configuration of the largest size; raise an error if there are too few systems for it."""
     config = adopt_architecture(config, given={key for key, value in settings.items() if value is not None})
     if config.test == 0:
-        raise EmpnetError("there is no test set", where="--test", wanted="a side on which all sizes are measured")
+        raise EmpnetError("there is no test set", where="--test", wanted="a test set on which all sizes are measured")
     config = name_targets(config, Journal(quiet), source)
     split_data(open_data(source, config, quiet), config)
     return config
@@ -106,7 +105,7 @@ def _checked(
 
 @contextmanager
 def _own_folder(folder: Path, config: TrainConfig, source: str | Sequence[System]) -> Iterator[None]:
-    """The curve's folder, new or begun with the same settings, in which no other process works meanwhile."""
+    """Reserve the curve's folder for this process; it must be new, or contain a curve of the same settings."""
     runs = sorted(folder.glob("n-*"))
     if not runs:
         try:
@@ -116,7 +115,7 @@ def _own_folder(folder: Path, config: TrainConfig, source: str | Sequence[System
                 yield
         except NameTaken as error:
             if folder.is_dir() and not is_broken_start(folder):
-                text = "already exists and holds no learning curve"
+                text = "already exists and contains no learning curve"
                 raise EmpnetError(text, where=folder, remedy="choose another --out") from error
             raise
         return
@@ -136,7 +135,7 @@ def _refuse_other(folder: Path, runs: Sequence[Path], config: TrainConfig, sourc
         changed = differences(saved, now)
         if changed:
             raise EmpnetError(
-                f"holds a curve of other settings: {'; '.join(changed)}", where=folder, remedy="choose another --out"
+                f"contains a curve of other settings: {'; '.join(changed)}", where=folder, remedy="choose another --out"
             )
         card = read_card(run)
         data = data_hash(source, str(card.data.get("sha256", "")))
@@ -144,7 +143,7 @@ def _refuse_other(folder: Path, runs: Sequence[Path], config: TrainConfig, sourc
 
 
 def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, settings: Mapping[str, Any]) -> bool:
-    """Train one size, go on with it, or leave it if it is finished. Returns whether it is."""
+    """Train one size or continue its training, unless it is finished; return whether it is finished now."""
     if (run / "results.json").exists():
         return True
     if run.exists() and not is_broken_start(run):
@@ -152,7 +151,7 @@ def _train(run: Path, data: str | Sequence[System], property_: Any, size: int, s
     else:
         result = run_training(data, property_, out=run, quiet=True, train_size=size, **settings)
     if result.finished:
-        write_report(run, audited=False, quiet=True)  # the points of a curve are models to compare, not to use
+        write_report(run, audited=False, quiet=True)  # without an audit: these models are for comparison only
     return result.finished
 
 
@@ -170,13 +169,13 @@ def _measure(folder: Path, sizes: Sequence[int], source: str | Sequence[System])
 
 
 def _evaluate(run: Path, source: str | Sequence[System]) -> list[Evaluation]:
-    """Errors on the test set, which no run keeps of systems in memory."""
+    """Return the errors on the test set; systems in memory are passed on, because run folders do not store them."""
     test = None if isinstance(source, str) else [source[k] for k in RunFolder(run).read_split().test]
     return evaluate(load(run), test, quiet=True)
 
 
 def _write(folder: Path, curves: Sequence[LearningCurve]) -> None:
-    """The curves as numbers, ``curve.json`` and ``curve.csv``, and as pictures."""
+    """Write the curves as numbers to ``curve.json`` and ``curve.csv``, and as pictures."""
     write_text(folder / "curve.json", json.dumps([curve.to_json() for curve in curves], indent=1) + "\n")
     text = io.StringIO(newline="")
     writer = csv.writer(text)

@@ -1,4 +1,4 @@
-"""Training as people want it: the run, and a report of it to look at."""
+"""Train a model or continue its training, and write a report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from empnet.runtime.pipes import keeping_pipes
 from empnet.training.run.journal import Journal
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.settings import Settings
-from empnet.training.train import TrainResult, resume_training, run_training
+from empnet.training.start_run import TrainResult, resume_training, run_training
 
 __all__ = ["reported", "resume", "train"]
 
@@ -36,14 +36,14 @@ def train(
 
     Arguments:
         data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
-        property: The scalar to be learned, or several. Default: the one of bundled data, else ``energy``.
-        out: The run folder; default: a free name in ``runs``.
-        force: Replace a run folder that is there.
+        property: The scalar to learn, or several. Default: the property of bundled data, else ``energy``.
+        out: The run folder; default: an unused name in ``runs``.
+        force: Whether to replace an existing run folder.
         quiet: Print nothing.
         **settings: Any setting of :class:`~empnet.training.run.config.TrainConfig`, such as ``time="10m"``.
 
     Raises:
-        EmpnetError: If the data or a setting cannot be meant; then nothing is written.
+        EmpnetError: If the data or a setting is not valid; then nothing is written.
 
     Example:
         >>> from empnet import System
@@ -60,13 +60,13 @@ def train(
 def resume(
     run: str | Path, data: Data | None = None, *, quiet: bool = False, **settings: Unpack[Settings]
 ) -> TrainResult:
-    """Go on with a run that was stopped, exactly as if it had not been, and write its report.
+    """Continue a stopped run exactly as if it had not been stopped, and write its report.
 
     Arguments:
         run: The run folder.
-        data: The data again; needed only if they have been moved alone, came through a pipe or were in memory.
+        data: The data again; needed only if they were moved without the run, came through a pipe or were in memory.
         quiet: Print nothing.
-        **settings: Settings that must be as they were.
+        **settings: Settings; they must be the same as before.
 
     Raises:
         EmpnetError: If a setting or the data have changed, a file of the run is missing or damaged, or another process
@@ -78,10 +78,10 @@ def resume(
 def reported(result: TrainResult, quiet: bool) -> TrainResult:
     """Write the report, report the verdict, and return the same result.
 
-    A run that was stopped gets its report when it is finished. A report that cannot be written is a line.
+    A stopped run gets its report once it is finished. If the report cannot be written, a line says so.
 
     Arguments:
-        result: What came of training: of a run, or of an ensemble.
+        result: Result of training, of a run or an ensemble.
         quiet: Print nothing.
     """
     if not (result.finished and processes().first):
@@ -92,18 +92,18 @@ def reported(result: TrainResult, quiet: bool) -> TrainResult:
         with journal.keeping_warnings(), compiling(journal.say, quiet=quiet):
             report = write_report(result.run, quiet=quiet)
         journal.say(f"report: {report}")
-    except (EmpnetError, OSError) as error:  # the run itself is whole: hours of training do not end in a failure
-        journal.say(f"no report could be written ({error}); again with: empnet report {result.run}")
+    except (EmpnetError, OSError) as error:  # the run is complete: hours of training must not end with an error
+        journal.say(f"no report could be written ({error}); try again with: empnet report {result.run}")
     _tell_verdict(verdict_of_run(result.run), journal)
     return result
 
 
 def _tell_verdict(words: Verdict, journal: Journal) -> None:
-    """Print and keep a verdict; where the model is worse than its baseline, a warning on standard error too.
+    """Print and log a verdict; if the model is worse than its baseline, also warn on standard error.
 
     Arguments:
         words: The verdict.
-        journal: Where it is told.
+        journal: Journal for the lines.
     """
     for line in words.lines:
         journal.say(line)

@@ -7,7 +7,7 @@ import pytest
 
 from empnet.files.write import write
 from empnet.system.system import System
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 HOSTILE = '</script><script>alert("x")</script> $\\frac$'
 """A name that would be code, or a formula, wherever it were not taken for text."""

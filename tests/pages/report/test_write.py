@@ -14,7 +14,7 @@ from empnet.pages.report.uncertainty_section import _bins_figure
 from empnet.prediction.evaluate import evaluate
 from empnet.prediction.last_words import verdict_of_evaluations, verdict_of_run
 from empnet.prediction.predictor import load
-from empnet.training.train import run_training as train
+from empnet.training.start_run import run_training as train
 
 from .conftest import HOSTILE, chains
 
@@ -195,7 +195,7 @@ def test_a_run_that_has_only_begun(run):
     page = Page(write_report(run, audited=False, quiet=True))
     assert "there are no trained weights yet" in page.text
     assert "no epoch is finished" in page.text
-    assert "Training has not come to its end" in page.text
+    assert "Training is not finished" in page.text
 
 
 def test_a_folder_that_is_no_run(tmp_path):

@@ -1,4 +1,4 @@
-"""The comment line of extended XYZ: keys and values in every spelling that the format's documents allow."""
+"""The comment line of extended XYZ: keys and values in every syntax that the format's documents allow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from empnet.system.units import ENERGY, parse_unit
 
 __all__ = ["number", "parse_comment", "parse_logical"]
 
-# Python's own float() reads 1_000, too, which in a file is a label; Fortran writes 1.0D-3, Mathematica 1.0*^-3.
+# Python's float() accepts 1_000, but in a file this is a label; Fortran writes 1.0D-3, Mathematica 1.0*^-3.
 REAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:(?:[eEdD]|\*\^)[+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 WHOLE = re.compile(r"[+-]?[0-9]{1,4000}")  # Python refuses to convert more digits
@@ -22,28 +22,28 @@ LOGICALS = {"T": True, "F": False} | {
     text: value for word, value in (("true", True), ("false", False)) for text in (word, word.title(), word.upper())
 }
 STRUCTURE = {"lattice": "Lattice", "properties": "Properties", "pbc": "pbc"}
-"""Keys that say what the frame is, in any case (GPUMD's documents allow that)."""
+"""Keys of the frame's structure, by their names in lower case (GPUMD's documents allow any case)."""
 RESULTS = frozenset({"energy", "free_energy", "stress", "virial", "dipole"})
-"""Values with a documented name; taken in any case where a frame shows that its writer does not distinguish case."""
+"""Documented names of values; read in any case if the frame's writer does not distinguish case."""
 BRACKETED = frozenset({"lattice", "cell", "pbc", "stress", "virial"})
-"""Values that are lists of numbers even if a quote stands before their bracket."""
+"""Keys whose values are lists of numbers even if they are in quotes and brackets."""
 CLOSING = {"[": "]", "{": "}"}
 BARE = re.compile(r"(?:\\.|[^\s=\\])+")
 WORD = re.compile(r"(?:\\.|[^\s\\])+")
 ITEM = re.compile(r"(?:\\.|[^\s,\[\]{}\"'\\])+")
 ESCAPED = re.compile(r"\\(.)")
 BLANKS = re.compile(r"\s*")
-DEEPEST = 20  # nested lists; a matrix has two levels
+DEEPEST = 20  # levels of nested lists; a matrix has two
 
 
 def number(text: str) -> float:
-    """A number as programs write it, with Fortran's exponents, too.
+    """Parse a number, including Fortran's exponents.
 
     Arguments:
-        text: Such as ``1.5``, ``1.0D-3`` or ``nan``.
+        text: The text, such as ``1.5``, ``1.0D-3`` or ``nan``.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the text is not a number.
 
     Example:
         >>> number("1.0D-3"), number("-2.5*^-6")
@@ -57,13 +57,13 @@ def number(text: str) -> float:
 
 
 def parse_logical(text: str) -> bool:
-    """A truth value in each of the format's spellings.
+    """Parse a truth value in any of the format's forms.
 
     Arguments:
         text: ``T``, ``F``, ``true``, ``False``, ``TRUE`` and so on.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the text is not a truth value.
 
     Example:
         >>> parse_logical("FALSE")
@@ -78,16 +78,16 @@ def parse_logical(text: str) -> bool:
 def parse_comment(line: str) -> dict[str, Any]:
     """Parse the comment line of a frame into values by key.
 
-    Values are numbers, truth values, texts, or arrays: ``"1 2 3"``, ``[1, 2, 3]``, ``{1 2 3}``, ``[[1, 2], [3, 4]]``,
-    with blanks around ``=`` and commas or not. ``Lattice``, ``Properties`` and ``pbc`` come under these names however
-    they are spelled. A line of bare words is one text, ``comment``. Nine numbers of ``stress`` and ``virial`` come as
-    a matrix.
+    Values are numbers, truth values, texts, or arrays: ``"1 2 3"``, ``[1, 2, 3]``, ``{1 2 3}``, ``[[1, 2], [3, 4]]``.
+    Blanks around ``=`` and commas are optional. ``Lattice``, ``Properties`` and ``pbc`` get these names, whatever their
+    case in the file. A line of bare words becomes one text, ``comment``. Nine numbers of ``stress`` or ``virial``
+    become a matrix.
 
     Arguments:
         line: The line.
 
     Raises:
-        EmpnetError: If a quote or a bracket is not closed, or a key is given two values.
+        EmpnetError: If a quote or a bracket is not closed, or a key has two values.
 
     Example:
         >>> parse_comment('lattice="3 0 0 0 3 0 0 0 3" pbc=[T, T, F] name=[[1.0, 2], [3, 4]]')["pbc"]
@@ -131,7 +131,7 @@ def _is_energy(word: str) -> bool:
 
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    """Keep a value; the same key again must say the same."""
+    """Store a value; a repeated key must have the same value."""
     name = STRUCTURE.get(key.lower(), key)
     if name in values and not _same(values[name], value):
         raise EmpnetError(f"'{name}' is given twice, with different values", remedy="keep one of them")
@@ -143,7 +143,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _name_results(values: dict[str, Any], keys: set[str]) -> None:
-    """Give documented names to values of a writer that does not distinguish case."""
+    """Rename values to their documented names if the frame's writer does not distinguish case."""
     if all(STRUCTURE.get(key.lower(), key) == key for key in keys):
         return
     for key in [key for key in values if key.lower() in RESULTS and key.lower() != key]:
@@ -152,7 +152,7 @@ def _name_results(values: dict[str, Any], keys: set[str]) -> None:
 
 
 def _pairs(line: str) -> Iterator[tuple[str, Any]]:
-    """Keys and the raw text and kind of their values; None for a word without a value."""
+    """Yield each key with the raw text and kind of its value, or with None if it has no value."""
     place = 0
     while place < len(line):
         if line[place].isspace():
@@ -177,7 +177,7 @@ def _key(line: str, place: int) -> tuple[str, int]:
 
 
 def _raw_value(line: str, place: int, key: str) -> tuple[str, str, int]:
-    """Text of a value, how it was set off (a quote, a bracket, or not at all), and where it ends."""
+    """Return the text of a value, its delimiter (a quote, a bracket or none), and the place after it."""
     begin = BLANKS.match(line, place).end()  # type: ignore[union-attr]
     opening = line[begin : begin + 1]
     if opening and opening in "\"'":
@@ -194,13 +194,13 @@ def _raw_value(line: str, place: int, key: str) -> tuple[str, str, int]:
             )
         return line[begin:end], opening, end
     match = WORD.match(line, begin)
-    if match is None or (begin > place and "=" in match[0]):  # nothing, and then the next key
+    if match is None or (begin > place and "=" in match[0]):  # no value: the next key follows
         return "", "", place
     return _unescaped(match[0]), "", match.end()
 
 
 def _end_of_quote(line: str, begin: int) -> int:
-    """The place after the quote that closes the one at ``begin``; 0 if there is none."""
+    """Return the place after the closing quote of the quote at ``begin``; 0 if there is none."""
     place = begin + 1
     while place < len(line):
         if line[place] == "\\":
@@ -212,7 +212,7 @@ def _end_of_quote(line: str, begin: int) -> int:
 
 
 def _end_of_bracket(line: str, begin: int) -> int:
-    """The place after the bracket that closes the one at ``begin``, quotes passed over; 0 if there is none."""
+    """Return the place after the closing bracket of the bracket at ``begin``, outside quotes; 0 if there is none."""
     depth, place = 0, begin
     opening, closing = line[begin], CLOSING[line[begin]]
     while place < len(line):
@@ -236,7 +236,7 @@ def _unescaped(text: str) -> str:
 
 
 def _typed(text: str, kind: str) -> Any:
-    """A value from its text: numbers, else truth values, else what JSON says, else the text itself."""
+    """Parse a value: as numbers, else as truth values, else as JSON, else as text."""
     if kind and kind in CLOSING:
         return _bracketed(text)
     parts = text.replace(",", " ").split()
@@ -249,7 +249,7 @@ def _typed(text: str, kind: str) -> Any:
 
 
 def _bracketed(text: str) -> Any:
-    """A vector or a matrix in brackets; what is neither stays text, a list of words without its brackets."""
+    """Parse a vector or a matrix in brackets; anything else stays text, and a list of words loses its brackets."""
     try:
         values = _nested(_tokens(text))
     except (ValueError, RecursionError):
@@ -269,7 +269,7 @@ def _bracketed(text: str) -> Any:
 
 
 def _plain_values(parts: list[str]) -> np.ndarray | list[bool] | None:
-    """All of the texts as whole numbers, else as numbers, else as truth values; None if they are none of these."""
+    """Parse all texts as whole numbers, else as numbers, else as truth values; return None if all three fail."""
     if not parts:
         return None
     try:
@@ -288,7 +288,7 @@ def _plain_values(parts: list[str]) -> np.ndarray | list[bool] | None:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Brackets, and items with their quotes; commas and blanks only set them apart."""
+    """Yield brackets, and items with their quotes; commas and blanks are separators."""
     place = 0
     while place < len(text):
         character = text[place]
@@ -309,7 +309,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def _nested(tokens: Iterator[str]) -> list[Any]:
-    """Lists of lists of texts."""
+    """Build nested lists of texts."""
     root: list[Any] = []
     open_lists = [root]
     for token in tokens:

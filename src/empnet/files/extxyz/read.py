@@ -1,4 +1,4 @@
-"""Extended XYZ: frames found and checked line by line."""
+"""Read extended XYZ: find and check frames line by line."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from empnet.system.system import Origin, System
 
 __all__ = ["iread_extxyz"]
 
-FEWEST_COLUMNS = 3  # a position; a line with fewer belongs to no particle
+FEWEST_COLUMNS = 3  # a position; a line with fewer columns is not the row of a particle
 COUNT = re.compile(r"\s*[0-9]+\s*")
-MOST_DIGITS = 18  # of a number of particles; Python refuses to convert thousands of digits
+MOST_DIGITS = 18  # digits of a number of particles; Python refuses to convert thousands of digits
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-BLOCK = 1 << 16  # bytes that are looked at for binary data
+BLOCK = 1 << 16  # number of bytes that are checked for binary data
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """The lines of one frame as they stand in the file."""
+    """The lines of one frame in the file."""
 
     origin: Origin
     line: int  # number of the frame's first line in the file, from 1
     comment: str
     rows: list[str]
-    vectors: list[str] = field(default_factory=list)  # VEC1 to VEC3, an older way to give the cell
-    trailing: list[str] = field(default_factory=list)  # what QM9's files have after the particles
+    vectors: list[str] = field(default_factory=list)  # VEC1 to VEC3, an older syntax for the cell
+    trailing: list[str] = field(default_factory=list)  # lines after the particles in QM9's files
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class _Frame:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that are declared; those of a plain XYZ file if there are none."""
+        """The declared columns; without a declaration, the columns of a plain XYZ file."""
         declared = str(self.info.get("Properties", PLAIN_COLUMNS))
         try:
             return declared_columns(declared)
@@ -77,11 +77,11 @@ class _Frame:
 
     @property
     def plain(self) -> bool:
-        """True if no columns are declared."""
+        """True if the frame declares no columns."""
         return "Properties" not in self.info
 
     def fault(self, particle: int, found: str, *, wanted: str = "", remedy: str = "") -> EmpnetError:
-        """An error in the row of a particle."""
+        """Return an error about the row of a particle."""
         line = self.line + 2 + particle
         return EmpnetError(
             f"particle {particle} (line {line}): {found}", where=self.origin, wanted=wanted, remedy=remedy
@@ -91,16 +91,16 @@ class _Frame:
 def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the frames of an XYZ file, extended or plain, one at a time.
 
-    Keys and columns with a meaning are read in any case, values in every spelling of the format's documents (see
-    :func:`~empnet.files.extxyz.comment.parse_comment`). Unlike ASE's own loop over frames, this one reads on after a
-    blank line between frames (ASE stops there without a word) and finds a frame that is cut short. Columns keep their
-    names (ASE makes ``charges`` of ``charge``). In a plain XYZ file columns beyond the position have no names and are
-    left out, with a warning. The files of QM9 are read with their properties (:mod:`empnet.files.qm9_xyz`).
+    Keys and columns with a meaning are read in any case, values in every syntax of the format's documents (see
+    :func:`~empnet.files.extxyz.comment.parse_comment`). Unlike ASE's reader, this one continues after a blank line
+    between frames (ASE stops there silently) and detects a truncated frame. Columns keep their names (ASE renames
+    ``charge`` to ``charges``). In a plain XYZ file, columns after the position have no names; they are ignored with a
+    warning. QM9's files are read with their properties (:mod:`empnet.files.qm9_xyz`).
 
     Arguments:
         path: Path of the plain text file.
         file: The path as the user wrote it, for messages.
-        first: Frames before this one are passed over.
+        first: Number of the first frame to read.
 
     Returns:
         An iterator over systems; memory is bounded by the largest frame.
@@ -113,10 +113,10 @@ def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     wide = begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if not wide and BINARY.search(begin):
         raise EmpnetError(
-            "holds binary data",
+            "contains binary data",
             where=file,
             wanted="a text file in (extended) XYZ format",
-            remedy="a file in another format needs its usual suffix, a compressed one .gz, .bz2 or .xz",
+            remedy="give a file in another format its usual suffix, and a compressed file .gz, .bz2 or .xz",
         )
     with path.open(encoding="utf-16" if wide else "utf-8-sig", errors="strict" if wide else LATIN_1) as stream_of_text:
         for frame in _frames(stream_of_text, file, path.stat().st_size):
@@ -125,10 +125,10 @@ def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
 
 
 def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are no UTF-8 as Latin-1, the usual encoding of old files, and said aloud."""
+    """Decode bytes that are not UTF-8 as Latin-1, the usual encoding of old files, with a warning."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    warnings.warn("holds text that is not UTF-8; it is read as Latin-1", stacklevel=2)
+    warnings.warn("contains text that is not UTF-8; it is read as Latin-1", stacklevel=2)
     return error.object[error.start : error.end].decode("latin-1"), error.end
 
 
@@ -137,7 +137,7 @@ codecs.register_error(LATIN_1, _as_latin_1)
 
 
 def _frames(stream: TextIO, file: str, size: int) -> Iterator[_Frame]:
-    """Cut the file into frames; ``size`` in bytes bounds what a frame can hold."""
+    """Cut the file into frames; its ``size`` in bytes limits the number of particles in a frame."""
     lines = enumerate(stream, start=1)
     ahead = next(lines, None)
     number = 0
@@ -174,14 +174,14 @@ def _count(text: str, line: int, origin: Origin, size: int) -> int:
         raise EmpnetError(
             f"line {line} is {short(text)}",
             where=origin,
-            wanted="the number of particles that begins a frame",
-            remedy=f"this is no XYZ file {after or ''}",
+            wanted="the number of particles at the beginning of a frame",
+            remedy=f"this is not an XYZ file {after or ''}",
         )
     digits = text.strip().lstrip("0") or "0"
     if len(digits) > MOST_DIGITS or 2 * FEWEST_COLUMNS * int(digits) > size + 1:
         shown = digits if len(digits) <= MOST_DIGITS else f"a number of {len(digits)} digits of"
         raise EmpnetError(
-            f"line {line} says {shown} particles, more than the whole file has room for",
+            f"line {line} declares {shown} particles, more than fit into the whole file",
             where=origin,
             remedy="the file is cut short or damaged",
         )
@@ -195,22 +195,22 @@ def _check_row(row: str, particle: int, count: int, frame: _Frame) -> None:
         raise EmpnetError(
             f"the file ends after {particle} of {count} particles",
             where=frame.origin,
-            remedy="the file is cut short: remove its last frame or fetch it again",
+            remedy="the file is cut short: remove its last frame or download it again",
         )
     raise frame.fault(
         particle,
-        f"{short(row)} is no row of a particle",
-        wanted=f"{count} rows, as line {frame.line} says",
-        remedy="mend the number of particles or the row",
+        f"{short(row)} is not the row of a particle",
+        wanted=f"{count} rows, according to line {frame.line}",
+        remedy="correct the number of particles or the row",
     )
 
 
 def _check_end(frame: _Frame) -> None:
-    """Refuse a last row without an end of line that was cut short, as far as the layout of the frame can tell.
+    """Raise if the file ends within its last row, as far as the layout of the frame shows it.
 
-    A row was cut if it ends in half an exponent, or in a number with fewer decimals than any other in the frame, or,
-    where the last column holds no real numbers, if it is shorter than the others, which are of one length. Where
-    numbers or rows vary in length, nobody can know: that is worth a warning.
+    A row is truncated if it ends within an exponent, or in a number with fewer decimals than all others in the frame.
+    If the last column is not numeric, a row is truncated if all other rows have one greater length. If numbers or rows
+    vary in length, truncation cannot be detected, and the user gets a warning.
     """
     row = frame.rows[-1] if frame.rows else "\n"
     if row.endswith("\n") or frame.vectors or frame.trailing:
@@ -231,8 +231,8 @@ def _check_end(frame: _Frame) -> None:
         raise frame.fault(
             len(frame.rows) - 1,
             f"the file ends within this row, after {values[-1]!r}",
-            wanted="a whole row",
-            remedy="remove the last frame or fetch the file again; if the row is whole, end it with a line break",
+            wanted="a complete row",
+            remedy="remove the last frame or download the file again; if the row is complete, end it with a line break",
         )
     if set(others) != {here}:
         warnings.warn("the file ends without a line break, so its last number may have been cut short", stacklevel=2)
@@ -243,7 +243,7 @@ def _decimals(text: str) -> int:
 
 
 def _check_width(frame: _Frame) -> None:
-    """Refuse rows with more columns than Properties declares; warn of them in a plain file."""
+    """Raise if a row does not have the declared number of columns; in a plain file, warn of further columns."""
     if frame.trailing or qm9_xyz.is_comment(frame.comment):
         return
     width = frame.width
@@ -256,12 +256,12 @@ def _check_width(frame: _Frame) -> None:
         if frame.plain:
             warnings.warn("columns beyond the position have no names (Properties=...) and are left out", stacklevel=2)
             return
-        wanted = f"{width}, as Properties={names_of(frame.columns)} says"
-        raise frame.fault(particle, f"{found} columns", wanted=wanted, remedy="mend the row or Properties")
+        wanted = f"{width}, according to Properties={names_of(frame.columns)}"
+        raise frame.fault(particle, f"{found} columns", wanted=wanted, remedy="correct the row or Properties")
 
 
 def _parse(frame: _Frame) -> System:
-    """The system that a frame describes."""
+    """Return the system of a frame."""
     _check_width(frame)
     try:
         arrays = read_columns(frame.rows, frame.columns)

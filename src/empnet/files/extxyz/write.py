@@ -1,4 +1,4 @@
-"""Extended XYZ: the text of a frame, written so that it comes back exactly."""
+"""Write extended XYZ: the text of a frame, from which reading restores the exact values."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ BARE = re.compile(r"""[^\s="'{}\[\]\\]+""")
 
 
 def frame_text(system: System) -> str:
-    """A system as a frame of an extended XYZ file.
+    """Return a system as a frame of an extended XYZ file.
 
-    Numbers are written with all their digits (ASE's writer keeps 8 decimals of positions and arrays), and texts that
-    would be taken for something else in ASE's JSON form, so that reading gives back the same values.
+    Numbers are written with all their digits (ASE's writer keeps 8 decimals of positions and arrays). Texts that a
+    reader would mistake for other values are written in ASE's JSON form. So reading gives back the same values.
 
     Arguments:
         system: The system.
 
     Returns:
-        Its lines.
+        The lines of the frame.
 
     Raises:
-        EmpnetError: If something cannot be kept in this format.
+        EmpnetError: If a value cannot be stored in this format.
 
     Example:
         >>> print(frame_text(System([[0, 0, 0]], species=[1], properties={"energy": -13.6})), end="")
@@ -76,16 +76,16 @@ def _joined(array: np.ndarray) -> str:
 
 
 def _columns(name: str, array: np.ndarray, system: System) -> tuple[str, list[list[str]]]:
-    """Kind and texts of the columns of a per-particle array."""
+    """Return the kind and the texts of a per-particle array's columns."""
 
     def refused(found: str) -> EmpnetError:
         message = f"array '{name}' cannot be a column of extended XYZ: {found}"
         return EmpnetError(message, where=system.origin, remedy=REMEDY)
 
     if not COLUMN_NAME.fullmatch(name) or not name.isprintable() or name in OWN_COLUMNS:
-        raise refused("its name has a meaning of its own there")
+        raise refused("its name is reserved or contains a special character")
     if name == "charge" and "charges" in system.arrays:
-        raise refused("'charge' and 'charges' are one there")
+        raise refused("'charge' and 'charges' have the same meaning there")
     if array.ndim > 2 or (array.ndim == 2 and not array.shape[1]):
         raise refused(f"its shape is {array.shape}")
     columns = array.reshape(len(array), -1)
@@ -93,13 +93,13 @@ def _columns(name: str, array: np.ndarray, system: System) -> tuple[str, list[li
         return "R", _reals(columns)
     if array.dtype.kind in "iu":
         if np.abs(columns.astype(float)).max() >= 2**31:
-            raise refused("whole numbers beyond 32 bits")
+            raise refused("its whole numbers need more than 32 bits")
         return "I", [list(map(str, column)) for column in columns.T.tolist()]
     if array.dtype.kind == "b":
         return "L", [["T" if value else "F" for value in column] for column in columns.T.tolist()]
     texts = [list(map(str, column)) for column in columns.T.tolist()]
     if array.dtype.kind != "U" or not all(map(_is_word, columns.ravel().tolist())):
-        raise refused("it holds something else than numbers and words")
+        raise refused("it contains values other than numbers and words")
     if name in all_properties:
         raise refused("its name means numbers there")
     return "S", texts
@@ -111,12 +111,12 @@ def _is_word(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _number_key(key: str) -> str:
-    """The key of a scalar, once it is sure that a number written under it comes back."""
+    """Return the key of a scalar, after a check that a number with this key is read back correctly."""
     return _pair(key, 1.5).removesuffix("=1.5")
 
 
 def _pair(key: str, value: Any) -> str:
-    """``key=value`` in the first spelling that ASE's parser and our own give back as it was."""
+    """Return ``key=value`` in the first form from which ASE's parser and our own restore the value."""
     numbers = _numbers(value)
     if key == "stress" and numbers is not None and numbers.shape in ((6,), (3, 3)):
         return _stress(value)
@@ -126,7 +126,7 @@ def _pair(key: str, value: Any) -> str:
             return pair
     text = repr(value)
     text = text if len(text) <= 60 else text[:57] + "..."
-    raise EmpnetError(f"{key!r} ({text}) cannot be kept in extended XYZ")
+    raise EmpnetError(f"{key!r} ({text}) cannot be stored in extended XYZ")
 
 
 def _spellings(key: str, value: Any) -> Iterator[str]:
@@ -146,16 +146,16 @@ def _spellings(key: str, value: Any) -> Iterator[str]:
 
 
 def _stress(value: Any) -> str:
-    """Stress is nine numbers in extended XYZ; readers make ASE's six of them (xx yy zz yz xz xy)."""
+    """Return the stress as nine numbers; readers convert them to ASE's six (xx yy zz yz xz xy)."""
     full = np.asarray(value, dtype=float)
     full = voigt_6_to_full_3x3_stress(full) if full.shape == (6,) else full
     if not np.array_equal(full, full.T, equal_nan=True):
-        raise EmpnetError("'stress' is not symmetric, as extended XYZ wants it")
+        raise EmpnetError("'stress' is not symmetric, but extended XYZ needs a symmetric one")
     return f'stress="{_joined(full)}"'
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """The value as an array of numbers, if it is one or a list of them."""
+    """Return an array or a list of numbers as an array; None for other values."""
     array = array_of(value)
     return array if array is not None and array.dtype.kind in "iuf" else None
 
@@ -191,4 +191,4 @@ def _json(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufU":
         return value.tolist()
-    raise TypeError(f"{type(value).__name__} is no plain data")
+    raise TypeError(f"{type(value).__name__} is not plain data")

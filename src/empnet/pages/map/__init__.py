@@ -1,4 +1,4 @@
-"""Systems laid out in two dimensions by what a network has learned of them, to be looked at one by one."""
+"""A map of systems: their learned representations in two dimensions, on a page and in a picture."""
 
 from empnet.pages.map.write import COLOURED_BY, MapResult, map_run
 

@@ -1,4 +1,4 @@
-"""Colours of the points, and their meaning."""
+"""Colours of the points on the map, and their meaning."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from empnet.pages.map.gather import Points
 __all__ = ["Scale", "scale_of"]
 
 OUTLIERS = 0.01
-"""Share of the systems at either end of the values that share the end's colour, so that few do not fade the rest."""
+"""Share of the systems at each end of the scale that may be off the scale, so that a few do not flatten the rest."""
 
 FAR = 2.0
-"""All values over those without outliers, as ranges, from which outliers are left off the scale."""
+"""Ratio of the range with outliers to the range without, above which outliers are left off the scale."""
 
 ORDERED = LinearSegmentedColormap.from_list("ordered", colormaps["viridis"](np.linspace(0.15, 0.95, 64)))
-"""From blue over green to yellow, without the ends that white or black paper would swallow; lightness rises steadily,
-so that the order can be seen by the colour-blind."""
+"""From blue through green to yellow, without the ends, which are hard to see on white or black. Lightness increases
+steadily, so that colour-blind readers can see the order."""
 
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#1f6fd0", "#9aa0a8", "#e0641b"])
-"""Blue is too low, orange too high, grey is right."""
+"""Blue: predicted too low; orange: too high; grey: correct."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scale:
-    """A value of each system, and the colours from the lowest to the highest.
+    """A value for each system, and the colours for these values.
 
     Arguments:
-        values: Shape (n,), in the unit.
-        label: What they are, with the unit.
-        unit: Their unit.
-        low: What the first colour stands for.
-        high: What the last colour stands for.
-        colours: The colours between them.
+        values: The values, shape (n,), in the unit.
+        label: Name of the values, with the unit.
+        unit: Unit of the values.
+        low: Value of the first colour, in the unit.
+        high: Value of the last colour, in the unit.
+        colours: The colours from the first to the last.
     """
 
     values: Float64[np.ndarray, " n"]
@@ -49,29 +49,29 @@ class Scale:
 
     @property
     def norm(self) -> Normalize:
-        """From values to places on the scale; values beyond its ends are drawn in the ends' colours."""
+        """Map from values to places on the scale; values beyond its ends get the colour of the end."""
         return Normalize(self.low, self.high, clip=True)
 
     @property
     def beyond(self) -> int:
-        """Count the systems beyond the ends."""
+        """Number of systems beyond the ends of the scale."""
         return int(((self.values < self.low) | (self.values > self.high)).sum())
 
     def of(self, numbers: np.ndarray) -> list[str]:
-        """Colours of some systems as ``#rrggbb``."""
+        """Return the colours of some systems as ``#rrggbb``."""
         return [to_hex(colour) for colour in self.colours(self.norm(self.values[numbers]))]
 
     def gradient(self) -> list[str]:
-        """Colours of the scale at equal steps, for a bar."""
+        """Return the colours of the scale at equal steps, for a bar."""
         return [to_hex(colour) for colour in self.colours(np.linspace(0, 1, 9))]
 
 
 def scale_of(points: Points, *, errors: bool) -> Scale:
-    """The property in the data (where some lack it, as predicted), or the error with its sign.
+    """Return the scale of the property in the data (predicted, if some data lack it), or of the signed error.
 
     Arguments:
         points: The systems.
-        errors: Whether it is the error.
+        errors: Whether to return the scale of the error.
     """
     if errors:
         size = np.abs(points.error)
@@ -90,5 +90,5 @@ def scale_of(points: Points, *, errors: bool) -> Scale:
 
 
 def _unless_far(most: float, largest: float) -> float:
-    """The largest of all values, unless it is far beyond most of them."""
+    """Return the largest value, or ``most`` if the largest is far beyond it."""
     return most if largest > FAR * most else largest

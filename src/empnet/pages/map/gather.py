@@ -1,4 +1,4 @@
-"""Material of the map: a learned representation of each system, its values, and some systems to look at."""
+"""Gather the content of the map: learned representations and values of all systems, structures of some."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from empnet.training.run.run_folder import RunFolder
 __all__ = ["MOST_PARTICLES", "MOST_POINTS", "Points", "gather"]
 
 MOST_POINTS = 2_000
-"""Systems on the page, with their structures: of more, so many are drawn at random."""
+"""Largest number of systems on the page, with their structures; from more systems, this many are drawn at random."""
 
 MOST_PARTICLES = 200_000
-"""Particles of all structures on the page, about 10 MB: of large systems there are fewer points on it."""
+"""Largest number of particles in all structures on the page, about 10 MB; of large systems, fewer are shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,12 +35,12 @@ class Points:
     Arguments:
         name: The property.
         unit: Its unit.
-        side: Where the systems come from, in words.
-        representation: What the network has learned of each system, shape (n, F).
-        target: The property in the data, shape (n,); nan where the data do not tell.
-        predicted: The property as predicted, shape (n,).
-        shown: Which systems are on the page, ascending, shape (m,).
-        systems: Those systems.
+        side: Source of the systems, in words.
+        representation: Learned representation of each system, shape (n, F), without unit.
+        target: The property in the data, shape (n,), in the unit; nan where the data do not contain it.
+        predicted: The predicted property, shape (n,), in the unit.
+        shown: Indices of the systems on the page, ascending, shape (m,).
+        systems: The systems on the page.
     """
 
     name: str
@@ -54,21 +54,21 @@ class Points:
 
     @property
     def error(self) -> Float64[np.ndarray, " n"]:
-        """Predicted less true, in the property's unit; nan where the data do not tell."""
+        """Predicted minus true value, shape (n,), in the property's unit; nan where the data do not contain it."""
         return self.predicted - self.target
 
 
 @dataclass(slots=True)
 class Sample:
-    """Systems drawn at random from a stream of unknown length, and no more than fit on a page.
+    """A random sample of systems from a stream of unknown length, small enough for a page.
 
-    Each system gets a random key; kept are those of the smallest keys as far as the bounds allow. So they are drawn
-    without regard to their order or size, and memory is bounded.
+    Each system gets a random key; the systems with the smallest keys are kept, as many as the bounds allow. The sample
+    therefore does not depend on the order or size of the systems, and memory is bounded.
 
     Arguments:
-        seed: Of the keys.
-        most: Bound on the systems.
-        particles: Bound on the particles of all of them; one system is kept however large it is.
+        seed: Seed of the keys.
+        most: Largest number of systems.
+        particles: Largest number of particles in all systems; one system is always kept, whatever its size.
 
     Example:
         >>> sample = Sample(0, most=2)
@@ -90,7 +90,7 @@ class Sample:
         self._keys = np.random.default_rng(self.seed)
 
     def offer(self, system: System) -> None:
-        """Take a system that goes by into account."""
+        """Offer the next system of the stream to the sample."""
         heapq.heappush(self._heap, (-self._keys.random(), self.seen, system))  # the largest key comes out first
         self._load += len(system)
         self.seen += 1
@@ -98,7 +98,7 @@ class Sample:
             self._load -= len(heapq.heappop(self._heap)[2])
 
     def kept(self) -> list[tuple[int, System]]:
-        """The systems that were drawn with their numbers, in the order in which they came."""
+        """Return the drawn systems with their numbers in the stream, in the order of the stream."""
         return sorted(((number, system) for _, number, system in self._heap), key=lambda item: item[0])
 
 
@@ -111,18 +111,19 @@ def gather(
     seed: int,
     quiet: bool,
 ) -> Points:
-    """Predict and represent the systems, piece by piece.
+    """Predict the systems and compute their representations, piece by piece.
 
     Arguments:
         predictor: The trained model.
-        data: Path of the data, the name of bundled data, or systems; None: the side that the run is measured on.
-        reading: Which property, what the data call it, and their units; no property: the first.
-        errors: Whether the errors are wanted: then every system must have the property.
-        seed: Of the sample that is shown.
+        data: Path of the data, the name of bundled data, or systems; None: the run's own test set, else its validation
+            set.
+        reading: The property, and names and units in the data; without a property, the model's first one.
+        errors: Whether errors are needed: then every system must have the property.
+        seed: Seed of the sample on the page.
         quiet: No progress bar.
 
     Raises:
-        EmpnetError: If the data cannot be read or predicted, or lack a property whose error is wanted.
+        EmpnetError: If the data cannot be read or predicted, or if errors are needed and the data lack the property.
     """
     asked = named_in_data(reading.property, predictor.card.properties)
     number = predictor.number_of(next(iter(asked), None))
@@ -151,7 +152,7 @@ def _systems(
     predictor: Predictor, data: Data | None, reading: Reading, *, renamed: bool
 ) -> tuple[Iterable[System], str]:
     if not renamed:
-        reading = replace(reading, property=None)  # it only chooses: data may lack it
+        reading = replace(reading, property=None)  # the name only selects the property: the data may lack it
     reading = reading.for_data(data, predictor.card)
     if data is None:
         run = RunFolder(predictor.run)
@@ -165,7 +166,7 @@ def _refuse_infinite(systems: list[System], rows: np.ndarray, run: str) -> None:
     if not finite.all():
         first = systems[int(np.argmin(finite))]
         raise EmpnetError(
-            f"what the model makes of {first.origin or first.formula} is not finite",
+            f"the prediction or the representation of {first.origin or first.formula} is not finite",
             where=run,
-            remedy="see if the model or the system is damaged: empnet check and empnet inspect",
+            remedy="check whether the model or the system is damaged: empnet check and empnet inspect",
         )

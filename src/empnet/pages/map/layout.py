@@ -1,4 +1,4 @@
-"""Two dimensions for many: the plane in which representations differ most."""
+"""Project representations onto the plane in which they differ most."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from empnet.training.transpose_autoencoder import TransposeAutoencoder
 __all__ = ["Layout", "lay_out"]
 
 ROUNDING = 1e-5
-"""Representations that differ by less, relative to the largest number in them, differ by rounding: a float32 has 1e-7,
-and a representation sums over a system's particles."""
+"""Difference of representations, relative to their largest number, below which it is rounding: float32 has a relative
+precision of 1e-7, and a representation sums over a system's particles."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """Systems in the plane.
+    """Places of systems in the plane.
 
     Arguments:
-        places: Where each lies, shape (n, 2), in the representation's numbers (without a unit).
+        places: Place of each system, shape (n, 2), without unit.
         explained: Share of the variance along each axis.
-        pca: The same of scikit-learn's principal component analysis, which is the best that a plane can do.
+        pca: The same for scikit-learn's principal component analysis, the optimum for a plane.
     """
 
     places: Float64[np.ndarray, "n 2"]
@@ -33,7 +33,7 @@ class Layout:
     pca: tuple[float, float]
 
     def summary(self) -> str:
-        """The explained variance in words."""
+        """Return the explained variance in words."""
         (a, b), (p, q) = self.explained, self.pca
         return (
             f"variance explained: {100 * (a + b):.3f} % by the transpose autoencoder's two axes "
@@ -42,20 +42,20 @@ class Layout:
 
 
 def lay_out(representation: Float64[np.ndarray, "n F"], where: str = "", seed: int = 0) -> Layout:
-    r"""Project onto two learned axes, which turn out to be the principal ones.
+    r"""Project onto two learned axes, which agree with the first two principal axes.
 
     .. math:: z = A (x - \bar x), \quad \min_A \sum_i \lVert x_i - \bar x - A^T z_i \rVert^2, \quad A \in R^{2 \times F}
 
-    The shares of the variance agree with those of principal component analysis to 1e-6 (of all variance): training
-    ends where the gradient is below 1e-8, and at an optimum the loss changes by the square of what is left.
+    The shares of the variance agree with principal component analysis to 1e-6 of the whole variance: training ends
+    when the gradient is below 1e-8, and near an optimum the loss is quadratic in the remaining deviation.
 
     Arguments:
-        representation: A row for each system.
-        where: What the systems are, for messages.
-        seed: Of the weights that training starts from.
+        representation: A row for each system, shape (n, F), without unit.
+        where: Name of the systems, for messages.
+        seed: Seed of the initial weights.
 
     Raises:
-        EmpnetError: If there is nothing to lay out: fewer than three systems, or all the same, or rows of one number.
+        EmpnetError: If there are fewer than three systems, if all are the same, or if a row has only one number.
 
     Example:
         >>> ring = np.stack([np.cos(np.arange(6.0)), np.sin(np.arange(6.0)), np.zeros(6)], axis=1)
@@ -72,10 +72,10 @@ def lay_out(representation: Float64[np.ndarray, "n F"], where: str = "", seed: i
 
 
 def _condensed(x: np.ndarray) -> np.ndarray:
-    """No more than 2 F rows with the optimum of all: R and -R, where x = Q R.
+    """Return at most 2 F rows with the same optimum as all rows: R and -R, where x = Q R.
 
-    The loss knows the data by x^T x alone, which is R^T R; both signs keep the mean at zero. So a map of a million
-    systems takes no more steps, nor longer ones, than one of a hundred.
+    The loss depends on the data only through x^T x = R^T R; both signs keep the mean at zero. A map of a million
+    systems therefore needs no more steps, and no longer ones, than a map of a hundred.
     """
     if len(x) <= 2 * x.shape[1]:
         return x
@@ -92,12 +92,12 @@ def _refuse_nothing(rows: np.ndarray, where: str) -> None:
     n, width = rows.shape
     if n < 3:
         text = "1 system" if n == 1 else f"{n} systems"
-        raise EmpnetError(text, where=where, wanted="three or more: fewer have no place in a plane")
+        raise EmpnetError(text, where=where, wanted="three or more: fewer do not define a plane")
     if width < 2:
         raise EmpnetError("the representation is one number", where=where, remedy="train with a larger --width")
     if float(np.ptp(rows, axis=0).max()) <= ROUNDING * float(np.abs(rows).max()):
         raise EmpnetError(
-            f"all {n} systems are the same to the model: their representations differ by no more than rounding",
+            f"the model cannot distinguish the {n} systems: their representations differ by no more than rounding",
             where=where,
             wanted="systems that differ",
         )

@@ -1,4 +1,4 @@
-"""The map as a page: a point is chosen, and beside it stand the structure and its values."""
+"""The map as a page: the reader chooses a point, and the page shows the system's structure and values."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ STYLE_OF_MAP = """
 """
 
 KEYS = (
-    "Click on a point, or move from point to point with the arrow keys once the map has the focus. Page up and page "
-    "down go to the next higher and lower value, Home and End to the lowest and the highest; plus and minus zoom about "
-    "the chosen point, 0 shows all. Clicking again where points overlap takes the next one."
+    "Click on a point, or move from point to point with the arrow keys when the map has the focus. Page up and page "
+    "down go to the next higher and lower value, Home and End to the lowest and the highest; plus and minus zoom at "
+    "the chosen point, 0 shows all points. Where points overlap, click again to choose the next one."
 )
 
 
 def map_page(title: str, card: ModelCard, points: Points, layout: Layout, scale: Scale, picture: str) -> str:
-    """The page as text.
+    """Return the page as HTML text.
 
     Arguments:
-        title: Its heading.
-        card: What the model is.
+        title: Heading of the page.
+        card: Card of the model.
         points: The systems.
-        layout: Where they lie.
-        scale: Their colours.
-        picture: Name of the picture beside the page, which shows all systems.
+        layout: Places of the systems.
+        scale: Colours of the systems.
+        picture: Name of the picture of all systems, in the same folder.
     """
     scenes = [scene_of(system) for system in points.systems]
     own = files("empnet.pages.map").joinpath("assets", "map.js").read_text(encoding="utf-8")
@@ -84,13 +84,13 @@ def map_page(title: str, card: ModelCard, points: Points, layout: Layout, scale:
 def _lead(points: Points, scale: Scale) -> str:
     n = len(points.target)
     return (
-        f"{n:,} systems ({points.side}), laid out by what the network has learned of them: systems that lie near each "
-        f"other are alike to it. The colour is {scale.label}."
+        f"{n:,} systems ({points.side}), placed by the network's learned representation: systems near each other are "
+        f"similar for the network. The colour is {scale.label}."
     )
 
 
 def _map(points: Points, layout: Layout, scale: Scale, species: str) -> str:
-    """The chart, still until the script replaces it, and the card of the chosen system."""
+    """Return the chart (a still picture until the script replaces it) and the card of the chosen system."""
     with new_figure(6.4, 4.6) as drawing:
         draw_map(drawing, layout, scale)
         still = svg(drawing, f"Map of systems, coloured by {scale.label}")
@@ -101,7 +101,7 @@ def _map(points: Points, layout: Layout, scale: Scale, species: str) -> str:
         f"{_bar(scale)}</figure>\n"
         '<div class="chosen card"><h3>No system is chosen</h3><div class="stage" data-scene="0"></div>'
         f'{species}<div aria-live="polite"><table><tbody></tbody></table></div>'
-        "<noscript><p>Choosing a point takes JavaScript, which is switched off.</p></noscript></div></div>\n"
+        "<noscript><p>To choose a point, switch on JavaScript.</p></noscript></div></div>\n"
     )
 
 
@@ -120,7 +120,7 @@ def _beyond(scale: Scale) -> str:
     if not scale.beyond:
         return ""
     who = "1 system lies" if scale.beyond == 1 else f"{scale.beyond:,} systems lie"
-    return f"; {who} beyond the scale, in the colour of its end"
+    return f"; {who} beyond the scale and have the colour of its end"
 
 
 def _shown(points: Points, picture: str) -> str:
@@ -143,9 +143,9 @@ def _variance(layout: Layout) -> str:
         )
     ]
     text = (
-        "Share of the variance of the representations that the axes keep. A plane cannot keep more than principal "
-        "component analysis does; the transpose autoencoder, which is trained by descent, is to reach it. "
-        "What is missing to 100 % is lost in the map: systems that differ in it lie on one another."
+        "Share of the variance of the representations along the axes. No plane has a larger share than principal "
+        "component analysis; the transpose autoencoder, which is trained by gradient descent, should reach it. The "
+        "rest of the variance is not visible: systems that differ only in the rest lie at the same place on the map."
     )
     columns = ["", "autoencoder", "PCA (scikit-learn)"]
     return table(columns, rows, numbers=[1, 2]) + paragraph(text, kind="faint")
@@ -155,23 +155,22 @@ def _reading(card: ModelCard, points: Points) -> list[str]:
     pooling = card.architecture.pooling[card.properties.index(points.name)]
     width = card.architecture.width
     pooled = (
-        f"summed over the particles, as {points.name} is, so that it grows with the system and large systems lie far "
-        "from small ones"
+        f"summed over the particles like {points.name}; it grows with the system, so large systems lie far from small "
+        "ones"
         if pooling == "sum"
-        else f"averaged over the particles, as {points.name} is, so that it does not grow with the system"
+        else f"averaged over the particles like {points.name}; it does not grow with the system"
     )
     return [
-        f"The representation of a system is the {width} numbers that the network knows of it just before its last, "
-        f"linear layer, {pooled}. The prediction is linear in them, "
-        "but for what the composition alone tells, which is added at the end and is no part of the map.",
-        "The axes are two directions among these numbers, chosen so that the systems differ most along them; they "
-        "are perpendicular, have no unit and no meaning of their own, and each has its own scale on the map. Their "
-        "signs are arbitrary.",
+        f"The representation of a system consists of the {width} inputs of the network's last, linear layer, {pooled}. "
+        "The prediction is a linear function of them plus the composition baseline, which is not part of the map.",
+        "The axes are the two perpendicular directions in the space of representations along which the systems differ "
+        "most. They have no unit and no meaning of their own, and each has its own scale on the map. Their signs are "
+        "arbitrary.",
     ]
 
 
 def _record(points: Points, layout: Layout, scale: Scale) -> dict[str, object]:
-    """Plain values for the map's script; texts are ready to be shown."""
+    """Return plain values and complete texts for the map's script."""
     m = points.shown
     texts = [_texts(points, layout, system, int(i)) for system, i in zip(points.systems, m, strict=True)]
     errors = np.abs(points.error[m])

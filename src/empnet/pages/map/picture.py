@@ -1,4 +1,4 @@
-"""The map as a picture that does not move."""
+"""Draw the map as a still picture."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def axis_names(layout: Layout) -> tuple[str, str]:
 
 
 def draw_map(figure: Figure, layout: Layout, scale: Scale) -> None:
-    """Draw every system as a point, with a bar that tells what the colours mean.
+    """Draw every system as a point, with a colour bar.
 
     Arguments:
-        figure: Where it is drawn.
-        layout: Where the systems lie.
-        scale: Their colours.
+        figure: The figure.
+        layout: Places of the systems.
+        scale: Colours of the systems.
     """
     axes = figure.subplots()
     x, y = layout.places.T
@@ -45,10 +45,10 @@ def map_picture(title: str, layout: Layout, scale: Scale, path: str | Path) -> N
     """Write the map of all systems as a PNG.
 
     Arguments:
-        title: What stands above it.
-        layout: Where the systems lie.
-        scale: Their colours.
-        path: Path of the file, replaced if it is there.
+        title: Title above the map.
+        layout: Places of the systems.
+        scale: Colours of the systems.
+        path: Path of the file; an existing file is replaced.
     """
     with matplotlib.rc_context({"mathtext.default": "regular"}):
         figure = Figure(figsize=(7.2, 5.2), dpi=150, layout="constrained")  # no pyplot: no windows, no global state

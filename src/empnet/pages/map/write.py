@@ -1,4 +1,4 @@
-"""From a run to its map: a page and a picture."""
+"""Write the map of a run: a page and a picture."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from empnet.training.run.journal import Journal
 __all__ = ["COLOURED_BY", "MapResult", "map_run"]
 
 LARGEST_SEED = 2**32 - 1
-"""What scikit-learn takes."""
+"""Largest seed that scikit-learn accepts."""
 
 COLOURED_BY = ("property", "error")
-"""What the colours of a map can stand for."""
+"""Quantities that the colours of a map can show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MapResult:
-    """A map as numbers, and where it was written.
+    """A map as numbers, and the paths of its files.
 
     Arguments:
         name: The property.
         unit: Its unit.
-        places: Where each system lies, shape (n, 2), without a unit.
-        target: The property in the data, shape (n,); nan where the data do not tell.
-        predicted: The property as predicted, shape (n,).
+        places: Place of each system, shape (n, 2), without unit.
+        target: The property in the data, shape (n,), in the unit; nan where the data do not contain it.
+        predicted: The predicted property, shape (n,), in the unit.
         explained: Share of the variance along each of the two axes.
-        pca: The same of scikit-learn's principal component analysis.
-        shown: Which systems are on the page, shape (m,).
+        pca: The same for scikit-learn's principal component analysis.
+        shown: Indices of the systems on the page, shape (m,).
         page: Path of the HTML file.
         picture: Path of the PNG file.
     """
@@ -73,25 +73,24 @@ def map_run(
     quiet: bool = False,
     **reading: Any,
 ) -> MapResult:
-    """Lay systems out in two dimensions by what a run's model has learned of them, on a page and in a picture.
+    """Write a map of systems, placed by their learned representations in two dimensions: a page and a picture.
 
     Arguments:
         run: The run folder, or its predictor.
         data: Path of the data, the name of bundled data, systems or ase.Atoms; default: the run's own test set
             (validation set, if it has no test set).
-        colour: ``"property"`` (in the data; as predicted, if any of the data lack it) or ``"error"`` (predicted less
-            true).
-        out: Path of the page, ending in .html; the picture lies beside it and ends in .png. Default: map.html in the
-            run folder.
-        seed: Of the systems that are on the page if there are too many, and of the layout's start.
-        force: Replace files that are there.
+        colour: ``"property"`` (in the data, or predicted if some data lack it) or ``"error"`` (predicted minus true).
+        out: Path of the page, ending in .html; the picture has the same name with the ending .png. Default: map.html
+            in the run folder.
+        seed: Seed of the layout, and of the sample on the page if there are too many systems.
+        force: Whether to replace existing files.
         quiet: Print nothing.
-        **reading: ``property``: which one, if the model predicts several (default: the first), or what the data call
-            it; and any other argument of :class:`~empnet.prediction.reading.Reading`: names and units in the data.
+        **reading: ``property``: the property, if the model predicts several (default: the first), or its name in the
+            data; and any other argument of :class:`~empnet.prediction.reading.Reading`: names and units in the data.
 
     Raises:
-        EmpnetError: If the data cannot be read or predicted, are too few or all the same, or lack the property whose
-            error is wanted; then nothing is written. If page or picture would replace what is read.
+        EmpnetError: If the data cannot be read or predicted, if there are too few systems or all are the same, or if
+            the data lack the property for errors; then nothing is written. If page or picture would replace an input.
         FileError: If page or picture cannot be written.
 
     Example:
@@ -127,12 +126,12 @@ def map_run(
 
 
 def _files(predictor: Predictor, data: object, out: str | Path | None, force: bool) -> tuple[Path, Path]:
-    """Where page and picture go, once it is sure that they may."""
+    """Return the paths of page and picture; raise an error if they must not be written there."""
     if out is None and not predictor.run:
         raise EmpnetError("no place for the map: the predictor has no run folder", remedy="name one: --out map.html")
     page = Path(predictor.run) / "map.html" if out is None else Path(out)
     if page.suffix.lower() != ".html":
-        raise EmpnetError(f"'{page}' is no name of a page", where="--out", wanted="a name that ends in .html")
+        raise EmpnetError(f"'{page}' is not the name of a page", where="--out", wanted="a name that ends in .html")
     picture = page.with_suffix(".png")
     for path in (page, picture):
         refuse_to_replace(path, force, inputs=[data, *(inputs_of(predictor.run) if predictor.run else [])])

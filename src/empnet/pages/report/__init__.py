@@ -1,4 +1,4 @@
-"""The report of a run: one page that says in words and pictures what was learned and how far it can be trusted."""
+"""The report of a run: one page on the model and its reliability, in words and pictures."""
 
 from empnet.pages.report.write import write_report
 

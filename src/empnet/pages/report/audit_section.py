@@ -1,4 +1,4 @@
-"""The part of the page that tells what the audit found."""
+"""The part of the page with the results of the audit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARKS = {"pass": "good", "skip": "warn", "fail": "bad"}
 
 
 def audit_summary(audit: Audit) -> tuple[str, str]:
-    """The verdict in a sentence, and the kind of its paragraph."""
+    """Return the audit's result in a sentence, and the kind of its paragraph."""
     failed = [line.name for line in audit.lines if line.verdict == "fail"]
     if failed:
         return f"Audit: {len(failed)} of {len(audit.lines)} tests failed ({', '.join(failed)}); see below.", "bad"
@@ -22,16 +22,16 @@ def audit_summary(audit: Audit) -> tuple[str, str]:
 
 
 def audit_section(audit: Audit | None) -> Section | None:
-    """Make the section of tests and results; None without an audit.
+    """Return the section of tests and results; None without an audit.
 
     Arguments:
-        audit: What was found.
+        audit: The audit.
     """
     if audit is None:
         return None
     lead = paragraph(
-        "Every prediction must have these properties, whatever the model has learned. This is a short audit, on "
-        f"{audit.systems:,} systems; empnet check looks at more. What is measured is the largest deviation."
+        "Every prediction must have these properties, whatever the model has learned. This is a short audit on "
+        f"{audit.systems:,} systems; empnet check uses more. The deviation is the largest one found."
     )
     rows = [
         [line.name, line.verdict, in_words(line.deviation, line.unit), in_words(line.threshold, line.unit), _done(line)]

@@ -1,4 +1,4 @@
-"""Figures of the course of training, each as an SVG for the page."""
+"""Draw the course of training as SVG figures for the page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEIGHT = 3.2
 
 
 def _over_epochs(axes: Axes, curves: Curves, values: np.ndarray, colour: str, label: str) -> None:
-    """A line; a single epoch is a point."""
+    """Draw values against epochs as a line; with one or two epochs, also as points."""
     marker = "o" if len(curves) < 3 else ""
     axes.plot(np.arange(1, len(curves) + 1), values, color=colour, label=label, linewidth=1.3, marker=marker)
     axes.set_xlabel("epoch")
@@ -28,7 +28,7 @@ def _over_epochs(axes: Axes, curves: Curves, values: np.ndarray, colour: str, la
 
 
 def _logarithmic(axes: Axes) -> None:
-    """A logarithmic scale with as many plain numbers on it as the range needs."""
+    """Make the axis logarithmic, with as many plain numbers as its range needs."""
     low, high = (float(bound) for bound in axes.dataLim.intervaly)
     if low <= 0 or high < 2 * low:
         return
@@ -37,7 +37,7 @@ def _logarithmic(axes: Axes) -> None:
 
 
 def draw_losses(curves: Curves, loss: str) -> str:
-    """Loss of the training and the validation set.
+    """Draw the loss on the training and on the validation set.
 
     Arguments:
         curves: The course of training.
@@ -58,19 +58,17 @@ def draw_validation_error(curves: Curves, k: int, name: str, unit: str, baseline
 
     Arguments:
         curves: The course of training.
-        k: Number of the property.
-        name: Its name.
-        unit: Its unit.
-        baseline: Name and validation error of what stands beside it; None if it is not known.
+        k: Index of the property.
+        name: Name of the property.
+        unit: Unit of the property.
+        baseline: Name of the baseline and its validation error in the unit; None if unknown.
     """
     with new_figure(WIDTH, HEIGHT) as figure:
         axes = figure.subplots()
         _over_epochs(axes, curves, curves.validation_mae[:, k], ORANGE, "model")
         if baseline is not None:
             axes.axhline(baseline[1], color="0.55", linestyle="--", linewidth=1.2, label=plain(baseline[0]))
-        axes.plot(
-            curves.best + 1, curves.validation_mae[curves.best, k], "o", color=BLUE, label="weights that are kept"
-        )
+        axes.plot(curves.best + 1, curves.validation_mae[curves.best, k], "o", color=BLUE, label="weights kept")
         axes.set(ylabel=f"validation MAE of {plain(name)} [{unit}]")
         _logarithmic(axes)
         axes.legend()
@@ -78,7 +76,7 @@ def draw_validation_error(curves: Curves, k: int, name: str, unit: str, baseline
 
 
 def draw_learning_rate(curves: Curves) -> str:
-    """The learning rate of each epoch's last step."""
+    """Draw the learning rate at the end of each epoch."""
     with new_figure(WIDTH, HEIGHT) as figure:
         axes = figure.subplots()
         _over_epochs(axes, curves, curves.learning_rate, BLUE, "")

@@ -1,4 +1,4 @@
-"""The course of a training run: what ``metrics.csv`` says."""
+"""Read the course of a training run from ``metrics.csv``."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from empnet.training.run.run_folder import RunFolder
 __all__ = ["Curves", "read_curves"]
 
 COLUMNS = ("step", "seconds", "lr", "train_loss", "validation_loss")
-"""Of metrics.csv, in the order of the curves; the errors of each property stand beside them."""
+"""Columns of metrics.csv in the order of the curves; columns for the error of each property follow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curves:
-    """One number an epoch.
+    """Quantities of training, with one value for each epoch.
 
     Arguments:
-        steps: Steps done by the end of the epoch, shape (epochs,).
-        seconds: Seconds since training began.
-        learning_rate: Of the epoch's last step.
-        training_loss: Mean over the epoch's steps.
-        validation_loss: After the epoch, of the averaged weights.
-        validation_mae: Of each property in its unit, shape (epochs, F').
+        steps: Number of steps up to the end of the epoch, shape (epochs,).
+        seconds: Seconds since the start of training, shape (epochs,).
+        learning_rate: Learning rate of the epoch's last step, without unit, shape (epochs,).
+        training_loss: Mean loss over the epoch's steps, without unit, shape (epochs,).
+        validation_loss: Validation loss of the averaged weights after the epoch, without unit, shape (epochs,).
+        validation_mae: Mean absolute validation error of each property in its unit, shape (epochs, F').
     """
 
     steps: Float64[np.ndarray, " epochs"]
@@ -41,17 +41,20 @@ class Curves:
 
     @property
     def best(self) -> int:
-        """The epoch with the smallest validation error, counted from 0; with several properties their mean share."""
+        """Epoch with the smallest validation error, counted from 0.
+
+        For several properties, each error is divided by its smallest value, and the mean counts.
+        """
         shares = self.validation_mae / np.clip(self.validation_mae.min(axis=0), 1e-300, None)
         return int(np.argmin(shares.mean(axis=1)))
 
 
 def read_curves(run: RunFolder, card: ModelCard) -> tuple[Curves | None, str]:
-    """The curves of a run, and what of them is missing, in words; no curves if no epoch was finished.
+    """Return the curves of a run (None if no epoch is finished), and a message on missing parts.
 
     Arguments:
         run: The run folder.
-        card: Names and units of the properties.
+        card: Card of the model, with names and units of the properties.
     """
     rows, damage = run.read_metrics()
     names = [f"validation_mae_{name} [{unit}]" for name, unit in zip(card.properties, card.units, strict=True)]

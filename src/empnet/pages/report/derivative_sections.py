@@ -1,4 +1,4 @@
-"""The parts of the page that tell of forces and stress: parity, errors of each species or component."""
+"""The parts of the page on forces and stress: parity, and errors for each species or component."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ LABELS = {"mae": "mean absolute error", "rmse": "root mean square error", "max":
 
 
 def derivative_section(errors: DerivativeErrors) -> Section:
-    """All about the errors of the forces, or of the stress.
+    """Return the section on the errors of the forces or of the stress.
 
     Arguments:
-        errors: What is told.
+        errors: Forces or stress with their errors.
     """
     n, forces = errors.targets.size, errors.name == "forces"
     groups = "species" if forces else "component"
     some = f" {MOST:,} of them, drawn at random, are shown." if n > MOST else ""
-    left = f"Predicted over true values of the {n:,} components; on the line they are equal.{some}"
+    left = f"Predicted against true values of the {n:,} components; on the line they are equal.{some}"
     more = f" {N_GROUPS} are shown." if len(errors.groups) >= N_GROUPS else ""
-    right = f"Errors in all and by {groups}; the thin lines are 95 % intervals.{more}"
+    right = f"Errors of all components and by {groups}; the thin lines are 95 % intervals.{more}"
     pair = figure(_parity(errors), left) + figure(_bars(errors), right)
     lead = (
         "Forces are the exact gradient of the predicted energy"
         if forces
-        else "Stress is the exact derivative of the predicted energy with respect to strain, over the volume"
+        else "Stress is the exact derivative of the predicted energy with respect to strain, divided by the volume"
     )
-    size = f"The root mean square of those in the data is {amount(errors.target_rms, errors.unit)}"
+    size = f"The root mean square of the {errors.name} in the data is {amount(errors.target_rms, errors.unit)}"
     share = f"{100 * errors.metrics['rmse'].value / errors.target_rms:.2g} %" if errors.target_rms > 0 else "all"
     text = paragraph(f"{lead}. {size}; the root mean square error is {share} of it.")
     return Section(f"Errors of the {errors.name}", f'{text}<div class="figures">{pair}</div>{_metrics(errors, groups)}')
@@ -51,7 +51,7 @@ def _bars(errors: DerivativeErrors) -> str:
 
 
 def _metrics(errors: DerivativeErrors, groups: str) -> str:
-    """Every group with its errors; intervals come from drawing whole systems."""
+    """Return a table of every group's errors; the intervals come from drawing whole systems."""
     rows = []
     for group, metrics in errors.groups_and_all.items():
         cells = [

@@ -1,4 +1,4 @@
-"""The parts of the page that tell of errors: parity, distribution, groups of systems, the worst ones."""
+"""The parts of the page on errors: parity, distribution, groups of systems, the worst systems."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 
 
 def error_section(side: MeasuredSide, k: int, species: tuple[int, ...], first: int) -> tuple[Section, list[Scene]]:
-    """All about the errors of one property.
+    """Return the section on the errors of one property.
 
     Arguments:
-        side: The measured side of the data.
-        k: Number of the property.
-        species: Those that the model knows, in the order of the counts.
-        first: Number of the first scene on the page that is still free.
+        side: The measured set of the data.
+        k: Index of the property.
+        species: Species of the model, in the order of the counts.
+        first: Index of the section's first scene on the page.
 
     Returns:
         The section, and the scenes of its pictures.
@@ -46,9 +46,9 @@ def error_section(side: MeasuredSide, k: int, species: tuple[int, ...], first: i
 
 def _parity(evaluation: Evaluation, side: str) -> str:
     n, r2 = len(evaluation.targets), evaluation.metrics["r2"]
-    left = f"Predicted over true values of the {n:,} systems of the {side} set; on the line they are equal."
+    left = f"Predicted against true values of the {n:,} systems in the {side} set; on the line they are equal."
     left += f" {R2}: {r2_in_words(r2)}."
-    right = "What is left: predicted minus true. A slope or a bend here is an error with a pattern."
+    right = "Residuals: predicted minus true value. A slope or a bend here shows a systematic error."
     pair = figure(parity(evaluation), left) + figure(residuals(evaluation), right)
     return f'<div class="figures">{pair}</div>' + _metrics(evaluation)
 
@@ -72,22 +72,22 @@ def _metrics(evaluation: Evaluation) -> str:
 def _distribution(evaluation: Evaluation) -> str:
     error = evaluation.predicted - evaluation.targets
     drawn, outside = distribution(evaluation)
-    beyond = f"; {outside:,} lie beyond the edges and are drawn at them" if outside else ""
+    beyond = f"; {outside:,} lie beyond the edges and are drawn there" if outside else ""
     caption = f"Errors of {len(error):,} systems{beyond}."
     absolute, unit = np.abs(error), evaluation.unit
     rows = [
-        [f"{100 * share:g} % of the systems", amount(float(np.quantile(absolute, share)), unit)] for share in QUANTILES
+        [f"{100 * share:g} % of all systems", amount(float(np.quantile(absolute, share)), unit)] for share in QUANTILES
     ]
-    rows.append(["all", amount(float(absolute.max()), unit)])
+    rows.append(["all systems", amount(float(absolute.max()), unit)])
     mean, median = (amount(float(value), unit) for value in (error.mean(), np.median(error)))
     bias = f"Mean error, with its sign: {mean}; median {median}."
-    quantiles = table(["of ...", "the absolute error is at most"], rows, numbers=[1]) + paragraph(bias)
+    quantiles = table(["systems", "absolute error at most"], rows, numbers=[1]) + paragraph(bias)
     return f'<div class="figures">{figure(drawn, caption)}<div>{quantiles}</div></div>'
 
 
 def _groups(evaluation: Evaluation, side: MeasuredSide, species: tuple[int, ...]) -> str:
     errors, name, unit = evaluation.predicted - evaluation.targets, evaluation.name, evaluation.unit
-    interval = "The thin lines are 95 % intervals; at the right stand the numbers of systems."
+    interval = "The thin lines are 95 % intervals; the numbers of systems are at the right."
     parts, alike = [], []
     if len(np.unique(side.sizes)) > 1:
         drawn = mae_of_groups(
@@ -99,11 +99,11 @@ def _groups(evaluation: Evaluation, side: MeasuredSide, species: tuple[int, ...]
     groups = _species_groups(errors, side, species)
     if any(group.systems < len(errors) for group in groups):
         drawn = mae_of_groups(groups, unit, "systems with", f"Error of {name} by species")
-        left_out = f" Of {len(groups)} species the 20 with the largest error are shown." if len(groups) > 20 else ""
-        parts.append(figure(drawn, f"Error of the systems that contain a species.{left_out} {interval}"))
+        left_out = f" The 20 of {len(groups)} species with the largest errors are shown." if len(groups) > 20 else ""
+        parts.append(figure(drawn, f"Error of the systems with each species.{left_out} {interval}"))
     elif len(groups) > 1:
         there = ", ".join(group.name for group in groups)
-        alike.append(f"All systems contain the same species ({there}), so errors cannot be distinguished by them.")
+        alike.append(f"All systems contain the same species ({there}), so there are no errors by species.")
     return f'<div class="figures">{"".join(parts)}</div>' * bool(parts) + "".join(map(paragraph, alike))
 
 
@@ -138,8 +138,8 @@ def _pictures(evaluation: Evaluation, scenes: list[Scene], first: int) -> str:
         caption = f"{rank}. {system.formula}, {system.origin}: error {error}."
         pictures.append(view(scene, first + rank - 1, label, caption))
     lead = paragraph(
-        "The first of them as they are: drag to turn, or use the arrow keys; Ctrl and the wheel, or plus and minus, "
-        "bring them nearer. Bonds are drawn where atoms are near; the model does not know of them.",
+        "The first of these systems. To rotate a picture, drag it or use the arrow keys; to zoom, use Ctrl and the "
+        "wheel, or plus and minus. Bonds are drawn between near atoms; the model does not use them.",
         kind="faint",
     )
     return f'{lead}{legend(scenes)}<div class="grid">{"".join(pictures)}</div>'

@@ -1,4 +1,4 @@
-"""Figures of errors, each as an SVG for the page."""
+"""Draw errors as SVG figures for the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from empnet.prediction.evaluate import Evaluation
 __all__ = ["Group", "distribution", "grouped", "mae_of_groups", "parity", "residuals", "size_groups"]
 
 WIDTH = 4.6
-"""Of a figure in inches: two stand side by side on a screen, one fills a phone, and the text can be read on both."""
+"""Width of a figure in inches: two fit next to each other on a screen, one fills a phone; both are readable."""
 
 BLUE, ORANGE = COLOURS[:2]
 N_BARS = 20
@@ -25,13 +25,13 @@ N_SIZES = 12
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Some of the systems and their error.
+    """A group of systems and their error.
 
     Arguments:
-        name: What they have in common.
-        systems: How many they are.
-        mae: Their mean absolute error, in the property's unit.
-        half_width: Of its 95 % interval; nan for a single system.
+        name: Common feature of the systems.
+        systems: Number of systems.
+        mae: Mean absolute error, in the property's unit.
+        half_width: Half the width of the 95 % interval, in the property's unit; nan for a single system.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Group:
 
 
 def grouped(name: str, errors: Float64[np.ndarray, " n"]) -> Group:
-    """A group of these errors; the interval is 1.96 standard errors of the mean to either side.
+    """Return the group of these errors; its interval is the mean plus or minus 1.96 standard errors.
 
     Arguments:
-        name: What the systems have in common.
-        errors: Their errors.
+        name: Common feature of the systems.
+        errors: Errors of the systems, shape (n,), in the property's unit.
 
     Example:
         >>> grouped("with O", np.array([1.0, -3.0])).mae
@@ -57,11 +57,11 @@ def grouped(name: str, errors: Float64[np.ndarray, " n"]) -> Group:
 
 
 def size_groups(errors: Float64[np.ndarray, " n"], sizes: Int64[np.ndarray, " n"]) -> list[Group]:
-    """The systems by number of particles; many sizes are taken together in groups of about equally many systems.
+    """Return groups by number of particles; if there are many sizes, each group has about the same number of systems.
 
     Arguments:
-        errors: Of each system.
-        sizes: Its number of particles.
+        errors: Error of each system, shape (n,), in the property's unit.
+        sizes: Number of particles of each system, shape (n,).
 
     Example:
         >>> [group.name for group in size_groups(np.ones(3), np.array([2, 2, 5]))]
@@ -80,14 +80,14 @@ def size_groups(errors: Float64[np.ndarray, " n"], sizes: Int64[np.ndarray, " n"
 
 
 def parity(evaluation: Evaluation) -> str:
-    """Predicted over true values."""
+    """Draw predicted against true values."""
     with new_figure(WIDTH, 4.3) as figure:
         draw_parity(figure.subplots(), evaluation, BLUE)
         return svg(figure, f"Parity plot of {evaluation.name}")
 
 
 def residuals(evaluation: Evaluation) -> str:
-    """Errors over true values."""
+    """Draw errors against true values."""
     y, error, unit = evaluation.targets, evaluation.predicted - evaluation.targets, evaluation.unit
     with new_figure(WIDTH, 4.3) as figure:
         axes = figure.subplots()
@@ -99,20 +99,20 @@ def residuals(evaluation: Evaluation) -> str:
 
 
 def distribution(evaluation: Evaluation) -> tuple[str, int]:
-    """Draw the distribution of errors; return how many lie beyond the edges, too."""
+    """Draw the distribution of errors; return it with the number of errors beyond the edges."""
     with new_figure(WIDTH, 3.2) as figure:
         outside = draw_error_distribution(figure.subplots(), evaluation, BLUE)
         return svg(figure, f"Distribution of the errors of {evaluation.name}"), outside
 
 
 def mae_of_groups(groups: Sequence[Group], unit: str, what: str, label: str) -> str:
-    """The mean absolute error of groups of systems as bars, with the groups' sizes.
+    """Draw the mean absolute errors of groups of systems as bars, with the groups' sizes.
 
     Arguments:
-        groups: What is drawn, from top to bottom.
-        unit: Of the errors.
-        what: What tells the groups apart, such as ``"particles"``.
-        label: What the figure shows, for those who cannot see it.
+        groups: The groups, from top to bottom.
+        unit: Unit of the errors.
+        what: Label of the groups, such as ``"particles"``.
+        label: Description of the figure for screen readers.
     """
     shown = groups[:N_BARS]
     with new_figure(WIDTH, 1.0 + 0.26 * len(shown)) as figure:
@@ -126,7 +126,7 @@ def mae_of_groups(groups: Sequence[Group], unit: str, what: str, label: str) -> 
 
 
 def _name_bars(axes: Axes, groups: Sequence[Group], what: str) -> None:
-    """Names at the left, numbers of systems at the right."""
+    """Write the names at the left and the numbers of systems at the right."""
     axes.set_yticks(range(len(groups)), [plain(group.name) for group in groups])
     axes.invert_yaxis()
     axes.set_xlim(left=0)

@@ -1,4 +1,4 @@
-"""The learned filters: how much a neighbour counts at each distance."""
+"""Draw the learned filters: the weight of a neighbour against its distance."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ STYLES = [(colour, "-") for colour in COLOURS] + [(colour, "--") for colour in C
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filters:
-    """The filters of one interaction: phi, by which it sums features, or chi, by which it sums tensors.
+    """The filters of one interaction: phi, the weights in sums of features, or chi, the weights in sums of tensors.
 
     Arguments:
-        d: Distances at which they were computed, angstrom, shape (K,).
-        values: phi_lk(d) env(d) of each degree l, without unit, shape (K, L + 1, F).
-        number: Of the interaction, counted from 1.
+        d: Distances of the values, in angstrom, shape (K,).
+        values: phi_lk(d) env(d) for each degree l, without unit, shape (K, L + 1, F).
+        number: Number of the interaction, counted from 1.
         name: ``"phi"`` or ``"chi"``.
     """
 
@@ -39,11 +39,11 @@ class Filters:
     name: str = "phi"
 
     def strongest(self, beyond: float, degree: int = 0) -> list[int]:
-        """The features whose filters vary most at distances above ``beyond``, the first one most.
+        """Return the features with the most varying filters at distances above ``beyond``, in decreasing order.
 
         Arguments:
-            beyond: Where the data have their nearest neighbours, angstrom.
-            degree: l.
+            beyond: Shortest distance in the data, in angstrom.
+            degree: Degree l of the filters.
         """
         spread = self.values[self.d >= beyond, degree].var(axis=0)
         return np.argsort(-spread, kind="stable")[:N_STRONG].tolist()
@@ -51,10 +51,10 @@ class Filters:
 
 @torch.no_grad()
 def filters_of(model: PropertyModel) -> list[Filters]:
-    """The filters of each interaction at the knots of their spline, where they are exact.
+    """Return the filters of each interaction at the knots of their spline, where they are exact.
 
     Arguments:
-        model: A model.
+        model: The model.
 
     Example:
         >>> from empnet.model.architecture import Architecture
@@ -79,11 +79,11 @@ def filters_of(model: PropertyModel) -> list[Filters]:
 
 
 def draw_filters(filters: Filters, distances: Float64[np.ndarray, " P"] | None) -> str:
-    """The filters of one interaction over the distance, a panel for each degree, those that vary most in colour.
+    """Draw the filters of one interaction against distance, one panel for each degree, the most varying in colour.
 
     Arguments:
-        filters: What is drawn.
-        distances: Distances that occur in the data, angstrom; None if they are not known.
+        filters: The filters.
+        distances: Distances in the data, in angstrom, shape (P,); None if they are unknown.
     """
     known = distances if distances is not None and len(distances) else None
     degrees = filters.values.shape[1]
@@ -97,7 +97,7 @@ def draw_filters(filters: Filters, distances: Float64[np.ndarray, " P"] | None) 
 
 
 def _draw_degree(axes: Axes, filters: Filters, degree: int, distances: Float64[np.ndarray, " P"] | None) -> None:
-    """The filters of one degree, and the names of the strongest beside them."""
+    """Draw the filters of one degree, with a legend of the most varying ones."""
     nearest = 0.0 if distances is None else float(distances.min())
     strong, values = filters.strongest(nearest, degree), filters.values[:, degree]
     if distances is not None:
@@ -106,7 +106,7 @@ def _draw_degree(axes: Axes, filters: Filters, degree: int, distances: Float64[n
     for k, (colour, line) in zip(strong, STYLES, strict=False):
         axes.plot(filters.d, values[:, k], line, color=colour, linewidth=1.5, label=f"k = {k}")
     axes.axhline(0.0, color="0.6", linewidth=0.7)
-    inside = values[filters.d >= nearest]  # nearer than any pair, a filter was never fitted
+    inside = values[filters.d >= nearest]  # at shorter distances than in the data, a filter is not fitted
     margin = 0.05 * float(np.ptp(inside)) or 1.0
     axes.set(xlim=(0, filters.d[-1]), ylim=(inside.min() - margin, inside.max() + margin))
     index = f"{degree}k" if filters.values.shape[1] > 1 else "k"
@@ -115,7 +115,7 @@ def _draw_degree(axes: Axes, filters: Filters, degree: int, distances: Float64[n
 
 
 def _draw_distances(axes: Axes, distances: Float64[np.ndarray, " P"], cutoff: float) -> None:
-    """Draw the frequency of each distance behind the filters, without a scale of its own."""
+    """Draw the frequency of each distance behind the filters, without an axis."""
     behind = axes.twinx()
     behind.hist(distances, bins=100, range=(0, cutoff), color="0.6", alpha=0.25)
     behind.set_axis_off()

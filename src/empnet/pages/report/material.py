@@ -1,4 +1,4 @@
-"""All that the report is made of, gathered from a run folder; what cannot be had is told in words."""
+"""Gather the content of the report from a run folder, with a note on each missing part."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from empnet.system.system import System
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.model_file import ModelCard, read_card
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.uncertainty.ensemble import is_ensemble
+from empnet.training.uncertainty.ensemble_file import is_ensemble
 
 __all__ = ["Material", "gather"]
 
 
 AUDITED = 4
-"""Systems that the report audits: ``empnet check`` looks at more, and takes its time."""
+"""Number of systems in the report's audit; ``empnet check`` uses more and takes longer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,16 +33,16 @@ class Material:
 
     Arguments:
         run: The run folder.
-        config: Its configuration.
-        card: What its model is.
-        split: The sides of its data.
-        predictor: Its trained model; None before the first weights.
+        config: Configuration of the run.
+        card: Card of the model.
+        split: Training, validation and test set.
+        predictor: The trained model; None before the first weights.
         curves: The course of training; None before the first epoch.
-        results: ``results.json``: errors by side and property; empty before the end of training.
-        side: Errors measured again, system by system; None if the data cannot be had.
-        audit: What was found in a few systems of that side; None if it was not asked for or the data cannot be had.
+        results: Content of ``results.json``: errors by set and property; empty before the end of training.
+        side: Errors measured again, system by system; None if the data are not available.
+        audit: Audit on a few systems of that set; None if it was not requested or the data are not available.
         log: Lines of ``log.txt``.
-        left_out: What the report cannot show, and why.
+        left_out: Parts missing in the report, with reasons.
     """
 
     run: RunFolder
@@ -63,7 +63,7 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
 
     Arguments:
         run: The run folder.
-        audited: Audit the model, too.
+        audited: Whether to audit the model.
         quiet: No progress bar.
 
     Raises:
@@ -81,24 +81,24 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
             errors = of_evaluations(side.evaluations, side.name)
             found = audit(predictor, _few(side), errors=errors, quiet=quiet) if audited else None
         except EmpnetError as error:
-            left_out.append(f"Errors system by system, the worst systems and their pictures are left out: {error}.")
+            left_out.append(f"Errors of each system, the worst systems and their pictures are left out: {error}.")
     else:
         left_out.append("Errors and filters are left out: there are no trained weights yet.")
     (curves, missing), results = read_curves(folder, card), read_results(folder)
     if ensemble:
-        left_out.append("Learning curves and filters are each member's own: empnet report RUN/member-1, and so on.")
+        left_out.append("Each member has its own learning curves and filters: empnet report RUN/member-1, and so on.")
     elif curves is None:
         left_out.append(f"Learning curves are left out: {missing or 'no epoch is finished'}.")
     elif missing:
         left_out.append(f"Learning curves are not complete: {missing}.")
     if not results:
-        left_out.append("Training has not come to its end: what is shown here is of the best weights so far.")
+        left_out.append("Training is not finished: this page shows the best weights so far.")
     split, log = folder.read_split(), _log(folder)
     return Material(folder, config, card, split, predictor, curves, results, side, found, log, tuple(left_out))
 
 
 def _few(side: MeasuredSide) -> list[System]:
-    """Systems for the audit, from all over the sample."""
+    """Return systems for the audit, spread evenly over the sample."""
     return list(side.sample[:: max(1, len(side.sample) // AUDITED)][:AUDITED])
 
 

@@ -1,4 +1,4 @@
-"""A system as something to be looked at: places, colours and radii of its particles, bonds, and the cell."""
+"""The drawing of a system: places, colours and radii of its particles, bonds, and the cell."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from empnet.system.system import System
 __all__ = ["MOST", "Look", "Scene", "colour_of", "formula_of", "scene_of"]
 
 MOST = 3_000
-"""Particles that are drawn of a system; of more, so many are drawn at random."""
+"""Largest number of drawn particles; a larger system is drawn as this many random particles."""
 
 BOND = 1.2
-"""A bond is drawn between atoms nearer than this times the sum of their covalent radii: none is much longer, and
-the nearest atoms without a bond are more than 1.3 times as far."""
+"""Largest length of a drawn bond, as a multiple of the sum of the atoms' covalent radii: hardly any bond is longer, and
+atoms without a bond are at a distance of more than 1.3 times that sum."""
 
 ATOMIC = (0.5, 4.0)
-"""Distances to the nearest neighbour, in angstrom, of atoms (median over a system); others are points of a cloud."""
+"""Range of the median distance to the nearest neighbour, in angstrom, for atoms; other systems are point clouds."""
 
 BRIGHTEST = 0.85
-"""Of the colours: white hydrogen could not be told from white paper."""
+"""Largest brightness of a colour: white hydrogen would be invisible on white paper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Look:
     """Colour and size of a species' particles.
 
     Arguments:
-        name: Symbol, or number, of the species.
-        colour: As ``#rrggbb``.
-        radius: In angstrom.
+        name: Symbol or number of the species.
+        colour: Colour as ``#rrggbb``.
+        radius: Radius in angstrom.
     """
 
     name: str
@@ -52,15 +52,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """Drawing of a system, centred and turned so that its largest faces lie before the eye.
+    """Drawing of a system, centred and rotated so that its widest side faces the viewer.
 
     Arguments:
-        positions: Shape (n, 3), angstrom.
-        kinds: Number in ``looks`` of each particle, shape (n,).
-        looks: How each species looks.
+        positions: Positions of the drawn particles, in angstrom, shape (n, 3).
+        kinds: Index in ``looks`` of each particle, shape (n,).
+        looks: Colour and size of each species.
         bonds: Pairs of particles, shape (b, 2).
-        cell: Ends of the cell's edges, shape (12, 2, 3); of none, shape (0, 2, 3).
-        particles: How many particles the system has; more than are drawn if it is large.
+        cell: Ends of the cell's edges, in angstrom, shape (12, 2, 3); without a cell, shape (0, 2, 3).
+        particles: Number of particles in the system; for a large system, more than are drawn.
     """
 
     positions: Float64[np.ndarray, "n 3"]
@@ -71,7 +71,7 @@ class Scene:
     particles: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for the viewer's script."""
+        """Return plain values for the viewer's script."""
         return {
             "looks": [[look.name, look.colour, round(look.radius, 3)] for look in self.looks],
             "kinds": self.kinds.tolist(),
@@ -82,7 +82,7 @@ class Scene:
 
 
 def colour_of(species: int) -> str:
-    """The colour of a species: chemists' for elements, one of the series for other kinds.
+    """Return the colour of a species: the usual one for an element, one of the series' for another species.
 
     Example:
         >>> colour_of(8), colour_of(0)
@@ -95,10 +95,10 @@ def colour_of(species: int) -> str:
 
 
 def scene_of(system: System) -> Scene:
-    """Make the drawing of a system.
+    """Return the drawing of a system.
 
     Arguments:
-        system: The system; particles of a periodic one are drawn within the cell.
+        system: The system; if it is periodic, its particles are drawn within the cell.
 
     Example:
         >>> scene_of(System([[0, 0, 0], [0, 0, 1.0]], species=[1, 8])).bonds.tolist()
@@ -120,13 +120,13 @@ def scene_of(system: System) -> Scene:
     cell = _edges(system)
     centre = cell.mean(axis=(0, 1)) if len(cell) else positions.mean(axis=0)
     turn = np.linalg.svd(positions - positions.mean(axis=0), full_matrices=True)[2] if len(positions) > 2 else np.eye(3)
-    turn[2] *= np.sign(np.linalg.det(turn))  # a rotation, no mirror image
+    turn[2] *= np.sign(np.linalg.det(turn))  # a rotation, not a reflection
     turn = _TILT if len(cell) else turn
     return Scene((positions - centre) @ turn.T, kinds, looks, bonds, (cell - centre) @ turn.T, particles)
 
 
 def _name(system: System, kind: int) -> str:
-    """A species in words: the symbol, or that it is a kind of its own."""
+    """Return a species in words: its symbol, or its number if it is not an element."""
     name = symbol(kind)
     return "particles" if system.species is None else f"species {name}" if name == str(kind) else name
 
@@ -137,7 +137,7 @@ def _tilt(about_y: float, about_x: float) -> np.ndarray:
 
 
 _TILT = _tilt(-25.0, 20.0)
-"""A box is seen a little from the side and from above."""
+"""Rotation for a system with a cell: the view is slightly from the side and from above."""
 
 
 def _within_cell(system: System) -> np.ndarray:
@@ -150,7 +150,7 @@ def _within_cell(system: System) -> np.ndarray:
 
 
 def _nearest(positions: np.ndarray) -> float:
-    """Median distance to the nearest neighbour; 1 for a single particle."""
+    """Return the median distance to the nearest neighbour; 1 for a single particle."""
     from scipy.spatial import cKDTree
 
     if len(positions) < 2:
@@ -168,7 +168,7 @@ def _bonds(positions: np.ndarray, species: np.ndarray) -> np.ndarray:
 
 
 def _edges(system: System) -> np.ndarray:
-    """The twelve edges of a periodic system's cell."""
+    """Return the twelve edges of a periodic system's cell."""
     if system.cell is None or not any(system.pbc):
         return np.zeros((0, 2, 3))
     corners = np.array(list(product((0, 1), repeat=3)))

@@ -1,4 +1,4 @@
-"""The parts of the page that tell how the model came about: course, filters, split, configuration, model, files."""
+"""The parts of the page on model and training: learning curves, filters, split, configuration, model, files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from html import escape
 import numpy as np
 
 from empnet.dataset.dataset import collate
+from empnet.model.ensemble import Ensemble
 from empnet.model.summary import summary
 from empnet.model.system_model import SystemModel
 from empnet.pages.page import Section, figure, paragraph, table
@@ -20,34 +21,34 @@ from empnet.system.one_hot import species_name
 from empnet.system.system import System
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.model_file import ModelCard
-from empnet.training.uncertainty.ensemble import Ensemble
 
 __all__ = ["configuration", "course", "files_and_versions", "filters", "model_section", "split"]
 
 FILES = {
     "config.toml": "the merged configuration",
-    "split.json": "which system is on which side",
+    "split.json": "the systems of each set",
     "model.json": "architecture, species, properties, units, versions, data",
     "model.safetensors": "the best weights",
-    "metrics.csv": "one row an epoch",
+    "metrics.csv": "one row for each epoch",
     "results.json": "errors on validation and test set",
-    "uncertainty.safetensors": "what standard deviations are computed from",
+    "uncertainty.safetensors": "data for computing standard deviations",
     "ensemble.json": "the members, and the calibration of their spread",
-    "log.txt": "what was printed",
+    "log.txt": "the printed messages",
 }
-"""What the files of a run folder are; others are listed without a word."""
+"""Content of the files in a run folder; other files are listed without a description."""
 
 
 def course(material: Material) -> Section | None:
-    """Learning curves; None before the first epoch."""
+    """Return the section of learning curves; None before the first epoch."""
     curves = material.curves
     if curves is None:
         return None
     drawn = [
         figure(
             draw_losses(curves, material.config.loss),
-            "The loss is relative to the spread that the composition leaves, so it has no unit. In training it is the "
-            "mean over the epoch, while the weights still move; in validation it is of their moving average.",
+            "The loss is relative to the spread after subtracting the composition baseline, so it has no unit. The "
+            "training loss is the mean over the epoch, in which the weights change; the validation loss is computed "
+            "with their moving average.",
         )
     ]
     for k, (name, unit) in enumerate(zip(material.card.properties, material.card.units, strict=True)):
@@ -61,19 +62,19 @@ def course(material: Material) -> Section | None:
 
 
 SUMMED = {"phi": "sums of features", "chi": "sums of tensors"}
-"""What a filter is for, by its name."""
+"""Use of a filter, by its name."""
 
 
 def filters(material: Material) -> Section | None:
-    """The learned filters of each interaction; None before the first weights, and for an ensemble, which has none."""
+    """Return the section of each interaction's filters; None before the first weights, and for an ensemble."""
     if material.predictor is None or isinstance(material.predictor.model, Ensemble):
         return None
     distances = None if material.side is None else material.side.distances
     lead = paragraph(
-        "In each interaction a particle sums the features of its neighbours, each feature k weighted by a learned "
-        "function phi_k of the distance. The envelope env brings it smoothly to zero at the cutoff. In colour are "
-        "the eight features whose filters vary most, the others are grey. Nearer than the nearest neighbours in the "
-        "data a filter was never fitted."
+        "In each interaction a particle sums the features of its neighbours. Each feature k is weighted by a learned "
+        "function phi_k of the distance. The envelope env brings it smoothly to zero at the cutoff. The eight "
+        "filters that vary most are coloured; the others are grey. At distances below the shortest one in the data, "
+        "the filters are not fitted."
     )
     behind = "; the grey area behind shows how often each distance occurs in the data"
     behind = "" if distances is None else behind
@@ -83,9 +84,9 @@ def filters(material: Material) -> Section | None:
     ]
     if material.card.architecture.moments:
         lead += paragraph(
-            "There is a filter for each degree l of the moments: 0 is a plain sum, 1 sees on which side neighbours "
-            "are, 2 along which line. From the second interaction on, filters chi weigh the tensors that neighbours "
-            "have kept."
+            "There is a filter for each degree l of the moments: degree 0 is a plain sum, degree 1 shows the side on "
+            "which neighbours are, and degree 2 the line along which they are. From the second interaction on, filters "
+            "chi are the weights of the neighbours' tensors."
         )
     return Section("Learned filters", lead + _side_by_side(drawn))
 
@@ -95,7 +96,7 @@ def _side_by_side(figures: list[str]) -> str:
 
 
 def split(material: Material) -> Section:
-    """Make the section on the sizes of the three sets and how they were drawn."""
+    """Return the section on the three sets: their sizes, and how they were chosen."""
     config = material.config
     how = (
         f"drawn at random (seed {config.seed})"
@@ -105,19 +106,19 @@ def split(material: Material) -> Section:
     sides = {
         "training": (material.split.train, "the weights are fitted to it"),
         "validation": (material.split.validation, "it chooses the best weights"),
-        "test": (material.split.test, "nothing was chosen by it"),
+        "test": (material.split.test, "it measures the errors; it was not used to fit or choose anything"),
     }
     total = sum(len(indices) for indices, _ in sides.values())
     rows = [
         [name, f"{len(indices):,}", f"{len(indices) / max(1, total):.1%}".replace("%", " %"), purpose]
         for name, (indices, purpose) in sides.items()
     ]
-    lead = paragraph(f"The sides were {how}. Exact duplicates are on one side. split.json lists every system.")
-    return Section("Split", lead + table(["side", "systems", "share", "what for"], rows, numbers=[1, 2]))
+    lead = paragraph(f"The sets were {how}. Exact duplicates are in the same set. split.json lists every system.")
+    return Section("Split", lead + table(["set", "systems", "share", "use"], rows, numbers=[1, 2]))
 
 
 def configuration(material: Material) -> Section:
-    """Every setting with its value and meaning."""
+    """Return the section of all settings with their values and meanings."""
     values = material.config.model_dump(mode="json", exclude_none=True)
     rows = [
         [name, _setting(value), TrainConfig.model_fields[name].description or ""]
@@ -134,9 +135,9 @@ def _setting(value: object) -> str:
 
 
 def model_section(material: Material) -> Section:
-    """Make the section on the parts of the model."""
+    """Return the section on the parts of the model."""
     card = material.card
-    species = paragraph(f"Species that it knows: {', '.join(map(species_name, card.species))}.")
+    species = paragraph(f"Species in the model: {', '.join(map(species_name, card.species))}.")
     model = card.build() if material.predictor is None else material.predictor.model
     layers = escape(str(summary(model, inputs=(_example(card, model),))))
     shapes = "<summary>Layers, with output shapes for a system of two particles</summary>"
@@ -144,20 +145,20 @@ def model_section(material: Material) -> Section:
 
 
 def _example(card: ModelCard, model: SystemModel) -> object:
-    """Two particles that the model can take."""
+    """Return a batch of two particles as an input of the model."""
     features = np.zeros((2, card.architecture.n_features))
     system = System(np.eye(2, 3), species=np.array(card.species[:1] * 2), features=features)
     return collate([system], card.architecture.cutoff, card.encoder, model.dtype)
 
 
 def files_and_versions(material: Material) -> Section:
-    """Versions, the data's hash, and the files of the run folder."""
+    """Return the section of versions, the data's hash, and the files of the run folder."""
     data = material.card.data
     rows = [["data", material.config.data], ["sha256 of the data", str(data.get("sha256", ""))]]
     rows += [[name, version] for name, version in material.card.versions.items()]
     rows.append(["processor threads", str(material.card.threads)])
-    listed = table(["file", "size", "what it holds"], list(_listed(material)), numbers=[1])
-    return Section("Versions and files", table(["what", "version"], rows) + "<h3>Run folder</h3>" + listed)
+    listed = table(["file", "size", "content"], list(_listed(material)), numbers=[1])
+    return Section("Versions and files", table(["name", "version"], rows) + "<h3>Run folder</h3>" + listed)
 
 
 def _listed(material: Material) -> Iterator[list[str]]:
@@ -165,5 +166,5 @@ def _listed(material: Material) -> Iterator[list[str]]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_file() and not path.name.startswith(".") and name != "report.html":
-            what = "what resuming needs" if name.startswith("checkpoint/") else FILES.get(name, "")
+            what = "data for resuming" if name.startswith("checkpoint/") else FILES.get(name, "")
             yield [name, size(path.stat().st_size), what]

@@ -1,4 +1,4 @@
-"""The errors of one side of a run's own data, with what the report wants to know of each system."""
+"""Measure the errors on one of a run's own sets, with further facts on each system for the report."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from empnet.training.run.run_folder import RunFolder
 __all__ = ["DRAWN", "MeasuredSide", "measure_side"]
 
 DRAWN = 6
-"""How many of the worst systems are drawn."""
+"""Number of worst systems with pictures."""
 
 SAMPLE = 5_000
-"""Particles whose distances to their neighbours are counted: enough for a histogram."""
+"""Number of particles in the histogram of distances to neighbours."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredSide:
-    """Errors on one side of the data.
+    """Errors on one set of the data.
 
     Arguments:
-        name: ``"test"``, or ``"validation"`` where there is no test set.
-        evaluations: One for each property.
-        sizes: Number of particles of each system, shape (n,).
-        counts: Particles of each of the model's species in each system, shape (n, species).
-        worst: For each property the systems with the largest errors, the largest first.
+        name: ``"test"``, or ``"validation"`` if there is no test set.
+        evaluations: One evaluation for each property.
+        sizes: Number of particles in each system, shape (n,).
+        counts: Number of particles of each of the model's species in each system, shape (n, species).
+        worst: Systems with the largest errors for each property, the largest error first.
         sample: Some of the systems.
-        distances: Distances of neighbours within the cutoff in the sample, angstrom.
+        distances: Distances between neighbours within the cutoff in the sample, in angstrom, shape (P,).
     """
 
     name: Side
@@ -53,7 +53,7 @@ class MeasuredSide:
 
 @dataclass(slots=True)
 class _Watch:
-    """Notes on systems, taken while they go by."""
+    """Collects facts on the systems of a stream."""
 
     predictor: Predictor
     targets: list[list[float]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class _Watch:
     sample: list[System] = field(default_factory=list)
 
     def each(self, systems: Iterable[System]) -> Iterator[System]:
-        """Yield the same systems, and take notes."""
+        """Yield the same systems, and record facts on them."""
         card, sampled = self.predictor.card, 0
         for system in systems:
             self.targets.append([target_of(system, name) for name in card.properties])
@@ -86,7 +86,7 @@ def measure_side(predictor: Predictor, *, quiet: bool = False) -> MeasuredSide:
         quiet: No progress bar.
 
     Raises:
-        EmpnetError: If the data are no longer there or no longer the same.
+        EmpnetError: If the data do not exist any more or have changed.
     """
     run = RunFolder(predictor.run)
     side = measured_side(run)

@@ -1,4 +1,4 @@
-"""A scene as a still picture: what is seen where the viewer cannot run, and on paper."""
+"""Draw a scene as a still picture, for paper and for browsers without the viewer."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from empnet.pages.report.scene import Scene
 __all__ = ["STILL", "still"]
 
 STILL = 500
-"""Particles of a still picture: more would make the page heavy."""
+"""Largest number of particles in a still picture: more would make the page large."""
 
 HALF = 100.0
 """Half the side of the picture's square."""
 
 
 def still(scene: Scene, label: str) -> str:
-    """The scene seen from the front as an SVG: what is nearer lies above.
+    """Return the front view of the scene as an SVG: near particles cover far ones.
 
     Arguments:
-        scene: What is drawn.
-        label: What it shows, for those who cannot see it.
+        scene: The scene.
+        label: Description of the picture for screen readers.
     """
     everything = np.concatenate([scene.positions, scene.cell.reshape(-1, 3)])
     widest = max((look.radius for look in scene.looks), default=1.0)

@@ -1,4 +1,4 @@
-"""The part of the page that tells how far predicted standard deviations can be trusted."""
+"""The part of the page on the reliability of predicted standard deviations."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ from empnet.training.uncertainty.calibration import FEW, ONE_SIGMA, TWO_SIGMA, b
 __all__ = ["bins_of", "coverages", "uncertainty_section"]
 
 LEVELS = np.round(np.linspace(0.05, 0.95, 19), 2)
-"""Shares of a normal distribution at which coverage is drawn."""
+"""Expected shares, of a normal distribution, for the plot of coverage."""
 
 N_BINS = 8
-"""Groups of systems of like standard deviation: at most."""
+"""Largest number of groups of systems with similar standard deviations."""
 
 
 WIDE = 20.0
-"""Largest over smallest number from which the groups are drawn on logarithmic scales."""
+"""Ratio of the largest to the smallest number above which the groups are drawn on logarithmic scales."""
 
 
 def uncertainty_section(side: MeasuredSide) -> Section | None:
-    """Expected against observed coverage, and errors against standard deviations; None if the run predicts none.
+    """Return the section with observed against expected coverage, and errors against standard deviations.
 
     Arguments:
-        side: The measured side of the data.
+        side: The measured set of the data.
+
+    Returns:
+        The section; None if the run predicts no standard deviations.
     """
     parts = [_of(evaluation, side.name) for evaluation in side.evaluations if evaluation.coverage is not None]
     if not parts:
@@ -44,9 +47,9 @@ def uncertainty_section(side: MeasuredSide) -> Section | None:
         "Each prediction comes with a standard deviation. It was scaled on the validation set, so that 68 % of the "
         "errors there are smaller. Here it is "
         + (
-            "held against errors that it has not seen."
+            "compared with errors on other systems, in the test set."
             if side.name == "test"
-            else "held against that very side, because there is no test set: this confirms nothing."
+            else "compared with the same errors, because there is no test set: this is not an independent check."
         )
     )
     return Section("Uncertainty", lead + "".join(parts))
@@ -57,27 +60,28 @@ def _of(evaluation: Evaluation, side: str) -> str:
     ratio = np.abs(evaluation.predicted - evaluation.targets) / np.maximum(evaluation.std, np.finfo(float).tiny)
     n = len(ratio)
     left = (
-        f"Observed over expected coverage of {evaluation.name} on {n:,} systems of the {side} set: the share of "
-        "errors within as many standard deviations as would hold the expected share of normal errors. On the line the "
-        "standard deviations are right; below it they are too small. The area is the 95 % interval of what is observed."
+        f"Observed against expected coverage of {evaluation.name} on {n:,} systems in the {side} set. Coverage is the "
+        "share of errors within a multiple of the standard deviation; for normally distributed errors, the expected "
+        "share follows from the multiple. On the line the standard deviations are right; below it they are too small. "
+        "The area is the 95 % interval of the observed share."
     )
     drawn = figure(_coverage_figure(evaluation.name, ratio), left)
     bins = bins_of(np.abs(evaluation.predicted - evaluation.targets), evaluation.std)
     if len(bins) > 1:
         right = (
-            f"Systems in {len(bins)} groups of like standard deviation ({bins[0][2]:,} systems or so each): the size "
-            "within which 68 % of a group's errors are, over the group's mean standard deviation. On the line, systems "
-            "said to be less certain do have larger errors."
+            f"Systems in {len(bins)} groups of similar standard deviation (about {bins[0][2]:,} systems each): the "
+            "limit below which 68 % of a group's absolute errors lie, against the group's mean standard deviation. On "
+            "the line, the standard deviations are right in each group."
         )
         drawn += figure(_bins_figure(evaluation.name, evaluation.unit, bins), right)
     return f'<h3>{escape(evaluation.name)}</h3><div class="figures">{drawn}</div>{_table(evaluation)}'
 
 
 def coverages(ratio: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "levels 3"]:
-    """Observed coverage at :data:`LEVELS`, with the ends of its exact 95 % interval.
+    """Return the observed coverage at :data:`LEVELS`, with the ends of its exact 95 % interval.
 
     Arguments:
-        ratio: Absolute error over standard deviation of each system, n > 0.
+        ratio: Absolute error divided by standard deviation for each system, shape (n,), n > 0.
 
     Example:
         >>> coverages(np.abs(np.random.default_rng(0).normal(size=1000)))[9].round(2)  # expected: 0.5
@@ -88,14 +92,14 @@ def coverages(ratio: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, "levels 3
 
 
 def bins_of(size: Float64[np.ndarray, " n"], std: Float64[np.ndarray, " n"]) -> list[tuple[float, float, int]]:
-    """Mean standard deviation, 68.27 % quantile of the absolute errors, and number of systems, of equal groups.
+    """Return the mean standard deviation, the 68.27 % quantile of absolute errors and the size of each of equal groups.
 
     Arguments:
-        size: Absolute errors.
-        std: Predicted standard deviations.
+        size: Absolute errors, shape (n,), in the property's unit.
+        std: Predicted standard deviations, shape (n,), in the property's unit.
 
     Returns:
-        Groups of 20 systems at least; none if there are fewer.
+        Groups of at least 20 systems, in order of standard deviation; an empty list if there are fewer systems.
 
     Example:
         >>> [n for *_, n in bins_of(np.ones(50), np.arange(50.0))]

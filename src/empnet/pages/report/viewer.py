@@ -1,4 +1,4 @@
-"""Pictures of systems that turn: 3Dmol.js with a little script of our own, over a still picture that always shows."""
+"""Rotatable pictures of systems: 3Dmol.js with a short script of the package, on top of a still picture."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ STYLE = """
 
 
 def view(scene: Scene, number: int, label: str, caption: str) -> str:
-    """A picture with its caption: still until the script replaces it.
+    """Return a picture with its caption: a still picture until the script replaces it.
 
     Arguments:
-        scene: What is drawn.
-        number: Of the scene in what :func:`script` is given.
-        label: What it shows, for those who cannot see it.
+        scene: The scene.
+        number: Index of the scene in the arguments of :func:`script`.
+        label: Description of the picture for screen readers.
         caption: Plain text.
     """
     less = ""
@@ -49,20 +49,20 @@ def view(scene: Scene, number: int, label: str, caption: str) -> str:
 
 
 def legend(scenes: Sequence[Scene]) -> str:
-    """Make a legend of species' colours, over several scenes."""
+    """Return a legend of the species' colours in several scenes."""
     colours = {look.name: look.colour for scene in scenes for look in scene.looks}
     names = (f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in colours.items())
     return f'<div class="legend">{"".join(names)}</div>'
 
 
 def script(scenes: Sequence[Scene], more: str = "") -> str:
-    """The viewer's library, the scenes and the script that brings both together; empty without scenes.
+    """Return the viewer's library, the scenes, and the script that shows them; an empty text without scenes.
 
-    The number of a stage's scene can change: set ``data-scene`` and send the stage the event ``scenechange``.
+    To show another scene on a stage, set ``data-scene`` and send the event ``scenechange`` to the stage.
 
     Arguments:
-        scenes: In the order of their numbers.
-        more: JavaScript that comes last, and knows SCENES.
+        scenes: The scenes in the order of their numbers.
+        more: JavaScript after the other parts; it can use SCENES.
     """
     if not scenes:
         return ""
@@ -74,7 +74,7 @@ def script(scenes: Sequence[Scene], more: str = "") -> str:
 
 
 def _inline(code: str) -> str:
-    r"""Code that may stand in a page: nothing in it ends the script, or begins a comment of HTML.
+    r"""Return code that is safe in a page: no part of it ends the script or begins an HTML comment.
 
     In JavaScript's strings and regular expressions ``\x3c`` is the same as ``<``.
     """

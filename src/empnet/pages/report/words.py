@@ -1,37 +1,37 @@
-"""Numbers and findings as sentences."""
+"""Write numbers and findings as texts."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from empnet.model.ensemble import Ensemble, members_of
 from empnet.model.property_model import PropertyModel
 from empnet.pages.report.curves import Curves
 from empnet.pages.report.material import Material
 from empnet.prediction.last_words import LEARNED
-from empnet.training.uncertainty.ensemble import Ensemble, members_of
 
 __all__ = ["amount", "duration", "notes", "pooling_text", "size", "training_summary"]
 
 GAP = 2.0
-"""Validation loss over training loss from which overfitting is worth a sentence: at twice the loss, half of what is
-still wrong on new systems is something that the model has learned by heart."""
+"""Ratio of validation to training loss above which the report mentions overfitting: at twice the loss, half of the
+loss on new systems comes from memorising the training set."""
 
 MEMORISED = 100.0
-"""Validation loss over training loss from which the number itself says nothing more: all is memorised."""
+"""Ratio of validation to training loss above which its value does not matter: the training set is memorised."""
 
 ANNEALED = 0.01
-"""Share of its highest value below which the learning rate has come to its end."""
+"""Share of the highest learning rate below which its decay is regarded as complete."""
 
 TENTH, MOST_IDLE = 10, 3
-"""Epochs without a better one at the end from which more time is not recommended: a tenth of all, three at least."""
+"""More time is not recommended after this many final epochs without improvement: a tenth of all, at least three."""
 
 JUMP = 10.0
-"""Training loss over that of the epoch before from which training was thrown back: a mean over hundreds of steps does
-not do so by chance."""
+"""Ratio of the training loss to the previous epoch's above which training was set back: a mean over hundreds of steps
+does not jump so far by chance."""
 
 
 def amount(value: float, unit: str = "") -> str:
-    """A number with its unit: three significant digits, or whole above a hundred.
+    """Return a number with its unit: with three significant digits, or without decimals from a hundred on.
 
     Example:
         >>> print(amount(0.12345, "eV"), amount(12345.6), amount(6.3, "eV"), amount(100.0))
@@ -42,7 +42,7 @@ def amount(value: float, unit: str = "") -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration as people say it.
+    """Return a duration in words.
 
     Example:
         >>> duration(0.42), duration(42.3), duration(100.0), duration(7325.0)
@@ -57,7 +57,7 @@ def duration(seconds: float) -> str:
 
 
 def size(n_bytes: int) -> str:
-    """The size of a file.
+    """Return the size of a file in words.
 
     Example:
         >>> size(512), size(52_000), size(3_400_000)
@@ -69,10 +69,10 @@ def size(n_bytes: int) -> str:
 
 
 def training_summary(material: Material, model: PropertyModel | Ensemble | None) -> str:
-    """Describe the length of training, and its data."""
+    """Describe the data and the length of training, and the model's size."""
     config, split, curves = material.config, material.split, material.curves
     sides = sum(map(len, (split.train, split.validation, split.test)))
-    total = material.card.data.get("systems", sides)  # a part of the data may be on no side
+    total = material.card.data.get("systems", sides)  # some of the data may be in none of the sets
     members = 1 if model is None else len(members_of(model))
     who = "It" if members == 1 else f"Each of its {members} members"
     text = f"{who} learned from {len(split.train):,} of {total:,} systems in {config.data}"
@@ -83,7 +83,7 @@ def training_summary(material: Material, model: PropertyModel | Ensemble | None)
     if model is not None:
         text += f". The model has {sum(p.numel() for p in model.parameters()):,} parameters"
     if config.fine_tune is not None:
-        text += f" and began with the weights of {config.fine_tune}"
+        text += f" and started from the weights of {config.fine_tune}"
     return f"{text}."
 
 
@@ -105,28 +105,28 @@ def pooling_text(material: Material, k: int) -> str:
     if why:
         return f"Pooling of {name}: {why}."
     meaning = "the property grows with the system" if pooling == "sum" else "the property does not grow with the system"
-    asked = ", as the configuration asks" if material.config.pooling != "auto" else ""
+    asked = ", as configured" if material.config.pooling != "auto" else ""
     return f"Pooling of {name}: {pooling} over particles{asked} ({meaning})."
 
 
 def notes(material: Material) -> list[tuple[str, str]]:
-    """Return remarks, each with the kind of its paragraph ("good", "warn", "bad" or none)."""
+    """Return remarks, each with the kind of its paragraph ("good", "warn", "bad" or empty)."""
     lines: list[tuple[str, str]] = []
     if material.curves is not None:
         lines += [*_course(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
     if material.config.split == "random":
         lines.append((
-            "The sides were drawn at random, so the error holds for systems like these. If frames follow each other "
-            "in time, their neighbours in the file look alike and it is too small: train again with --split blocks.",
+            "The sets were drawn at random, so the error holds for systems like these. If the frames are a time series, "
+            "neighbouring frames are similar and the error is too small: train again with --split blocks.",
             "",
         ))  # fmt: skip
     else:
-        lines.append(("The test set is the last part of the file, in order: the future of a trajectory.", ""))
+        lines.append(("The test set is the last part of the file: the end of a trajectory.", ""))
     return lines + [(reason, "warn") for reason in material.left_out]
 
 
 def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
-    """Describe the end of training, and the use of more of it."""
+    """Describe the end of training, and the benefit of longer training."""
     best, last = curves.best + 1, len(curves)
     patience = material.config.patience
     if not material.results:
@@ -140,12 +140,12 @@ def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
     if last - best >= max(MOST_IDLE, last // TENTH):
         return [(
             f"The best validation error came in epoch {best} of {last}, and these weights are kept. The {last - best} "
-            "epochs after it brought nothing: more time of the same kind is not expected to help.",
+            "epochs after it brought no improvement: longer training of the same kind is not expected to help.",
             "warn",
         )]  # fmt: skip
     return [(
-        "The learning rate falls to zero at the end, so the validation error levels off in every run: that says "
-        "nothing about a longer one.",
+        "The learning rate falls to zero at the end, so the validation error levels off in every run. It does not show "
+        "whether a longer run would be better.",
         "",
     )]  # fmt: skip
 
@@ -159,25 +159,25 @@ def _gap(curves: Curves) -> list[tuple[str, str]]:
     text = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation set and {training:.3g} "
     text += "in training"
     if training > LEARNED:
-        return [(f"{text}: training itself has not come far (the baseline's loss is about 1).", "warn")]
+        return [(f"{text}: even the training set is learned badly (the baseline's loss is about 1).", "warn")]
     if ratio > MEMORISED:
         return [(
-            f"{text}: the training set is memorised, new systems are not. More data would help, not more time.",
+            f"{text}: the training set is memorised. More data would help; more time would not.",
             "warn",
         )]  # fmt: skip
     if ratio > GAP:
         return [(
-            f"{text}, {ratio:.1f} times as much on new systems: part of what was learned holds for the training set "
-            "alone (overfitting), and more data would help.",
+            f"{text}, {ratio:.1f} times as much on new systems: the model is partly fitted to the training set alone "
+            "(overfitting), and more data would help.",
             "",
         )]  # fmt: skip
     if ratio > 1:
-        return [(f"{text}, {ratio:.2g} times as much on new systems: a gap, but no large one.", "")]
+        return [(f"{text}, {ratio:.2g} times as much on new systems: a gap, but not a large one.", "")]
     return [(f"{text}: no sign of overfitting.", "")]
 
 
 def _jumps(curves: Curves) -> list[tuple[str, str]]:
-    """Epochs in which training was thrown back."""
+    """Describe the epochs in which training was set back."""
     jumps = int((curves.training_loss[1:] > JUMP * curves.training_loss[:-1]).sum())
     if not jumps:
         return []

@@ -41,23 +41,23 @@ figure.card { margin: 0; }
 
 
 def write_report(run: str | Path, *, out: str | Path | None = None, audited: bool = True, quiet: bool = False) -> Path:
-    """Write ``report.html``: a page on what a run has learned, which needs nothing but itself.
+    """Write ``report.html``: a self-contained page on a run and its model.
 
-    What can be had of the run is on the page. Errors are measured again on the run's own test set, or on the
-    validation set if there is none; if the data are gone, the page says so and tells the errors that training
-    measured.
+    The page shows all available results of the run. Errors are measured again on the run's own test set, or on the
+    validation set if there is no test set. If the data do not exist any more, the page says so and shows the errors
+    measured in training.
 
     Arguments:
         run: The run folder.
         out: Path of the page; default: ``report.html`` in the run folder.
-        audited: Audit the model on a few systems, which takes some seconds.
+        audited: Whether to audit the model on a few systems, which takes some seconds.
         quiet: No progress bar.
 
     Returns:
-        Path of the page; one that was there is replaced.
+        Path of the page; an existing page is replaced.
 
     Raises:
-        EmpnetError: If it is not a run folder, or a file in it is damaged; if ``out`` is a file that is read.
+        EmpnetError: If it is not a run folder, or a file in it is damaged; if ``out`` is an input file.
         FileError: If the page cannot be written.
 
     Example:
@@ -69,7 +69,7 @@ def write_report(run: str | Path, *, out: str | Path | None = None, audited: boo
         'report.html'
     """
     path = RunFolder(run).path / "report.html" if out is None else Path(out)
-    if path.parent.is_dir() or out is not None:  # else it is no run: that is told in its own words
+    if path.parent.is_dir() or out is not None:  # otherwise it is not a run, and gather raises that error
         refuse_to_replace(path, True, inputs=inputs_of(run))
     material = gather(run, audited=audited, quiet=quiet)
     sections, scenes = _sections(material)
@@ -80,7 +80,7 @@ def write_report(run: str | Path, *, out: str | Path | None = None, audited: boo
 
 
 def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
-    """All parts of the page in order, and what its viewers show."""
+    """Return all parts of the page in order, and the scenes for its viewers."""
     scenes: list[Scene] = []
     errors = []
     if material.side is not None:
@@ -102,7 +102,7 @@ def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
 
 
 def _lead(material: Material) -> str:
-    """The summary: the verdict first, then facts at a glance, then how the model came about."""
+    """Return the summary: first the verdict, then the main numbers, then facts on training."""
     model = None if material.predictor is None else material.predictor.model
     words = _verdict(material)
     lines = [paragraph(sentence.text, kind=sentence.kind) for sentence in words.sentences]
@@ -110,7 +110,7 @@ def _lead(material: Material) -> str:
     if material.side is None and words.sentences:
         lines.append(paragraph("These errors were measured when training ended, not again for this page."))
     if material.side is not None and material.side.name == "validation":
-        lines.append(paragraph("The run has no test set, so its errors are those of the validation set."))
+        lines.append(paragraph("The run has no test set, so the errors are measured on the validation set."))
     lines.append(paragraph(training_summary(material, model)))
     lines += [paragraph(pooling_text(material, k)) for k in range(len(material.card.properties))]
     findings = notes(material) if material.audit is None else [audit_summary(material.audit), *notes(material)]
@@ -118,7 +118,7 @@ def _lead(material: Material) -> str:
 
 
 def _verdict(material: Material) -> Verdict:
-    """As terminal and check say it: from the errors measured again, or from those of the end of training."""
+    """Return the verdict, as ``empnet check`` does, from the new errors or else from the errors in training."""
     if material.side is not None:
         return verdict_of_evaluations(material.side.evaluations, material.side.name, material.run.path)
     return verdict(of_results(material.results), course_facts(material.run.path))
@@ -135,7 +135,7 @@ def _facts(material: Material) -> str:
 
 
 def _breakable(text: str) -> str:
-    """A long unit breaks after a slash, not within a word."""
+    """Return HTML in which a long unit may break after a slash, not within a word."""
     return escape(text).replace("/", "/<wbr>")
 
 

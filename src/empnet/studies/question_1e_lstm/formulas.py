@@ -24,7 +24,7 @@ from empnet.studies.question_1e_lstm.premises import Recurrence
 from empnet.system.one_hot import symbol
 from empnet.system.system import System
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.train import run_training
+from empnet.training.start_run import run_training
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -35,7 +35,7 @@ from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.unwritten import writing
 from empnet.training.targets import configured, name_targets
 from empnet.training.train_run import TrainResult, train_run
-from empnet.training.uncertainty.ensemble import refuse_ensemble
+from empnet.training.uncertainty.ensemble_file import refuse_ensemble
 
 __all__ = ["TrainResult", "resume_training", "run_name", "run_training"]
 

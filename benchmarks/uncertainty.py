@@ -33,7 +33,7 @@ from empnet.training.start_run import run_training as train
 from empnet.training.uncertainty.ensemble_file import load_ensemble
 from empnet.training.uncertainty.ensemble_std import EnsembleStd
 from empnet.training.uncertainty.rigidity import LastLayer, fit_last_layer
-from empnet.workflows.ensemble import train_ensemble
+from empnet.workflows.train_ensemble import train_ensemble
 
 DOCS = Path(__file__).parents[1] / "docs"
 CPU = torch.device("cpu")

@@ -22,8 +22,8 @@ from empnet.prediction.predict import predict_file
 from empnet.training.overfit import overfit
 from empnet.training.start_run import resume_training as resume
 from empnet.training.start_run import run_training as train
-from empnet.workflows.ensemble import train_ensemble
 from empnet.workflows.learning_curve import learning_curve
+from empnet.workflows.train_ensemble import train_ensemble
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "epochs": 1, "threads": 1, "quiet": True}
 

@@ -14,7 +14,7 @@ from empnet.prediction.predict import predict_file
 from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.start_run import run_training as train
-from empnet.workflows.ensemble import train_ensemble
+from empnet.workflows.train_ensemble import train_ensemble
 
 SETTINGS = {"width": 8, "layers": 1, "moments": 0, "batch": 16, "epochs": 3, "val": 30, "test": 20, "quiet": True}
 

@@ -21,8 +21,8 @@ from empnet.training.run.model_file import ModelCard, read_card
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.start_run import resume_training as resume
 from empnet.training.start_run import run_training as train
-from empnet.workflows.ensemble import train_ensemble
 from empnet.workflows.learning_curve import learning_curve
+from empnet.workflows.train_ensemble import train_ensemble
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "epochs": 1, "threads": 1, "quiet": True}
 

@@ -27,7 +27,7 @@ from empnet.training.run.config import TrainConfig, read_config
 from empnet.training.run.model_file import load_model, read_card
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.start_run import run_training as train
-from empnet.workflows.ensemble import train_ensemble
+from empnet.workflows.train_ensemble import train_ensemble
 
 SMALL = {"width": 8, "layers": 1, "moments": 0, "batch": 8, "epochs": 2, "threads": 1, "quiet": True}
 

@@ -24,7 +24,7 @@ from empnet.runtime import distribution
 from empnet.system.system import System
 from empnet.training.start_run import resume_training as resume
 from empnet.training.start_run import run_training as train
-from empnet.workflows.ensemble import train_ensemble
+from empnet.workflows.train_ensemble import train_ensemble
 
 SETTINGS = {
     "property": "energy",
@@ -47,7 +47,7 @@ import numpy as np
 from pathlib import Path
 import torch
 import empnet.training.loop as loop
-from empnet.workflows.ensemble import train_ensemble
+from empnet.workflows.train_ensemble import train_ensemble
 from empnet.prediction.predict import predict_file
 from empnet.prediction.predictor import load
 from empnet.cli import main

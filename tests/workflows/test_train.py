@@ -10,7 +10,7 @@ import empnet
 from empnet.errors import EmpnetError
 from empnet.system.system import System
 from empnet.workflows import train as module
-from empnet.workflows.ensemble import train_ensemble
+from empnet.workflows.train_ensemble import train_ensemble
 
 SMALL = {"width": 8, "layers": 1, "batch": 8, "epochs": 1, "threads": 1}
 

@@ -217,7 +217,7 @@ def train(
         found = probe(_named(data), settings.pop("property", None), systems=overfit, quiet=quiet, **settings)
         raise typer.Exit(0 if found.reached else FAILED)
     if ensemble is not None:
-        from empnet.workflows.ensemble import train_ensemble
+        from empnet.workflows.train_ensemble import train_ensemble
 
         named, of = _named(data), settings.pop("property", None)
         done = train_ensemble(named, of, members=ensemble, out=out, force=force, quiet=quiet, **settings)

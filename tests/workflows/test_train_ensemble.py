@@ -18,7 +18,7 @@ from empnet.training.run.run_folder import RunFolder
 from empnet.training.start_run import resume_training as resume
 from empnet.training.start_run import run_training as train
 from empnet.training.uncertainty.ensemble_file import is_ensemble, load_ensemble
-from empnet.workflows.ensemble import train_ensemble
+from empnet.workflows.train_ensemble import train_ensemble
 
 SETTINGS = {"width": 8, "layers": 1, "moments": 0, "batch": 16, "epochs": 4, "val": 30, "test": 20, "quiet": True}
 

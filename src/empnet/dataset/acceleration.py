@@ -1,4 +1,4 @@
-"""The compiled loops over particles and pairs, where Numba works."""
+"""Loops over particles and pairs, compiled by Numba if Numba works."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["compiled_loops"]
 
 @cache
 def compiled_loops() -> ModuleType | None:
-    """Return :mod:`empnet.dataset.loops`, or None where Numba does not work; plain NumPy then does the same.
+    """Return :mod:`empnet.dataset.loops`, or None if Numba does not work; plain NumPy then does the same.
 
-    An error in the loops themselves is raised.
+    Errors in the loops themselves are raised.
     """
     if not numba_works():
         return None
-    from empnet.dataset import loops  # when first needed, since Numba takes its time
+    from empnet.dataset import loops  # imported on first use, since Numba is slow to import
 
     return loops

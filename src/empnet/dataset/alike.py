@@ -1,4 +1,4 @@
-"""Numbers for what is equal: exact duplicates, frames of one kind."""
+"""Numbers for groups of equal items: exact duplicates, frames of one kind."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ __all__ = ["group_ids"]
 
 
 def group_ids(keys: Integer[np.ndarray, "n k"]) -> Int64[np.ndarray, " n"]:
-    """A number for each row, equal for equal rows, in the order of their first appearance.
+    """Return a number for each row: equal for equal rows, counted in the order of first appearance.
 
-    By sorting, in some 60 bytes a row: a dict of a million keys takes four times as much.
+    The rows are sorted, which takes about 60 bytes per row; a dict of a million keys takes four times as much.
 
     Arguments:
-        keys: Whole numbers, shape (n, k).
+        keys: Integers, shape (n, k).
 
     Example:
         >>> group_ids(np.array([[7, 1], [3, 1], [7, 1]]))
         array([0, 1, 0])
     """
-    order = np.lexsort(keys.T)  # stable, so that the first of equal rows comes first
+    order = np.lexsort(keys.T)  # stable: equal rows keep their order
     begins = np.ones(len(keys), dtype=bool)
     begins[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
     rank = np.empty(int(begins.sum()), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Flat arrays on disk: written piece by piece, taken up again after an interruption, read back memory-mapped."""
+"""Flat arrays on disk: written piece by piece, continued after an interruption, read back memory-mapped."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["ArrayWriter", "drop_pages", "map_arrays", "narrowest", "replace_arra
 
 INDEX = "arrays.json"
 SAFE = "safe.json"
-PIECES = 1000  # that are gathered before they are written: a write costs more than a small piece
-ROWS = 1 << 20  # copied at a time
-LOOK = 1 << 26  # bytes whose checksum is taken at a time
+PIECES = 1000  # number of pieces collected before a write: many small writes would be slow
+ROWS = 1 << 20  # number of rows copied at a time
+LOOK = 1 << 26  # number of bytes checksummed at a time
 INTEGERS = (np.int16, np.int32, np.int64)
 
 
 def narrowest(values: np.ndarray) -> np.dtype:
-    """The smallest of int16, int32 and int64 that holds some whole numbers.
+    """Return the smallest of int16, int32 and int64 that holds all given integers.
 
     Arguments:
-        values: Whole numbers.
+        values: Integers, any shape.
 
     Example:
         >>> narrowest(np.array([-1, 40_000]))
@@ -40,13 +40,14 @@ def narrowest(values: np.ndarray) -> np.dtype:
 
 
 class ArrayWriter:
-    """Appends to named arrays in a folder; what is held in memory is a thousand pieces at a time.
+    """Appends to named arrays in a folder and holds at most a thousand pieces in memory.
 
-    What a writer before it has saved in the folder is kept, and what that one wrote afterwards is dropped.
+    If an earlier writer was interrupted, the new writer keeps all rows up to the last :meth:`save` and drops later
+    rows.
 
     Arguments:
-        folder: An existing folder for one file an array.
-        narrow: Names of arrays of whole numbers that are kept in the smallest type that holds them.
+        folder: Existing folder; each array gets one file.
+        narrow: Names of integer arrays to store in the smallest type that holds their values.
 
     Example:
         >>> import tempfile
@@ -66,20 +67,25 @@ class ArrayWriter:
         self._index: dict[str, dict] = {}
         self._waiting: list[dict[str, np.ndarray]] = []
         self.saved: dict[str, Any] = {}
-        """What was given to the last :meth:`save`, of a writer before this one, too; empty if there was none."""
+        """State from the last :meth:`save`, by this writer or an earlier one; empty if nothing was saved."""
         self._take_up()
 
     def append(self, **pieces: np.ndarray) -> None:
-        """Add rows to the arrays of these names, always the same ones; each keeps its shape but for the first axis."""
+        """Add rows to the named arrays.
+
+        Arguments:
+            **pieces: Rows for each array: the same names in every call, and for each name the same shape except for
+                the first axis.
+        """
         self._waiting.append(pieces)
         if len(self._waiting) == PIECES:
             self._flush()
 
     def save(self, **state: Any) -> None:
-        """Make all that was appended safe, so that a writer after a crash goes on from here.
+        """Write all rows safely to disk, so that a new writer can continue from here after a crash.
 
         Arguments:
-            **state: What that writer is to know, as JSON has it; it finds it in ``saved``.
+            **state: JSON values for the new writer, which finds them in ``saved``.
         """
         self._flush()
         self._sync()
@@ -91,7 +97,7 @@ class ArrayWriter:
         return self
 
     def __exit__(self, kind: object, *exception: object) -> None:
-        """Close the files; if all went well, write the index, without which the folder cannot be read."""
+        """Close the files and, unless there was an error, write the index; reading a folder requires its index."""
         try:
             if kind is None:
                 self._flush()
@@ -105,13 +111,13 @@ class ArrayWriter:
             (self._folder / SAFE).unlink(missing_ok=True)
 
     def _sync(self) -> None:
-        """Wait until all that was written is on the disk: an index must not get there before what it describes."""
+        """Wait until all written data are on the disk: the index must not get there before the data."""
         for file in self._files.values():
             file.flush()
             os.fsync(file.fileno())
 
     def _flush(self) -> None:
-        """Write what waits; the index counts it only once all of it is written."""
+        """Write the collected pieces, and update the index only after all of them are written."""
         rows = {}
         for name in self._waiting[0] if self._waiting else ():
             joined = np.concatenate([pieces[name] for pieces in self._waiting])
@@ -125,7 +131,7 @@ class ArrayWriter:
         self._waiting = []
 
     def _open(self, name: str, joined: np.ndarray) -> BinaryIO:
-        """The array's file, of a type that holds more of it."""
+        """Return the array's open file, after widening its type if the new rows require it."""
         wanted = narrowest(joined) if name in self._narrow else joined.dtype
         if name not in self._files:
             self._index[name] = {"dtype": wanted.str, "shape": [0, *joined.shape[1:]], "crc32": 0}
@@ -135,7 +141,7 @@ class ArrayWriter:
         return self._files[name]
 
     def _widen(self, name: str, wanted: np.dtype) -> None:
-        """Go on in a file of a wider type; the one before stays until what is in it is safe."""
+        """Copy the array to a file of a wider type; the old file stays until the copy is safe."""
         before, old = self._files[name], np.dtype(self._index[name]["dtype"])
         wider = _file(self._folder, name, wanted).open("w+b")
         before.seek(0)
@@ -149,8 +155,8 @@ class ArrayWriter:
         self._index[name] = {**self._index[name], "dtype": wanted.str, "crc32": checksum}
 
     def _take_up(self) -> None:
-        """Open what was saved, cut to what was safe; start anew if that is not there in full and unharmed."""
-        (self._folder / INDEX).unlink(missing_ok=True)  # one that is not whole: else it would have been mapped
+        """Open the saved arrays and cut off later rows; start from scratch if anything is missing or damaged."""
+        (self._folder / INDEX).unlink(missing_ok=True)  # incomplete: a complete folder would have been mapped
         try:
             record = read_checked(self._folder / SAFE)
             arrays = {name: _mapped(self._folder, name, **entry) for name, entry in record["arrays"].items()}
@@ -158,7 +164,7 @@ class ArrayWriter:
             record, arrays = {"arrays": {}, "state": {}}, {}
         self._index, self.saved = record["arrays"], record["state"]
         sizes = {name: array.nbytes for name, array in arrays.items()}
-        del arrays  # Windows cuts no file that is mapped
+        del arrays  # Windows cannot truncate a mapped file
         for name, size in sizes.items():
             file = _file(self._folder, name, self._index[name]["dtype"]).open("r+b")
             file.truncate(size)
@@ -177,18 +183,18 @@ def _file(folder: Path, name: str, dtype: np.dtype | str) -> Path:
 
 
 def _checksum(values: Any, before: int = 0) -> int:
-    """CRC-32 of an array's bytes, continued from those before: 4 GB/s, and no single change passes it."""
+    """Return the CRC-32 of an array's bytes, continued from an earlier one; 4 GB/s, detects every single change."""
     data = memoryview(values).cast("B") if values.size else b""
     return zlib.crc32(data, before)
 
 
 def replace_array(folder: Path, before: str, **after: np.ndarray) -> None:
-    """Put other arrays in the place of one.
+    """Replace one array by others.
 
     Arguments:
-        folder: A folder that an :class:`ArrayWriter` has filled.
-        before: The array that is no longer needed.
-        **after: Those that are.
+        folder: Folder written by an :class:`ArrayWriter`.
+        before: Name of the array to remove.
+        **after: Arrays to add.
     """
     index = read_checked(folder / INDEX)
     gone = index.pop(before)
@@ -202,25 +208,25 @@ def replace_array(folder: Path, before: str, **after: np.ndarray) -> None:
 
 
 def map_arrays(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of a folder, read-only, mapped into memory as they are used, once their checksums are found right.
+    """Check the checksums of a folder's arrays and return the arrays, read-only and memory-mapped.
 
     Arguments:
-        folder: A folder that an :class:`ArrayWriter` has filled.
+        folder: Folder written by an :class:`ArrayWriter`.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: If part of it is missing or is not what was written.
+        OSError, ValueError, KeyError, TypeError: If part of the data is missing or has changed.
     """
     return {name: _mapped(folder, name, **entry) for name, entry in read_checked(folder / INDEX).items()}
 
 
 def _mapped(folder: Path, name: str, dtype: str, shape: list[int], crc32: int) -> np.ndarray:
-    """An array whose checksum is right; what follows it in the file is no part of it."""
+    """Check the checksum of one array and return the array; further bytes in its file are ignored."""
     path, size = _file(folder, name, dtype), math.prod(shape) * np.dtype(dtype).itemsize
     with path.open("rb") as file:
         there = os.fstat(file.fileno()).st_size
         if there < size:
             raise ValueError(f"{path.name} has {there} bytes in place of {size}")
-        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""  # nothing cannot be mapped
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""  # an empty file cannot be mapped
     array = np.frombuffer(pages, dtype=dtype, count=math.prod(shape)).reshape(shape)
     found, data = 0, memoryview(pages)[:size]
     for begin in range(0, size, LOOK):
@@ -232,10 +238,10 @@ def _mapped(folder: Path, name: str, dtype: str, shape: list[int], crc32: int) -
 
 
 def drop_pages(array: np.ndarray) -> None:
-    """Let go of the memory that a mapped array has taken by being read; it is read again where it is needed.
+    """Free the memory that reading a mapped array has filled; the array is read again from disk on the next access.
 
     Arguments:
-        array: Any array; of one that is not mapped nothing is let go.
+        array: Any array; an array that is not mapped stays as it is.
     """
     pages: Any = array
     while isinstance(pages, np.ndarray | memoryview):

@@ -1,4 +1,4 @@
-"""The pairs of many systems as one list: what is kept on disk of each, joined for a batch."""
+"""Joining the stored pairs of several systems into one list for a batch."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from empnet.dataset.acceleration import compiled_loops
 __all__ = ["Joined", "join_pairs", "pair_joiner", "ranges"]
 
 Joined = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""First, second, row pointers, transposed and column pointers of :class:`~empnet.system.batch.Pairs`; and the
-numbers of these pairs among the ordered ones."""
+"""First, second, row pointers, transposed and column pointers of :class:`~empnet.system.batch.Pairs`, and the indices
+of these pairs in the list of ordered pairs."""
 
 
 def pair_joiner() -> Callable[..., Joined]:
-    """The function that joins pairs: the compiled one where there is one."""
+    """Return the function that joins pairs: the compiled version if Numba works."""
     loops = compiled_loops()
     return loops.join_pairs if loops else join_pairs
 
 
 def ranges(first: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """The whole numbers from first[s] to first[s] + count[s] - 1, for one s after the other.
+    """Return the integers from first[s] to first[s] + count[s] - 1 for s = 0, 1, ..., joined into one array.
 
     Arguments:
-        first: Shape (n,), int64.
-        count: Shape (n,), int64.
+        first: First integer of each range, shape (n,), int64.
+        count: Length of each range, shape (n,), int64.
 
     Example:
         >>> ranges(np.array([5, 0]), np.array([2, 3]))
@@ -44,23 +44,23 @@ def join_pairs(
     neighbours: np.ndarray,
     senders: np.ndarray,
 ) -> Joined:
-    """The pairs of some systems, each listed once and with their particles counted through.
+    """Return the pairs of the chosen systems, each pair once, with the particles of all systems numbered in sequence.
 
-    On disk pairs are ordered: every pair is there in both directions. Of two directions the one from the particle with
-    the lower index is kept; of a particle's own images the later half, whose shifts are the opposite of the earlier
-    half's, since they are sorted.
+    The pairs on disk are ordered: every pair is stored in both directions. This function keeps the direction from the
+    particle with the lower index. A pair of a particle and its own image also occurs twice, with opposite shifts. The
+    shifts are sorted, so the second half of these pairs is kept.
 
     Arguments:
         first_particle: Row of each system's first particle in ``neighbours``, shape (B,), int64.
-        n_particles: Its number of particles.
-        first_pair: Row of its first pair in ``senders``.
-        n_pairs: Its number of pairs.
-        neighbours: How many pairs each particle receives from, of all systems that there are, one after the other.
-        senders: Sender of each pair of all systems, counted within the system; pairs are sorted by receiver.
+        n_particles: Number of particles of each system, shape (B,), int64.
+        first_pair: Row of each system's first pair in ``senders``, shape (B,), int64.
+        n_pairs: Number of ordered pairs of each system, shape (B,), int64.
+        neighbours: Number of pairs that each particle receives from, for all stored systems in sequence.
+        senders: Sender of each pair of all stored systems, counted within its system; pairs are sorted by receiver.
 
     Returns:
-        First, second, row pointers, transposed (stable), column pointers, and which of the ordered pairs of the
-        systems, one after the other, were kept; all int64.
+        First, second, row pointers, transposed (stable), column pointers, and the indices of the kept pairs in the
+        list of all ordered pairs of the chosen systems; all int64.
 
     Example:
         >>> one = np.array([1])
@@ -74,7 +74,7 @@ def join_pairs(
     keep = second > first
     images = np.flatnonzero(second == first)
     of = first[images]
-    place = np.arange(len(of)) - np.searchsorted(of, of)  # among the images of the same particle
+    place = np.arange(len(of)) - np.searchsorted(of, of)  # index among the images of the same particle
     keep[images[2 * place >= np.bincount(of, minlength=n)[of]]] = True
     kept = np.flatnonzero(keep)
     first, second = first[kept], second[kept]

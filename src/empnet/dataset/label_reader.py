@@ -1,4 +1,4 @@
-"""Reading forces and stress system by system, while watching whether they are there at all."""
+"""Reading forces and stress system by system, and counting the systems that have them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["LabelReader"]
 
 @dataclass
 class LabelReader:
-    """Reads the derivatives of each system, and watches whether they are there at all.
+    """Reads the derivatives of each system, and counts the systems that have them.
 
     Arguments:
-        wanted: What is read.
-        frames: Systems so far.
-        with_forces: Those with forces.
-        with_stress: Those with a stress.
-        named_stress: Those that hold anything under its name.
-        names: Names that could have been meant, while what is wanted has not been found.
-        file: Path that the systems come from.
+        wanted: Labels to read.
+        frames: Number of systems so far.
+        with_forces: Number of systems with forces.
+        with_stress: Number of systems with a stress.
+        named_stress: Number of systems with any value under the name of the stress.
+        names: Names found in the systems, for the error message if a label is never found.
+        file: Path of the file with the systems.
     """
 
     wanted: LabelSpec
@@ -37,15 +37,15 @@ class LabelReader:
     file: str = ""
 
     def state(self) -> dict[str, Any]:
-        """State from which another reader continues."""
+        """Return the state; another reader can continue from it."""
         names = ("frames", "with_forces", "with_stress", "named_stress", "names", "file")
         return {name: getattr(self, name) for name in names}
 
     def of(self, system: System) -> dict[str, np.ndarray]:
-        """The rows of a system: ``forces`` (N, 3) and ``constrained`` (1,), ``stress`` (1, 6), as far as wanted.
+        """Return the wanted rows of a system: ``forces`` (N, 3), ``constrained`` (1,), ``stress`` (1, 6), ``uneven``.
 
         Arguments:
-            system: The system.
+            system: System to read.
         """
         self.frames += 1
         self.file = system.origin.file
@@ -64,10 +64,10 @@ class LabelReader:
         return rows
 
     def refuse_absent(self) -> None:
-        """Raise if no system has what is wanted.
+        """Raise an error if no system has the wanted labels.
 
         Raises:
-            EmpnetError: If so, with the name that may have been meant.
+            EmpnetError: If no system has them; the message suggests a similar name.
         """
         for what, name, count in (
             ("forces", self.wanted.forces, self.with_forces),
@@ -85,5 +85,5 @@ class LabelReader:
                 f"stress '{self.wanted.stress}': no frame with one repeats along all three axes",
                 where=self.file,
                 wanted="crystals with a cell and pbc T T T: an open system has no volume, and so no stress",
-                remedy="of slabs and wires with vacuum in the cell: set pbc T T T; else train without stress",
+                remedy="for slabs and wires with vacuum in the cell: set pbc T T T; otherwise train without stress",
             )

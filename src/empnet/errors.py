@@ -1,4 +1,4 @@
-"""The one exception that a user meets: what was found, where, what was wanted and what to do."""
+"""The exception for users: the fault, its place, the expected input and the remedy."""
 
 import difflib
 import errno
@@ -11,14 +11,14 @@ NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class EmpnetError(ValueError):
-    """A mistake that the user can mend, told in one line.
+    """An error in the input or the surroundings, in one line that says what to do.
 
     The line reads ``WHERE: FOUND; wanted WANTED; REMEDY``, with the parts that are given.
 
     Arguments:
         found: What was found, such as ``"position of particle 3 is not finite (nan)"``.
-        where: The file, frame or option that it was found in.
-        wanted: What was wanted instead.
+        where: The file, frame or option.
+        wanted: Expected input.
         remedy: What to do.
 
     Example:
@@ -37,10 +37,10 @@ class FileError(EmpnetError, OSError):
     """The operating system refused to read or write a file. It is an :class:`OSError`, too, with the same ``errno``.
 
     Arguments:
-        path: The file, as the user knows it.
-        error: What the system said.
-        found: What could not be done.
-        remedy: What to do; default: what helps against a full disk or a missing permission.
+        path: The file, as the user named it.
+        error: The error of the system.
+        found: The failed action.
+        remedy: What to do; default: the remedy for a full disk or a missing permission.
 
     Example:
         >>> print(FileError("runs/a.csv", OSError(28, "No space left on device")))
@@ -73,7 +73,7 @@ class FileError(EmpnetError, OSError):
 
 
 def _file_error(path: str, number: int | None, why: str, found: str, text: str) -> FileError:
-    """The error as it was before it was pickled."""
+    """Return a pickled error."""
     error = FileError(path, OSError(number, why), found=found)
     error.args = (text,)
     return error

@@ -1,4 +1,4 @@
-"""Datasets are built once: read, checked, neighbours found, and kept on disk under a hash of all that matters."""
+"""Cache of data sets: read, checked and given neighbour lists once, then kept on disk under a hash of all inputs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ __all__ = ["Recipe", "cached_dataset", "data_hash", "open_dataset"]
 
 
 def data_hash(source: str | Path | Sequence[System], before: str = "") -> str:
-    """SHA-256 of a file's bytes, or of what systems in memory hold.
+    """Return the SHA-256 of a file's bytes, or of the contents of systems in memory.
 
     Arguments:
         source: A path, the name of bundled data, or systems.
-        before: A hash that data in memory had in an earlier run. It is returned if it is theirs by the rule of
-            old runs, which did not look at texts, shapes and types.
+        before: Hash of data in memory from an earlier run. Old runs used a rule that ignored texts, shapes and types.
+            If ``before`` is the hash of the systems by this old rule, it is returned.
 
     Raises:
         EmpnetError: If there is no such file.
@@ -57,7 +57,7 @@ def data_hash(source: str | Path | Sequence[System], before: str = "") -> str:
 
 
 def _former_hash(systems: Sequence[System]) -> str:
-    """The hash of data in memory as old runs have it."""
+    """Return the hash of data in memory by the rule of old runs."""
     digest = hashlib.sha256()
     for system in systems:
         digest.update(fingerprint(system))
@@ -73,20 +73,20 @@ def _former_hash(systems: Sequence[System]) -> str:
 
 @keeping_pipes
 def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet: bool = False) -> Dataset:
-    """The data as flat arrays; from the cache if they were built before, else built with progress.
+    """Return the data as flat arrays, from the cache if possible; otherwise build them and show the progress.
 
-    An interrupted build goes on where it was, and only one process builds at a time (see :mod:`empnet.dataset.ingest`).
-    The cache is the folder that the environment variable ``EMPNET_CACHE`` names, else the user's cache folder. Entries
-    are checked when they are opened; a damaged one is built anew. Of a cache larger than ``EMPNET_CACHE_LIMIT`` (20 GB)
-    the entries that were used longest ago are removed.
+    An interrupted build continues where it stopped, and only one process builds at a time (see
+    :mod:`empnet.dataset.ingest`). The environment variable ``EMPNET_CACHE`` sets the folder of the cache; the default
+    is the user's cache folder. Entries are checked when they are opened, and damaged entries are rebuilt. If the cache
+    is larger than ``EMPNET_CACHE_LIMIT`` (20 GB), the least recently used entries are removed.
 
     Arguments:
         source: A path, the name of bundled data, or systems.
         recipe: Properties, cutoff, features, forces and stress.
-        quiet: No progress bar.
+        quiet: Whether to hide the progress bar.
 
     Raises:
-        EmpnetError: If the data cannot be read, are not what the recipe asks for, or cannot be meant.
+        EmpnetError: If the data cannot be read, do not match the recipe, or are not valid.
 
     Example:
         >>> points = [System([[0, 0, 0], [0, 0, d]], properties={"energy": 1 / d}) for d in (1.0, 2.0)]
@@ -102,7 +102,7 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
     def systems(first: int) -> Iterable[System]:
         if isinstance(source, str | Path):
             return iread(source, length_unit=recipe.length_unit, first=first)
-        return map(check_geometry, islice(source, first, None))  # a reader has done so already
+        return map(check_geometry, islice(source, first, None))  # files are checked by their reader
 
     called = str(resolve(source).resolve()) if isinstance(source, str | Path) else "systems in memory"
     about = {"source": called, **_identity(fingerprint_of_data, recipe)}
@@ -116,14 +116,14 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
 
 
 def cached_dataset(fingerprint_of_data: str, recipe: Recipe) -> Dataset | None:
-    """Data that were opened before, without their source: it may have moved, or have been in memory.
+    """Return data from the cache without reading their source, which may have moved or have been in memory.
 
     Arguments:
-        fingerprint_of_data: What :func:`data_hash` said of them.
-        recipe: What the data set was made with.
+        fingerprint_of_data: Hash of the data from :func:`data_hash`.
+        recipe: Recipe of the data set.
 
     Returns:
-        None if the cache no longer has them.
+        The data set; None if the cache no longer has it.
     """
     wanted = _identity(fingerprint_of_data, recipe)
     for entry in cache_entries():
@@ -133,20 +133,21 @@ def cached_dataset(fingerprint_of_data: str, recipe: Recipe) -> Dataset | None:
             about = read_checked(entry.path / ABOUT)
             if all(about.get(name) == value for name, value in wanted.items()):
                 return Dataset(map_arrays(entry.path), data_hash=fingerprint_of_data)
-        except DAMAGED:  # as good as gone
+        except DAMAGED:  # a damaged entry counts as missing
             continue
     return None
 
 
 def _identity(fingerprint_of_data: str, recipe: Recipe) -> dict[str, str]:
-    """Return the identity of a data set, wherever its source lies."""
+    """Return the identity of a data set, independent of the location of its source."""
     return {"data": fingerprint_of_data, "recipe": json.dumps(asdict(recipe)), "reader": reader_version()}
 
 
 def _key(source: str | Path | Sequence[System], fingerprint_of_data: str, recipe: Recipe) -> str:
-    """The entry's name: a hash of everything that shapes it.
+    """Return the name of the cache entry: a hash of all its inputs.
 
-    A file's name is part of it, because it decides on the format; of systems in memory, the frames that they came from.
+    For a file, the inputs include its name, because the name decides the format. For systems in memory, they include
+    the frame numbers of their origins.
     """
     if isinstance(source, str | Path):
         origin = resolve(source).name

@@ -1,4 +1,4 @@
-"""Coverage of the training data: species, distances and sizes, to compare other data with."""
+"""Coverage of the training data: species, distances and sizes, for comparison with other data."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from empnet.dataset.dataset import Block, Dataset
 __all__ = ["BIN", "DataCoverage"]
 
 BIN = 0.05
-"""Width of the bins of distances, angstrom: a bond's vibration spans a few of them."""
+"""Width of the bins of distances, in angstrom; the vibration of a bond covers a few bins."""
 
 BINS = 1 << 32
-"""Room for bins in the code of a pair of species and a bin."""
+"""Maximum number of bins per pair of species; a code is (pair of species) * BINS + bin."""
 
 Kind = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class DataCoverage:
-    """The species, sizes and distances that occur in some systems.
+    """Species, sizes and distances that occur in a set of systems.
 
     Arguments:
-        species: The species, ascending.
-        sizes: Smallest and largest number of particles of a system.
-        shortest: Shortest distance of all pairs in angstrom; infinite if there are none within the cutoff.
-        ranges: For each pair of species (a <= b) with particles within the cutoff the distances that occur, as
-            ranges (from, to) in angstrom whose ends are multiples of :data:`BIN`.
+        species: Species in ascending order.
+        sizes: Smallest and largest number of particles in a system.
+        shortest: Shortest distance of all pairs in angstrom; infinite if there are no pairs within the cutoff.
+        ranges: Distances that occur for each pair of species (a <= b) within the cutoff, as ranges (from, to) in
+            angstrom; both ends are multiples of :data:`BIN`.
 
     Example:
         >>> from empnet.system.system import System
@@ -49,11 +49,11 @@ class DataCoverage:
 
     @classmethod
     def of(cls, dataset: Dataset, indices: Int64[np.ndarray, " n"] | None = None) -> DataCoverage:
-        """Return the coverage of some systems of a data set.
+        """Return the coverage of the chosen systems of a data set.
 
         Arguments:
-            dataset: The data set; distances go up to the cutoff of its neighbour lists.
-            indices: The systems, shape (n,), at least one; None: all of them.
+            dataset: Data set; distances up to the cutoff of its neighbour lists are counted.
+            indices: Indices of the systems, shape (n,), at least one; None for all systems.
         """
         chosen = np.zeros(len(dataset), dtype=bool)
         chosen[slice(None) if indices is None else indices] = True
@@ -72,7 +72,7 @@ class DataCoverage:
         """Return the union of two coverages: a fine-tuned model has seen both sets of data.
 
         Arguments:
-            other: Of other systems.
+            other: Coverage of other systems.
 
         Example:
             >>> one = DataCoverage((1, 8), (2, 2), 0.95, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
@@ -89,7 +89,7 @@ class DataCoverage:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; a pair of species is written "1,8"."""
+        """Return plain values for JSON; a pair of species is written as "1,8"."""
         return {
             "species": list(self.species),
             "sizes": list(self.sizes),
@@ -99,7 +99,7 @@ class DataCoverage:
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> DataCoverage:
-        """The record that :meth:`to_json` wrote."""
+        """Return the coverage from the values that :meth:`to_json` returned."""
         smallest, largest = record["sizes"]
         ranges = {}
         for names, ends in dict(record["ranges"]).items():
@@ -109,14 +109,14 @@ class DataCoverage:
         return cls(tuple(record["species"]), (smallest, largest), shortest, ranges)
 
     def distance_to(self, kind: Kind, d: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
-        """Return each distance's gap to the nearest one of the same pair of species here.
+        """Return how far each distance lies outside the covered ranges of its pair of species.
 
         Arguments:
             kind: The two species, in any order.
             d: Distances in angstrom, shape (n,).
 
         Returns:
-            Angstrom, shape (n,); 0 within a range, infinite if the pair of species has none.
+            Gap to the nearest range in angstrom, shape (n,): 0 within a range, infinite if the pair has no ranges.
 
         Example:
             >>> seen = DataCoverage((1, 8), (2, 2), 0.96, {(1, 8): ((0.95, 1.05), (1.55, 1.6))})
@@ -127,7 +127,7 @@ class DataCoverage:
         if not ranges:
             return np.full(len(d), np.inf)
         first, last = np.array(ranges).T
-        below = np.searchsorted(first, d, side="right") - 1  # the range that begins below, -1 if none does
+        below = np.searchsorted(first, d, side="right") - 1  # last range that begins below d; -1 for none
         after = np.where(below >= 0, np.maximum(0, d - last[below]), np.inf)
         before = np.where(below + 1 < len(first), first[np.minimum(below + 1, len(first) - 1)] - d, np.inf)
         return np.minimum(after, before)
@@ -135,14 +135,15 @@ class DataCoverage:
     def unseen(
         self, dataset: Dataset
     ) -> Iterator[tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"], np.ndarray]]:
-        """Each pair of other data, with its distance and how far that is from all that occur here.
+        """Yield the pairs of other data with their distances and the gaps to the covered ranges.
 
         Arguments:
             dataset: The other data.
 
-        Returns:
-            Piece by piece: the receiving particle of each pair (counted through the data set), the distances, and
-            :meth:`distance_to` of them, both in angstrom. Of the two directions of a pair both are there.
+        Yields:
+            Three arrays of shape (n,) for one part of the data at a time: the receiving particle of each pair
+            (numbered over the whole data set), its distance in angstrom, and its gap from :meth:`distance_to` in
+            angstrom. Each pair occurs in both directions.
         """
         names = np.array(dataset.species)
         for receivers, kinds, d in _pairs(dataset, np.ones(len(dataset), dtype=bool), names):
@@ -153,15 +154,16 @@ class DataCoverage:
             yield receivers, d, away
 
     def too_near(self, dataset: Dataset, margin: float = 0.0) -> dict[int, tuple[Kind, float]]:
-        """Systems of other data with two particles nearer to each other than any two of their species here.
+        """Find systems of other data with two particles closer than the shortest covered distance of their species.
 
         Arguments:
             dataset: The other data.
-            margin: Angstrom by which a distance may be below the shortest one here.
+            margin: Tolerance in angstrom: a distance may be shorter by this much.
 
         Returns:
-            For each of these systems (by its index) the two species and the distance in angstrom, where that is
-            furthest below; no others. Species that are never within the cutoff here are too near at any distance.
+            The two species and their distance in angstrom for each system found, by its index. If a system has several
+            such pairs, the pair furthest below its limit is returned. Two species without covered distances are too
+            close at any distance.
 
         Example:
             >>> from empnet.system.system import System
@@ -187,7 +189,7 @@ class DataCoverage:
 
 
 def _union(*several: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-    """Ranges that cover what any of these cover, ascending and apart from each other."""
+    """Return the union of several sets of ranges, in ascending order and without overlaps."""
     joined: list[tuple[float, float]] = []
     for low, high in sorted(ends for ranges in several for ends in ranges):
         if joined and low <= joined[-1][1]:
@@ -202,7 +204,7 @@ def _kind(code: int, names: np.ndarray) -> Kind:
 
 
 def _ranges_of(codes: np.ndarray, names: np.ndarray) -> dict[Kind, tuple[tuple[float, float], ...]]:
-    """Neighbouring bins joined to ranges, from the sorted codes of occupied bins."""
+    """Return ranges of joined neighbouring bins from the sorted codes of occupied bins."""
     ends = np.flatnonzero(np.diff(codes) != 1)  # a gap, or another pair of species
     first = codes[np.concatenate([[0], ends + 1])] if len(codes) else codes
     last = codes[np.concatenate([ends, [len(codes) - 1]])] if len(codes) else codes
@@ -216,7 +218,7 @@ def _ranges_of(codes: np.ndarray, names: np.ndarray) -> dict[Kind, tuple[tuple[f
 def _pairs(
     dataset: Dataset, chosen: np.ndarray, names: np.ndarray, one_way: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Receiver, code of the two species and distance of each pair of the chosen systems, block by block."""
+    """Yield receiver, code of the two species and distance of each pair of the chosen systems, block by block."""
     loops = compiled_loops()
     for block in dataset.blocks():
         periodic = dataset.arrays["periodic"][block.systems].any()
@@ -230,7 +232,7 @@ def _of_open_block(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Do the work of :func:`_of_block` for open systems only, by a compiled loop."""
     loops, arrays = compiled_loops(), dataset.arrays
-    assert loops is not None  # own invariant: asked before
+    assert loops is not None  # own invariant: checked by the caller
     place = np.searchsorted(names, arrays["species"][block.particles])
     neighbours, positions = (arrays[name][block.particles] for name in ("neighbours", "positions"))
     senders, sizes = arrays["senders"][block.pairs], dataset.sizes[block.systems]
@@ -263,7 +265,7 @@ def _of_block(
 
 
 def _species(dataset: Dataset, chosen: np.ndarray) -> list[int]:
-    """The species that occur in the chosen systems, ascending."""
+    """Return the species of the chosen systems in ascending order."""
     found = [
         np.unique(dataset.arrays["species"][block.particles][np.repeat(chosen[block.systems], sizes)])
         for block in dataset.blocks()

@@ -1,4 +1,4 @@
-"""Many systems as flat arrays: read once, neighbours found once, cached on disk, mapped into memory."""
+"""Systems as flat arrays: read once, neighbours searched once, cached on disk, mapped into memory."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from empnet.system.system import Origin, System
 __all__ = ["MAX_PAIRS", "NARROW", "Block", "Dataset", "collate", "fingerprint", "species_of", "system_arrays"]
 
 MAX_PAIRS = 50_000
-"""Pairs and particles in a batch of predictions: enough to be fast, few enough for any machine's memory."""
+"""Number of pairs and particles in a batch of predictions: large enough to be fast, small enough for any memory."""
 
 NARROW = ("species", "neighbours", "senders", "shifts")
-"""Arrays of whole numbers that are kept in the smallest type that holds them."""
+"""Integer arrays, stored in the smallest type that holds their values."""
 
-BULK = ("positions", "features", "forces", *NARROW)  # that have more than a row a system
-BLOCK = 1_000_000  # pairs and particles that are looked at in one go
-KEPT = 256 * 2**20  # bytes: smaller data may stay in memory once they were read
-SYSTEMS_KEPT = 1000  # of larger data: reading one maps some 64 kB of each array
+BULK = ("positions", "features", "forces", *NARROW)  # arrays with more than one row per system
+BLOCK = 1_000_000  # number of pairs and particles in one block
+KEPT = 256 * 2**20  # size in bytes up to which data may stay in memory after they were read
+SYSTEMS_KEPT = 1000  # limit for larger data: reading one system maps about 64 kB of each array
 
 
 def species_of(system: System) -> Int64[np.ndarray, " N"]:
-    """The species of each particle; particles of one unnamed kind have species 0.
+    """Return the species of each particle, shape (N,); particles without named species get species 0.
 
     Example:
         >>> species_of(System([[0, 0, 0]]))
@@ -45,7 +45,7 @@ def species_of(system: System) -> Int64[np.ndarray, " N"]:
 
 
 def fingerprint(system: System) -> bytes:
-    """A hash of what a network sees of a system: equal for exact duplicates, whatever their targets."""
+    """Return a hash of the network's input: equal for exact duplicates, even if their targets differ."""
     digest = hashlib.blake2b(digest_size=16)
     for part in (species_of(system), system.positions, system.features, system.cell, np.array(system.pbc)):
         digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
@@ -53,16 +53,17 @@ def fingerprint(system: System) -> bytes:
 
 
 def system_arrays(system: System, pairs: NeighbourList) -> dict[str, np.ndarray]:
-    """One system's rows of the flat arrays that a :class:`Dataset` holds.
+    """Return the rows of one system for the flat arrays of a :class:`Dataset`.
 
     Arguments:
         system: The system.
         pairs: Its neighbour list.
 
     Returns:
-        Arrays by name. ``n_particles``, ``n_pairs``, ``periodic`` and ``frames`` have one row; ``positions``,
-        ``species``, ``features`` and ``neighbours`` (pairs that each receives from) one a particle; ``senders`` one a
-        pair, sorted by receiver. ``shifts`` (one row a pair) and ``cells`` (one row) are empty for open systems.
+        Arrays by name. ``n_particles``, ``n_pairs``, ``periodic`` and ``frames`` have one row. ``positions``,
+        ``species``, ``features`` and ``neighbours`` (number of pairs that each particle receives from) have one row per
+        particle. ``senders`` has one row per pair, sorted by receiver. ``shifts`` (one row per pair) and ``cells`` (one
+        row) are empty for open systems.
     """
     periodic = any(system.pbc)
     features = np.zeros((len(system), 0)) if system.features is None else system.features
@@ -82,7 +83,7 @@ def system_arrays(system: System, pairs: NeighbourList) -> dict[str, np.ndarray]
 
 
 class Block(NamedTuple):
-    """Systems that follow each other, and where their particles and pairs are in the arrays."""
+    """Consecutive systems, and the slices of the arrays with their particles and pairs."""
 
     systems: slice
     particles: slice
@@ -90,13 +91,13 @@ class Block(NamedTuple):
 
 
 class Dataset:
-    """Systems as flat arrays, with their neighbour lists and targets, of which batches are slices.
+    """Systems as flat arrays with neighbour lists and targets; batches are slices of these arrays.
 
     Arguments:
-        arrays: The arrays of :func:`system_arrays`, joined over the systems; ``targets`` of shape (S, F'), the
-            properties to be learned; ``groups`` of shape (S,), equal for exact duplicates. Where they are learned,
-            ``forces`` (one row a particle; nan in systems without) with ``constrained`` (S,), and ``stress`` (S, 6).
-        file: Path that the systems were read from, for messages.
+        arrays: Arrays of :func:`system_arrays`, joined over the systems; ``targets`` of shape (S, F'), the properties
+            to learn; ``groups`` of shape (S,), equal for exact duplicates; if forces are learned, ``forces`` (one row
+            per particle, nan if missing) and ``constrained`` (S,); if stress is learned, ``stress`` (S, 6).
+        file: Path of the file with the systems, for messages.
         data_hash: Hash of the data.
 
     Example:
@@ -120,15 +121,15 @@ class Dataset:
             self._first_shift = np.cumsum(n_pairs * periodic) - n_pairs * periodic
         self._bulk = [array for name, array in self.arrays.items() if name in BULK]
         self._large = sum(array.nbytes for array in self._bulk) > KEPT
-        self._read = 0  # systems since pages were dropped
+        self._read = 0  # number of systems read since pages were last dropped
         self._compositions: dict[tuple[Hashable, ...], np.ndarray] = {}
 
     @classmethod
     def from_systems(cls, systems: Sequence[System], cutoff: float) -> Dataset:
-        """A data set in memory, without targets: for prediction.
+        """Return a data set in memory without targets, for prediction.
 
         Arguments:
-            systems: One system or more.
+            systems: One or more systems.
             cutoff: Range of the neighbour lists in angstrom.
         """
         rows = [system_arrays(system, neighbour_list(system, cutoff)) for system in map(freed, systems)]
@@ -149,17 +150,17 @@ class Dataset:
 
     @property
     def targets(self) -> np.ndarray:
-        """The properties to be learned, shape (S, F'), float64, in the file's unit."""
+        """Properties to learn, shape (S, F'), float64, in the unit of the file."""
         return self.arrays["targets"]
 
     @property
     def has_forces(self) -> bool:
-        """True if forces are learned; single systems may lack them."""
+        """Whether forces are learned; some systems may have none."""
         return "forces" in self.arrays
 
     @property
     def has_stress(self) -> bool:
-        """True if stress is learned; single systems may lack it."""
+        """Whether stress is learned; some systems may have none."""
         return "stress" in self.arrays
 
     @property
@@ -175,50 +176,50 @@ class Dataset:
 
     @cached_property
     def isolated(self) -> np.ndarray:
-        """Mask of free atoms: systems of one particle without neighbours, shape (S,).
+        """Mask of free atoms, shape (S,): systems of one particle without neighbours.
 
-        None, if they are half of the systems or more: then single particles are what the data are about.
+        All False if at least half of the systems are such: then single particles are the subject of the data.
         """
         alone: np.ndarray = (self.sizes == 1) & (np.asarray(self.arrays["n_pairs"]) == 0)
         return alone if 2 * alone.sum() < len(alone) else np.zeros_like(alone)
 
     def kinds_of(self, systems: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
-        """Species of the first particle of some systems, shape (n,).
+        """Return the species of the first particle of the chosen systems, shape (n,).
 
         Arguments:
-            systems: Their indices.
+            systems: Indices of the systems, shape (n,).
         """
         return np.asarray(self.arrays["species"])[self._first_particle[systems]].astype(np.int64)
 
     @cached_property
     def species(self) -> list[int]:
-        """The species that occur, ascending."""
+        """Species of all systems in ascending order."""
         found = [np.unique(self.arrays["species"][block.particles]) for block in self.blocks()]
         return [int(kind) for kind in np.unique(np.concatenate(found))]
 
     def origin(self, index: int) -> Origin:
-        """Where the system of this index came from."""
+        """Return the file and the frame of a system."""
         return Origin(self.file, int(self.arrays["frames"][index]))
 
     def composition(self, encoder: OneHot) -> np.ndarray:
-        """Return the counts of each species in each system, shape (S, species), float64.
+        """Return the number of particles of each species in each system, shape (S, species), float64.
 
         Arguments:
-            encoder: The species and their order.
+            encoder: One-hot encoder with the species and their order.
         """
         if encoder.alphabet not in self._compositions:
             counts = np.empty((len(self), len(encoder)))
             for block in self.blocks():
                 columns = encoder.indices(self.arrays["species"][block.particles])
                 counts[block.systems] = count_kinds(columns, self.sizes[block.systems], len(encoder))
-            self._compositions = {encoder.alphabet: _read_only(counts)}  # the last one is asked for again
+            self._compositions = {encoder.alphabet: _read_only(counts)}  # keeps the last: it is needed again
         return self._compositions[encoder.alphabet]
 
     def cells(self, indices: Int64[np.ndarray, " n"] | slice) -> np.ndarray:
-        """Lattice vectors of some systems as rows, in angstrom, shape (n, 3, 3); zeros for open systems.
+        """Return the lattice vectors of the chosen systems as rows, in angstrom, (n, 3, 3); zeros for open systems.
 
         Arguments:
-            indices: The systems.
+            indices: Indices of the systems, shape (n,).
         """
         periodic = self.arrays["periodic"][indices]
         cells = np.zeros((len(periodic), 3, 3))
@@ -227,10 +228,10 @@ class Dataset:
         return cells
 
     def shifts(self, indices: Int64[np.ndarray, " n"] | slice) -> np.ndarray:
-        """Lattice vectors between the images of the pairs of some systems, shape (P, 3); zeros for open systems.
+        """Return the shifts of all pairs of the chosen systems in lattice vectors, (P, 3); zeros for open systems.
 
         Arguments:
-            indices: The systems.
+            indices: Indices of the systems, shape (n,).
         """
         periodic, n_pairs = self.arrays["periodic"][indices], self.arrays["n_pairs"][indices]
         shifts = np.zeros((int(n_pairs.sum()), 3))
@@ -240,7 +241,7 @@ class Dataset:
         return shifts
 
     def blocks(self) -> Iterator[Block]:
-        """All systems in order, in blocks of bounded size; what a block has read is let go of after it."""
+        """Yield all systems in order, in blocks of bounded size; the memory of each block is freed after use."""
         load = np.cumsum(self.arrays["n_pairs"] + self.sizes)
         begin = 0
         while begin < len(self):
@@ -256,11 +257,11 @@ class Dataset:
             begin = end
 
     def chunks(self, indices: Int64[np.ndarray, " n"], max_pairs: int = MAX_PAIRS) -> Iterator[np.ndarray]:
-        """The indices in pieces whose batches stay below a number of pairs (or hold a single system).
+        """Yield the indices in pieces; each piece is one system or stays within a number of pairs and particles.
 
         Arguments:
-            indices: Which systems, in order.
-            max_pairs: The bound, which bounds memory.
+            indices: Indices of the systems, in order, shape (n,).
+            max_pairs: Maximum number of pairs and particles of a piece; limits the memory of a batch.
         """
         load = np.cumsum(self.arrays["n_pairs"][indices] + self.sizes[indices])
         first = 0
@@ -271,12 +272,12 @@ class Dataset:
             first = end
 
     def batch(self, indices: Int64[np.ndarray, " B"], encoder: OneHot, dtype: torch.dtype = torch.float32) -> Batch:
-        """The systems of these indices as one batch: a handful of slices and additions.
+        """Return the chosen systems as one batch; this takes only a few slices and additions.
 
         Arguments:
-            indices: The systems, in the order in which they are wanted.
+            indices: Indices of the systems in the order of the batch, shape (B,).
             encoder: One-hot encoder of the species; its columns come first in the features.
-            dtype: Of the features.
+            dtype: Type of the features.
         """
         arrays, n_particles = self.arrays, self.sizes[indices]
         particles = ranges(self._first_particle[indices], n_particles)
@@ -317,7 +318,7 @@ class Dataset:
         return Pairs(first, second, rows, transposed, columns, shifts)
 
     def _drop_pages(self) -> None:
-        """Let go of what was read, if the data are large: all of it would stay in memory in the end."""
+        """Free the memory of the arrays if the data are large: otherwise all data would finally stay in memory."""
         self._read = 0
         if self._large:
             for array in self._bulk:
@@ -325,20 +326,20 @@ class Dataset:
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    """A view that cannot be written to, as all mapped arrays are: for compiled loops, another type."""
+    """Return a read-only view: mapped arrays are read-only, and compiled loops treat this as another type."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
 def collate(systems: Sequence[System], cutoff: float, encoder: OneHot, dtype: torch.dtype = torch.float32) -> Batch:
-    """A batch of systems that are at hand, for prediction.
+    """Return a batch of systems in memory, for prediction.
 
     Arguments:
-        systems: One system or more.
+        systems: One or more systems.
         cutoff: Range of the neighbour lists in angstrom.
         encoder: One-hot encoder of the species.
-        dtype: Of the features.
+        dtype: Type of the features.
 
     Example:
         >>> collate([System([[0, 0, 0]], species=[1])], 5.0, OneHot([1])).n_systems

@@ -1,4 +1,4 @@
-"""Hashes of values in memory, of sources and of versions: equal for what is equal, different for what differs."""
+"""Hashes of values in memory, of source files and of versions: equal inputs give equal hashes, others differ."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from empnet.system.system import System
 __all__ = ["hash_of_system", "reader_version"]
 
 READ_BY = ("runtime", "system", "files", "dataset")
-"""The rooms whose sources shape what is read."""
+"""Subpackages whose source code affects the data as read."""
 
 READ_WITH = ("ase", "empnet", "numba", "numpy", "vesin")
-"""Packages whose versions may change what is read."""
+"""Packages whose versions may affect the data as read."""
 
 
 def hash_of_system(system: System) -> bytes:
-    """SHA-256 of all that a system holds but for its origin.
+    """Return the SHA-256 of all contents of a system except its origin.
 
-    The order of keys does not matter; names, types and shapes do.
+    Names, types and shapes matter; the order of keys does not.
 
     Arguments:
-        system: The system.
+        system: System to hash.
 
     Example:
         >>> slab = System([[0, 0, 0]], info={"constraints": "FixAtoms"})
@@ -42,7 +42,7 @@ def hash_of_system(system: System) -> bytes:
 
 
 def _encoded(value: Any) -> bytes:
-    """Bytes that begin with the kind of value and their own length, so that no two values share them."""
+    """Return unique bytes for a value: its kind, the number of its bytes, and the bytes themselves."""
     kind, content = _parts(value)
     return f"{kind} {len(content)}:".encode() + content
 
@@ -77,15 +77,15 @@ def _array_parts(array: np.ndarray) -> tuple[str, bytes]:
 def _pickled(value: Any) -> bytes:
     try:
         return pickle.dumps(value, protocol=4)
-    except Exception:  # whatever the type raises: its text has to do
+    except Exception:  # the type cannot be pickled: use its text
         return repr(value).encode()
 
 
 @cache
 def reader_version() -> str:
-    """SHA-256 of all sources that data are read with, and of the versions of the libraries that they are read with.
+    """Return the SHA-256 of the source code that reads data, and of the versions of the libraries it uses.
 
-    Those sources are the rooms that it passes through, from the file to the arrays on disk.
+    The code is that of all subpackages between the file and the arrays on disk.
 
     Example:
         >>> len(reader_version())

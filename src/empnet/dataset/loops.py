@@ -1,4 +1,4 @@
-"""Loops over particles and pairs that Numba compiles; imported where first needed, since Numba takes its time."""
+"""Loops over particles and pairs, compiled by Numba; imported on first use, since Numba is slow to import."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def join_pairs(first_particle, n_particles, first_pair, n_pairs, neighbours, sen
             for r in range(row, end):
                 i = senders[r]
                 of_later += i == a
-                # of a particle's own images the later half, whose shifts are the opposite of the earlier one's
+                # pairs with own images: the second half only, since its shifts are opposite to the first half's
                 if i > a or (i == a and of_later > images // 2):
                     first[p], second[p], kept[p] = before + a, before + i, before_pairs + r - first_pair[s]
                     columns[before + i + 1] += 1
@@ -49,7 +49,7 @@ def join_pairs(first_particle, n_particles, first_pair, n_pairs, neighbours, sen
     for i in range(N):
         columns[i + 1] += columns[i]
     free = columns.copy()
-    for p in range(len(second)):  # all are counted, so this sorts them, and stably
+    for p in range(len(second)):  # counting sort, stable
         i = second[p]
         transposed[free[i]] = p
         free[i] += 1
@@ -58,7 +58,7 @@ def join_pairs(first_particle, n_particles, first_pair, n_pairs, neighbours, sen
 
 @compiled()
 def pairs_within(positions, cutoff, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Receivers and senders of all pairs nearer than the cutoff, sorted, and if any is as near as ``nearest``."""
+    """Return the sorted receivers and senders of pairs within the cutoff, and whether any is within ``nearest``."""
     N = len(positions)
     receivers, senders = np.empty(N * (N - 1), np.int32), np.empty(N * (N - 1), np.int32)
     p, coincide = 0, False
@@ -77,7 +77,7 @@ def pairs_within(positions, cutoff, nearest):  # type: ignore[no-untyped-def]  #
 
 @compiled()
 def pair_distances(sizes, neighbours, senders, positions, places, n_species, chosen, one_way):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Receiver, species code and distance of each pair of the chosen systems (:mod:`empnet.dataset.coverage`)."""
+    """Return receiver, species code and distance of the chosen systems' pairs (:mod:`empnet.dataset.coverage`)."""
     P = len(senders)
     receivers, codes, d = np.empty(P, np.int64), np.empty(P, np.int64), np.empty(P)
     before = row = p = 0

@@ -1,4 +1,4 @@
-"""Neighbour pairs within a cutoff, for open, periodic and partly periodic systems. Never capped."""
+"""Neighbour pairs within a cutoff for open, periodic and partly periodic systems, without a maximum number."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from empnet.system.system import System
 __all__ = ["COINCIDENT", "NeighbourList", "neighbour_list"]
 
 COINCIDENT = 1e-6
-"""Particles nearer than this, in angstrom, count as one point twice: a mistake in the data."""
+"""Distance in angstrom below which two particles coincide: a mistake in the data."""
 
 FEW = 64
-"""Particles of an open system up to which all pairs are looked at."""
+"""Maximum number of particles of an open system for a loop over all pairs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NeighbourList:
-    """The ordered pairs of one system, sorted by receiver.
+    """Ordered pairs of one system, sorted by receiver.
 
     Arguments:
         receivers: Index j of the receiving particle, ascending, shape (P,), int32.
         senders: Index i of the sending particle, shape (P,), int32.
-        shifts: Lattice vectors S from the receiver's cell to the sender's image, shape (P, 3), int32: the pair's
-            vector is r_i - r_j + S @ cell.
+        shifts: Lattice vectors S from the receiver's cell to the sender's image, shape (P, 3), int32; the vector of
+            the pair is r_i - r_j + S @ cell.
     """
 
     receivers: Int32[np.ndarray, " P"]
@@ -41,16 +41,16 @@ class NeighbourList:
 
 
 def neighbour_list(system: System, cutoff: float) -> NeighbourList:
-    """All ordered pairs of particles nearer than the cutoff; a particle's own images count, the particle does not.
+    """Return all ordered pairs of particles within the cutoff, including pairs of a particle and its own images.
 
-    Every neighbour is kept. (A largest number of neighbours would make the graph depend on the orientation.)
+    Every neighbour is kept. (With a maximum number of neighbours, the graph would depend on the orientation.)
 
     Arguments:
-        system: The system; periodic along the axes where ``system.pbc`` says so.
+        system: The system; periodic along the axes that ``system.pbc`` marks.
         cutoff: Largest distance in angstrom.
 
     Returns:
-        The pairs, sorted by receiver, then sender, then shift. A particle without neighbours has none.
+        The pairs, sorted by receiver, then sender, then shift. A particle without neighbours has no pairs.
 
     Raises:
         EmpnetError: If two particles coincide.
@@ -60,11 +60,11 @@ def neighbour_list(system: System, cutoff: float) -> NeighbourList:
         >>> pair.receivers.tolist(), pair.senders.tolist()
         ([0, 1], [1, 0])
     """
-    few = not any(system.pbc) and len(system) <= FEW  # then a loop over all pairs beats a search
+    few = not any(system.pbc) and len(system) <= FEW  # a loop over all pairs is then faster
     loops = compiled_loops() if few else None
     if loops is not None:
         receivers, senders, coincide = loops.pairs_within(system.positions, float(cutoff), COINCIDENT)
-        if not coincide:  # else the search below tells which
+        if not coincide:  # otherwise the search below finds the particles
             return NeighbourList(receivers, senders, np.zeros((len(receivers), 3), dtype=np.int32))
     return _search(system, cutoff)
 

@@ -1,4 +1,4 @@
-"""Recipe of a data set: everything but the data."""
+"""Recipe of a data set: all settings, without the data."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["Recipe"]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Settings that make a data set from data.
+    """Settings for building a data set.
 
     Arguments:
-        properties: Names of the scalars to be learned; none for data without labels.
-        baseline_keys: For each property a scalar of the data that is subtracted from it (delta learning); or none.
+        properties: Names of the scalars to learn; empty for data without labels.
+        baseline_keys: Name of the scalar to subtract from each property (delta learning); empty for none.
         cutoff: Range of the neighbour lists in angstrom.
-        features: Names of the per-particle arrays that join the one-hot species.
+        features: Names of the per-particle arrays to add to the one-hot species.
         length_unit: Unit of lengths in the data.
-        derivatives: Forces and stress that are to be learned.
+        derivatives: Forces and stress to learn.
     """
 
     properties: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Training, validation and test: which system lies on which side."""
+"""Division of systems into training, validation and test sets."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NONE: Int64[np.ndarray, " m"] = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """The indices of the systems on each side; together they are all systems, each once.
+    """Indices of the systems on each side; every system is on exactly one side.
 
     Arguments:
-        train: Systems that the weights are fitted to, shape (n_train,), int64.
-        validation: Systems that choose the best weights, shape (n_validation,), int64.
-        test: Systems that nothing was chosen by, shape (n_test,), int64.
+        train: Systems for fitting the weights, shape (n_train,), int64.
+        validation: Systems for choosing the best weights, shape (n_validation,), int64.
+        test: Systems for the final test, never used for a choice, shape (n_test,), int64.
     """
 
     train: Int64[np.ndarray, " n_train"]
@@ -31,22 +31,23 @@ class Split:
     test: Int64[np.ndarray, " n_test"]
 
     def to_json(self) -> dict[str, list[int]]:
-        """Plain lists by side, for ``split.json``."""
+        """Return plain lists by side, for ``split.json``."""
         return {side: getattr(self, side).tolist() for side in ("train", "validation", "test")}
 
     def with_train_size(self, size: int, seed: int, file: str = "", keep: Int64[np.ndarray, " m"] = NONE) -> Split:
-        """Return the split with fewer systems for training; validation and test sets stay.
+        """Return the split with fewer systems for training and the same validation and test sets.
 
-        Smaller sides of one seed lie within larger ones, so that learning curves compare like with like.
+        For one seed, a smaller training set is a subset of each larger one, so learning curves are comparable.
 
         Arguments:
             size: Number of systems for training.
-            seed: Seed of the draw.
-            file: The data as the user named them, for messages.
-            keep: Systems for training that are never left out, such as free atoms.
+            seed: Seed of the random choice.
+            file: The user's name of the data, for messages.
+            keep: Training systems that are never left out, such as free atoms, shape (m,).
 
         Raises:
-            EmpnetError: If there are fewer systems than that.
+            EmpnetError: If the training set has fewer systems than ``size``, or ``size`` leaves no others beside
+                ``keep``.
 
         Example:
             >>> split = Split(np.arange(8), np.array([8]), np.array([9]))
@@ -67,11 +68,11 @@ class Split:
 
     @classmethod
     def from_json(cls, record: dict[str, list[int]]) -> Split:
-        """The split that :meth:`to_json` wrote.
+        """Return the split from the lists that :meth:`to_json` returned.
 
         Raises:
-            ValueError: If it holds anything but whole numbers from 0, each once: a system on two sides would be
-                measured and trained on.
+            ValueError: If a value is not an integer from 0, or occurs twice: a system must not be both in training
+                and in validation or test.
 
         Example:
             >>> Split.from_json({"train": [0, 2], "validation": [1], "test": []}).train
@@ -98,24 +99,24 @@ def split_systems(
     file: str = "",
     keep: Int64[np.ndarray, " m"] = NONE,
 ) -> Split:
-    """Divide systems into training, validation and test; equal systems (one group) stay on one side.
+    """Divide systems into training, validation and test sets; equal systems (one group) stay on one side.
 
     Arguments:
         groups: A number for each system, equal for exact duplicates, shape (n,).
-        validation: Share of all systems if below 1, else their number.
-        test: The same for the test set; 0 for none.
-        kind: ``"random"``: groups are drawn by seed. ``"blocks"``: the file's order is kept: training first, then
-            validation, then test. For frames that follow each other in time, whose neighbours look alike.
-        seed: Seed of the draw.
-        file: The data as the user named them, for messages.
-        keep: Systems that are for training whatever the draw says, such as free atoms; the sides are shares of the
-            others.
+        validation: Share of all systems if below 1, otherwise their number.
+        test: Share or number of systems for the test set; 0 for none.
+        kind: ``"random"``: groups are chosen at random. ``"blocks"``: the order of the file is kept, with training
+            first, then validation, then test; for frames of a trajectory, where consecutive frames are similar.
+        seed: Seed of the random choice.
+        file: The user's name of the data, for messages.
+        keep: Systems that are always in the training set, such as free atoms, shape (m,); shares refer to the other
+            systems.
 
     Returns:
-        The split, indices ascending on each side.
+        The split, with ascending indices on each side.
 
     Raises:
-        EmpnetError: If there are fewer systems than the three sides need.
+        EmpnetError: If a side would be empty.
 
     Example:
         >>> split = split_systems(np.arange(10), validation=2, test=0.1, kind="blocks")
@@ -129,9 +130,9 @@ def split_systems(
         return Split(train.astype(np.int64), others[part.validation], others[part.test])
     n = len(groups)
     n_validation, n_test = _count(validation, n, "--val"), _count(test, n, "--test")
-    order = _group_order(groups, kind, seed)  # groups in the order in which test, validation, train are filled
+    order = _group_order(groups, kind, seed)  # order of filling test, then validation, then train
     size = np.bincount(groups, minlength=int(groups.max(initial=-1)) + 1)[order]
-    before = np.cumsum(size) - size  # systems already dealt out when the group's turn comes
+    before = np.cumsum(size) - size  # number of systems in the groups before each group
     in_test = before < n_test
     in_validation = ~in_test & (before - size[in_test].sum() < n_validation)
     test_groups, validation_groups = order[in_test], order[in_validation]
@@ -143,7 +144,7 @@ def split_systems(
 
 
 def _count(size: float | int, n: int, option: str) -> int:
-    """A number of systems from a share (below 1) or a number."""
+    """Return the number of systems from a share (below 1) or a number."""
     if size < 0 or (size >= 1 and size != int(size)):
         raise EmpnetError(f"{option} {size:g}", wanted="a share between 0 and 1 or a whole number of systems")
     if 0 < size < 1:
@@ -155,7 +156,7 @@ def _group_order(groups: np.ndarray, kind: SplitKind, seed: int) -> np.ndarray:
     distinct, first = np.unique(groups, return_index=True)
     if kind == "random":
         return np.random.default_rng(seed).permutation(distinct)
-    return distinct[np.argsort(-first)]  # last in the file first, so that training has the beginning
+    return distinct[np.argsort(-first)]  # from the end of the file: training gets its beginning
 
 
 def _refuse_empty(split: Split, n: int, n_test: int, file: str) -> None:

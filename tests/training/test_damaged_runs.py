@@ -273,7 +273,7 @@ def test_a_system_on_two_sides_is_told(copied):
     record = json.loads((copied / "split.json").read_text())
     record["test"][0] = record["train"][0]
     (copied / "split.json").write_text(json.dumps(record))
-    with pytest.raises(EmpnetError, match=r"split\.json: is damaged \(a system is there twice\)"):
+    with pytest.raises(EmpnetError, match=r"split\.json: is damaged \(a system occurs twice\)"):
         own_side(load(copied))
 
 

@@ -1,4 +1,4 @@
-"""Reading data once into flat arrays on disk: by one process at a time, and on from where it was stopped."""
+"""Reading data once into flat arrays on disk: by one process at a time, and restartable after an interruption."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from empnet.system.system import System
 __all__ = ["ingest"]
 
 SAVE_SECONDS = 10.0
-"""So much reading may be lost at most."""
+"""Seconds between two saves: an interruption loses at most this much reading."""
 
 OLD = 7 * 24 * 3600.0
-"""Seconds after which what was left unfinished is removed."""
+"""Age in seconds after which unfinished data are removed."""
 
 
 def ingest(
@@ -46,25 +46,25 @@ def ingest(
     about: dict[str, Any] | None = None,
     quiet: bool = False,
 ) -> tuple[dict[str, np.ndarray], bool]:
-    """The arrays of a data set, built in a folder unless they are there unharmed; it appears whole or not at all.
+    """Return the arrays of a data set from a folder; build the folder first if it is missing or damaged.
 
-    What was read before an interruption is kept beside it, so that the next call goes on from there. A process that
-    comes while another one builds the same folder waits for it. A folder of which a part is missing or differs from
-    what was written is replaced.
+    The folder appears only when it is complete. After an interruption, the data read so far stay beside it, and the
+    next call continues from there. If another process is building the same folder, this one waits for it. A folder
+    with missing or changed data is replaced.
 
     Arguments:
-        systems: Gives the systems from a frame on.
-        recipe: What the data set is made with.
-        folder: Where it is to be.
-        name: What the data are called.
-        about: What is written about it for people who look at the cache.
-        quiet: Tell nothing, show no progress.
+        systems: Function that returns the systems from a given frame on.
+        recipe: Recipe of the data set.
+        folder: Folder for the arrays.
+        name: Name of the data, for messages.
+        about: Description of the data set, written to the folder for users who look at the cache.
+        quiet: Whether to hide messages and the progress bar.
 
     Returns:
-        The arrays, mapped into memory, and whether they were built now.
+        The arrays, mapped into memory, and whether this call built them.
 
     Raises:
-        EmpnetError: If the data cannot be read, or are not what the recipe asks for.
+        EmpnetError: If the data cannot be read, or do not match the recipe.
     """
     arrays, _ = _mapped(folder)
     if arrays is not None:
@@ -82,13 +82,13 @@ def ingest(
         if "fingerprints" in arrays:
             replace_array(unfinished, "fingerprints", groups=group_ids(arrays["fingerprints"]))
         write_checked(unfinished / ABOUT, about or {})
-        del arrays  # Windows renames no folder of which a file is mapped
+        del arrays  # Windows cannot rename a folder with a mapped file
         move_in(unfinished, folder)
         return map_arrays(folder), True
 
 
 def _mapped(folder: Path) -> tuple[dict[str, np.ndarray] | None, str]:
-    """The arrays if they are there and unharmed; else why not: nothing if there is no such folder."""
+    """Return the arrays, or None with the fault in words; the words are empty if there is no such folder."""
     try:
         return map_arrays(folder), ""
     except DAMAGED as error:
@@ -97,7 +97,7 @@ def _mapped(folder: Path) -> tuple[dict[str, np.ndarray] | None, str]:
 
 
 def _make_folder(path: Path) -> Path:
-    """A folder, made if need be, also where a file has its name."""
+    """Return the path after making it a folder if necessary; a file of this name is removed."""
     if not path.is_dir():
         discard(path)
         path.mkdir(exist_ok=True)
@@ -107,13 +107,13 @@ def _make_folder(path: Path) -> Path:
 def _build(
     systems: Callable[[int], Iterable[System]], recipe: Recipe, unfinished: Path, name: str, quiet: bool
 ) -> dict[str, np.ndarray]:
-    """The arrays with fingerprints or groups, in a folder whose beginning may be there."""
+    """Return the arrays, with fingerprints or groups, after reading the rest of the data into an unfinished folder."""
     arrays, _ = _mapped(unfinished)
     if arrays is not None:
         return arrays
     try:
         _read(systems, recipe, unfinished, name, quiet)
-    except EmpnetError:  # the data are at fault: mended ones have another hash
+    except EmpnetError:  # the data are wrong: corrected data get another hash
         shutil.rmtree(unfinished)
         raise
     return map_arrays(unfinished)
@@ -121,7 +121,7 @@ def _build(
 
 @contextmanager
 def _alone(unfinished: Path, message: str, quiet: bool) -> Iterator[None]:
-    """While nobody else works in that folder; the lock goes with the process that holds it, however that ends."""
+    """Hold the lock of an unfinished folder; the lock is released even if the process is killed."""
     path = Path(f"{unfinished}.lock")
     if path.is_dir():
         discard(path)
@@ -138,27 +138,27 @@ def _alone(unfinished: Path, message: str, quiet: bool) -> Iterator[None]:
 
 
 def _remove_old(mine: Path, quiet: bool) -> None:
-    """Remove what has been left unfinished for a week, of other data."""
-    for folder in [*mine.parent.glob("*/"), *mine.parent.parent.glob("unfinished-*/")]:  # the latter of version 1
+    """Remove unfinished folders of other data that are older than a week."""
+    for folder in [*mine.parent.glob("*/"), *mine.parent.parent.glob("unfinished-*/")]:  # the second: version 1
         if folder == mine or time.time() - _last_change(folder) < OLD:
             continue
         try:
             with FileLock(f"{mine.parent / folder.name}.lock").acquire(timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
                 print_line(f"removed {folder}: data whose reading was not finished, older than a week", quiet=quiet)
-        except Timeout:  # somebody is going on with it
+        except Timeout:  # another process is working on it
             continue
 
 
 def _last_change(folder: Path) -> float:
     try:
         return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
-    except FileNotFoundError:  # somebody has just come to an end with it
+    except FileNotFoundError:  # another process has just finished it
         return time.time()
 
 
 def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Path, name: str, quiet: bool) -> None:
-    """Fill the folder, from the beginning or from the last safe point."""
+    """Read the systems into the folder, from the first frame or from the last save."""
     with ArrayWriter(folder, NARROW) as writer:
         targets = _Targets(recipe.properties, recipe.baseline_keys, **writer.saved.get("targets", {}))
         labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
@@ -169,7 +169,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
         for system in track(systems(targets.count), f"reading {name}", quiet=quiet):
             target = targets.of(system)
             if targets.missing:
-                continue  # the error is certain; read on only to say how many frames lack what
+                continue  # an error is certain; read on only to count the frames without the property
             system = freed(system.join_features(recipe.features))
             rows = system_arrays(system, neighbour_list(system, recipe.cutoff))
             targets.check_width(rows["features"].shape[1], system)
@@ -187,7 +187,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
 
 @dataclass
 class _Targets:
-    """Watches the properties to be learned and what is wrong with them."""
+    """Reads the properties to learn, and collects their faults."""
 
     properties: tuple[str, ...]
     baseline_keys: tuple[str, ...] = ()
@@ -200,11 +200,11 @@ class _Targets:
     first_missing: tuple[System, str] | None = None
 
     def state(self) -> dict[str, Any]:
-        """State from which another builder goes on, as long as nothing is missing."""
+        """Return the state; another build can continue from it if nothing is missing."""
         return {name: getattr(self, name) for name in ("count", "width", "lowest", "highest", "file")}
 
     def of(self, system: System) -> np.ndarray:
-        """The system's values, shape (F',)."""
+        """Return the values of a system, shape (F',)."""
         self.count += 1
         self.file = system.origin.file
         absent = [name for name in (*self.properties, *self.baseline_keys) if not _has(system, name)]
@@ -219,7 +219,7 @@ class _Targets:
         return values
 
     def check_width(self, width: int, system: System) -> None:
-        """Raise if a system has another number of feature columns than those before."""
+        """Raise an error if a system has another number of feature columns than the systems before."""
         if self.width not in (None, width):
             raise EmpnetError(
                 f"{width} feature columns", where=system.origin, wanted=f"{self.width} as in the frames before"
@@ -227,14 +227,14 @@ class _Targets:
         self.width = width
 
     def refuse_missing(self) -> None:
-        """Raise if a property is missing in a frame."""
+        """Raise an error if a property is missing in any frame."""
         if self.count == 0:
             raise EmpnetError("no systems at all", wanted="at least one frame")
         if self.first_missing is None:
             return
         system, name = self.first_missing
         if self.missing == self.count:
-            target_of(system, name)  # raises: lists the keys that are there
+            target_of(system, name)  # raises an error with a list of the existing keys
         raise EmpnetError(
             f"property '{name}' is missing in {self.missing} of {self.count} frames, first here",
             where=system.origin,
@@ -243,7 +243,7 @@ class _Targets:
         )
 
     def refuse_constant(self) -> None:
-        """Raise if a property is the same in all frames."""
+        """Raise an error if a property has the same value in all frames."""
         if self.count < 2:
             return
         for k, (name, low, high) in enumerate(zip(self.properties, self.lowest, self.highest, strict=True)):
@@ -258,5 +258,5 @@ class _Targets:
 
 
 def _has(system: System, name: str) -> bool:
-    """Return whether the file has a value of this name, be it a number, a text or an array."""
+    """Return whether the system has a value of this name: a number, a text or an array."""
     return any(name in values for values in (system.properties, system.info, system.arrays))

@@ -60,7 +60,7 @@ class Split:
             raise EmpnetError(
                 f"--train-size {size}",
                 where=file,
-                wanted=f"at most {len(self.train)}, which the other sides leave"
+                wanted=f"at most {len(self.train)}, the number outside validation and test"
                 + (f", and more than {len(always)}, the free atoms" if len(always) else ""),
             )
         others = np.random.default_rng([seed, 1]).permutation(np.setdiff1d(self.train, always))
@@ -80,12 +80,12 @@ class Split:
         """
         sides = [record[side] for side in ("train", "validation", "test")]
         if not all(isinstance(side, list) and all(type(index) is int for index in side) for side in sides):
-            raise ValueError("a side is no list of whole numbers")
+            raise ValueError("a side is not a list of integers")
         flat = [index for side in sides for index in side]
         if flat and not 0 <= min(flat) <= max(flat) < 2**62:
             raise ValueError("the number of a system is out of range")
         if len(set(flat)) != len(flat):
-            raise ValueError("a system is there twice")
+            raise ValueError("a system occurs twice")
         return cls(*(np.array(side, dtype=np.int64) for side in sides))
 
 

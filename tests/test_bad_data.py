@@ -127,7 +127,7 @@ TEXT_CASES = {
     "fewer particles than said": (
         frame(8, lambda lines: ["3\n", *lines[1:]]),
         (),
-        ["frame 8", "particle 2", "no row of a particle"],
+        ["frame 8", "particle 2", "is not the row of a particle"],
     ),
     "more particles than said": (
         frame(8, lambda lines: ["1\n", *lines[1:]]),

@@ -148,8 +148,8 @@ REFUSED = {
     ),
     "many columns": ("1\nProperties=species:S:1:pos:R:3:x:R:100000000\nH 0 0 0 1\n", ["5 columns", "100000004"]),
     "no such number": (f"1\nProperties=pos:R:3:x:R:{'9' * 6000}\n0 0 0 1\n", ["line 2", "Properties has"]),
-    "particles without end": ("1000000000000\n\nH 0 0 0\n", ["1000000000000 particles", "room"]),
-    "digits without end": ("9" * 6000 + "\n\nH 0 0 0\n", ["6000 digits", "room"]),
+    "particles without end": ("1000000000000\n\nH 0 0 0\n", ["1000000000000 particles", "more than fit"]),
+    "digits without end": ("9" * 6000 + "\n\nH 0 0 0\n", ["6000-digit number", "more than fit"]),
 }
 
 

@@ -160,10 +160,10 @@ def test_the_end_of_a_pdb_file_with_models_is_no_frame(tmp_path):
 @pytest.mark.parametrize(
     ("style", "told"),
     [
-        ("", "not in the file: lengths are taken to be in angstrom"),
+        ("", "does not state its LAMMPS units: .* lengths are read in angstrom"),
         ("real", "the file states units real: lengths are in angstrom"),
         ("electron", "lengths are in bohr; .* --length-unit bohr"),
-        ("lj", "units lj.* taken to be in angstrom"),
+        ("lj", "units lj.* lengths are read in angstrom"),
     ],
 )
 def test_the_units_of_a_lammps_dump_are_told(tmp_path, style, told):

@@ -75,7 +75,7 @@ def check_counts(path: Path, kind: str, file: str) -> None:
     for match in re.finditer(COUNTS[kind], head, re.MULTILINE):
         for text in b" ".join(match.groups()).split():
             if len(text) > 18 or int(text) > size:
-                shown = text.decode() if len(text) <= 18 else f"a number of {len(text)} digits of"
+                shown = text.decode() if len(text) <= 18 else f"a {len(text)}-digit number of"
                 raise EmpnetError(
                     f"declares {shown} particles in {size} bytes", where=file, remedy="the file is cut short or damaged"
                 )
@@ -104,9 +104,7 @@ def warn_of_further_frames(path: Path, kind: str) -> None:
         text = f"the file seems to have {count} frames, but ASE's reader of '{kind}' reads only one"
         warnings.warn(f"{text}; convert the file to extended XYZ with a program that reads all frames", stacklevel=2)
     elif not count and kind in OUTPUTS:
-        warnings.warn(
-            f"ASE's reader of '{kind}' reads one frame; further steps, if any, are not read", stacklevel=2
-        )
+        warnings.warn(f"ASE's reader of '{kind}' reads one frame; further steps, if any, are not read", stacklevel=2)
 
 
 def _count(path: Path, mark: re.Pattern[bytes]) -> int:

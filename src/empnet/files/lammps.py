@@ -34,8 +34,8 @@ def _lengths(path: Path) -> str:
         return f"the file states units {style}: lengths are in {name}; make sure that --length-unit {name} is given"
     has = f"the file states units {style}" if style else "the file does not state its LAMMPS units"
     return (
-        f"{has}: assuming angstrom for lengths, as in units metal or real (change with --length-unit); check "
-        "the units of energies and forces, too"
+        f"{has}: without --length-unit, lengths are read in angstrom, as in units metal and real; check the units of "
+        "energies and forces, too"
     )
 
 

@@ -67,7 +67,10 @@ class Record:
         """Return a line; raise if the file ends before it."""
         if row >= len(self.lines):
             raise self.fault(
-                len(self.lines), "the molecule ends here", "a whole molecule", "download the file again or remove its end"
+                len(self.lines),
+                "the molecule ends here",
+                "a whole molecule",
+                "download the file again or remove its end",
             )
         return self.lines[row]
 

@@ -179,7 +179,7 @@ def _count(text: str, line: int, origin: Origin, size: int) -> int:
         )
     digits = text.strip().lstrip("0") or "0"
     if len(digits) > MOST_DIGITS or 2 * FEWEST_COLUMNS * int(digits) > size + 1:
-        shown = digits if len(digits) <= MOST_DIGITS else f"a number of {len(digits)} digits of"
+        shown = digits if len(digits) <= MOST_DIGITS else f"a {len(digits)}-digit number of"
         raise EmpnetError(
             f"line {line} declares {shown} particles, more than fit into the whole file",
             where=origin,

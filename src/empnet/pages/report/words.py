@@ -116,7 +116,7 @@ def notes(material: Material) -> list[tuple[str, str]]:
         lines += [*_course(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
     if material.config.split == "random":
         lines.append((
-            "The sets were drawn at random, so the error holds for systems like these. If the frames are a time series, "
+            "The sets were drawn at random, so the error holds for systems like these. If frames form a time series, "
             "neighbouring frames are similar and the error is too small: train again with --split blocks.",
             "",
         ))  # fmt: skip

@@ -306,10 +306,10 @@ def test_of_two_energies_the_one_that_the_forces_belong_to_is_named(vibrating, u
     derivatives = LabelSpec(**ASE)
     dataset = open_dataset(systems, Recipe((used,), 3.0, derivatives=derivatives), quiet=True)
     findings = quick_findings(dataset, [used], ["eV"], derivatives=derivatives)
-    told = [(finding.level, str(finding)) for finding in findings if "is there, too" in finding.text]
+    told = [(finding.level, str(finding)) for finding in findings if "the data also have" in finding.text]
     ((level, text),) = told
     if used == "energy":
         assert (level, "the forces belong to 'free_energy'" in text) == ("warning", True)
         assert "--property free_energy" in text
     else:
-        assert (level, "the forces belong to it" in text) == ("note", True)
+        assert (level, "the forces belong to 'free_energy'" in text) == ("note", True)

@@ -79,7 +79,7 @@ FORCE_FAULTS = {
     "both": (lambda f: -f / 51.4221, ["their sign is reversed", "energies in eV with forces in Hartree/bohr"]),
     "a drift": (drifting, ["they do not sum to zero"]),
     "held particles": (frozen, ["suspected constraints", "the same 2 in nearly all frames"]),
-    "another orientation": (turned, ["they turn open systems"]),
+    "another orientation": (turned, ["they rotate open systems"]),
     "never computed": (np.zeros_like, ["all zero in all 121 frames"]),
 }
 

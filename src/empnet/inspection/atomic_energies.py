@@ -1,4 +1,4 @@
-"""Energies of free atoms: the size of an energy shows its zero and its unit."""
+"""Energies of free atoms, for finding the zero and the unit of energies from their size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ase import units
 
 __all__ = ["all_electron_energy", "cohesive_energy", "valence_energy"]
 
-# Energy to take a solid (or, for H N O F Cl, a molecule) of the element apart into atoms, eV an atom.
+# Energy to separate a solid (for H N O F Cl: a molecule) of the element into free atoms, eV per atom.
 # C. Kittel, Introduction to Solid State Physics, 8th ed., table 1 of chapter 3; H: half of D0 = 4.478 eV of H2.
 COHESIVE = {
     1: 2.24, 3: 1.63, 4: 3.32, 5: 5.81, 6: 7.37, 7: 4.92, 8: 2.60, 9: 0.84, 11: 1.11, 12: 1.51, 13: 3.39, 14: 4.63,
@@ -19,7 +19,7 @@ COHESIVE = {
     74: 8.90, 75: 8.03, 76: 8.17, 77: 6.94, 78: 5.84, 79: 3.81, 80: 0.67, 81: 1.88, 82: 2.03, 83: 2.18,
 }  # fmt: skip
 
-# Sum of the ionisation energies of the electrons that pseudopotentials keep, eV: the energy of a pseudo-atom.
+# Energy of a pseudo-atom in eV: sum of the ionisation energies of the valence electrons.
 # Ionisation energies: NIST Atomic Spectra Database.
 VALENCE = {
     1: 13.60, 5: 71.38, 6: 148.0, 7: 266.9, 8: 433.1, 9: 658.8, 13: 53.26, 14: 103.1, 15: 176.9, 16: 276.4, 17: 408.9,
@@ -29,7 +29,7 @@ VALENCE = {
 def all_electron_energy(z: int) -> float:
     """Return the total energy of a free atom with all its electrons, in eV: -13.6 for hydrogen, -1,024 for carbon.
 
-    E = -(0.768745 Z^(7/3) - Z^2 / 2 + 0.269900 Z^(5/3)) Hartree; within 1 % from carbon on, but for relativity.
+    E = -(0.768745 Z^(7/3) - Z^2 / 2 + 0.269900 Z^(5/3)) Hartree; accurate to 1 % from carbon on, without relativity.
     B.-G. Englert and J. Schwinger, Phys. Rev. A 32, 26 (1985).
 
     Arguments:
@@ -45,7 +45,7 @@ def all_electron_energy(z: int) -> float:
 
 
 def cohesive_energy(z: int) -> float:
-    """Return the energy of an atom in its element relative to the free atom, in eV; nan if unknown.
+    """Return the energy of an atom in its pure element relative to the free atom, in eV; nan if unknown.
 
     Arguments:
         z: Atomic number.
@@ -58,7 +58,7 @@ def cohesive_energy(z: int) -> float:
 
 
 def valence_energy(z: int) -> float:
-    """Return the energy of a free atom with only the electrons of a pseudopotential, in eV; nan if not tabulated.
+    """Return the energy of a free atom with valence electrons only, in eV; nan if not tabulated.
 
     Arguments:
         z: Atomic number.

@@ -1,4 +1,4 @@
-"""Comparison of forces with the slope of the energies: sign, unit, or no relation at all."""
+"""Comparison of forces with the slope of the energies: wrong sign, wrong unit, or no relation at all."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ N_PAIRS = 100
 """Number of nearest pairs to compare: the nearer two frames are, the less the potential curves between them."""
 
 SHARP = 0.1
-"""Relative median deviation of dE / W below which the ratio is one clear number: then units can be identified."""
+"""Relative median deviation of dE / W below which the ratio is one clear number, so that units can be identified."""
 
 AGREE = 0.5
-"""Agreement of signs (from -1 to 1), weighted by size, above which work and energy are related: three in four."""
+"""Weighted agreement of signs (from -1 to 1) above which work and energy are related: three of four signs agree."""
 
 CLOSE = 0.15
-"""How far from 1 the slope may be: units of energy differ by more (23.06 from 27.2), noise in it by less."""
+"""Maximum abs(ln(slope)) of correct forces: units of energy differ by more (23.06 and 27.2), noise changes it less."""
 
 BLURRED, FAR, SURE = 0.5, 4.0, 3.3
-"""A comparison with a median deviation between SHARP and the first number still shows a reversed sign, and a factor
-beyond the second, if chance makes its signs as unanimous only once in a thousand times (3.3 deviations)."""
+"""If the median deviation is between SHARP and BLURRED, a comparison can still show a reversed sign or a factor beyond
+FAR. Its signs must then agree by SURE standard deviations, which happens by chance once in a thousand times."""
 
-SAME = 1e-9  # relative difference of two energies up to which they are one
-BETTER = 0.7  # of the other's misfit, from which forces belong to an energy
+SAME = 1e-9  # relative difference below which two energies count as equal
+BETTER = 0.7  # forces belong to an energy if its misfit is below this share of the other energy's misfit
 
 HEAVIEST = 10.0
-"""Weight of a pair, over the median weight, at most; outliers are left out before."""
+"""Maximum weight of a pair over the median weight; outliers are removed before."""
 
-MATCH = 0.08  # half way between 23.06 and 27.2, in logarithms
+MATCH = 0.08  # tolerance in ln(factor) for identifying units: half way between 23.06 and 27.2
 ENERGIES = ("eV", "Hartree", "kcal/mol", "kJ/mol")
 FORCES = ("eV/angstrom", "Hartree/bohr", "kcal/mol/angstrom", "kJ/mol/angstrom", "eV/bohr", "Hartree/angstrom",
           "kcal/mol/bohr", "kJ/mol/nm")  # fmt: skip
@@ -71,7 +71,7 @@ FORCES = ("eV/angstrom", "Hartree/bohr", "kcal/mol/angstrom", "kJ/mol/angstrom",
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Ratio of energy differences to the work of the forces, between near frames.
+    """Ratio of energy differences to the work of the forces between near frames.
 
     Arguments:
         pairs: Number of pairs of frames.
@@ -90,7 +90,7 @@ def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None
     """Compare energy differences with the work of the mean force between near frames of one kind.
 
     The mean of the forces at both ends is exact for a harmonic potential, so frames need not be very near. Molecules
-    are rotated onto each other first (W. Kabsch, Acta Cryst. A 32, 922, 1976), crystals must have one cell.
+    are first rotated onto each other (W. Kabsch, Acta Cryst. A 32, 922, 1976); crystals must have the same cell.
 
     Arguments:
         frames: The data.
@@ -98,7 +98,7 @@ def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None
         forces: Key of the forces.
 
     Returns:
-        The comparison; None if there are fewer than eight pairs of frames.
+        The comparison; None if there are fewer than eight pairs of near frames.
     """
     parts = [_work(frames, energy, forces, pairs) for pairs in _near_pairs(frames, energy, forces)]
     if not parts:
@@ -112,14 +112,14 @@ def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None
 
 
 def slope_of(difference: np.ndarray, work: np.ndarray) -> Slope:
-    """Return the weighted median of dE / W, and its reliability; no pair weighs more than ten typical ones.
+    """Return the weighted median of dE / W and its reliability; the weight of a pair is at most ten median weights.
 
     Arguments:
-        difference: dE of each pair.
-        work: W of each pair, not zero.
+        difference: dE of each pair, shape (n,).
+        work: W of each pair, not zero, shape (n,).
     """
     ratio, weight = difference / work, np.abs(work)
-    # Larger steps carry more information, but a few frames with absurd forces must not outweigh all others.
+    # Larger steps carry more information, but a few frames with absurd forces must not dominate.
     weight = np.minimum(weight, HEAVIEST * np.median(weight))
     value = _weighted_median(ratio, weight)
     spread = _weighted_median(np.abs(ratio / value - 1), weight)
@@ -127,10 +127,10 @@ def slope_of(difference: np.ndarray, work: np.ndarray) -> Slope:
 
 
 def rival_findings(frames: Frames, energy: str, rival: str, forces: str) -> list[Finding]:
-    """Report which of two energies in the data has the forces as its slope.
+    """Report which of two energies in the data fits the forces.
 
-    VASP's energy for sigma to zero and its free energy differ by the electrons' entropy; forces are the slope of the
-    free energy.
+    VASP's energy for sigma to zero and its free energy differ by the entropy of the electrons. The forces are the
+    slope of the free energy.
 
     Arguments:
         frames: The data.
@@ -144,17 +144,18 @@ def rival_findings(frames: Frames, energy: str, rival: str, forces: str) -> list
     if not both.any() or not apart.max() > SAME * np.abs(y[both]).max():
         return []
     used, other = _misfit(frames, energy, forces, both), _misfit(frames, rival, forces, both)
-    text = f"'{rival}' is there, too, and differs by up to {apart.max():.3g} (in the data's unit); '{energy}' is used"
+    far = f"{apart.max():.3g} (in the data's unit)"
+    text = f"the data also have '{rival}', which differs by up to {far}; '{energy}' is used"
     choice = f"to choose the other one: --property {rival}"
     if used is None or other is None:
-        text += "; too few near frames to tell which of them the forces are the slope of"
+        text += "; too few near frames to decide which of the two the forces belong to"
         return [Finding("note", energy, text, f"with VASP it is free_energy; {choice}")]
-    text += f"; energy differences miss the work of the forces by {used:.2%} with it, by {other:.2%} with '{rival}'"
+    text += f"; energy differences deviate from the work of the forces by {used:.2%}, those of '{rival}' by {other:.2%}"
     if other < BETTER * used:
         return [Finding("warning", energy, f"{text}: the forces belong to '{rival}'", choice)]
     if used < BETTER * other:
-        return [Finding("note", energy, f"{text}: the forces belong to it")]
-    return [Finding("note", energy, f"{text}: both fit as well", choice)]
+        return [Finding("note", energy, f"{text}: the forces belong to '{energy}'")]
+    return [Finding("note", energy, f"{text}: both fit equally well", choice)]
 
 
 def _misfit(frames: Frames, energy: str, forces: str, there: np.ndarray) -> float | None:
@@ -179,7 +180,7 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _near_pairs(frames: Frames, energy: str, forces: str) -> Iterator[np.ndarray]:
-    """Return for each kind of frame the pairs of each frame with the most similar one, shape (n, 2)."""
+    """Yield for each kind of frames the pairs of a frame and the most similar one, shape (n, 2)."""
     y, f = frames.properties[energy], frames.vectors[forces]
     usual = ordinary(frames, y) & ~outlying(largest_forces(frames, forces))
     for members in frames.repeated(least=2):
@@ -258,15 +259,15 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
     if slope.spread > SHARP:
         unit = "" if 1 / FAR < size < FAR else f"energies and forces that differ by a factor of about {size:.2g}"
     suspected = " and ".join(part for part in (sign, unit) if part)
-    return [Finding("warning", forces, f"suspected: {suspected}; {measured}", "mend the forces or the energies")]
+    return [Finding("warning", forces, f"suspected: {suspected}; {measured}", "correct the forces or the energies")]
 
 
 def per_particle(frames: Frames, slope: Slope) -> int:
-    """Return the number of particles per frame if energies seem to be divided by it, else 0.
+    """Return the number of particles per frame if energies seem to be divided by it; otherwise 0.
 
     Arguments:
         frames: The data.
-        slope: Energy differences over the work of the forces.
+        slope: Comparison of energy differences with the work of the forces.
     """
     n = int(frames.sizes[0])
     divided = n > 1 and bool((frames.sizes == n).all()) and slope.spread < SHARP
@@ -274,10 +275,10 @@ def per_particle(frames: Frames, slope: Slope) -> int:
 
 
 def verdict(slope: Slope) -> Literal["fits", "wrong", "unclear"]:
-    """Return the verdict on a comparison: forces are the slope of the energies, are not, or it is unclear.
+    """Return whether the forces fit the energies, are wrong, or cannot be judged.
 
     Arguments:
-        slope: The comparison.
+        slope: Comparison of energy differences with the work of the forces.
     """
     usual = slope.value > 0 and abs(np.log(abs(slope.value))) < CLOSE
     if abs(slope.agreement) < AGREE or (slope.spread > SHARP and not usual and not _far_off(slope)):
@@ -293,7 +294,7 @@ def _far_off(slope: Slope) -> bool:
 
 
 def _mixed(size: float) -> str:
-    """Return in words the units of energy and force that explain a factor."""
+    """Describe the units of energy and force that explain a factor."""
     found = []
     for energy in ENERGIES:
         for force in FORCES:

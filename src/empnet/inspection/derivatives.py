@@ -1,4 +1,4 @@
-"""Comparison of forces and stress with the energies before training: errors, and the option that corrects them."""
+"""Comparison of forces and stress with the energies before training: errors, and options that correct them."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from empnet.system.units import parse_unit
 __all__ = ["MOST", "derivative_findings"]
 
 MOST = 500_000
-"""Maximum number of particles to inspect; of larger data, runs of consecutive frames."""
+"""Maximum number of particles to inspect; larger data are sampled in runs of consecutive frames."""
 
 STRONGEST_FORCE = 1000.0
-"""eV/angstrom: two atoms at half a bond length repel each other with some hundreds."""
+"""Largest possible force in eV/angstrom: two atoms at half a bond length repel each other with a few hundred."""
 
 SMALL_FORCES = ("meV/angstrom",)
 
 STRONGEST_NAMED = 10.0
-"""eV/angstrom^3, or 1,600 GPa: the bound on a stress whose unit the user has named, for matter inside planets."""
+"""Largest possible stress in eV/angstrom^3 (1,600 GPa, matter inside planets) if the user has named its unit."""
 
-BLUNT = 0.2  # as MATCH, for the factor of a comparison that is blurred: 1.5 times its usual bias
+BLUNT = 0.2  # like MATCH, but for a blurred comparison: 1.5 times the usual bias of its factor
 
 
 def derivative_findings(frames: Frames, energy: str, derivatives: LabelSpec, named: bool = False) -> list[Finding]:
-    """Check that forces and stress are slopes of the energies, in sign and unit; errors name the option to give.
+    """Check that forces and stress fit the energies in sign and unit; errors name the option that corrects them.
 
     Arguments:
-        frames: The data, with "forces" and "stress" as they were converted.
+        frames: The data, with converted "forces" and "stress".
         energy: Name of the energies.
-        derivatives: The converted keys and their original units.
-        named: Whether the user named the unit of the stress; else it is assumed.
+        derivatives: Keys and original units of the converted forces and stress.
+        named: Whether the user named the unit of the stress; otherwise it is assumed.
     """
     frames = frames.sample(MOST)
     findings, unit = [], derivatives.energy_unit or "units of energy"
@@ -74,8 +74,8 @@ def _forces(frames: Frames, energy: str, derivatives: LabelSpec) -> list[Finding
         return absurd
     slope = force_energy_slope(frames, energy, "forces")
     if slope is None:
-        text = "too few frames of one kind to hold them against the energies"
-        return [Finding("note", "forces", text, "sign and unit are taken as given")]
+        text = "too few frames of one kind to compare them with the energies"
+        return [Finding("note", "forces", text, "sign and unit are not checked")]
     measured = (
         f"between {slope.pairs} pairs of near frames, energy differences are {slope.value:.3g} times the work of the "
         f"forces (half of them within {slope.spread:.0%})"
@@ -83,34 +83,34 @@ def _forces(frames: Frames, energy: str, derivatives: LabelSpec) -> list[Finding
     found = verdict(slope)
     if found == "unclear":
         text = f"{measured}: frames are too far apart, or forces do not belong to the energies"
-        return [Finding("note", "forces", text, "sign and unit are taken as given")]
+        return [Finding("note", "forces", text, "sign and unit are not checked")]
     if found == "fits":
         return [Finding("note", "forces", f"they fit '{energy}' in sign and unit: {measured}")]
     wrong = _wrong_forces(slope, derivatives, measured)
     if wrong.level == "warning" and (n := per_particle(frames, slope)):
-        text = f"'{energy}' seems to be divided by the number of particles ({n}), and forces belong to the whole energy"
+        text = f"'{energy}' seems to be divided by the number of particles ({n}), but the forces are not"
         return [Finding("error", "forces", f"{text}; {measured}", f"multiply '{energy}' by {n} in the data")]
     return [wrong]
 
 
 def _absurd_forces(frames: Frames, derivatives: LabelSpec) -> list[Finding]:
-    """Report impossible forces, whatever the energies are: half of the frames have a force above the limit."""
+    """Report impossible forces without using energies: half of the frames have a force above the limit."""
     if not derivatives.energy_unit:
         return []
     factor = parse_unit(derivatives.energy_unit).factor
     usual = float(np.nanmedian(largest_forces(frames, "forces"))) * factor
     if not usual > STRONGEST_FORCE:
         return []
-    raw = usual / abs(derivatives.forces_factor) / factor  # as the numbers stand in the data
+    raw = usual / abs(derivatives.forces_factor) / factor  # in the unit of the data
     minus = "-" if derivatives.forces_unit.startswith("-") else ""
     options = [unit for unit in (*SMALL_FORCES, *FORCES) if raw * parse_unit(unit).factor < STRONGEST_FORCE / 20]
     text = f"the largest force of a frame is {usual:.3g} eV/angstrom (median): none above {STRONGEST_FORCE:g} is valid"
-    remedy = " or ".join(f"--forces-unit {minus}{unit}" for unit in options[:3]) or "see in which unit they are"
+    remedy = " or ".join(f"--forces-unit {minus}{unit}" for unit in options[:3]) or "find out their unit"
     return [Finding("error", "forces", text, f"is the unit right? say {remedy}" if options else remedy)]
 
 
 def _wrong_forces(slope: Slope, derivatives: LabelSpec, measured: str) -> Finding:
-    """Return an error if the sign is wrong or units explain the factor; else a warning."""
+    """Return an error if the sign is wrong or units explain the factor; otherwise a warning."""
     reversed_ = slope.value < 0
     size = abs(slope.value)
     turned = derivatives.forces_unit.startswith("-") != reversed_
@@ -124,12 +124,12 @@ def _wrong_forces(slope: Slope, derivatives: LabelSpec, measured: str) -> Findin
     if reversed_ and not options and derivatives.forces_unit:
         options = [f"--forces-unit {'-' if turned else ''}{derivatives.forces_unit.removeprefix('-')}"]
     level: Level = "error" if reversed_ or options else "warning"
-    remedy = f"say {' or '.join(options)}" if options else "mend the forces or the energies"
+    remedy = f"say {' or '.join(options)}" if options else "correct the forces or the energies"
     return Finding(level, "forces", f"{text}; {measured}", remedy)
 
 
 def _force_options(raw: float, derivatives: LabelSpec, minus: str, miss: float) -> list[str]:
-    """Return options that name units in which dE = W, where energies are ``raw`` times the work in numbers."""
+    """Return options for units that give dE = W, if dE is ``raw`` times W in the numbers of the data."""
     given, own = derivatives.energy_unit, derivatives.forces_unit.removeprefix("-")
     pairs = [(given, unit) for unit in (*FORCES, own)] if given else []
     pairs += [("Hartree", "Hartree/bohr"), *((energy, own) for energy in ENERGIES)]
@@ -147,7 +147,7 @@ def _force_options(raw: float, derivatives: LabelSpec, minus: str, miss: float) 
 
 
 def _stress(frames: Frames, energy: str, derivatives: LabelSpec, named: bool) -> list[Finding]:
-    """Compare the effect of strain on the energy with the stress as written in the data."""
+    """Compare the change of the energy under strain with the stress as written in the data."""
     volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
     stress = frames.stresses["stress"]
     raw = stress / derivatives.stress_factor * (-volumes if derivatives.virial else 1.0)
@@ -167,12 +167,12 @@ def _stress(frames: Frames, energy: str, derivatives: LabelSpec, named: bool) ->
         text = f"its sign, its unit or its kind is wrong: {measured}"
         return [Finding("error", topic, text, f"say {' or '.join(units)}")]
     if given.spread < SHARP:
-        return [Finding("warning", topic, f"no unit explains this: {measured}", "mend the stress or the energies")]
+        return [Finding("warning", topic, f"no unit explains this: {measured}", "correct the stress or the energies")]
     return _large(stress, derivatives, topic, named)
 
 
 def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: LabelSpec, topic: str) -> list[Finding]:
-    """Report shear that fits the energies only in another order of the components."""
+    """Report a stress that fits the energies of sheared cells only with another order of its components."""
     order = shear_order(frames, energy, forces, "stress")
     if order is None or order == (0, 1, 2):
         return []
@@ -189,7 +189,7 @@ def _measured(slope: Slope, off: float) -> str:
 
 
 def _stress_units(slopes: tuple[Slope, Slope], derivatives: LabelSpec) -> list[str]:
-    """Return options under which the energies would fit, the sharpest first."""
+    """Return options that make the stress fit the energies, the most precise fit first."""
     if not derivatives.energy_unit:
         return []
     energy = parse_unit(derivatives.energy_unit).factor
@@ -206,25 +206,25 @@ def _stress_units(slopes: tuple[Slope, Slope], derivatives: LabelSpec) -> list[s
 
 
 def _large(stress: np.ndarray, derivatives: LabelSpec, topic: str, named: bool) -> list[Finding]:
-    """Judge a stress by its size alone, when no comparison with energies is possible."""
+    """Judge a stress by its size alone if it cannot be compared with energies."""
     size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
     usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
     if usual <= STRONGEST:
-        text = "no near frames in different cells to hold it against the energies"
-        return [Finding("note", topic, text, "sign and unit are taken as given")]
+        text = "no near frames in different cells to compare it with the energies"
+        return [Finding("note", topic, text, "sign and unit are not checked")]
     text = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
-    if named and usual <= STRONGEST_NAMED:  # stars are so: who has named the unit knows
+    if named and usual <= STRONGEST_NAMED:  # possible in planets and stars: trust the user's unit
         remedy = f"is --{topic}-unit right? 1 eV/angstrom^3 = 160 GPa = 1602 kB"
         return [Finding("warning", topic, text, remedy)]
     remedy = "1 eV/angstrom^3 = 160 GPa = 1602 kB"
     options = " or ".join(_smaller_units(usual, derivatives))
-    return [Finding("error", topic, text, f"{remedy}; say {options}" if options else f"{remedy}; mend the data")]
+    return [Finding("error", topic, text, f"{remedy}; say {options}" if options else f"{remedy}; correct the data")]
 
 
 def _smaller_units(usual: float, derivatives: LabelSpec) -> list[str]:
-    """Return options under which numbers of this size are possible: VASP's first, with the opposite sign."""
+    """Return options that make numbers of this size possible; VASP's unit and sign come first."""
     name, given = derivatives.stress, parse_unit(derivatives.energy_unit or "eV").factor
-    raw = usual / given / abs(derivatives.stress_factor)  # as they stand in the data; of a virial over the volume
+    raw = usual / given / abs(derivatives.stress_factor)  # in the unit of the data; a virial is divided by the volume
     minus = derivatives.stress_unit.startswith("-")
     found = []
     if derivatives.virial:

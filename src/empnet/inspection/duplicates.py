@@ -1,4 +1,4 @@
-"""Duplicates in the data, exact or near, and the agreement of their targets."""
+"""Exact and near duplicates in the data, and differences between their targets."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from empnet.inspection.targets import ROBUST, residuals
 __all__ = ["exact_duplicates", "exact_findings", "further_frames", "near_duplicates", "near_findings"]
 
 NEAR = 0.001
-"""Of the usual distance to the nearest particle: 0.001 angstrom in molecules, where geometry optimisers converge."""
+"""Tolerance over the typical distance to the nearest particle: 0.001 angstrom in molecules, as in optimisations."""
 
 CANDIDATES = 4
-"""Number of frames with the nearest fingerprints that are compared closely with each frame."""
+"""Number of frames with the nearest fingerprints to compare closely with each frame."""
 
-AGREES = 1e-6  # of the property's spread: the rounding error of six digits
+AGREES = 1e-6  # tolerance over the spread of a property: the rounding error of six digits
 
 
 def exact_duplicates(frames: Frames) -> list[np.ndarray]:
-    """Return the frames of each set of exactly equal systems, ascending.
+    """Return the indices of the frames in each set of exactly equal systems, in ascending order.
 
     Arguments:
         frames: The data.
     """
-    twice = np.flatnonzero(np.bincount(frames.groups, minlength=1)[frames.groups] > 1)  # the few that are in a set
+    twice = np.flatnonzero(np.bincount(frames.groups, minlength=1)[frames.groups] > 1)  # frames with duplicates
     order = twice[np.argsort(frames.groups[twice], kind="stable")]
     return np.split(order, np.flatnonzero(np.diff(frames.groups[order])) + 1) if len(order) else []
 
@@ -42,14 +42,14 @@ def exact_duplicates(frames: Frames) -> list[np.ndarray]:
 def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, float]:
     """Return pairs of frames with equal composition and distances, even if rotated, moved or reordered.
 
-    Exact duplicates of an earlier frame are left out. Of many similar frames, each is paired with one.
+    Exact duplicates of an earlier frame are left out. In a set of many similar frames, each frame has only one partner.
 
     Arguments:
         frames: The data.
         geometry: Their distances.
 
     Returns:
-        Pairs of frames, shape (n, 2), the earlier first, and the tolerance in angstrom.
+        Pairs of frames, shape (n, 2), with the earlier frame first, and the tolerance in angstrom.
     """
     known = geometry.nearest[np.isfinite(geometry.nearest)]
     tolerance = NEAR * float(np.median(known)) if len(known) else 0.0
@@ -67,10 +67,10 @@ def near_duplicates(frames: Frames, geometry: Geometry) -> tuple[np.ndarray, flo
 
 
 def further_frames(pairs: Int64[np.ndarray, "n 2"]) -> int:
-    """Count the frames to remove if only one frame of each connected set of pairs is kept.
+    """Return the number of frames to remove if one frame of each connected set of pairs is kept.
 
     Arguments:
-        pairs: Pairs of frames.
+        pairs: Pairs of frames, shape (n, 2).
 
     Example:
         >>> further_frames(np.array([[1, 5], [3, 5], [7, 8]]))
@@ -85,10 +85,10 @@ def further_frames(pairs: Int64[np.ndarray, "n 2"]) -> int:
 
 
 def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, tolerance: float) -> Iterator[tuple[int, int]]:
-    """Pair each frame with the first one with a near fingerprint and the same surroundings of its particles."""
+    """Yield each frame with the first frame of near fingerprint whose particles have the same surroundings."""
     many = min(CANDIDATES + 1, len(points))
     distance, other = cKDTree(points).query(points, k=many, p=np.inf, distance_upper_bound=tolerance)
-    same = cache(lambda one, two: _same_surroundings(frames, one, two, tolerance))  # each pair is met from both sides
+    same = cache(lambda one, two: _same_surroundings(frames, one, two, tolerance))  # each pair occurs twice
     for own in range(len(points)):
         for k in other[own][np.isfinite(distance[own]) & (other[own] != own)]:
             one, two = sorted((int(members[own]), int(members[k])))
@@ -98,10 +98,10 @@ def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, toleran
 
 
 def _same_surroundings(frames: Frames, one: int, two: int, tolerance: float) -> bool:
-    """Return whether each particle of either frame has an equal in the other: same species, same distances.
+    """Return whether each particle has an equal in the other frame: same species, same distances to the others.
 
-    Sorted distances alone are equal for different arrangements of species on one lattice, too. Particles of
-    frames that are too large for all distances are not compared.
+    Sorted distances alone do not suffice: they are also equal for different arrangements of species on one lattice.
+    Frames too large for computing all distances are not compared by particles.
     """
     if frames.sizes[one] > LARGEST:
         return True
@@ -114,7 +114,7 @@ def _same_surroundings(frames: Frames, one: int, two: int, tolerance: float) -> 
 
 
 def _surroundings(frames: Frames, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each particle's species, and its distances to the others, sorted within each species, shape (N, N)."""
+    """Return the species of each particle and its distances to the others, sorted by species, shape (N, N)."""
     members = np.array([frame])
     inside = frames.rows(members)[0]
     positions, species = frames.positions[inside], frames.species[inside]
@@ -131,13 +131,13 @@ def exact_findings(frames: Frames, units: dict[str, str]) -> list[Finding]:
 
     Arguments:
         frames: The data.
-        units: Units of the properties that are looked at.
+        units: Unit of each inspected property, by name.
     """
     sets = exact_duplicates(frames)
     if not sets:
         return []
     extra = sum(len(part) - 1 for part in sets)
-    text = f"{extra} of {len(frames)} frames are exactly equal to one before them"
+    text = f"{extra} of {len(frames)} frames are exactly equal to an earlier frame"
     where = f"first: {frames.where(int(sets[0][0]))} and {int(frames.numbers[sets[0][1]])}"
     findings = [Finding("advice", "duplicates", text, "training keeps them on one side of the split", where)]
     first = np.repeat([part[0] for part in sets], [len(part) - 1 for part in sets])
@@ -150,16 +150,16 @@ def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: di
 
     Arguments:
         frames: The data.
-        pairs: The pairs from :func:`near_duplicates`.
+        pairs: Pairs from :func:`near_duplicates`, shape (n, 2).
         tolerance: Their tolerance in angstrom.
-        units: Units of the properties that are looked at.
+        units: Unit of each inspected property, by name.
     """
     if not len(pairs):
         return []
     involved = len(np.unique(pairs))
     text = (
-        f"{involved} of {len(frames)} frames are nearly equal to another one: every particle has the same distances "
-        f"around it to {tolerance:.2g} angstrom"
+        f"{involved} of {len(frames)} frames are nearly equal to another frame: all distances agree within "
+        f"{tolerance:.2g} angstrom"
     )
     where = f"first: {frames.where(int(pairs[0, 0]))} and {int(frames.numbers[pairs[0, 1]])}"
     remedy = "a random split may put such pairs on both sides; mirror images count as equal"
@@ -170,7 +170,7 @@ def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: di
 
 
 def _contradictions(frames: Frames, pairs: np.ndarray, units: dict[str, str], word: str) -> list[Finding]:
-    """Report equal systems with different targets, and near ones whose targets differ like those of any two."""
+    """Report equal systems with different targets, and near duplicates whose targets differ like unrelated ones."""
     findings = []
     for name, unit in units.items():
         y = frames.properties[name]
@@ -184,9 +184,9 @@ def _contradictions(frames: Frames, pairs: np.ndarray, units: dict[str, str], wo
             one, two = pairs[worst]
             text = (
                 f"{len(wrong)} of {len(pairs)} pairs of {word} systems have different values, by up to "
-                f"{apart[worst]:.4g} {unit} (the composition leaves {spread:.4g} {unit})"
+                f"{apart[worst]:.4g} {unit} (typical deviation from the composition fit: {spread:.4g} {unit})"
             )
             where = f"{frames.where(int(one))} and {int(frames.numbers[two])}"
-            remedy = "no function of the geometry gives both: find out which is right, or what else differs"
+            remedy = "no function of the geometry gives both: find out which value is right, or what else differs"
             findings.append(Finding("warning", name, text, remedy, where))
     return findings

@@ -11,18 +11,18 @@ from empnet.inspection.record import Finding, Level
 __all__ = ["force_findings", "force_key", "largest_forces", "net_force", "net_torque"]
 
 NOISE = 1e-3
-"""Threshold for reporting a net force, as noise per component over the typical component: forces of some eV/angstrom
-with three printed decimals round to less."""
+"""Threshold for reporting a net force: noise per component over the typical component. Rounding forces of a few
+eV/angstrom to three decimals causes less."""
 
 TURNING = 0.1
-"""Threshold for reporting a net torque, over that of forces in random directions: positions printed with few digits
-give a little, a wrong orientation all of it."""
+"""Threshold for reporting a net torque, relative to forces in random directions: rounded positions cause a small
+torque, a wrong orientation causes the full torque."""
 
-MOSTLY = 0.9  # share of frames: a particle without force in more of them is fixed, not in balance by chance
+MOSTLY = 0.9  # a particle without force in more than this share of frames is fixed, not in balance by chance
 
 
 def force_key(frames: Frames) -> str:
-    """Return the key of the forces in the data, or an empty name.
+    """Return the key of the forces in the data; empty if there are none.
 
     Arguments:
         frames: The data.
@@ -37,7 +37,7 @@ def _summed(frames: Frames, values: np.ndarray) -> np.ndarray:
 
 
 def net_force(frames: Frames, name: str) -> np.ndarray:
-    """Return the length of each frame's net force, shape (S,): zero for every potential of the positions alone.
+    """Return the length of each frame's net force, shape (S,); zero if a potential depends on the positions alone.
 
     Arguments:
         frames: The data.
@@ -48,7 +48,7 @@ def net_force(frames: Frames, name: str) -> np.ndarray:
 
 
 def net_torque(frames: Frames, name: str) -> np.ndarray:
-    """Return |sum_i (r_i - centre) x F_i| of each frame, shape (S,): zero for open systems; nan for periodic ones.
+    """Return |sum_i (r_i - centre) x F_i| of each frame, shape (S,): zero for isolated systems, nan for periodic ones.
 
     Arguments:
         frames: The data.
@@ -79,14 +79,14 @@ def force_findings(frames: Frames, name: str, unit: str) -> list[Finding]:
         name: Key of the forces.
         unit: Their unit, for messages.
     """
-    size = _summed(frames, np.square(frames.vectors[name])).sum(axis=1)  # of each frame, the sum of F^2
+    size = _summed(frames, np.square(frames.vectors[name])).sum(axis=1)  # sum of F^2 in each frame
     there = np.isfinite(size)
     if not there.any():
         return []
     if not size[there].any():
         return [Finding("warning", name, f"all zero in all {int(there.sum())} frames", "suspected: never computed")]
     largest = largest_forces(frames, name)
-    usual = there & ~outlying(largest)  # one failed frame must not decide for the others
+    usual = there & ~outlying(largest)  # one failed frame must not dominate
     return [
         *outlying_finding(frames, name, largest, unit, "largest force"),
         *_net(frames, name, unit, size, usual),
@@ -96,7 +96,7 @@ def force_findings(frames: Frames, name: str, unit: str) -> list[Finding]:
 
 
 def _net(frames: Frames, name: str, unit: str, size: np.ndarray, there: np.ndarray) -> list[Finding]:
-    """Report a net force; N forces with independent errors sigma per component sum to about sigma sqrt(3 N)."""
+    """Report a net force; N forces with independent errors sigma per component have a sum of about sigma sqrt(3 N)."""
     net = net_force(frames, name)
     noise = np.sqrt(np.sum(np.square(net[there])) / (3 * frames.sizes[there].sum()))
     usual = np.sqrt(size[there].sum() / (3 * frames.sizes[there].sum()))
@@ -104,31 +104,31 @@ def _net(frames: Frames, name: str, unit: str, size: np.ndarray, there: np.ndarr
         return []
     worst = int(np.nanargmax(np.where(there, net, np.nan)))
     text = (
-        f"they do not sum to zero: root mean square {np.sqrt(np.mean(np.square(net[there]))):.3g} {unit} a frame, up "
-        f"to {net[worst]:.3g}; as from noise of {noise:.2g} {unit} in every component ({noise / usual:.1%} of "
-        f"{usual:.3g} {unit}), or from a field, a drift or held particles"
+        f"they do not sum to zero: root mean square {np.sqrt(np.mean(np.square(net[there]))):.3g} {unit} per frame, up "
+        f"to {net[worst]:.3g}; suspected: noise of {noise:.2g} {unit} in every component ({noise / usual:.1%} of "
+        f"{usual:.3g} {unit}), a field, a drift or fixed particles"
     )
-    remedy = "forces that follow from an energy of the positions sum to zero: no such model can learn the rest"
+    remedy = "a model's forces are the slope of an energy and sum to zero: it cannot learn the net force"
     return [Finding("warning", name, text, remedy, frames.where(worst))]
 
 
 def _torque(frames: Frames, name: str, size: np.ndarray, there: np.ndarray) -> list[Finding]:
-    """Report a net torque: forces in another orientation than the positions sum to zero, but rotate the system."""
+    """Report a net torque: forces in a wrong orientation still sum to zero, but rotate the system."""
     open_frames = there & ~frames.wraps & (frames.sizes > 1)
     if not open_frames.any():
         return []
     torque = net_torque(frames, name)
     arms = frames.positions - (_summed(frames, frames.positions) / frames.sizes[:, None])[frames.frame_of]
     inertia = _summed(frames, np.square(arms)).sum(axis=1)
-    random = np.sqrt(inertia * size / frames.sizes)  # of forces in any directions
+    random = np.sqrt(inertia * size / frames.sizes)  # torque of forces in random directions
     share = np.sqrt(np.sum(np.square(torque[open_frames])) / np.sum(np.square(random[open_frames])))
     if not share > TURNING:
         return []
     text = (
-        f"they turn open systems: net torque {share:.0%} of that of forces in random directions; suspected: positions "
-        "and forces in different orientations, or an outer field"
+        f"they rotate open systems: the net torque is {share:.0%} of the torque of random forces; suspected: positions "
+        "and forces in different orientations, or an external field"
     )
-    return [Finding("warning", name, text, "an isolated system has no torque: fetch both from one frame of reference")]
+    return [Finding("warning", name, text, "an isolated system has no torque: take both from one frame of reference")]
 
 
 def _zeros(frames: Frames, name: str, there: np.ndarray, size: np.ndarray) -> list[Finding]:
@@ -158,7 +158,7 @@ def _zeros(frames: Frames, name: str, there: np.ndarray, size: np.ndarray) -> li
 
 
 def _held(frames: Frames, zero: np.ndarray, moving: np.ndarray) -> str:
-    """Return in words that the same particles have no force in nearly all frames of one kind; else empty."""
+    """Return a message if the same particles have no force in nearly all frames of one kind; otherwise empty."""
     count = 0
     for members in frames.repeated(least=3):
         members = members[moving[members]]

@@ -1,4 +1,4 @@
-"""Frames as flat arrays, the input of all inspections, from a file or from a built data set."""
+"""Frames as flat arrays from a file or a built data set: the input of all inspections."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ __all__ = ["Frames", "from_dataset", "numbered"]
 
 BOX = 5.0  # angstrom, the usual cutoff
 BLOCK = 10_000  # frames in one block
-RUN = 100  # frames that follow each other in a sample: the likely neighbours
-TENSOR = [0, 5, 4, 5, 1, 3, 4, 3, 2]  # where xx xy xz yx ... are among xx yy zz yz xz xy
+RUN = 100  # number of consecutive frames in a sample; consecutive frames are probably similar
+TENSOR = [0, 5, 4, 5, 1, 3, 4, 3, 2]  # places of xx xy xz yx ... in the order xx yy zz yz xz xy
 
 
-@dataclass(frozen=True, eq=False)  # without slots, so that what follows from the arrays is computed once
+@dataclass(frozen=True, eq=False)  # without slots, for cached properties
 class Frames:
-    """Many systems, particle after particle.
+    """Systems as flat arrays, particle after particle.
 
     Arguments:
-        file: The data as the user named them.
+        file: The user's name of the data.
         numbers: Number of each frame in the file, shape (S,).
         sizes: Number of particles of each frame, shape (S,).
-        positions: Shape (P, 3), in angstrom.
-        species: Shape (P,); zeros if particles have no species.
+        positions: Positions of all particles, shape (P, 3), in angstrom.
+        species: Species of all particles, shape (P,); zeros if particles have no species.
         named: Whether particles have species.
         cells: Lattice vectors as rows, shape (S, 3, 3), in angstrom; zeros for open systems.
-        periodic: Along which lattice vectors a frame repeats, shape (S, 3).
+        periodic: Whether a frame is periodic along each lattice vector, shape (S, 3).
         groups: A number for each frame, equal for exact duplicates, shape (S,).
         properties: Scalars of each frame by name, shape (S,); nan where a frame has none.
         vectors: Vectors of each particle by name, shape (P, 3); nan where a frame has none.
@@ -66,14 +66,14 @@ class Frames:
 
     @cached_property
     def wraps(self) -> np.ndarray:
-        """True where a frame repeats along any axis, shape (S,)."""
+        """Whether a frame is periodic along any axis, shape (S,)."""
         return np.any(self.periodic, axis=1)
 
     @cached_property
     def isolated(self) -> np.ndarray:
-        """True where a frame is a free atom: one particle, open or in a box of 5 angstrom or more, shape (S,).
+        """Whether a frame is a free atom, shape (S,): one particle, open or in a box of 5 angstrom or more.
 
-        All False if half of the frames or more are such: then the data are about single particles.
+        All False if at least half of the frames are such: then single particles are the subject of the data.
         """
         lengths = np.where(self.periodic, np.linalg.norm(self.cells, axis=2), np.inf).min(axis=1)
         alone: np.ndarray = (self.sizes == 1) & (lengths >= BOX)
@@ -81,11 +81,11 @@ class Frames:
 
     @cached_property
     def frame_of(self) -> np.ndarray:
-        """The frame of each particle, shape (P,)."""
+        """Index of the frame of each particle, shape (P,)."""
         return np.repeat(np.arange(len(self)), self.sizes)
 
     def where(self, frame: int) -> str:
-        """Return a frame in words, for messages."""
+        """Return the name of a frame for messages."""
         return str(Origin(frame=int(self.numbers[frame])))
 
     @cached_property
@@ -100,7 +100,7 @@ class Frames:
 
     @cached_property
     def sequences(self) -> np.ndarray:
-        """A number for each frame, equal if species follow each other in the same order, shape (S,)."""
+        """A number for each frame, shape (S,), equal for frames with the same species in the same order."""
         keys = np.empty((len(self), 2), dtype=np.int64)
         for frames, particles in self._blocks():
             species = np.ascontiguousarray(self.species[particles], dtype=np.int64)
@@ -116,10 +116,10 @@ class Frames:
             yield slice(begin, end), slice(int(self.first[begin]), int(self.first[end - 1] + self.sizes[end - 1]))
 
     def sample(self, most: int) -> Frames:
-        """Return some of the frames, in runs of a hundred consecutive ones, with a bounded number of particles.
+        """Return a sample of the frames in runs of a hundred consecutive frames.
 
         Arguments:
-            most: The bound; smaller data are taken whole.
+            most: Approximate maximum number of particles; smaller data are returned whole.
         """
         n = int(self.sizes.sum())
         if n <= most:
@@ -140,14 +140,17 @@ class Frames:
         )
 
     def rows(self, members: np.ndarray) -> np.ndarray:
-        """Return the particles of frames of one size, shape (members, N)."""
+        """Return the indices of the particles of frames of one size, shape (members, N)."""
         return self.first[members][:, None] + np.arange(self.sizes[members[0]])
 
     def repeated(self, least: int) -> Iterator[np.ndarray]:
-        """Yield frames with the same species in the same order, such as the steps of a trajectory, ascending.
+        """Yield sets of frames with the same species in the same order, such as the steps of a trajectory.
 
         Arguments:
-            least: Smallest useful number of such frames.
+            least: Minimum number of frames in a set.
+
+        Yields:
+            Indices of the frames of one set in ascending order.
         """
         sequences = self.sequences
         order = np.argsort(sequences, kind="stable")
@@ -157,7 +160,7 @@ class Frames:
 
 
 def numbered(items: Iterator[object]) -> np.ndarray:
-    """Return numbers in the order of first appearance, equal for equal items.
+    """Return a number for each item: equal for equal items, counted in the order of first appearance.
 
     Example:
         >>> numbered(iter("aba")).tolist()

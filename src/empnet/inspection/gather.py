@@ -24,7 +24,7 @@ from empnet.system.system import System
 __all__ = ["MAX_PARTICLES", "Gathered", "gather"]
 
 MAX_PARTICLES = 5_000_000
-"""Number of particles whose positions and vectors are kept, in about a gigabyte; later frames are only counted."""
+"""Maximum number of particles to keep in memory (about a gigabyte); frames beyond it are only counted."""
 
 
 @dataclass(slots=True)
@@ -33,11 +33,11 @@ class Gathered:
 
     Arguments:
         tally: Keys of the usable frames.
-        refused: The reasons for refusing frames.
-        stopped: Why reading stopped before the end; empty if it did not.
-        left_out: Number of usable frames that were only counted, because there were too many.
-        rows: The kept arrays of each usable frame.
-        particles: Number of kept particles.
+        refused: Error messages of the refused frames.
+        stopped: Error message if reading stopped before the end; otherwise empty.
+        left_out: Number of usable frames that were only counted, because the data are too large.
+        rows: Arrays of each usable frame in memory.
+        particles: Number of particles in memory.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -48,7 +48,7 @@ class Gathered:
     particles: int = 0
 
     def findings(self) -> list[Finding]:
-        """Report frames that training would refuse to read."""
+        """Return errors for frames that training would refuse to read."""
         found = []
         if self.refused:
             more = f" ({len(self.refused)} frames are refused)" if len(self.refused) > 1 else ""
@@ -62,7 +62,7 @@ class Gathered:
         """Return the usable frames as flat arrays.
 
         Arguments:
-            file: The data as the user named them.
+            file: The user's name of the data.
         """
         rows = self.rows
         sizes = np.array([len(row["positions"]) for row in rows])
@@ -87,11 +87,11 @@ def gather(source: str | Path | Sequence[System], length_unit: str | None, quiet
 
     Arguments:
         source: A path, the name of bundled data, or systems.
-        length_unit: Unit of lengths in the data; None: what they state, else angstrom.
-        quiet: No progress bar.
+        length_unit: Unit of lengths in the data; None for the unit stated in the data, or angstrom if none is stated.
+        quiet: Whether to hide the progress bar.
 
     Raises:
-        EmpnetError: If not a single frame can be used.
+        EmpnetError: If no frame can be used.
     """
     if not isinstance(source, str | Path):
         refuse_length_unit(length_unit)
@@ -118,7 +118,7 @@ def gather(source: str | Path | Sequence[System], length_unit: str | None, quiet
 
 
 def _until_broken(systems: Iterator[System], gathered: Gathered) -> Iterator[System]:
-    """Yield frames up to the first unreadable one; the start of the next is then unknown."""
+    """Yield frames up to the first unreadable frame; the start of the next frame is then unknown."""
     try:
         yield from systems
     except EmpnetError as error:

@@ -1,4 +1,4 @@
-"""Distances in every frame: nearest particles, and a fingerprint invariant under rotation and reordering."""
+"""Distances in every frame: nearest particles, and a fingerprint that rotation and reordering do not change."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from empnet.inspection.frames import Frames
 __all__ = ["LARGEST", "N_BLOCKS", "Geometry", "measure", "shortest_vectors", "whole_cells"]
 
 N_BLOCKS = 32
-"""Numbers in a fingerprint."""
+"""Number of values in a fingerprint."""
 
 LARGEST = 256
-"""Larger frames are identified by distances to the nearest particle and to the centre: all pairs would be too many."""
+"""Maximum number of particles for using all pairs; for larger frames, the fingerprint uses the distances to the nearest
+particle and to the centre."""
 
 MAX_PAIRS = 2_000_000
-"""Pairs at a time: bounds memory."""
+"""Maximum number of pairs at a time; limits memory."""
 
-APART = 1e6  # angstrom between the ranks of species in one sorted list
+APART = 1e6  # offset in angstrom between pairs of different species in one sorted list
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,11 +31,11 @@ class Geometry:
     """Distances and fingerprints of all frames.
 
     Arguments:
-        nearest: Distance from each particle to the nearest other one (or its own image), shape (P,), angstrom; inf
-            for a single particle.
-        partner: Species of that nearest particle, shape (P,).
-        fingerprints: Sorted distances of each frame as means of at most 32 blocks, shape (S, 32), angstrom. If two
-            frames of one composition have all distances equal within t, so are the fingerprints.
+        nearest: Distance from each particle to the nearest other particle (or its own image), shape (P,), angstrom;
+            inf for a single particle.
+        partner: Species of the nearest particle, shape (P,).
+        fingerprints: Sorted distances of each frame as means of at most 32 blocks, shape (S, 32), angstrom. If all
+            distances of two frames of one composition agree within t, the fingerprints also agree within t.
     """
 
     nearest: np.ndarray
@@ -43,7 +44,7 @@ class Geometry:
 
 
 def measure(frames: Frames) -> Geometry:
-    """Compute the distances within every frame.
+    """Return the distances within every frame.
 
     Arguments:
         frames: The data.
@@ -62,18 +63,18 @@ def measure(frames: Frames) -> Geometry:
 
 
 def _alike(frames: Frames) -> Iterator[tuple[int, bool, np.ndarray]]:
-    """Yield frames of one size, periodic or not."""
+    """Yield size, periodicity and indices of frames of the same size and periodicity."""
     code = frames.sizes * 2 + frames.wraps
     for value in np.unique(code):
         yield int(value) // 2, bool(value % 2), np.flatnonzero(code == value)
 
 
 def shortest_vectors(vectors: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Return the shortest image of vectors, exact for reduced lattice vectors, the usual case.
+    """Return the shortest images of vectors; exact for reduced lattice vectors, the usual case.
 
     Arguments:
-        vectors: Shape (B, n, 3), angstrom.
-        cells: Lattice vectors as rows, shape (B, 3, 3).
+        vectors: Vectors in each of B frames, shape (B, n, 3), angstrom.
+        cells: Lattice vectors as rows, shape (B, 3, 3), angstrom.
 
     Returns:
         Vectors of the same shape.
@@ -121,11 +122,11 @@ def _measure_small(frames: Frames, members: np.ndarray, found: Geometry) -> None
 
 
 def whole_cells(frames: Frames, members: np.ndarray) -> np.ndarray:
-    """Return the cells of some frames, shape (B, 3, 3); vectors along non-periodic axes become very long.
+    """Return the cells of the chosen frames, shape (B, 3, 3); lattice vectors of non-periodic axes become very long.
 
     Arguments:
         frames: The data.
-        members: Some of them, all periodic along an axis at least.
+        members: Indices of the frames, shape (B,); each frame is periodic along at least one axis.
     """
     cells = np.array(frames.cells[members])
     lengths = np.linalg.norm(cells, axis=2, keepdims=True)
@@ -133,7 +134,7 @@ def whole_cells(frames: Frames, members: np.ndarray) -> np.ndarray:
 
 
 def _skewed(cells: np.ndarray) -> np.ndarray:
-    """Return whether two lattice vectors have a sum or difference shorter than the longer one: no reduced cell."""
+    """Return whether cells are not reduced: a sum or difference of two lattice vectors is shorter than the longer."""
     gram = np.abs(cells @ cells.transpose(0, 2, 1))
     square = np.diagonal(gram, axis1=1, axis2=2)
     shorter = np.minimum(square[:, :, None], square[:, None, :])
@@ -148,7 +149,7 @@ def _lattice_lengths(cells: np.ndarray) -> np.ndarray:
 
 
 def _blocks(values: np.ndarray) -> np.ndarray:
-    """Return means of at most 32 blocks of each row, shape (B, 32); shorter rows are padded with zeros."""
+    """Return the means of at most 32 blocks of each row, shape (B, 32); shorter rows are padded with zeros."""
     length = values.shape[1]
     if length <= N_BLOCKS:
         return np.pad(values, ((0, 0), (0, N_BLOCKS - length)))
@@ -171,7 +172,7 @@ def _measure_large(frames: Frames, frame: int, found: Geometry) -> None:
 
 
 def _nearest_periodic(frames: Frames, frame: int, found: Geometry) -> None:
-    """Find the nearest particle or image of each, within a range that grows until every particle has a neighbour."""
+    """Find the nearest particle or image of each particle; the search range grows until every particle has one."""
     inside = slice(frames.first[frame], frames.first[frame] + frames.sizes[frame])
     positions, cell, pbc = np.asarray(frames.positions[inside]), np.asarray(frames.cells[frame]), frames.periodic[frame]
     reach = 1.2 * (abs(np.linalg.det(cell)) / len(positions)) ** (1 / 3)

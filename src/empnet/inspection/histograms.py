@@ -22,7 +22,7 @@ def histograms(frames: Frames, geometry: Geometry, facts: Iterable[PropertyFacts
     Arguments:
         frames: The data.
         geometry: Their distances.
-        facts: Of the properties.
+        facts: Facts of the properties.
     """
     drawn = [
         bars("Sizes", "particles", frames.sizes),

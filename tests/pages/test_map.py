@@ -173,7 +173,7 @@ def test_colour_by_error_and_another_property(run, predictor, tmp_path):
     assert np.allclose(found.predicted, predictor.predict(systems)["gap"], **ROUNDING)
     assert found.target.tolist() == [system.properties["gap"] for system in systems]
     assert "error of gap: predicted - true [eV]" in page
-    assert "averaged over the particles, as gap is" in page
+    assert "averaged over the particles like gap" in page
 
 
 def test_data_without_the_property_are_coloured_by_the_prediction(run, tmp_path):

@@ -29,11 +29,11 @@ def histograms(frames: Frames, geometry: Geometry, facts: Iterable[PropertyFacts
         bars("Nearest particle", "distance [angstrom]", geometry.nearest, "particles"),
     ]
     for fact in facts:
-        each = " a particle" if fact.pooling == "sum" else ""
+        each = " per particle" if fact.pooling == "sum" else ""
         drawn.append(bars(fact.name, f"{fact.name} [{fact.unit}]", frames.properties[fact.name]))
         if fact.left > 0:
-            label = f"{fact.name} less composition [{fact.unit}{each}]"
-            drawn.append(bars(f"{fact.name}, what is left", label, residuals(frames, fact.name, fact.pooling)))
+            label = f"{fact.name} minus composition fit [{fact.unit}{each}]"
+            drawn.append(bars(f"{fact.name}, residual", label, residuals(frames, fact.name, fact.pooling)))
     forces = force_key(frames)
     if forces:
         usual = default_unit(forces)

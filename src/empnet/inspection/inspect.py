@@ -50,17 +50,17 @@ def inspect_data(
     length_unit: str | None = None,
     quiet: bool = False,
 ) -> Inspection:
-    """Inspect data before training: return facts and suspected errors.
+    """Inspect data before training, and return facts and suspected errors.
 
-    Nothing is guessed silently: a likely error is reported as a suspicion, with its evidence in numbers.
+    Nothing is corrected silently: a probable error is reported as suspected, with evidence in numbers.
 
     Arguments:
-        source: Path of a file, the name of bundled data such as ``"qm7"``, systems or ase.Atoms, one or an iterable.
-        properties: Names of the scalars to learn; faults in them are errors. Default: all scalars are inspected,
-            and none is required.
-        unit: Unit of each property, or one for all; default: of bundled data their own, of ``energy`` eV.
-        length_unit: Unit of lengths in a file; None: what it states, else angstrom.
-        quiet: No progress bar.
+        source: Path of a file, the name of bundled data such as ``"qm7"``, or one or more systems or ase.Atoms.
+        properties: Names of the scalars to learn; faults in them are errors. By default, all scalars are inspected, and
+            none is required.
+        unit: Unit of each property, or one unit for all; by default the units of bundled data, and eV for ``energy``.
+        length_unit: Unit of lengths in a file; None for the unit stated in the file, or angstrom if none is stated.
+        quiet: Whether to hide the progress bar.
 
     Raises:
         EmpnetError: If no frame can be read, or a unit is unknown.
@@ -103,7 +103,7 @@ def inspect_data(
 def _named_units(
     source: str | Sequence[System], first: System | None, properties: Sequence[str], unit: Sequence[str]
 ) -> dict[str, str]:
-    """Return the units that the user, or the card of bundled data, has named."""
+    """Return the units named by the user, by the data, or by the card of bundled data."""
     for text in unit:
         parse_unit(text)
     bundled = card(source) if isinstance(source, str) else None
@@ -119,7 +119,7 @@ def _named_units(
 
 
 def _stated_unit(first: System | None, name: str) -> str:
-    """Return the unit that the data state for a value; a unit of another quantity is reported and ignored."""
+    """Return the unit stated in the data for a value; the unit of another quantity causes a warning and is ignored."""
     try:
         return stated_unit(first, name)
     except EmpnetError as error:
@@ -133,7 +133,7 @@ def _unit(name: str, named: dict[str, str]) -> str:
 
 
 def _taken_units(facts: list[PropertyFacts], named: dict[str, str]) -> list[Finding]:
-    """Report the units that nobody has named, and for which ASE's units are assumed."""
+    """Report units that are not stated, so that ASE's units are assumed."""
     return [
         Finding("note", fact.name, f"assuming {fact.unit}, the unit of ASE", "change with --unit")
         for fact in facts
@@ -142,7 +142,7 @@ def _taken_units(facts: list[PropertyFacts], named: dict[str, str]) -> list[Find
 
 
 def _is_learnable(frames: Frames, name: str, properties: Sequence[str]) -> bool:
-    """Return whether a scalar is a requested or a possible target: no counter and no label."""
+    """Return whether a scalar is a possible target: requested, an energy, or not all integers."""
     y = frames.properties[name]
     whole = np.all(y[np.isfinite(y)] == np.round(y[np.isfinite(y)]))
     return name in properties or is_energy(name) or not whole
@@ -158,7 +158,7 @@ def _property_findings(frames: Frames, facts: list[PropertyFacts], properties: S
 
 
 def _alike(frames: Frames, keys: Sequence[Key]) -> list[Finding]:
-    """Report that the data name no species."""
+    """Report data without species."""
     if frames.named:
         return []
     there = ", ".join(key.name for key in keys) or "none"
@@ -217,12 +217,12 @@ def _inspection(
 
 
 def _sampled(frames: Frames, gathered: Gathered) -> Iterator[str]:
-    """Return in words the parts of the data that were only sampled."""
+    """Describe the parts of the data that were only sampled."""
     if gathered.left_out:
-        yield f"{gathered.left_out} frames were counted only: more than {MAX_PARTICLES:,} particles together"
+        yield f"{gathered.left_out} frames were only counted: the data have more than {MAX_PARTICLES:,} particles"
     large = int((frames.sizes > LARGEST).sum())
     if large:
-        yield f"near duplicates of {large} frames with more than {LARGEST} particles: by the nearest distances only"
+        yield f"near duplicates of {large} frames with more than {LARGEST} particles: only nearest distances compared"
     most = int(np.bincount(frames.sequences).max())
     if most > N_FRAMES:
         yield f"forces and stress against energies: {N_FRAMES:,} of {most:,} frames of one kind"

@@ -1,4 +1,4 @@
-"""Keys of the data, with the kind of their values, counted frame by frame."""
+"""Keys of the data and the kinds of their values, counted frame by frame."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from empnet.system.values import array_of
 __all__ = ["Tally", "key_findings"]
 
 FEW = 20
-"""Maximum number of different values of a label; more are numbers or texts."""
+"""Maximum number of different values of a label; with more values, a key holds numbers or texts."""
 
 ONE_BY_ONE = 3
-"""Number of keys with the same fault that are named one by one; of more, the first."""
+"""Maximum number of keys with the same fault to report one by one."""
 
 NUMBERS = ("number", "whole number", "label or count")
-"""Kinds of keys that are a number for each frame."""
+"""Kinds of keys with one number per frame."""
 
 
 class _Values:
-    """Values of one name in one place."""
+    """Values of one key, per frame or per particle."""
 
     __slots__ = ("frames", "high", "kinds", "low", "not_finite", "seen", "whole")
 
@@ -35,7 +35,7 @@ class _Values:
         self.low, self.high = np.inf, -np.inf
         self.whole = True
         self.kinds: dict[str, None] = {}
-        self.seen: dict[str, None] | None = {}  # None: too many
+        self.seen: dict[str, None] | None = {}  # None if there are too many
 
     def add(self, value: Any) -> None:
         """Add the value of one frame."""
@@ -59,14 +59,14 @@ class _Values:
             self._see(f"{value:g}")
 
     def add_array(self, value: Any, rows: int = 0) -> None:
-        """Count an array; with one row per particle, the first ``rows`` axes are no part of its kind."""
+        """Count an array; the first ``rows`` axes (rows per particle) are not part of its kind."""
         array = array_of(value)
         if array is None:
             self.kinds[type(value).__name__] = None
             return
         numeric = array.dtype.kind in "iuf"
         self.kinds[_kind(array.shape[rows:], array.dtype)] = None
-        self.seen, self.whole = None, False  # its kind says so already
+        self.seen, self.whole = None, False  # arrays are not labels or integers
         if numeric and array.size:
             low, high = float(array.min()), float(array.max())
             if np.isfinite(low) and np.isfinite(high):
@@ -81,7 +81,7 @@ class _Values:
                 self.seen = None
 
     def key(self, name: str, place: str) -> Key:
-        """Return the record of these values under their name."""
+        """Return the record of these values."""
         kind = " or ".join(self.kinds)
         few = () if self.seen is None or len(self.seen) >= self.frames > 1 else tuple(self.seen)
         if kind == "number" and self.whole and self.high >= self.low:
@@ -105,14 +105,14 @@ def _kind(shape: tuple[int, ...], dtype: np.dtype) -> str:
 
 
 class Tally:
-    """Counter of names and values over a stream of frames."""
+    """Counter of keys and values over a stream of frames."""
 
     def __init__(self) -> None:
         self.frames = 0
         self._values: dict[tuple[str, str], _Values] = {}
 
     def add(self, system: System) -> None:
-        """Count the names and values of a frame."""
+        """Count the keys and values of a frame."""
         self.frames += 1
         for name, number in system.properties.items():
             self._of(name, "per frame").add(number)
@@ -132,19 +132,19 @@ class Tally:
 
 
 def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list[Finding]:
-    """Report names that are missing in some frames, and values that are not finite.
+    """Report keys that are missing in some frames, and values that are not finite.
 
     Arguments:
-        keys: The keys of the data.
+        keys: Keys of the data.
         n: Number of frames.
-        properties: Names of the targets: for them both are errors.
+        properties: Names of the targets; for targets, both faults are errors.
     """
     findings, missing = [], []
     for key in keys:
         level: Level = "error" if key.name in properties and key.place == "per frame" else "warning"
         if key.not_finite:
             text = f"nan or infinite in {key.not_finite} of {key.frames} frames"
-            findings.append(Finding(level, key.name, text, "mend or remove those frames"))
+            findings.append(Finding(level, key.name, text, "correct or remove those frames"))
         if key.frames < n:
             text = f"missing in {n - key.frames} of {n} frames"
             grave: Level = level if level == "error" or key.low is not None else "note"
@@ -155,7 +155,7 @@ def key_findings(keys: Sequence[Key], n: int, properties: Sequence[str]) -> list
 
 
 def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
-    """Return one finding per missing key if they are few, else one finding per level, with the first of them."""
+    """Return one finding per missing key if they are few; otherwise one finding per level with the first keys."""
     findings = [finding for _, finding in missing if finding.level == "error"]
     levels: tuple[Level, ...] = ("warning", "note")
     for level in levels:
@@ -170,12 +170,12 @@ def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
 
 
 def _is_word(key: Key) -> bool:
-    """Return whether a key is a bare word of a comment line, which readers take for a truth value."""
+    """Return whether a key is a bare word in a comment line; readers give such words the value True."""
     return key.place == "per frame" and key.kind == "truth value" and set(key.values) <= {"True"}
 
 
 def _words(keys: list[Key], n: int) -> list[Finding]:
-    """Report bare words, all in one finding: comments in plain language."""
+    """Report all bare words of comment lines in one finding; they are probably plain text."""
     if not keys:
         return []
     more = f" and {len(keys) - ONE_BY_ONE} more" if len(keys) > ONE_BY_ONE else ""
@@ -185,7 +185,7 @@ def _words(keys: list[Key], n: int) -> list[Finding]:
 
 
 def _no_number(name: str, keys: Sequence[Key]) -> list[Finding]:
-    """Report a target that is no number of the whole system."""
+    """Report a target that is not one number per system."""
     found = [key for key in keys if key.name == name]
     if any(key.place == "per frame" and key.kind.startswith(NUMBERS) for key in found):
         return []

@@ -1,4 +1,4 @@
-"""Plausibility of distances as atomic distances in angstrom, and coincident points."""
+"""Coincident particles, and the plausibility of distances between atoms in angstrom."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from empnet.system.units import parse_unit
 __all__ = ["distance_findings"]
 
 LENGTHS = ("bohr", "nm", "pm")
-NOBLE = (2, 10, 18, 36, 54, 86)  # far apart by nature
+NOBLE = (2, 10, 18, 36, 54, 86)  # noble gases: no bonds, so their distances are longer
 
 BONDED = (0.88, 1.2)
-"""Distance to the nearest atom over the sum of covalent radii: 0.89 in molybdenum, 1 in molecules, 1.19 in lithium."""
+"""Usual ratio of the distance to the nearest atom and the sum of covalent radii: 0.89 in molybdenum, 1 in molecules,
+1.19 in lithium."""
 
 COLLIDING = 0.5
-"""Share of the sum of covalent radii below which atoms collide: the shortest bonds, as in H2, have 0.9 or more."""
+"""Share of the sum of covalent radii below which atoms collide; the shortest bonds, as in H2, have at least 0.9."""
 
-ATOMS = 96  # elements with a covalent radius
+ATOMS = 96  # number of elements with a covalent radius
 
 
 def distance_findings(frames: Frames, geometry: Geometry) -> list[Finding]:
-    """Report coincident points, colliding atoms, and lengths that are not in angstrom.
+    """Report coincident particles, colliding atoms, and lengths that are not in angstrom.
 
     Arguments:
         frames: The data.
@@ -57,8 +58,8 @@ def _against_radii(frames: Frames, geometry: Geometry) -> list[Finding]:
     for name in LENGTHS:
         if BONDED[0] < middle * parse_unit(name).factor < BONDED[1]:
             text = (
-                f"suspected: lengths are in {name}, not angstrom: the nearest atom is {middle:.2f} times as far as "
-                "covalent radii tell"
+                f"suspected: lengths are in {name}, not angstrom: the distance to the nearest atom is {middle:.2f} "
+                "times the sum of covalent radii"
             )
             return [Finding("warning", "distances", text, f"if that is so, say --length-unit {name}")]
     near = known & (geometry.nearest < COLLIDING * bond)
@@ -70,5 +71,5 @@ def _against_radii(frames: Frames, geometry: Geometry) -> list[Finding]:
         f"{int(near.sum())} atoms of {len(np.unique(frames.frame_of[near]))} frames are nearer than half the sum of "
         f"covalent radii to another one, down to {geometry.nearest[worst]:.3g} angstrom"
     )
-    remedy = "look at them: fused atoms, a wrong cell, or a wrong unit of length"
+    remedy = "look at them; possible reasons: fused atoms, a wrong cell, or a wrong unit of length"
     return [Finding("warning", "distances", text, remedy, frames.where(frame))]

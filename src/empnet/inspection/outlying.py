@@ -1,4 +1,4 @@
-"""Outliers: frames with far larger numbers than the others, named, and left out of estimates of typical size."""
+"""Outliers: frames with far larger numbers than the others, which are reported and left out of typical sizes."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from empnet.inspection.record import Finding
 __all__ = ["NAMED", "outlying", "outlying_finding"]
 
 SCORE = 10.0
-"""Robust standard deviations of the logarithm: forces of one molecule differ by 0.2, of mixed sets by 1."""
+"""Minimum deviation of an outlier in robust standard deviations of the logarithm. Such a standard deviation is about
+0.2 for forces of one molecule, and 1 for mixed data."""
 
 TIMES = 20.0
-"""Ratio of a frame's size to the median above which it can be an outlier: strained beside relaxed crystals are not."""
+"""Minimum ratio of an outlier to the median: strained crystals among relaxed ones are not outliers."""
 
 A_FEW, MANY = 3, 0.1
-"""Maximum number, or share, of frames that are outliers; more are a part of the data."""
+"""Maximum number and maximum share of outliers; more frames are a part of the data."""
 
 NAMED = 4
-"""Maximum number of named outliers."""
+"""Maximum number of outliers to name."""
 
-ROBUST = 1.4826  # standard deviations in a median absolute deviation, for a normal distribution
+ROBUST = 1.4826  # standard deviation over median absolute deviation, for a normal distribution
 
 
 def outlying(size: np.ndarray) -> np.ndarray:
     """Return a mask of the frames that are far larger than the others.
 
     Arguments:
-        size: A size of each frame, not negative; nan where a frame has none, shape (S,).
+        size: Size of each frame, not negative, shape (S,); nan where a frame has none.
 
     Returns:
         Shape (S,); all False if the large frames are too many to be outliers.
@@ -50,14 +51,14 @@ def outlying(size: np.ndarray) -> np.ndarray:
 
 
 def outlying_finding(frames: Frames, name: str, size: np.ndarray, unit: str, what: str) -> list[Finding]:
-    """Report the outliers by name; nothing if there are none.
+    """Report outliers by name.
 
     Arguments:
         frames: The data.
-        name: The inspected quantity, such as "forces".
-        size: A size of each frame, shape (S,).
-        unit: Its unit.
-        what: The size in words.
+        name: Inspected quantity, such as "forces".
+        size: Size of each frame, shape (S,).
+        unit: Unit of the size.
+        what: Description of the size, such as "largest force".
     """
     out = np.flatnonzero(outlying(size))
     if not len(out):
@@ -66,5 +67,5 @@ def outlying_finding(frames: Frames, name: str, size: np.ndarray, unit: str, wha
     worst = out[np.argsort(-size[out])][:NAMED]
     named = ", ".join(f"frame {frames.numbers[k]} with {size[k]:.3g} {unit}" for k in worst)
     text = f"{len(out)} of {int(np.isfinite(size).sum())} frames stand out by their {what}: {named}; the median is "
-    remedy = "look at them: failed calculations or another unit; they would rule the training: mend or remove them"
+    remedy = "they would dominate training; look for failed calculations or another unit, and correct or remove them"
     return [Finding("warning", name, f"{text}{usual:.3g} {unit}", remedy, frames.where(int(worst[0])))]

@@ -1,4 +1,4 @@
-"""The quick part of an inspection, for training: on data that already are flat arrays."""
+"""Quick part of an inspection, before training, on data that are already flat arrays."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def quick_findings(
     derivatives: LabelSpec | None = None,
     named: bool = False,
 ) -> list[Finding]:
-    """Return the findings that training reports before it starts; errors: targets that are not valid numbers.
+    """Return the findings to report before training; an error means that training cannot start.
 
     Arguments:
         dataset: The data, with their targets.
         properties: Name of each target.
         units: Unit of each target.
-        differences: Whether targets are differences (delta learning), whose size does not show their unit.
-        derivatives: Forces and stress that are learned with the first property.
-        named: Whether the user named the unit of the stress; else it is assumed.
+        differences: Whether targets are differences (delta learning), so that their size does not show their unit.
+        derivatives: Forces and stress to learn with the first property.
+        named: Whether the user named the unit of the stress; otherwise it is assumed.
 
     Returns:
-        Findings that require action, the gravest first; notes are left out, except for notes on forces and stress.
+        Findings that require action, the most serious first, and notes on forces and stress; other notes are left out.
 
     Example:
         >>> from empnet import System

@@ -1,4 +1,4 @@
-"""Results of an inspection: plain frozen records that become JSON, a table or a page."""
+"""Results of an inspection: frozen records for output as JSON, a table or a page."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import numpy as np
 __all__ = ["UNNAMED_UNIT", "Bars", "Finding", "Inspection", "Key", "Level", "PropertyFacts", "bars", "gravest_first"]
 
 Level = Literal["note", "advice", "warning", "error"]
-"""Severity: a useful fact; something to do; a suspected error; an error that training refuses."""
+"""Severity: ``"note"``: a useful fact; ``"advice"``: a recommended action; ``"warning"``: a suspected error;
+``"error"``: training refuses the data."""
 
 UNNAMED_UNIT = "file units"
-"""Unit of numbers whose unit nobody has named."""
+"""Name for the unit of numbers without a stated unit."""
 
 LEVELS: tuple[Level, ...] = ("error", "warning", "advice", "note")
 N_BARS = 40
-OUTERMOST = 0.005  # share of values at each end that lie beyond a histogram's edges and are drawn there
+OUTERMOST = 0.005  # share of values at each end that are beyond the edges of a histogram and counted at the edge
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was found.
+    """One result of an inspection.
 
     Arguments:
-        level: ``"note"``, ``"advice"``, ``"warning"`` (suspected to be wrong) or ``"error"`` (training refuses it).
-        topic: What it is about, such as ``"forces"`` or the name of a property.
-        text: What was found, with its number and the reasoning.
-        remedy: What to do; may be empty.
-        where: The frame, if it is in one place.
+        level: ``"note"``, ``"advice"``, ``"warning"`` (suspected error) or ``"error"`` (training refuses the data).
+        topic: Topic, such as ``"forces"`` or the name of a property.
+        text: Description of the result, with numbers and reasons.
+        remedy: Recommended action; may be empty.
+        where: Name of the frame, if the result concerns one frame.
 
     Example:
         >>> print(Finding("warning", "energy", "it is 0 in all frames", "is this the right key?"))
@@ -49,33 +50,33 @@ class Finding:
         return f"{self.level}: {self.topic}: {self.text}{place}{remedy}"
 
     def to_json(self) -> dict[str, str]:
-        """The finding as plain values; its text is called ``told`` there."""
+        """Return the finding as plain values; the key of its text is ``told``."""
         values = asdict(self)
         return {"told" if name == "text" else name: value for name, value in values.items()}
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings by level, in their order within a level.
+    """Return findings sorted by level, errors first; findings of one level keep their order.
 
     Arguments:
-        findings: In any order.
+        findings: Findings in any order.
     """
     return tuple(sorted(findings, key=lambda finding: LEVELS.index(finding.level)))
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A name under which the data hold values.
+    """Key of the data, with facts about its values.
 
     Arguments:
-        name: The key.
+        name: Name of the key.
         place: ``"per frame"`` or ``"per particle"``.
-        kind: The kind of its values: number, whole number, label, text, vector, tensor, ...
-        frames: Number of frames that have it.
-        low: Smallest finite value; None where values are no numbers.
-        high: Largest finite value.
-        values: Its different values, if they are few texts or labels.
-        not_finite: In how many frames a value is nan or infinite.
+        kind: Kind of the values: number, whole number, label, text, vector, tensor, ...
+        frames: Number of frames with this key.
+        low: Smallest finite value; None if the values are not numbers.
+        high: Largest finite value; None if the values are not numbers.
+        values: The different values, if they are few texts or labels.
+        not_finite: Number of frames with a nan or infinite value.
     """
 
     name: str
@@ -90,18 +91,18 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class PropertyFacts:
-    """Facts of a scalar, known before training.
+    """Facts about a scalar, known before training.
 
     Arguments:
-        name: Its key.
-        unit: Its unit, or ``"file units"`` if nobody has named it.
-        frames: In how many frames it is a finite number.
+        name: Key of the scalar.
+        unit: Unit of the scalar; ``"file units"`` if it is not stated.
+        frames: Number of frames with a finite value.
         mean: Mean value.
         deviation: Standard deviation: the error of predicting the mean.
         left: Root mean square residual of a linear fit on the composition: the part that geometry has to explain.
         pooling: ``"sum"`` (extensive), ``"mean"`` (intensive), or empty if the data do not decide.
-        why: How that was decided, in words.
-        per_species: The fit's contribution of each species, by symbol; empty if species never vary independently.
+        why: Reason for the choice of the pooling.
+        per_species: Contribution of each species in the fit, by symbol; empty if species do not vary independently.
     """
 
     name: str
@@ -120,12 +121,12 @@ class Bars:
     """A histogram.
 
     Arguments:
-        title: The counted quantity.
-        label: The axis, with its unit.
+        title: Counted quantity.
+        label: Label of the axis, with the unit.
         edges: Edges of the bars, one more than counts.
         counts: Number of values in each bar.
         beyond: Number of values beyond the outermost edges, counted in the outermost bars.
-        what: The counted things: systems, particles, ...
+        what: Counted objects: systems, particles, ...
     """
 
     title: str
@@ -137,16 +138,16 @@ class Bars:
 
 
 def bars(title: str, label: str, values: np.ndarray, what: str = "systems") -> Bars | None:
-    """Return the histogram of numbers; a few outliers are counted at the edges, so that the rest stays visible.
+    """Return the histogram of numbers; a few outliers are counted at the edges to keep the rest visible.
 
     Arguments:
-        title: The counted quantity.
-        label: The axis, with its unit.
-        values: The numbers; numbers that are not finite are left out.
-        what: The counted things: systems, particles, ...
+        title: Counted quantity.
+        label: Label of the axis, with the unit.
+        values: Numbers, shape (n,); numbers that are not finite are left out.
+        what: Counted objects: systems, particles, ...
 
     Returns:
-        The histogram; None if there are no different numbers to show.
+        The histogram; None if there are not at least two different numbers.
 
     Example:
         >>> sum(bars("sizes", "particles", np.array([3, 3, 5])).counts)
@@ -175,22 +176,22 @@ class Inspection:
     """Results of an inspection.
 
     Arguments:
-        file: The data as the user named them.
+        file: The user's name of the data.
         systems: Number of systems read.
-        particles: Total number of their particles.
+        particles: Total number of particles.
         sizes: Smallest, median and largest number of particles.
         periodic: Number of systems with at least one periodic axis.
         species: Number of systems with each species, by symbol; empty if particles have no species.
-        shortest: Shortest distance between two particles, in angstrom; None if no system has two.
-        shortest_where: The frame that has it.
-        exact_duplicates: Systems that are exactly equal to one before them.
-        near_duplicates: Further systems that are nearly equal to another one.
-        keys: Keys of the data beside positions, species and cell.
-        properties: Facts of each scalar that could be learned.
-        findings: The findings, the gravest first.
-        histograms: For the page.
-        sampled: The parts that were only sampled, in words; empty if there are none.
-        seconds: Duration of the inspection.
+        shortest: Shortest distance between two particles, in angstrom; None if no system has two particles.
+        shortest_where: Name of the frame with the shortest distance.
+        exact_duplicates: Number of systems that are exactly equal to an earlier system.
+        near_duplicates: Number of further systems that are nearly equal to another system.
+        keys: Keys of the data, without positions, species and cell.
+        properties: Facts about each scalar that could be learned.
+        findings: The findings, the most serious first.
+        histograms: Histograms for the page.
+        sampled: Descriptions of the parts that were only sampled; empty if there are none.
+        seconds: Duration of the inspection in seconds.
     """
 
     file: str
@@ -211,7 +212,7 @@ class Inspection:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain values; numbers that are not finite become None."""
+        """Return the results as plain values; numbers that are not finite become None."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 

@@ -1,4 +1,4 @@
-"""The probable unit and zero of energies, judged by their size."""
+"""Probable unit and zero of energies, judged by their size."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["Guess", "guesses", "reference_findings"]
 UNITS = ("eV", "Hartree", "Ry", "kcal/mol", "kJ/mol", "meV")
 """Usual units of energies."""
 
-NEAREST_NEXT = 2.0  # between Rydberg and Hartree, the two nearest units
-TIGHT = 1.1  # total energies: relativity takes heavy atoms as far from the formula, and NEAREST_NEXT is well beyond
-WIDE = 4.0  # binding energies: from Mg (weakly bound metals) to VASP's, whose atoms are without spin
-STEADY = 0.25  # binding energies: largest residual of the composition fit over the mean; QM7 1 %, EMT's copper 45 %
+NEAREST_NEXT = 2.0  # smallest ratio of two units: Hartree over Rydberg
+TIGHT = 1.1  # tolerance for total energies: relativity changes heavy atoms by this factor; NEAREST_NEXT is far larger
+WIDE = 4.0  # tolerance for binding energies: from weakly bound metals (Mg) to VASP's energies (free atoms without spin)
+STEADY = 0.25  # binding energies: largest residual of the composition fit over the mean; QM7 1 %, copper with EMT 45 %
 ODD = {"all electrons": TIGHT, "valence electrons": TIGHT, "binding": WIDE}
 
 WORDS = {
@@ -37,11 +37,11 @@ class Guess:
 
     Arguments:
         kind: ``"all electrons"``, ``"valence electrons"`` or ``"binding"``.
-        unit: The unit.
-        ratio: Median of energies over the sums of bound atoms.
-        least: Nineteen in twenty frames are above this ratio to the sum of bound or free atoms, whichever is nearer.
-        most: Nineteen in twenty frames are below this ratio.
-        expected: Median of the sums over atoms, in that unit.
+        unit: Name of the unit.
+        ratio: Median ratio of the energies to the sums over bound atoms.
+        least: Ratio exceeded by 95 % of the frames; the reference is the sum of bound or free atoms, the nearer one.
+        most: Upper limit of this ratio for 95 % of the frames.
+        expected: Median of the sums over bound atoms, in this unit.
     """
 
     kind: str
@@ -53,20 +53,20 @@ class Guess:
 
     @property
     def odd(self) -> float:
-        """Deviation from a perfect fit, relative to the largest likely one; above 1 the guess is rejected."""
+        """Deviation from a perfect fit relative to its tolerance; a guess above 1 is rejected."""
         return float(max(abs(np.log(self.least)), abs(np.log(self.most))) / np.log(ODD[self.kind]))
 
 
 def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
-    """Return units and zeros that fit the size of the energies, the best first.
+    """Return units and zeros that fit the size of the energies, the best fit first.
 
-    A free atom counts either -E(Z) with all electrons (a formula), or the ionisation energies of its valence
-    electrons, or nothing; its binding energy is taken from its element. Nine in ten total energies must come within
-    10 % of the sum over atoms, binding energies within a factor of 4.
+    The energy of a free atom is one of three: -E(Z) with all electrons (a formula), minus the ionisation energies of
+    its valence electrons, or zero. The binding energy of an atom is that of its pure element. 90 % of total energies
+    must agree within 10 % with the sum over atoms, and 90 % of binding energies within a factor of 4.
 
     Arguments:
         frames: The data.
-        y: The energy of each frame; nan where there is none.
+        y: Energy of each frame, shape (S,); nan where a frame has none.
     """
     counts, species = frames.composition
     there = ordinary(frames, y)  # a failed calculation is no evidence of the unit
@@ -80,7 +80,7 @@ def guesses(frames: Frames, y: Float64[np.ndarray, " S"]) -> list[Guess]:
     }
     found = []
     for kind, atom in free.items():
-        gain = bound if kind == "binding" else np.nan_to_num(bound)  # in a total energy it hardly matters
+        gain = bound if kind == "binding" else np.nan_to_num(bound)  # negligible in total energies
         low, high = counts[there] @ (atom + gain), counts[there] @ atom
         for unit in UNITS:
             factor = parse_unit(unit).factor
@@ -116,18 +116,18 @@ def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
     remedy = f"if that is so, say --unit {best[0].unit}"
     if best[0].kind == "binding" and parse_unit(best[0].unit).factor > parse_unit(facts.unit).factor:
         text = f"{text}; or energies against another zero, such as energies of formation or differences"
-        return [Finding("advice", facts.name, text, remedy)]  # these are as small, and as usual
+        return [Finding("advice", facts.name, text, remedy)]  # these are equally small and equally common
     return [Finding("warning", facts.name, text, remedy)]
 
 
 def _steady(found: list[Guess], facts: PropertyFacts) -> list[Guess]:
-    """Return the guesses without binding energies if the geometry changes the values more than any binding."""
+    """Return the guesses, without binding energies if the residual of the composition fit is too large for them."""
     steady = facts.left <= STEADY * abs(facts.mean)
     return [guess for guess in found if steady or guess.kind != "binding"]
 
 
 def _listed(unit: str) -> str:
-    """Return the unit's name in this package: Hartree for Ha."""
+    """Return the name of a unit in ``UNITS``, such as Hartree for Ha; empty if the unit is not stated."""
     if unit == UNNAMED_UNIT:
         return ""
     factor = parse_unit(unit).factor
@@ -153,15 +153,15 @@ def _shares(facts: PropertyFacts) -> str:
 
 
 def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
-    """Report energies whose size fits no known reference: perhaps they have a zero of their own."""
+    """Report energies of an unknown zero, whose size fits no known reference."""
     if not frames.named or not facts.deviation:
         return []
     reversed_ = _steady(guesses(frames, -frames.properties[facts.name]), facts)
     if reversed_:
         text = f"the sign looks reversed: with the other sign, the values look like {_text(reversed_[0], facts)}"
-        return [Finding("note", facts.name, text, "energies needed to take systems apart are positive: is that meant?")]
+        return [Finding("note", facts.name, text, "energies for separating the atoms are positive: is this intended?")]
     text = (
         f"the zero of energy is unknown: the mean {_number(facts.mean)} {facts.unit} is neither a total energy nor one "
         f"against free atoms in any usual unit; {_shares(facts)}"
     )
-    return [Finding("note", facts.name, text, "the unit cannot be checked by size: make sure of it")]
+    return [Finding("note", facts.name, text, "the unit cannot be checked by size: make sure that it is right")]

@@ -1,4 +1,4 @@
-"""Work of strain against stress: its unit, its sign, and whether it is a virial."""
+"""Work of stress under strain, for finding the unit and sign of a stress, and whether it is a virial."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from empnet.system.label_spec import VOIGT_ORDER
 
 __all__ = ["order_in_words", "shear_order", "strain_slopes"]
 
-STRAINED = 1e-4  # relative difference of cells from which they are strained, and not printed with other digits
-SHEARED = 1e-3  # shear from which its work is seen
-CLEAR = 0.3  # of the deviation of any other order, up to which an order is told
+STRAINED = 1e-4  # relative difference of cells above which they are strained; rounding causes less
+SHEARED = 1e-3  # minimum shear for comparing its work
+CLEAR = 0.3  # an order is clear if its deviation is below this share of every other order's
 SHEARS = ((1, 2), (0, 2), (0, 1))  # yz xz xy
-AXIAL = 0.05  # share of shear in a strain up to which the order of shear components does not matter
+AXIAL = 0.05  # share of shear in a strain below which the order of shear components does not matter
 
 
 def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tuple[Slope, Slope] | None:
     """Compare energy differences with the work of the mean stress between near frames in different cells.
 
-    W = (V_1 s_1 + V_2 s_2) / 2 : e for a stress s and a strain e, and (v_1 + v_2) / 2 : e for a virial v. What moves
-    within the cells is the work of the forces, and is subtracted. Strains along the axes only, for the order of the
-    other components differs between programs.
+    W = (V_1 s_1 + V_2 s_2) / 2 : e for a stress s and a strain e, and (v_1 + v_2) / 2 : e for a virial v. Particles
+    also move within the cells; the work of the forces for this motion is subtracted from the energy difference. Only
+    strains along the axes are used, because the order of the other components differs between programs.
 
     Arguments:
         frames: The data.
         energy: Key of the energies.
-        forces: Key of the forces; empty if there are none: then particles must move with the cells.
+        forces: Key of the forces; empty if there are none, and then particles must move with the cells.
         stress: Key of the stress or virial.
 
     Returns:
-        How energy differences compare with W, taken as a stress and as a virial; None if there are fewer than eight
-        pairs of frames.
+        Two comparisons of energy differences with W, for a stress and for a virial; None if there are fewer than eight
+        pairs of near frames.
     """
     both = (_volumes(frames) * frames.stresses[stress], frames.stresses[stress])
     complete = _complete(frames, energy, stress)
@@ -61,18 +61,18 @@ def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tupl
 def shear_order(frames: Frames, energy: str, forces: str, stress: str) -> tuple[int, ...] | None:
     """Find the order of the components yz xz xy of a stress from sheared cells.
 
-    For each of the six orders, the deviation of energy differences from the work of forces and stress between near
-    frames in sheared cells; W = V (s_xx e_xx + ... + 2 s_yz e_yz + ...).
+    For each of the six orders, energy differences between near frames in sheared cells are compared with the work of
+    forces and stress, W = V (s_xx e_xx + ... + 2 s_yz e_yz + ...). The order with the smallest deviation is the best.
 
     Arguments:
         frames: The data.
         energy: Key of the energies.
         forces: Key of the forces; empty if there are none.
-        stress: Key of the stress, in units in which it fits the energies.
+        stress: Key of the stress, in a unit that fits the energies.
 
     Returns:
-        The order p: what stands as component p[k] of yz xz xy is the k-th of them; (0, 1, 2) if all is well. None if
-        fewer than eight pairs of frames tell, or no order is clearly the best.
+        The order p: the k-th of yz xz xy is stored in the data as component p[k] of yz xz xy; (0, 1, 2) is the correct
+        order. None if there are fewer than eight pairs of near frames, or no order is clearly the best.
     """
     parts, virials, complete = [], _volumes(frames) * frames.stresses[stress], _complete(frames, energy, stress)
     for members in frames.repeated(least=2):
@@ -100,8 +100,8 @@ def order_in_words(order: tuple[int, ...], places: Sequence[int] = range(6)) -> 
     """Describe the result of :func:`shear_order` as the order of the six components in the data.
 
     Arguments:
-        order: The order of yz xz xy.
-        places: Where xx yy zz yz xz xy were taken to be in the data.
+        order: Order of yz xz xy.
+        places: Places at which xx yy zz yz xz xy were read from the data.
 
     Example:
         >>> order_in_words((1, 2, 0))
@@ -114,7 +114,7 @@ def order_in_words(order: tuple[int, ...], places: Sequence[int] = range(6)) -> 
 
 
 def _complete(frames: Frames, energy: str, stress: str) -> np.ndarray:
-    """Return whether frames are periodic along all axes, have energy and stress, and do not stand apart by them."""
+    """Return whether frames are periodic along all axes and have an energy and a stress that are not outliers."""
     usual = ordinary(frames, frames.properties[energy])
     usual &= ~outlying(np.abs(frames.stresses[stress]).max(axis=(1, 2)))
     complete: np.ndarray = usual & frames.periodic.all(axis=1) & np.isfinite(frames.stresses[stress]).all(axis=(1, 2))
@@ -124,7 +124,7 @@ def _complete(frames: Frames, energy: str, stress: str) -> np.ndarray:
 def _works(
     frames: Frames, energy: str, forces: str, both: tuple[np.ndarray, np.ndarray], members: np.ndarray
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """dE less the work of forces, W as a stress, W as a virial, and how far each pair is apart."""
+    """Yield dE minus the work of the forces, W for a stress, W for a virial, and the distance of each pair."""
     if len(members) < 2:
         return
     found = _strained(frames, energy, forces, members)
@@ -136,16 +136,16 @@ def _works(
 
 
 class _Strained(NamedTuple):
-    """Pairs of near frames in different cells: which, the strain, dE less the work of forces, how far apart."""
+    """Pairs of near frames in different cells."""
 
-    one: np.ndarray
-    two: np.ndarray
-    strain: np.ndarray  # symmetric
-    left: np.ndarray
-    far: np.ndarray
+    one: np.ndarray  # index of the first frame
+    two: np.ndarray  # index of the second frame
+    strain: np.ndarray  # symmetric, shape (n, 3, 3)
+    left: np.ndarray  # dE minus the work of the forces
+    far: np.ndarray  # distance of the frames: squared strain plus mean square step
 
     def mean(self, values: np.ndarray) -> np.ndarray:
-        """The mean of values of both frames."""
+        """Return the mean of the values of both frames."""
         half: np.ndarray = (values[self.one] + values[self.two]) / 2
         return half
 
@@ -155,7 +155,7 @@ def _volumes(frames: Frames) -> np.ndarray:
 
 
 def _strained(frames: Frames, energy: str, forces: str, members: np.ndarray) -> _Strained:
-    """Each frame with the one in the nearest cell that differs."""
+    """Return each frame with the frame in the most similar, but different, cell."""
     pairs = _pairs(frames.cells[members])
     one, two = members[pairs[:, 0]], members[pairs[:, 1]]
     c_1, c_2 = frames.cells[one], frames.cells[two]
@@ -170,7 +170,7 @@ def _strained(frames: Frames, energy: str, forces: str, members: np.ndarray) -> 
 
 
 def _pairs(cells: np.ndarray) -> np.ndarray:
-    """Each cell with the nearest one that differs from it, shape (n, 2)."""
+    """Return pairs of each cell and the most similar different cell, shape (n, 2)."""
     flat = cells.reshape(len(cells), 9)
     size = np.square(flat).sum(axis=1)
     apart = np.maximum(size[:, None] + size[None] - 2 * flat @ flat.T, 0)
@@ -183,7 +183,7 @@ def _pairs(cells: np.ndarray) -> np.ndarray:
 
 
 def _inner_steps(frames: Frames, one: np.ndarray, two: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Return the displacements of particles within the mean cell, shape (n, N, 3); the centre stays."""
+    """Return the displacements of particles within the mean cell, shape (n, N, 3), without that of the centre."""
     if not len(one):
         return np.zeros((0, 1, 3))
     at_1, at_2 = (frames.positions[frames.rows(k)] @ np.linalg.inv(frames.cells[k]) for k in (one, two))

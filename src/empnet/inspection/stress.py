@@ -1,4 +1,4 @@
-"""Stress and virials: their unit and their sign, judged by what strain does to the energy, or by their size."""
+"""Unit and sign of stress and virials, judged by the change of the energy under strain, or by their size."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from empnet.system.values import array_of
 __all__ = ["STRESSES", "STRONGEST", "VIRIALS", "stress_findings", "symmetric"]
 
 STRONGEST = 1.0
-"""eV/angstrom^3, or 160 GPa: stress beyond it is rare; the bulk modulus of diamond is 2.8."""
+"""Largest usual stress in eV/angstrom^3 (160 GPa); the bulk modulus of diamond is 2.8 eV/angstrom^3."""
 
 STRESSES = ("eV/angstrom^3", "GPa", "kB", "bar", "Hartree/bohr^3")
 VIRIALS = ("eV", "Hartree", "kcal/mol")
 
 
 def symmetric(value: object) -> np.ndarray | None:
-    """A stress as a 3 x 3 tensor from its 6 components xx yy zz yz xz xy, from 9, or from 3 x 3; None if it is none.
+    """Return a stress as a 3 x 3 tensor; None if the value is not a stress.
 
     Arguments:
-        value: What the data hold.
+        value: Value from the data: 6 components xx yy zz yz xz xy, 9 components, or shape (3, 3).
 
     Example:
         >>> symmetric([1, 2, 3, 0, 0, 4]).tolist()
@@ -42,7 +42,7 @@ def symmetric(value: object) -> np.ndarray | None:
 
 
 def stress_findings(frames: Frames, name: str, energy: str, unit: str, forces: str) -> list[Finding]:
-    """Check that a stress can be in eV/angstrom^3 with ASE's sign, or find its likely unit.
+    """Check whether a stress can be in eV/angstrom^3 with ASE's sign; otherwise find its probable unit.
 
     Arguments:
         frames: The data.
@@ -68,7 +68,7 @@ def stress_findings(frames: Frames, name: str, energy: str, unit: str, forces: s
 
 
 def _asymmetric(frames: Frames, name: str, there: np.ndarray, usual: float) -> list[Finding]:
-    """Tensors that are not symmetric, by more than rounding."""
+    """Report tensors that are not symmetric by more than rounding."""
     stress = frames.stresses[name]
     apart = np.abs(stress - stress.transpose(0, 2, 1)).max(axis=(1, 2))
     with np.errstate(invalid="ignore"):
@@ -78,15 +78,15 @@ def _asymmetric(frames: Frames, name: str, there: np.ndarray, usual: float) -> l
     worst = int(np.nanargmax(np.where(wrong, apart, np.nan)))
     _, row, column = asymmetry(stress[worst])
     text = (
-        f"not symmetric in {int(wrong.sum())} of {int(there.sum())} frames, most of all where two mirrored components "
+        f"not symmetric in {int(wrong.sum())} of {int(there.sum())} frames; in the worst frame, mirrored components "
         f"are {stress[worst, row, column]:.4g} and {stress[worst, column, row]:.4g}"
     )
-    remedy = "see if the nine numbers mean something else: training refuses such a frame"
+    remedy = "check whether the nine numbers mean something else: training refuses such a frame"
     return [Finding("warning", name, text, remedy, frames.where(worst))]
 
 
 def _kind(slopes: tuple[Slope, Slope], unit: str) -> tuple[str, str, Slope] | None:
-    """Find kind and unit of a stress from strains and energies; None without a clear number."""
+    """Find kind and unit of a stress from strains and energies; None if the comparison is not clear."""
     found = []
     energy = 1.0 if unit == UNNAMED_UNIT else parse_unit(unit).factor
     for slope, kind, units in zip(slopes, ("a stress", "a virial"), (STRESSES, VIRIALS), strict=True):
@@ -100,7 +100,7 @@ def _kind(slopes: tuple[Slope, Slope], unit: str) -> tuple[str, str, Slope] | No
 def _by_shear(
     frames: Frames, name: str, energy: str, unit: str, forces: str, kind: str, candidate: str, slope: Slope
 ) -> list[Finding]:
-    """The order of the components, if it is another one than ASE's."""
+    """Report the order of the components if it differs from ASE's."""
     factor = parse_unit(candidate).factor / (1.0 if unit == UNNAMED_UNIT else parse_unit(unit).factor)
     volumes = np.abs(np.linalg.det(frames.cells))[:, None, None]
     scale = np.sign(slope.value) * factor / (volumes if kind == "a virial" else 1.0)
@@ -121,7 +121,7 @@ def _by_shear(
 
 
 def _by_strain(name: str, kind: str, candidate: str, slope: Slope) -> Finding:
-    """Kind, unit and sign in words."""
+    """Report the kind, unit and sign of a stress."""
     sign = "positive under tension (as ASE's stress)" if slope.value > 0 else "positive under pressure (as VASP's)"
     text = (
         f"{kind} in {candidate}, {sign}: between {slope.pairs} pairs of near frames in different cells, energy "
@@ -150,4 +150,4 @@ def _by_size(name: str, cells: np.ndarray, size: np.ndarray) -> list[Finding]:
         f"{shown}: no stress in eV/angstrom^3 (more than {STRONGEST:g} is rare; 1 eV/angstrom^3 = 1602 kB = 160 GPa); "
         f"suspected: {options}{virial}"
     )
-    return [Finding("warning", name, text, "find out, and mind the sign: ASE's stress is positive under tension")]
+    return [Finding("warning", name, text, "find out unit and sign: ASE's stress is positive under tension")]

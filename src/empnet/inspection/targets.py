@@ -1,4 +1,4 @@
-"""A scalar to be learned: what the composition explains of it, what is left, and values that stand apart."""
+"""Checks of a scalar to learn: the part explained by the composition, the residual, and outliers."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from empnet.system.one_hot import symbol
 __all__ = ["is_energy", "isolated_findings", "ordinary", "property_facts", "residuals", "target_findings"]
 
 OUTLYING = 10.0
-"""Robust standard deviations; of no distribution do more than 1 % lie so many standard deviations out (Chebyshev)."""
+"""Minimum deviation of an outlier in robust standard deviations. For any distribution, at most 1 % of the values are
+more than 10 standard deviations from the mean (Chebyshev)."""
 
-FAR_FROM_ZERO = 0.5  # of the median: the smallest of numbers among which a zero is a stranger
-ROBUST = 1.4826  # standard deviations in a median absolute deviation, for a normal distribution
-HALF_DIGITS = float(np.sqrt(np.finfo(np.float64).eps))  # rounding in a fit stays far below, a signal above
-MANY = 0.1  # of all frames: so many are no outliers, the distribution has two parts
-A_FEW = 3  # outliers are mishaps in small data, too
-ROUNDS = 5  # of fitting and leaving out
-NAMED = 4  # outliers that are named
+FAR_FROM_ZERO = 0.5  # zeros are suspicious if all other numbers are larger than this share of their median
+ROBUST = 1.4826  # standard deviation over median absolute deviation, for a normal distribution
+HALF_DIGITS = float(np.sqrt(np.finfo(np.float64).eps))  # rounding errors of a fit are far smaller, a signal is larger
+MANY = 0.1  # maximum share of outliers: with more, the distribution has two parts
+A_FEW = 3  # maximum number of outliers in small data
+ROUNDS = 5  # maximum number of fits, each without the outliers of the last
+NAMED = 4  # maximum number of outliers to name
 ENERGIES = re.compile(r"energ|^(E|U0|U|H|G)$|^(e|u0)_|_(e|u0)$", re.IGNORECASE)
 
 
 def is_energy(name: str) -> bool:
-    """Return whether a property is called an energy.
+    """Return whether the name of a property is that of an energy.
 
     Example:
         >>> is_energy("dft_energy"), is_energy("U0"), is_energy("gap")
@@ -40,12 +41,12 @@ def is_energy(name: str) -> bool:
 
 
 def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None:
-    """Gather the facts about a property.
+    """Return the facts about a property.
 
     Arguments:
         frames: The data.
-        name: The property.
-        unit: Its unit, for the words.
+        name: Name of the property.
+        unit: Unit of the property, for messages.
 
     Returns:
         The facts; None if no frame has a finite value.
@@ -54,13 +55,13 @@ def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None
     if not there.any():
         return None
     if (bound := there & ~frames.isolated).any():
-        there = bound  # free atoms are no part of what geometry has to explain
+        there = bound  # without free atoms, which have no geometry to explain
     counts, species = frames.composition
     counts, y = counts[there], frames.properties[name][there]
     pooling, why = _pooling(counts, y, name, unit)
     left = composition_left(counts, y, pooling or "sum")
     shares = fit_composition(counts, y, pooling or "sum")
-    distinct = np.linalg.matrix_rank(counts) == len(species)  # else many shares fit as well
+    distinct = np.linalg.matrix_rank(counts) == len(species)  # otherwise the shares are not unique
     return PropertyFacts(
         name=name,
         unit=unit,
@@ -77,20 +78,20 @@ def property_facts(frames: Frames, name: str, unit: str) -> PropertyFacts | None
 def _pooling(counts: np.ndarray, y: np.ndarray, name: str, unit: str) -> tuple[Pooling | Literal[""], str]:
     try:
         return choose_pooling(counts, y, name, unit)
-    except EmpnetError as error:  # the data cannot tell
+    except EmpnetError as error:  # the data do not decide
         return "", str(error)
 
 
 def residuals(frames: Frames, name: str, pooling: str) -> np.ndarray:
-    """Return the residuals of the composition's fit; of an extensive property, divided by the number of particles.
+    """Return the residuals of the composition fit; for an extensive property, divided by the number of particles.
 
     Arguments:
         frames: The data.
-        name: The property.
-        pooling: As in :class:`PropertyFacts`.
+        name: Name of the property.
+        pooling: Pooling as in :class:`PropertyFacts`.
 
     Returns:
-        Shape (S,); nan where a frame has no value.
+        Residuals, shape (S,); nan where a frame has no value.
     """
     y = frames.properties[name]
     there = np.isfinite(y) & ~frames.isolated
@@ -104,15 +105,15 @@ def residuals(frames: Frames, name: str, pooling: str) -> np.ndarray:
 
 
 def ordinary(frames: Frames, y: np.ndarray) -> np.ndarray:
-    """Return a mask of frames whose value is close to the composition's fit.
+    """Return a mask of frames whose value is close to the composition fit.
 
     Arguments:
         frames: The data.
-        y: A value of each frame, such as its energy; nan where there is none, shape (S,).
+        y: Value of each frame, such as its energy, shape (S,); nan where a frame has none.
 
     Returns:
-        Shape (S,): all with a value, if a tenth or more stand apart: then they are a part of the data. Free atoms,
-        whose energy has another zero, are left out.
+        Mask, shape (S,). If more than a tenth of the values are far from the fit, they are a part of the data, and all
+        frames with a value are True. Free atoms are False, because their energy has another zero.
     """
     there = np.isfinite(y) & ~frames.isolated
     if there.sum() < 2 * A_FEW - 1:
@@ -129,7 +130,7 @@ def ordinary(frames: Frames, y: np.ndarray) -> np.ndarray:
 
 
 def _robustly_left(counts: np.ndarray, y: np.ndarray, kind: Pooling) -> np.ndarray:
-    """Return the residuals of a robust fit on the composition: outliers do not bend it."""
+    """Return the residuals of a robust fit to the composition, which is not changed by outliers."""
     use = np.ones(len(y), dtype=bool)
     for _ in range(ROUNDS):
         fit = fit_composition(counts[use], y[use], kind)
@@ -137,7 +138,7 @@ def _robustly_left(counts: np.ndarray, y: np.ndarray, kind: Pooling) -> np.ndarr
         away = np.abs(left - np.median(left)) / np.sqrt(counts.sum(axis=1))
         scale = ROBUST * float(np.median(away))
         near = away <= max(OUTLYING * scale, HALF_DIGITS * float(np.abs(y).max()))
-        # every species must stay in the fit, and a fit to half of the frames is none of all
+        # every species and at least half of the frames must stay in the fit
         if (near == use).all() or 2 * near.sum() < len(y) or not (counts[near] > 0).any(axis=0).all():
             break
         use = near
@@ -145,12 +146,12 @@ def _robustly_left(counts: np.ndarray, y: np.ndarray, kind: Pooling) -> np.ndarr
 
 
 def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> list[Finding]:
-    """Find reasons against learning a property as it is.
+    """Report faults of a property as a target of training.
 
     Arguments:
         frames: The data.
-        facts: Of the property.
-        wanted: Whether somebody wants to learn it: then it is an error if there is nothing to learn.
+        facts: Facts about the property.
+        wanted: Whether the property is a target; if so, it is an error if there is nothing to learn.
     """
     y = frames.properties[facts.name]
     y = y[np.isfinite(y) & ~frames.isolated]
@@ -163,19 +164,19 @@ def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> li
         return [Finding(level, facts.name, text, "is this the right key?")]
     if _explained(frames, facts, len(y)):
         text = (
-            f"the composition explains it to {facts.left:.1g} {facts.unit} of a standard deviation of "
-            f"{facts.deviation:.4g} {facts.unit}: geometry has nothing to add, and nothing is left to learn"
+            f"the composition alone explains it: of a standard deviation of {facts.deviation:.4g} {facts.unit}, "
+            f"{facts.left:.1g} {facts.unit} remain, so nothing is left to learn from the geometry"
         )
         return [Finding(level, facts.name, text, "count particles instead, or choose another property")]
     return _zeros(y, facts) + _outliers(frames, facts)
 
 
 def isolated_findings(frames: Frames, units: Mapping[str, str]) -> list[Finding]:
-    """Free atoms among the frames, and their energies.
+    """Report free atoms among the frames, and their energies.
 
     Arguments:
         frames: The data.
-        units: Unit of each property that is looked at, by name.
+        units: Unit of each inspected property, by name.
     """
     alone = np.flatnonzero(frames.isolated)
     if not len(alone):
@@ -188,25 +189,27 @@ def isolated_findings(frames: Frames, units: Mapping[str, str]) -> list[Finding]
             each = [f"{symbol(int(z))} {np.nanmean(y[kinds == z]):.6g}" for z in np.unique(kinds[np.isfinite(y)])]
             energies += [f"{name}: {', '.join(each)} {unit}"] if each else []
     text = f"{len(alone)} of {len(frames)} frames are free atoms ({'; '.join(energies) or 'without an energy'})"
-    remedy = "training keeps them on its side, and fits its baseline to the other frames"
+    remedy = "training keeps them in the training set, and fits the baseline to the other frames"
     return [Finding("note", "free atoms", text, remedy, frames.where(int(alone[0])))]
 
 
 def _explained(frames: Frames, facts: PropertyFacts, n: int) -> bool:
-    """Return whether the composition's fit is exact, though it has fewer parameters than half the values."""
+    """Return whether the composition fit is exact although there are more than twice as many values as parameters."""
     counts, _ = frames.composition
     rounding = 1e3 * np.finfo(np.float64).eps * abs(facts.mean)
     return 2 * counts.shape[1] < n and facts.left <= max(HALF_DIGITS * facts.deviation, rounding)
 
 
 def _zeros(y: np.ndarray, facts: PropertyFacts) -> list[Finding]:
-    """Zeros among numbers that are nowhere near zero: values that were never computed."""
+    """Report zeros among numbers far from zero: these values were probably never computed."""
     others = np.abs(y[y != 0])
     zeros = len(y) - len(others)
     if not 0 < zeros < len(others) or np.ptp(others) == 0 or others.min() < FAR_FROM_ZERO * np.median(others):
         return []
-    text = f"exactly 0 in {zeros} of {len(y)} frames, while no other is below {others.min():.4g} {facts.unit} in size"
-    return [Finding("warning", facts.name, f"{text}; suspected: values that are missing", "remove those frames")]
+    text = (
+        f"exactly 0 in {zeros} of {len(y)} frames, but at least {others.min():.4g} {facts.unit} in size in the others"
+    )
+    return [Finding("warning", facts.name, f"{text}; suspected: missing values", "remove those frames")]
 
 
 def _outliers(frames: Frames, facts: PropertyFacts) -> list[Finding]:
@@ -214,22 +217,22 @@ def _outliers(frames: Frames, facts: PropertyFacts) -> list[Finding]:
     middle = float(np.nanmedian(left))
     scale = ROBUST * float(np.nanmedian(np.abs(left - middle)))
     if not scale > HALF_DIGITS * facts.deviation / max(1, int(frames.sizes.max())):
-        return []  # more than half are equal: no measure of what is usual
+        return []  # more than half of the values are equal: the spread has no scale
     score = np.nan_to_num(np.abs(left - middle) / scale)
     out = np.flatnonzero(score > OUTLYING)
     if not 0 < len(out) <= max(A_FEW, MANY * facts.frames):
         return []
     worst = out[np.argsort(-score[out])][:NAMED]
-    each = " a particle" if facts.pooling == "sum" else ""
+    each = " per particle" if facts.pooling == "sum" else ""
     named = ", ".join(f"frame {frames.numbers[k]} by {left[k] - middle:+.3g} {facts.unit}{each}" for k in worst)
     text = (
         f"{len(out)} of {facts.frames} frames lie more than {OUTLYING:.0f} robust standard deviations ({scale:.3g} "
-        f"{facts.unit}{each}) from what their composition tells, the farthest: {named}"
+        f"{facts.unit}{each}) from the composition fit, the farthest: {named}"
     )
-    few = len(out) <= max(A_FEW, facts.frames / 100)  # more are no mishaps, but a part of the data
+    few = len(out) <= max(A_FEW, facts.frames / 100)  # more are not accidents, but a part of the data
     remedy = (
         "look at them: failed calculations, another unit or level of theory"
         if few
-        else "a part of the data differs from the rest: is that meant?"
+        else "a part of the data differs from the rest: is this intended?"
     )
     return [Finding("warning" if few else "note", facts.name, text, remedy, frames.where(int(worst[0])))]

@@ -1,4 +1,4 @@
-"""Order in time: if frames follow each other, a random split tests on neighbours of training frames."""
+"""Order in time: if frames follow each other in time, a random split puts neighbours of training frames in the test."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from empnet.inspection.record import Finding
 __all__ = ["LARGEST_GROUP", "Correlation", "internal_distances", "order_findings", "time_order"]
 
 N_DISTANCES = 64
-"""So many distances tell frames of one molecule or crystal apart."""
+"""Number of distances for comparing frames of one molecule or crystal."""
 
 LEAST = 10
-"""Neighbours needed to say anything."""
+"""Minimum number of neighbouring frames for a result."""
 
 N_SHUFFLES = 99
-"""Orders that are drawn at random; if none is as smooth, chance has one in a hundred."""
+"""Number of random orders; if none is as smooth as the data, the probability of chance is 1 %."""
 
 CORRELATED = 0.25
-"""Lag-one autocorrelation from which blocks are advised; below, neighbours differ nearly as much as any two frames."""
+"""Lag-one autocorrelation above which blocks are recommended; below, neighbours differ almost like any two frames."""
 
 LARGEST_GROUP = 4000
-"""Frames of one kind that are looked at; the first of them, as they must follow each other."""
+"""Maximum number of frames of one kind to compare: the first ones, because they must follow each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class Correlation:
 
     Arguments:
         pairs: Number of neighbouring frames with the same species in the same order.
-        rho: Lag-one autocorrelation of internal distances, 1 - <|x_t+1 - x_t|^2> / <|x_s - x_t|^2>: 0 if the order
-            means nothing, 1 if neighbours are equal (von Neumann's ratio).
-        by_chance: The largest that 99 random orders reach.
+        rho: Lag-one autocorrelation of internal distances, 1 - <|x_t+1 - x_t|^2> / <|x_s - x_t|^2> (von Neumann's
+            ratio): 0 for a random order, 1 if neighbours are equal.
+        by_chance: Largest autocorrelation in 99 random orders.
     """
 
     pairs: int
@@ -45,14 +45,14 @@ class Correlation:
 
 
 def internal_distances(frames: Frames, members: np.ndarray) -> np.ndarray:
-    """Distances between up to 64 fixed pairs of particles: no rotation changes them.
+    """Return distances between up to 64 fixed pairs of particles, which rotations do not change.
 
     Arguments:
         frames: The data.
-        members: Frames with the same species in the same order.
+        members: Indices of frames with the same species in the same order.
 
     Returns:
-        Shape (members, pairs), angstrom.
+        Distances, shape (members, pairs), in angstrom.
     """
     size = int(frames.sizes[members[0]])
     one, two = np.triu_indices(size, 1) if size <= 64 else np.random.default_rng(0).integers(size, size=(2, 4096))
@@ -70,13 +70,13 @@ def internal_distances(frames: Frames, members: np.ndarray) -> np.ndarray:
 def time_order(frames: Frames) -> Correlation | None:
     """Compare frames that follow each other in the file with frames drawn at random.
 
-    J. von Neumann, Ann. Math. Stat. 12, 367 (1941), for vectors.
+    The method is that of J. von Neumann, Ann. Math. Stat. 12, 367 (1941), for vectors.
 
     Arguments:
         frames: The data.
 
     Returns:
-        The correlation; None if less than half of the frames have a neighbour of their kind.
+        The correlation; None if fewer than half of the frames have a neighbour of the same kind.
     """
     rng = np.random.default_rng(0)
     observed, shuffled, pairs = 0.0, np.zeros(N_SHUFFLES), 0
@@ -93,13 +93,13 @@ def time_order(frames: Frames) -> Correlation | None:
         for k in range(N_SHUFFLES):
             order = rng.permutation(len(x))
             shuffled[k] += float(np.square(x[order[adjacent + 1]] - x[order[adjacent]]).sum())
-    if pairs < max(LEAST, len(frames) / 2):  # the few of a mixture that happen to have the same formula say nothing
+    if pairs < max(LEAST, len(frames) / 2):  # in a mixture, a few equal formulas are chance
         return None
     return Correlation(pairs, 1 - observed / pairs, float(1 - shuffled.min() / pairs))
 
 
 def order_findings(frames: Frames) -> list[Finding]:
-    """Frames in order of time, or sorted by size.
+    """Report frames in order of time, or sorted by size.
 
     Arguments:
         frames: The data.
@@ -108,20 +108,20 @@ def order_findings(frames: Frames) -> list[Finding]:
     if found and found.rho > max(CORRELATED, found.by_chance):
         text = (
             f"frames that follow each other are alike: autocorrelation {found.rho:.2f} of internal distances over "
-            f"{found.pairs} neighbours (random orders reach {found.by_chance:.2f}); suspected: a trajectory, or frames "
-            "made one from the other, or sorted by kind"
+            f"{found.pairs} neighbours (random orders reach {found.by_chance:.2f}); suspected: a trajectory, frames "
+            "each made from the one before, or frames sorted by kind"
         )
-        remedy = "use --split blocks if they follow each other in time: else the test has neighbours of training"
+        remedy = "if they follow each other in time, use --split blocks: a random split tests on neighbours of training"
         return [Finding("advice", "order", text, remedy)]
     rank = _rank_correlation(frames.sizes)
     if abs(rank) > 0.5:
-        text = f"frames are sorted by size (rank correlation {rank:.2f} with the order)"
+        text = f"frames are sorted by size (rank correlation of size and order {rank:.2f})"
         return [Finding("advice", "order", text, "keep --split random: blocks would test on other sizes")]
     return []
 
 
 def _rank_correlation(values: np.ndarray) -> float:
-    """Spearman's correlation of values with their order."""
+    """Return Spearman's rank correlation of values with their order."""
     if len(values) < LEAST or np.ptp(values) == 0:
         return 0.0
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)

@@ -188,7 +188,7 @@ BINARY_CASES = {
     "damaged database": ("a.db", b"SQLite format 3\x00" + bytes(100), ["a.db"]),
     "not a database": ("a.db", b"nonsense" * 30, ["a.db"]),
     "damaged cif": ("a.cif", b"data_\nloop_\n_atom_site_label\n", ["a.cif"]),
-    "unknown format": ("a.nonsense", b"1 2 3", ["a.nonsense", "no format that ASE knows", "suffix"]),
+    "unknown format": ("a.nonsense", b"1 2 3", ["a.nonsense", "a format that ASE does not know", "suffix"]),
 }
 
 

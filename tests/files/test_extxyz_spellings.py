@@ -204,7 +204,7 @@ def test_a_unit_within_the_quotes(one):
 
 
 def test_a_dummy_atom_is_named(one):
-    with pytest.warns(UserWarning, match=r"frame 0, particle 1: species X \(0\) is no element"):
+    with pytest.warns(UserWarning, match=r"frame 0, particle 1: species X \(0\) is not an element"):
         one("2\n\nH 0 0 0\nX 0 0 1\n")
 
 

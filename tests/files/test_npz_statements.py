@@ -218,7 +218,7 @@ def test_pickles_are_not_opened(path, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         np.savez(path, R=np.zeros((1, 1, 3)), z=np.array([Bomb()], dtype=object))
-    with pytest.raises(EmpnetError, match="array 'z' holds Python objects"):
+    with pytest.raises(EmpnetError, match="array 'z' contains Python objects"):
         read(path)
     assert not (tmp_path / "exploded").exists()
 
@@ -315,7 +315,7 @@ def test_minus_one_and_nan_are_padding(path):
 @pytest.mark.parametrize("z", [[[3, 0], [0, -1]], [-1, 8]])
 def test_indices_are_no_atomic_numbers(path, z):
     np.savez(path, **springs(2) | {"z": np.array(z)})
-    with pytest.raises(EmpnetError, match=r"array 'z' has .*; wanted atomic numbers, .* write the elements"):
+    with pytest.raises(EmpnetError, match=r"array 'z' has .*; wanted atomic numbers, .* write atomic numbers"):
         read(path)
 
 

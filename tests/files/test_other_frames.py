@@ -140,7 +140,7 @@ def test_a_trajectory_that_promises_too_much(tmp_path):
     content = bytearray(path.read_bytes())
     content[32:40] = (10**12).to_bytes(8, "little")  # the number of frames
     path.write_bytes(content)
-    with pytest.raises(EmpnetError, match="promises 1000000000000 frames"):
+    with pytest.raises(EmpnetError, match="declares 1000000000000 frames"):
         read(path)
 
 
@@ -208,5 +208,5 @@ def test_a_pdb_file_without_elements_is_told(tmp_path):
 @pytest.mark.parametrize(("name", "told"), [("a.xyz.zip", "unpack it first"), ("a.h5", r"write its arrays as \.npz")])
 def test_files_of_other_kinds_say_what_to_do(tmp_path, name, told):
     (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(range(64)))
-    with pytest.raises(EmpnetError, match=f"in no format that ASE knows; .*{told}"):
+    with pytest.raises(EmpnetError, match=f"in a format that ASE does not know; .*{told}"):
         read(tmp_path / name)

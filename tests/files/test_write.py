@@ -131,7 +131,7 @@ class TestRefusals:
     def test_an_existing_file(self, tmp_path):
         path = tmp_path / "a.extxyz"
         path.write_text("precious")
-        with pytest.raises(EmpnetError, match="the file exists; give another name or allow to overwrite it"):
+        with pytest.raises(EmpnetError, match="the file already exists; choose another name or allow overwriting"):
             write(path, [everything()])
         assert path.read_text() == "precious"
         write(path, [everything()], overwrite=True)
@@ -160,7 +160,7 @@ class TestRefusals:
             write(tmp_path / "a.extxyz", [])
 
     def test_no_folder(self, tmp_path):
-        with pytest.raises(EmpnetError, match=r"there is no folder .*b'; make it first"):
+        with pytest.raises(EmpnetError, match=r"there is no folder .*b'; create it first"):
             write(tmp_path / "b" / "a.extxyz", [everything()])
 
     def test_a_folder(self, tmp_path):
@@ -168,14 +168,14 @@ class TestRefusals:
             write(tmp_path, [everything()])
 
     def test_unknown_format(self, tmp_path):
-        with pytest.raises(EmpnetError, match=r"no format to write is known for 'a\.nonsense'"):
+        with pytest.raises(EmpnetError, match=r"no known format for writing 'a\.nonsense'"):
             write(tmp_path / "a.nonsense", [everything()])
 
     @pytest.mark.parametrize(
         ("other", "found"),
         [
-            (System([[0, 0, 0]], species=[1], properties={"E1": 1.0}), "does not have the species of frame 0"),
-            (everything(seed=1), "do not both have it"),
+            (System([[0, 0, 0]], species=[1], properties={"E1": 1.0}), "the species of frame 1 .* differ from frame 0"),
+            (everything(seed=1), "only one of frame 1 and frame 0 has it"),
         ],
     )
     def test_npz_wants_frames_that_are_alike(self, tmp_path, other, found):

@@ -1,7 +1,8 @@
-"""The files of QM9 as published: a plain XYZ whose comment and last lines have a fixed meaning.
+"""Read the published files of QM9: plain XYZ with a fixed meaning of the comment and the last lines.
 
-Ramakrishnan, Dral, Rupp, von Lilienfeld, Scientific Data 1, 140022 (2014), table 2: a tag and an index, 15 properties;
-Mulliken charges in the fifth column; then frequencies, SMILES and InChI. Exponents may be written ``*^``.
+The format is in Ramakrishnan, Dral, Rupp, von Lilienfeld, Scientific Data 1, 140022 (2014), table 2. The comment has a
+tag, an index and 15 properties; the fifth column has Mulliken charges; frequencies, SMILES and InChI follow the atoms.
+Exponents may have the form ``*^``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ COMMENT = re.compile(rf"\s*gdb\s+[0-9]{{1,9}}(?:\s+[-+.0-9eE*^]+){{{len(PROPERTI
 
 
 def is_comment(comment: str) -> bool:
-    """Return whether a comment line is one of QM9.
+    """Return whether a comment line has QM9's format.
 
     Arguments:
         comment: The line.
@@ -37,7 +38,7 @@ def is_comment(comment: str) -> bool:
 def statements(
     comment: str, rows: Sequence[str], trailing: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the values that a file of QM9 states of a molecule, and of its atoms.
+    """Return the values of a molecule and of its atoms in a QM9 file.
 
     Energies are in hartree, A to C in GHz, mu in debye, alpha in bohr^3, r2 in bohr^2, Cv in cal/mol/K.
 
@@ -55,7 +56,7 @@ def statements(
         try:
             info[name] = number(text)
         except ValueError:
-            info[name] = text  # whoever asks for it is told
+            info[name] = text  # an error is raised only if this value is used
     columns = [row.split() for row in rows]
     arrays = {}
     try:

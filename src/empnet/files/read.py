@@ -1,4 +1,4 @@
-"""Files to systems: every format that ASE reads, and numpy archives."""
+"""Read files into systems: all formats that ASE reads, and numpy archives."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ PACKED = dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".zst", ".lz4"), 
     (".h5", ".hdf5", ".npy", ".pkl", ".pickle", ".pt", ".lmdb", ".csv", ".json", ".jsonl", ".parquet"),
     "write its arrays as .npz (R, z, E, F), or its structures as extended XYZ",
 )
-"""What to do about files of other kinds."""
-LAMMPS_SUFFIXES = ("", ".data", ".lmp", ".lammps", ".dat", ".in")  # of data files, and of other formats, too
+"""Advice about files that are not supported, by suffix."""
+LAMMPS_SUFFIXES = ("", ".data", ".lmp", ".lammps", ".dat", ".in")  # suffixes of data files, but of other formats, too
 Reader = Callable[[Path, str, int], Iterator[System]]
 OWN_READERS: dict[str, Reader] = {".sdf": iread_sdf, ".sd": iread_sdf, ".mol": iread_sdf, ".mol2": iread_mol2}
 
@@ -53,13 +53,13 @@ def read(path: str | os.PathLike[str], *, length_unit: str | None = None) -> lis
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file; None: what it states, else angstrom. See :func:`iread`.
+        length_unit: Unit of positions and cell in the file; None: the stated unit, else angstrom. See :func:`iread`.
 
     Returns:
         The systems in the order of the file.
 
     Raises:
-        EmpnetError: If anything in the file cannot be read.
+        EmpnetError: If a part of the file cannot be read.
 
     Example:
         >>> molecules = read("qm7")
@@ -73,26 +73,26 @@ def iread(path: str | os.PathLike[str], *, length_unit: str | None = None, first
     """Read the systems of a file one at a time, in memory that does not grow with the file.
 
     Reads every format that ASE reads, by suffix or content (extended XYZ, ASE's db and traj, cif, vasp, ...), numpy
-    archives (npz with R, z, E, F), and any of these compressed (gz, bz2, xz), through a temporary file. What ASE keeps
-    in a calculator (energy, forces, stress) is found under its plain name, as the file has it; where ``info`` has the
-    same key, the calculator's value stands. A file that was cut short is refused in XYZ, db, traj and npz; in formats
-    that do not say how many particles a frame has (cif, pdb, gro, ...) nobody can tell. ``-`` is standard input; what
-    comes through it or another pipe is kept in a temporary file, and its format is told by its first bytes.
+    archives (npz with R, z, E, F), and compressed files in these formats (gz, bz2, xz), through a temporary file.
+    Results of ASE's calculators (energy, forces, stress) get their plain names and keep their values; they replace
+    values of ``info`` with the same key. Truncated files in XYZ, db, traj and npz raise an error; formats without the
+    number of particles of a frame (cif, pdb, gro, ...) do not allow this check. ``-`` is standard input; data from a
+    pipe go into a temporary file, and their first bytes determine the format.
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file; values are taken to angstrom. None: what the file states
-            (``r_unit`` and the like in npz and XYZ, ``_distance_unit`` in db), else angstrom. Only XYZ, npz and LAMMPS
-            can have another one without stating it. All other formats ASE gives in angstrom.
-        first: Frames before this one are passed over, faster than they are read.
+        length_unit: Unit of positions and cell in the file; values are converted to angstrom. None: the unit that the
+            file states (``r_unit`` and similar keys in npz and XYZ, ``_distance_unit`` in db), else angstrom. Only XYZ,
+            npz and LAMMPS files can have another unit without stating it; ASE returns all other formats in angstrom.
+        first: Number of the first frame to read; skipping frames is faster than reading them.
 
     Returns:
         An iterator over systems, each with its file and frame number in ``origin``.
 
     Raises:
-        EmpnetError: If there is no such file or the unit is unknown: at once. If the format or the file has a unit of
-            length of its own and another one is named, or a frame cannot be read, or has no particles, positions that
-            are not finite or a periodic cell without volume: when it is reached.
+        EmpnetError: At once if the file does not exist or the unit is unknown. During iteration if ``length_unit``
+            contradicts the format or the file, or if a frame cannot be read, has no particles, positions that are not
+            finite, or a periodic cell without volume.
 
     Example:
         >>> next(iread("qm7")).origin
@@ -104,12 +104,12 @@ def iread(path: str | os.PathLike[str], *, length_unit: str | None = None, first
 def iread_unchecked(
     path: str | os.PathLike[str], *, length_unit: str | None = None, first: int = 0
 ) -> Iterator[System]:
-    """Read systems as :func:`iread` does, those without usable geometry too: for looking at what is wrong.
+    """Read systems as :func:`iread` does, including systems with an invalid geometry, for inspection.
 
     Arguments:
         path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file; None: what it states, else angstrom.
-        first: Frames before this one are passed over.
+        length_unit: Unit of positions and cell in the file; None: the stated unit, else angstrom.
+        first: Number of the first frame to read.
 
     Raises:
         EmpnetError: As for :func:`iread`, except that positions and cells are not checked.
@@ -124,7 +124,7 @@ def iread_unchecked(
 
 
 def first_frame(path: str | os.PathLike[str]) -> tuple[System | None, str]:
-    """The first frame of a file as it stands there, and the unit of its lengths if the file states one.
+    """Return the first frame of a file without conversion, and the unit of its lengths if the file states one.
 
     Arguments:
         path: Path of a file.
@@ -133,7 +133,7 @@ def first_frame(path: str | os.PathLike[str]) -> tuple[System | None, str]:
         The frame, None if there is none; and the unit, empty if it is angstrom or the file states none.
 
     Raises:
-        EmpnetError: If it cannot be read.
+        EmpnetError: If the frame cannot be read.
     """
     file = path_text(path)
     with _opened(file) as found, plain_file(found, file) as plain:
@@ -144,7 +144,7 @@ def first_frame(path: str | os.PathLike[str]) -> tuple[System | None, str]:
 
 
 def _opened(file: str) -> AbstractContextManager[Path]:
-    """The file behind a name, be it a path, bundled data or a pipe."""
+    """Return the file for a path, the name of bundled data, or a pipe."""
     return received_pipe(file) if is_pipe(file) else nullcontext(resolve(file))
 
 
@@ -159,15 +159,15 @@ def _iread(source: AbstractContextManager[Path], file: str, unit: Unit | None, f
 
 
 def refuse_length_unit(length_unit: str | None) -> None:
-    """Raise if a unit of length other than angstrom is named for systems in memory.
+    """Raise if a unit of length other than angstrom is given for systems in memory.
 
-    A System is in angstrom by definition: :func:`read` has converted it, and converting again would be wrong.
+    A System is in angstrom by definition, because :func:`read` converts lengths; a second conversion would be wrong.
 
     Arguments:
-        length_unit: What was named; None: nothing.
+        length_unit: The given unit; None if none is given.
 
     Raises:
-        EmpnetError: If so.
+        EmpnetError: If the unit is not angstrom.
 
     Example:
         >>> refuse_length_unit("angstrom")
@@ -182,12 +182,12 @@ def refuse_length_unit(length_unit: str | None) -> None:
 def _refuse_other_length(unit: Unit | None, file: str, known: str) -> None:
     if unit is not None and not math.isclose(unit.factor, 1.0, rel_tol=1e-12):
         raise EmpnetError(
-            f"length unit {unit} is given, but {known} in angstrom", where=file, remedy="leave the length unit away"
+            f"length unit {unit} is given, but {known} in angstrom", where=file, remedy="leave the length unit out"
         )
 
 
 def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
-    """The reader for a file's format, told by its suffix or else by ASE."""
+    """Return the reader of a file's format, which its suffix or else ASE determines."""
     try:
         if not path.stat().st_size:
             raise EmpnetError("the file is empty", where=file, wanted="at least one frame")
@@ -199,14 +199,14 @@ def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
             return OWN_READERS[suffix]
         if suffix == ".npz":
             return iread_npz
-        kind = "lammps-data" if _is_lammps_data(path) else filetype(str(path.resolve()))  # may be a suffix of no format
+        kind = "lammps-data" if _is_lammps_data(path) else filetype(str(path.resolve()))  # perhaps no format
         if kind not in ioformats or not ioformats[kind].can_read:
             raise UnknownFileTypeError(kind)
     except OSError as error:
         raise EmpnetError(f"cannot be opened ({error.strerror})", where=file) from error
     except UnknownFileTypeError as error:
         raise EmpnetError(
-            "is in no format that ASE knows",
+            "is in a format that ASE does not know",
             where=file,
             wanted="a suffix such as .extxyz, .npz, .db, .traj, .cif, or a name such as OUTCAR",
             remedy=PACKED.get(path.suffix.lower(), ""),
@@ -226,7 +226,7 @@ def _iread_db(path: Path, file: str, first: int) -> Iterator[System]:
 
 
 def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[System]:
-    # The absolute path, because ASE takes names such as postgres.xyz for addresses; @ is part of the name.
+    # The path is absolute because ASE takes names such as postgres.xyz for addresses; @ is part of the name.
     frames = ase.io.iread(
         str(path.resolve()), index=f"{first or ''}:", format=kind, parallel=False, do_not_split_by_at_sign=True
     )
@@ -247,7 +247,7 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
 
 
 def _counted(reader: Reader, kind: str) -> Reader:
-    """A reader of a format in which ASE sets memory aside for as many particles as a file promises."""
+    """Return a reader that checks the declared number of particles first, because ASE allocates memory for it."""
 
     def counted(path: Path, file: str, first: int) -> Iterator[System]:
         check_counts(path, kind, file)
@@ -256,7 +256,7 @@ def _counted(reader: Reader, kind: str) -> Reader:
     return counted
 
 
-# ASE's names of the formats that it does not read for us.
+# Formats with readers of our own, by ASE's names.
 OWN_KINDS: dict[str, Reader] = {
     "extxyz": iread_extxyz,
     "sdf": iread_sdf,
@@ -273,28 +273,28 @@ STATE_LENGTHS: tuple[Reader, ...] = (iread_extxyz, iread_npz, _iread_db)
 
 
 NO_ELEMENT = (
-    "species X (0) is no element: particles of this kind are one species of their own; remove them if they are dummies"
+    "species X (0) is not an element: these particles form a separate species; remove them if they are dummy atoms"
 )
 
 
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
-    """Yield a reader's systems; turn each error into one line that names the file and the frame."""
+    """Yield a reader's systems; convert each error to one line that names the file and the frame."""
     systems = reader(path, file, first)
     text: set[str] = set()
     for number in itertools.count(first):
-        origin = Origin(file, number or None)  # what fails at first may be any frame, or none
+        origin = Origin(file, number or None)  # a first error may be in any frame or outside all frames
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 system = next(systems, None)
         except EmpnetError as error:
             raise error if str(error).startswith(file) else EmpnetError(str(error), where=origin) from error
-        # ASE's readers are many and raise anything at damaged files (KeyError, AssertionError, struct.error, ...), and
-        # the user can do the same about all of it. Interrupts are no Exceptions and pass.
+        # ASE's many readers raise all kinds of exceptions for damaged files (KeyError, AssertionError, ...), and the
+        # advice is the same for all of them. Interrupts are not Exceptions and pass through.
         except Exception as error:
             reason = " ".join(str(error).split())
-            outcar = "; an OUTCAR written with NWRITE=0 lacks what is read: give vasprun.xml in its place"
-            remedy = "the file is damaged, cut short, or not what its name says"
+            outcar = "; an OUTCAR written with NWRITE=0 lacks the necessary data: give vasprun.xml instead"
+            remedy = "the file is damaged, cut short, or in another format than its name says"
             raise EmpnetError(
                 f"cannot be read ({type(error).__name__}{': ' if reason else ''}{reason[:200]})",
                 where=origin,
@@ -312,12 +312,12 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
 
 
 def _has_dummies(system: System) -> bool:
-    """Return whether some of the particles are no element; in archives species may be any numbers."""
+    """Return whether some, but not all, of the particles are not elements (species 0)."""
     return system.species is not None and bool(system.species.any()) and not system.species.all()
 
 
 def _fresh(caught: list[warnings.WarningMessage], seen: set[str]) -> Iterator[str]:
-    """Warnings meant for users, each once a file; those for programmers of ASE (deprecations) are none of theirs."""
+    """Yield each warning for users once in a file; drop warnings for developers of ASE (deprecations)."""
     for warning in caught:
         text = " ".join(str(warning.message).split())
         if warning.category is UserWarning and text not in seen:

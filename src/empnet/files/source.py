@@ -1,4 +1,4 @@
-"""The one door for data: a path, the name of bundled data, systems or ase.Atoms, one or many."""
+"""The common entry point for data: a path, the name of bundled data, or one or many systems or ase.Atoms."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     Data: TypeAlias = str | os.PathLike[str] | System | Atoms | Iterable[System | Atoms]
-    """What users may give as data: a path, the name of bundled data, or systems or ase.Atoms, one or any iterable."""
+    """Data from users: a path, the name of bundled data, one System or ase.Atoms, or an iterable of them."""
 
 __all__ = ["Data", "as_source", "iter_systems", "name_of"]
 
@@ -26,21 +26,21 @@ WANTED = "a path, the name of bundled data, or systems (System or ase.Atoms, one
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Data":  # for those who evaluate annotations; ase is slow to import, so not before
+    if name == "Data":  # for code that evaluates annotations; ase is slow to import, so it is imported only then
         return Any
     raise AttributeError(name)
 
 
 def as_source(data: Data) -> str | list[System]:
-    """Data as everything that reads them more than once takes them: the path as text, or a list of systems.
+    """Return data in a form that can be read repeatedly: the path as text, or a list of systems.
 
-    An iterator is listed once. Geometry is not checked here: an inspection wants to see what is wrong with it.
+    An iterator is exhausted. Geometry is not checked here, because an inspection also reports invalid geometries.
 
     Arguments:
         data: A path, the name of bundled data, a system or ase.Atoms, or any iterable of systems and atoms.
 
     Raises:
-        EmpnetError: If they are nothing of the kind, or no systems at all.
+        EmpnetError: If the data have another type, or contain no systems.
 
     Example:
         >>> from ase.build import molecule
@@ -56,15 +56,15 @@ def as_source(data: Data) -> str | list[System]:
 
 
 def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = True) -> Iterator[System]:
-    """Data as a stream of systems whose geometry is usable, one at a time.
+    """Return an iterator over the systems in data, with a check of each geometry.
 
     Arguments:
         data: As for :func:`as_source`.
-        length_unit: Unit of lengths in a file; None: what it states, else angstrom. Systems in memory are in angstrom.
+        length_unit: Unit of lengths in a file; None: the stated unit, else angstrom. Systems in memory are in angstrom.
         warn: Whether to warn of calculators' results that belong to other atoms.
 
     Raises:
-        EmpnetError: If data are of a wrong type: at once. If a system cannot be used: when it is reached.
+        EmpnetError: At once if the data have a wrong type; during iteration if a system is invalid.
 
     Example:
         >>> next(iter_systems("qm7")).formula
@@ -76,11 +76,11 @@ def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = Tru
 
 
 def name_of(data: Data, otherwise: str = "systems in memory") -> str:
-    """Return the name of data for messages: their path, or that they are in memory.
+    """Return the name of data for messages: the path, or a name for data in memory.
 
     Arguments:
         data: As for :func:`as_source`.
-        otherwise: What data in memory are called.
+        otherwise: The name for data in memory.
 
     Example:
         >>> name_of([]), name_of("water.xyz")
@@ -90,7 +90,7 @@ def name_of(data: Data, otherwise: str = "systems in memory") -> str:
 
 
 def _each(data: Any, warn: bool) -> Iterator[System]:
-    """The items of data in memory as systems; a wrong type of the whole is told at once."""
+    """Return an iterator over data in memory as systems; raise at once if the data have a wrong type."""
     from ase import Atoms
 
     if isinstance(data, System | Atoms):
@@ -121,7 +121,7 @@ def _converted(items: Iterable[Any], warn: bool) -> Iterator[System]:
 
 
 def _with_own_results(atoms: Atoms, index: int, warn: bool) -> Atoms:
-    """The atoms; without their calculator if its results belong to other atoms (one calculator for many, or moved)."""
+    """Return the atoms, without a calculator whose results are for other atoms (shared calculator, or moved atoms)."""
     check = getattr(atoms.calc, "check_state", None)
     if check is None or not getattr(atoms.calc, "results", None):
         return atoms
@@ -132,7 +132,7 @@ def _with_own_results(atoms: Atoms, index: int, warn: bool) -> Atoms:
         names = ", ".join(sorted(atoms.calc.results))
         warnings.warn(
             f"frame {index}: the calculator's results ({names}) belong to other {', '.join(changed)} and are left out; "
-            "compute them again, or keep each frame's in a SinglePointCalculator of its own",
+            "compute them again, or give each frame its own SinglePointCalculator",
             stacklevel=2,
         )
     bare: Atoms = atoms.copy()  # without the calculator
@@ -158,7 +158,7 @@ def _remedy(value: Any) -> str:
     if hasattr(value, "toatoms"):  # a row of an ASE database
         return "use row.toatoms(), or give the path of the database"
     if isinstance(value, Mapping) or hasattr(value, "dtype"):
-        return "make systems of arrays: empnet.System(positions, species, properties={'energy': ...})"
+        return "make systems from arrays: empnet.System(positions, species, properties={'energy': ...})"
     if hasattr(value, "read"):
-        return "give the path in place of the open file"
+        return "give the path instead of the open file"
     return ""

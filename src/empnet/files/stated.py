@@ -1,4 +1,4 @@
-"""Units that data state for their values, under the names that the field's files use."""
+"""Units that data state for their values, under the usual keys of the field."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ USUAL_NAMES = {
     "stress": ("stress_units", "unit_stress"),
     "virial": ("virial_units", "unit_virial"),
 }
-"""Keys that state a unit, beside NAME_unit: sGDML's and MD17's archives, SchNetPack's databases."""
+"""Keys that state a unit, in addition to NAME_unit: from sGDML's and MD17's archives and SchNetPack's databases."""
 KINDS = {
     "energy": re.compile(r"energ|^E$", re.IGNORECASE),
     "forces": re.compile(r"forces?$|^F$", re.IGNORECASE),
     "stress": re.compile(r"stress$", re.IGNORECASE),
     "virial": re.compile(r"virials?$", re.IGNORECASE),
 }
-"""Names of values with a unit that files state for all of their kind."""
-PER_PARTICLE = re.compile(r"per_?(atom|particle)", re.IGNORECASE)
+"""Names of the values to which a stated unit of this kind applies."""
+PER_PARTICLE = re.compile(r"per_?(atom|particle)", re.IGNORECASE)  # names of values to which it does not apply
 DIMENSIONS = {"energy": (ENERGY, "an energy"), "forces": (FORCE, "a force"), "stress": (PRESSURE, "a pressure")}
 DIMENSIONS |= {"virial": (ENERGY, "an energy")}
 UNITS_OF_ENERGY = ("units", "unit")
-"""Keys whose text, if it is a unit of energy, is that of energies."""
-UNIT_TABLES = ("_property_unit_dict", "property_unit_dict", "units")
+"""Keys that can state the unit of energies."""
+UNIT_TABLES = ("_property_unit_dict", "property_unit_dict", "units")  # keys of tables from names to units
 
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The beginning of data, for what it says of all of them.
+    """The beginning of data, with statements that apply to all data.
 
     Arguments:
-        system: The first system, as the file has it; None if there is none that can be read.
-        length: The unit of length that the file states, if that is another one than angstrom; else empty. Systems in
-            memory are in angstrom.
+        system: The first system, without conversion; None if no system can be read.
+        length: The unit of length that the file states, if it is not angstrom; else empty. Systems in memory are in
+            angstrom.
     """
 
     system: System | None = None
@@ -60,7 +60,7 @@ class First:
 
 
 def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
-    """Read statements at the beginning of data; bundled data have a card instead.
+    """Read the beginning of data; the result is empty for bundled data, which have a card instead.
 
     Arguments:
         source: A path, the name of bundled data, or systems.
@@ -75,19 +75,19 @@ def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
     if card(source) is not None:
         return First()
     try:
-        with warnings.catch_warnings():  # told when all of the data are read
+        with warnings.catch_warnings():  # reading all data shows the warnings
             warnings.simplefilter("ignore")
             return First(*first_frame(source))
-    except EmpnetError:  # whoever reads the data tells it
+    except EmpnetError:  # reading the data reports the error
         return First()
 
 
 def plain_name(system: System | None, name: str) -> str:
-    """The name under which a reader gives a value that an archive holds under another: ``E`` is ``energy``.
+    """Return the reader's name for a value of an archive: ``energy`` for ``E``.
 
     Arguments:
         system: The data's first system.
-        name: Its name in the file, as the user gives it.
+        name: Name in the file, from the user.
 
     Example:
         >>> from empnet.system.system import Origin
@@ -102,14 +102,14 @@ def plain_name(system: System | None, name: str) -> str:
 
 
 def stated_unit(system: System | None, name: str) -> str:
-    """The unit that data state for one of their values; empty if they state none that is known.
+    """Return the unit that data state for a value; empty if they state no known unit.
 
     Arguments:
-        system: Their first system.
+        system: The data's first system.
         name: Name of a property, or of forces, stress or virial.
 
     Raises:
-        EmpnetError: If it measures something else than the value.
+        EmpnetError: If the unit does not fit the value.
 
     Example:
         >>> stated_unit(System([[0, 0, 0]], info={"e_unit": "kcal/mol"}), "energy")
@@ -124,16 +124,16 @@ def stated_unit(system: System | None, name: str) -> str:
             f"the file states {name} in {unit} ({key}), which is {parse_unit(unit).kind}",
             where=system.origin.file,
             wanted=f"the unit of {kind}",
-            remedy="mend what it states",
+            remedy="correct the unit in the file",
         )
     return unit
 
 
 def states_unit(system: System | None, name: str) -> bool:
-    """Return whether data state a unit for a value, be it a sensible one or not.
+    """Return whether data state a unit for a value, valid or not.
 
     Arguments:
-        system: Their first system.
+        system: The data's first system.
         name: Name of a property, or of forces, stress or virial.
 
     Example:
@@ -144,7 +144,7 @@ def states_unit(system: System | None, name: str) -> bool:
 
 
 def _stated(system: System | None, name: str) -> tuple[str, str]:
-    """The key under which data state the unit of a value, and the unit; empty if they state none."""
+    """Return the key and the unit that data state for a value; empty if they state none."""
     if system is None:
         return "", ""
     for table in UNIT_TABLES:
@@ -161,7 +161,7 @@ def _stated(system: System | None, name: str) -> tuple[str, str]:
 
 
 def _measures(unit: str, name: str) -> bool:
-    """Return whether a unit, perhaps of one particle, fits a value of this name."""
+    """Return whether a unit, perhaps per particle, fits a value with this name."""
     wanted, _ = DIMENSIONS.get(_kind_of(name), (None, ""))
     return wanted is None or parse_unit(unit).dimension[:5] == wanted[:5]
 
@@ -178,34 +178,34 @@ def _is_unit(value: Any) -> bool:
         return False
     try:
         parse_unit(str(value))
-    except EmpnetError:  # a text of some other meaning
+    except EmpnetError:  # a text with another meaning
         return False
     return True
 
 
 def check_stated(system: System | None, name: str, given: str, option: str = "--unit") -> None:
-    """Refuse a unit that contradicts the one that the data state.
+    """Raise if a unit contradicts the unit that the data state.
 
     Arguments:
         system: The data's first system.
         name: Name of the value.
-        given: The unit that the user gave; it may begin with a minus.
-        option: How the user gave it.
+        given: The user's unit; it may begin with a minus.
+        option: The option that gave the unit.
 
     Raises:
-        EmpnetError: If they differ.
+        EmpnetError: If the units differ.
     """
     stated = _stated(system, name)[1]
     if not stated or system is None or not _measures(stated, name):
         return
     try:
         ours, theirs = parse_unit(given.removeprefix("-")), parse_unit(stated)
-    except EmpnetError:  # told where the unit is used
+    except EmpnetError:  # the code that uses the unit reports the error
         return
     if ours.dimension == theirs.dimension and math.isclose(ours.factor, theirs.factor, rel_tol=1e-6):
         return
     raise EmpnetError(
         f"the file states {name} in {stated}, but {option} says {given}",
         where=system.origin.file,
-        remedy=f"leave {option} out or say {option} {stated}; if the file is wrong, mend what it states",
+        remedy=f"leave {option} out or give {option} {stated}; if the file is wrong, correct the unit in the file",
     )

@@ -1,4 +1,4 @@
-"""Trajectories of ASE (ulm files): what they promise must be what they hold, before memory is set aside for it."""
+"""Check ASE's trajectories (ulm files): declared sizes must fit into the file before memory is allocated."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from empnet.errors import EmpnetError
 __all__ = ["check_ulm"]
 
 MAGIC = b"- of Ulm"
-HEADER = 24  # bytes: the magic and a tag; then version, number of items, place of their places
-REMEDY = "the file is damaged or cut short: fetch or make it again"
+HEADER = 24  # bytes of the magic and a tag; then version, number of items, place of the items' offsets
+REMEDY = "the file is damaged or cut short: download or create it again"
 
 
 def check_ulm(path: Path, file: str) -> None:
@@ -26,24 +26,24 @@ def check_ulm(path: Path, file: str) -> None:
         file: The path as the user wrote it, for messages.
 
     Raises:
-        EmpnetError: If it promises more than it holds.
+        EmpnetError: If a declared size is larger than the file.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
         if stream.read(len(MAGIC)) != MAGIC:
-            return  # ASE says what it is
+            return  # ASE reports the error
         stream.seek(HEADER)
         _, items, place = _integers(stream, 3)
         if not 0 <= items * 8 <= size or not 0 <= place <= size:
-            raise EmpnetError(f"promises {items} frames in {size} bytes", where=file, remedy=REMEDY)
+            raise EmpnetError(f"declares {items} frames in {size} bytes", where=file, remedy=REMEDY)
         stream.seek(place)
         for number, offset in enumerate(_integers(stream, items)):
             if not 0 <= offset <= size:
-                raise EmpnetError(f"frame {number} begins beyond the file's end", where=file, remedy=REMEDY)
+                raise EmpnetError(f"frame {number} begins after the end of the file", where=file, remedy=REMEDY)
             stream.seek(offset)
             (length,) = _integers(stream, 1)
             if not 0 <= length <= size:
-                raise EmpnetError(f"frame {number} promises {length} bytes", where=file, remedy=REMEDY)
+                raise EmpnetError(f"frame {number} declares {length} bytes", where=file, remedy=REMEDY)
             try:
                 _check_arrays(json.loads(stream.read(length)), size, file, number)
             except (ValueError, RecursionError) as error:
@@ -71,6 +71,6 @@ def _check_arrays(value: Any, size: int, file: str, number: int) -> None:
         shape = described[0]
         whole = all(isinstance(axis, int) and axis >= 0 for axis in shape)
         if not whole or math.prod(shape) > size:
-            raise EmpnetError(f"frame {number} promises an array of shape {tuple(shape)}", where=file, remedy=REMEDY)
+            raise EmpnetError(f"frame {number} declares an array of shape {tuple(shape)}", where=file, remedy=REMEDY)
     for item in value.values():
         _check_arrays(item, size, file, number)

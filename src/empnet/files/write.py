@@ -1,4 +1,4 @@
-"""Systems to files, whole or not at all."""
+"""Write systems to files: a file is either complete or does not appear."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ Writer = Callable[[Path, Iterable[System]], None]
 def write(path: str | os.PathLike[str], systems: Data, *, overwrite: bool = False) -> None:
     """Write systems to a file so that :func:`empnet.files.read.read` gives them back.
 
-    The suffix tells the format: extended XYZ (.extxyz, .xyz), ASE's .db and .traj keep everything exactly; .npz wants
-    the same species in all frames; other formats that ASE writes keep what they have a place for, with a warning.
-    Each may end in .gz, .bz2 or .xz. The file appears when it is complete. XYZ, .db and .traj take one system at a
-    time, so that ``systems`` may be an iterator over more than fits in memory.
+    The suffix determines the format. Extended XYZ (.extxyz, .xyz) and ASE's .db and .traj keep all values exactly; .npz
+    needs the same species in all frames; ASE's other formats keep only some values, with a warning. A further suffix
+    .gz, .bz2 or .xz compresses the file. The file appears when it is complete. XYZ, .db and .traj are written system
+    by system, so ``systems`` may be an iterator over more data than fit into memory.
 
     Arguments:
         path: Path of the file.
-        systems: At least one system or ase.Atoms; the path of a file to be converted will do, too.
+        systems: At least one System or ase.Atoms, or the path of a file to convert.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        EmpnetError: If the file exists, its folder does not, the format is unknown, or a value cannot be kept in it.
-        FileError: If the disk is full, or nothing may be written there. What was there is as it was.
+        EmpnetError: If the file exists, its folder does not exist, the format is unknown, or it cannot store a value.
+        FileError: If the disk is full or write permission is missing. An existing file stays unchanged.
 
     Example:
         >>> from empnet.files.read import read
@@ -72,16 +72,16 @@ def write(path: str | os.PathLike[str], systems: Data, *, overwrite: bool = Fals
                 plain = Path(folder) / inner_name(target)
                 writer(plain, checked)
                 compress(plain, unfinished, target.suffix.lower())
-        _check_target(target, file, overwrite)  # another program may have made it meanwhile
+        _check_target(target, file, overwrite)  # another program may have created the file meanwhile
 
 
 def _check_target(target: Path, file: str, overwrite: bool) -> None:
     if target.is_dir():
-        raise EmpnetError("is a folder", where=file, wanted="the name of a file")
+        raise EmpnetError("is a folder, but the name of a file is needed", where=file)
     if not target.parent.is_dir():
-        raise EmpnetError(f"there is no folder '{target.parent}'", where=file, remedy="make it first")
+        raise EmpnetError(f"there is no folder '{target.parent}'", where=file, remedy="create it first")
     if (target.is_file() or (target.is_symlink() and not target.exists())) and not overwrite:
-        raise EmpnetError("the file exists", where=file, remedy="give another name or allow to overwrite it")
+        raise EmpnetError("the file already exists", where=file, remedy="choose another name or allow overwriting")
 
 
 def _writer(target: Path, file: str) -> Writer:
@@ -101,7 +101,7 @@ def _writer(target: Path, file: str) -> Writer:
             raise KeyError(kind)
     except (UnknownFileTypeError, KeyError):
         raise EmpnetError(
-            f"no format to write is known for '{name}'", where=file, wanted="a suffix such as .extxyz, .npz, .db, .traj"
+            f"no known format for writing '{name}'", where=file, wanted="a suffix such as .extxyz, .npz, .db, .traj"
         ) from None
     return partial(_write_ase, file=file, kind=kind)
 
@@ -112,24 +112,25 @@ def _write_extxyz(path: Path, systems: Iterable[System]) -> None:
 
 
 def _write_traj(path: Path, systems: Iterable[System]) -> None:
-    with path.open("wb") as file, Trajectory(file, "w") as trajectory:  # ours, so that a full disk leaves none open
+    # The file is opened here, so that it is closed even if the disk is full.
+    with path.open("wb") as file, Trajectory(file, "w") as trajectory:
         for system in systems:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # ASE warns of what it leaves out
+                warnings.simplefilter("error")  # ASE warns about values that it leaves out
                 try:
                     trajectory.write(with_results(system, nested=True))
-                except Exception as error:  # ASE's encoders raise anything at what they do not know
+                except Exception as error:  # ASE's encoders raise many kinds of exceptions for unknown types
                     if system_fault(error):
                         raise
-                    raise EmpnetError(f"cannot be kept in a trajectory ({error})", where=system.origin) from error
+                    raise EmpnetError(f"cannot be stored in a trajectory ({error})", where=system.origin) from error
 
 
 def _write_ase(path: Path, systems: Iterable[System], file: str, kind: str) -> None:
-    """Formats of structures: what else a system has is left out, but not without a word."""
+    """Write in one of ASE's formats of structures; warn that it may leave out other values."""
     atoms = list(map(with_results, systems))
     try:
         ase.io.write(path, atoms if len(atoms) > 1 else atoms[0], format=kind, parallel=False)
-    # As in reading: ASE's writers raise anything at what their format cannot hold.
+    # ASE's writers, like its readers, raise many kinds of exceptions for values that their format cannot store.
     except Exception as error:
         if system_fault(error):
             raise

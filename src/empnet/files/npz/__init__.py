@@ -1,1 +1,1 @@
-"""Numpy archives: the layouts in use, reading, writing."""
+"""Read and write numpy archives."""

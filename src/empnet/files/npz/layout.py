@@ -1,4 +1,4 @@
-"""Numpy archives: what their arrays mean, by name and by shape."""
+"""The layout of numpy archives: the meaning of arrays by name and by shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from empnet.system.atoms import PER_PARTICLE
 
 __all__ = ["NAMES", "ROLES", "Array", "Layout", "check_shapes", "layout_of", "roles_of", "without_odd_box"]
 
-# What arrays mean, by the names that they have in data sets of the field; the first name is the one that is written.
+# Usual names of arrays by their meaning.
 NAMES = {
     "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz"),
     "species": ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers", "species", "symbols", "elements"),
@@ -30,22 +30,22 @@ NAMES = {
 }
 SECOND_NAMES = frozenset({"num_atoms", "n_atoms", "natoms", "symbols", "elements", "Lattice", "atom_mask", "node_mask"})
 SECOND_NAMES |= {"box", "unit_cell", "ptr"}
-"""These have their meaning only where no other array has it."""
-ROLES = {name: role for role, names in NAMES.items() for name in names}
+"""Names with the same meaning, used only if no other array has it."""
+ROLES = {name: role for role, names in NAMES.items() for name in names}  # meaning of each name
 OF_SYSTEM = frozenset({name for name in all_outputs if name not in PER_PARTICLE} | {"virial", "virials"})
-"""Arrays of the whole system, though their shape may look like one of particles: a dipole (frames, 3)."""
-PER_FRAME_AXES = {"energy": 0, "pbc": 1}  # axes that one frame's value has; one more counts frames
+"""Arrays of the whole system whose shape can look like an array of particles: a dipole (frames, 3)."""
+PER_FRAME_AXES = {"energy": 0, "pbc": 1}  # number of axes of one frame's value; one more axis counts frames
 
 
 @dataclass(slots=True)
 class Array:
-    """An array in an archive, read row by row as it is needed.
+    """An array in an archive, which is read row by row on demand.
 
     Arguments:
-        name: Its name in the archive.
-        shape: Its shape.
-        dtype: Of its values.
-        stream: Its bytes, from the first value on.
+        name: Name in the archive.
+        shape: Shape of the array.
+        dtype: Type of the values.
+        stream: Bytes of the array, from the first value on.
     """
 
     name: str
@@ -54,48 +54,49 @@ class Array:
     stream: Any  # at the first value
 
     def take(self, rows: int) -> np.ndarray:
-        """The next rows."""
+        """Read the next rows."""
         shape = (rows, *self.shape[1:])
         size = math.prod(shape) * self.dtype.itemsize
         data = self.stream.read(size)
         if len(data) < size:
-            raise EmpnetError(f"array '{self.name}' is cut short", remedy="fetch or make the file again")
+            raise EmpnetError(f"array '{self.name}' is cut short", remedy="download or create the file again")
         return np.frombuffer(data, dtype=self.dtype).reshape(shape)
 
     def skip(self, rows: int) -> None:
-        """Pass over the next rows."""
+        """Skip the next rows."""
         self.stream.seek(rows * math.prod(self.shape[1:]) * self.dtype.itemsize, io.SEEK_CUR)
 
     def whole(self) -> np.ndarray:
-        """All values."""
+        """Read all values."""
         return self.take(self.shape[0]) if self.shape else self.take(1).reshape(())
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Layout of an archive: how its arrays make frames.
+    """Layout of the frames in an archive.
 
-    Frames stand side by side, R (frames, width, 3), perhaps padded with species 0 at the end; or, flat, all particles
-    follow each other, R (width, 3), with ``N`` or ``offsets`` to tell the frames apart (without: one frame).
+    Either R has the shape (frames, width, 3), and frames may be padded with species 0 at the end. Or the layout is
+    flat: R has the shape (width, 3) with the particles of all frames, and ``N`` or ``offsets`` separates the frames
+    (without them there is one frame).
     """
 
     frames: int
     width: int
     flat: bool
-    counts: np.ndarray | None  # particles of each frame; None: all of them, or as many as the species tell
+    counts: np.ndarray | None  # particles of each frame; None: the width, or the number of real species
 
     def rows_before(self, frame: int, place: str) -> int:
-        """Return the number of rows before a frame's, in an array of frames or particles."""
+        """Return the number of rows before a frame in an array of frames or particles."""
         return (
             int(self.counts[:frame].sum()) if self.flat and place == "particle" and self.counts is not None else frame
         )
 
     def place(self, name: str, shape: tuple[int, ...], role: str | None, *, numeric: bool) -> str:
-        """Return the meaning of an array's rows, by its name if that has a meaning, else by its shape.
+        """Return the meaning of an array's rows, from the array's name if it is known, else from the shape.
 
         Returns:
-            ``"frame"``: one row a frame; ``"particle"``: rows for the particles of each frame; ``"fixed"``: one row a
-            particle, the same in all frames; ``"file"``: none of these.
+            ``"frame"``: one row for each frame; ``"particle"``: rows for the particles of each frame; ``"fixed"``: one
+            row for each particle, the same in all frames; ``"file"``: any other shape.
         """
         rows = shape[:1]
         if role in ("positions", "forces"):
@@ -121,11 +122,11 @@ def layout_of(roles: dict[str, Array], file: str) -> Layout:
     """Find the layout of an archive's arrays.
 
     Arguments:
-        roles: The arrays whose names have a meaning.
+        roles: The arrays with a known name, by meaning.
         file: The path as the user wrote it, for messages.
 
     Raises:
-        EmpnetError: If positions have another shape, or counts do not fit them.
+        EmpnetError: If positions have a wrong shape, or the numbers of particles do not match them.
     """
     positions = roles["positions"]
     if len(positions.shape) not in (2, 3) or positions.shape[-1] != 3:
@@ -139,7 +140,8 @@ def layout_of(roles: dict[str, Array], file: str) -> Layout:
         given = roles.get("counts")
         counts = given.whole() if given and given.shape == (frames,) and given.dtype.kind in "iu" else None
         if counts is not None and ((counts < 0) | (counts > width)).any():
-            raise EmpnetError(f"{given.name} counts more than {width} particles", where=file)  # type: ignore[union-attr]
+            found = f"{given.name} has values below 0 or above {width}, the number of rows"  # type: ignore[union-attr]
+            raise EmpnetError(found, where=file)
         return Layout(frames, width, False, counts)
     width = positions.shape[0]
     counts = np.array([width])
@@ -150,7 +152,7 @@ def layout_of(roles: dict[str, Array], file: str) -> Layout:
         counts = roles["counts"].whole()
     if counts.ndim != 1 or counts.dtype.kind not in "iu" or (counts < 0).any() or int(counts.sum()) != width:
         raise EmpnetError(
-            f"N or offsets do not share out the {width} rows of {positions.name}",
+            f"N or offsets do not divide the {width} rows of {positions.name} into frames",
             where=file,
             wanted="the number of particles of each frame",
         )
@@ -158,14 +160,14 @@ def layout_of(roles: dict[str, Array], file: str) -> Layout:
 
 
 def roles_of(arrays: Mapping[str, Array], file: str) -> dict[str, Array]:
-    """The arrays whose names have a meaning.
+    """Return the arrays with a known name, by meaning.
 
     Arguments:
         arrays: All arrays by name.
         file: The path as the user wrote it, for messages.
 
     Raises:
-        EmpnetError: If two mean the same, or there are no positions.
+        EmpnetError: If two arrays have the same meaning, or there are no positions.
     """
     roles = {}
     for role, names in NAMES.items():
@@ -173,46 +175,46 @@ def roles_of(arrays: Mapping[str, Array], file: str) -> dict[str, Array]:
         if len(found) > 1:
             found = [name for name in found if name not in SECOND_NAMES] or found[:1]
         if len(found) > 1:
-            raise EmpnetError(f"arrays {' and '.join(found)} mean the same", where=file, wanted="one of them")
+            raise EmpnetError(f"arrays {' and '.join(found)} have the same meaning", where=file, wanted="one of them")
         if found:
             roles[role] = arrays[found[0]]
     if "positions" not in roles:
         there = ", ".join(f"{array.name} {array.shape}" for array in arrays.values()) or "none"
         wanted = "an array R of shape (frames, particles, 3)"
-        raise EmpnetError(f"no array of positions; there are: {there}", where=file, wanted=wanted)
+        raise EmpnetError(f"no array of positions; arrays found: {there}", where=file, wanted=wanted)
     return roles
 
 
 CELL_SIZES = (3, 6, 9)
-"""Numbers of a cell in a row: edges, edges with angles, vectors one after the other."""
+"""Lengths of a row with a cell: three edges, edges with angles, or three vectors."""
 
 
 def without_odd_box(roles: dict[str, Array], layout: Layout) -> str:
-    """Leave out a box that is no cell by its shape; what is to be told of one that is, or is not.
+    """Remove an array named as a box if its shape is not that of a cell; return a warning in both cases.
 
     Arguments:
-        roles: The arrays whose names have a meaning; changed.
-        layout: How they make frames.
+        roles: The arrays with a known name, by meaning; modified in place.
+        layout: Layout of the archive.
     """
     cell = roles.get("cell")
     if cell is None or cell.name not in ("box", "unit_cell"):
         return ""
     if cell.shape[-1:] in ((3,), (6,), (9,)) and cell.shape[:-1] in ((), (3,), (layout.frames,), (layout.frames, 3)):
-        return f"'{cell.name}' is read as the cell, for there is no 'cell' or 'lattice'"
+        return f"'{cell.name}' is read as the cell, because there is no 'cell' or 'lattice'"
     del roles["cell"]
-    return f"'{cell.name}' {cell.shape} is not read as a cell; that is an array 'cell' of shape (frames, 3, 3)"
+    return f"'{cell.name}' {cell.shape} is not read as a cell; a cell needs an array 'cell' of shape (frames, 3, 3)"
 
 
 def check_shapes(roles: Mapping[str, Array], layout: Layout, file: str) -> None:
-    """Refuse arrays with a known meaning that do not fit the positions.
+    """Refuse arrays with a known meaning whose shape does not match the positions.
 
     Arguments:
-        roles: The arrays whose names have a meaning.
-        layout: How they make frames.
+        roles: The arrays with a known name, by meaning.
+        layout: Layout of the archive.
         file: The path as the user wrote it, for messages.
 
     Raises:
-        EmpnetError: If one does not fit.
+        EmpnetError: If the shape of an array does not match.
     """
     n, width = layout.frames, layout.width
     side_by_side = {
@@ -220,12 +222,12 @@ def check_shapes(roles: Mapping[str, Array], layout: Layout, file: str) -> None:
         "cell": ((n, 3, 3), (3, 3), *((*of, k) for of in ((n,), ()) for k in CELL_SIZES)), "pbc": ((n, 3), (3,), ()),
     }  # fmt: skip
     wanted = side_by_side | ({"species": ((width,),), "forces": ((width, 3),)} if layout.flat else {})
-    if n == 1:  # a single frame is often written without an axis for it
+    if n == 1:  # a single frame often has no axis for frames
         wanted = wanted | {"energy": ((1,), (1, 1), ())}
     for role, shapes in wanted.items():
         if role in roles and roles[role].shape not in shapes:
             raise EmpnetError(
                 f"array '{roles[role].name}' ({role}) has shape {roles[role].shape}",
                 where=file,
-                wanted=f"shape {' or '.join(map(str, shapes))}, as {roles['positions'].name} has {n} frames",
+                wanted=f"shape {' or '.join(map(str, shapes))}, because {roles['positions'].name} has {n} frames",
             )

@@ -1,4 +1,4 @@
-"""Numpy archives in the usual layouts of the field: R, z, E, F and their other names."""
+"""Read numpy archives in the usual layouts of the field: R, z, E, F and their other names."""
 
 from __future__ import annotations
 
@@ -22,34 +22,35 @@ from empnet.system.system import Origin, System
 
 __all__ = ["iread_npz"]
 
-READ_AHEAD = 1 << 16  # bytes: a frame's row is small, and each call of the archive costs as much as a kilobyte
+READ_AHEAD = 1 << 16  # bytes; the row of a frame is small, and a call of the archive takes as long as reading 1 kB
 CHARGES = "charges"
-"""Atomic numbers in the archives of QM9 for Cormorant, EGNN and EDM; partial charges elsewhere: the values tell."""
-HEAVIEST = 118
-LARGEST_SHARED = 1 << 31  # bytes of an array that all frames share, which is held in memory
+"""Name of atomic numbers in QM9's archives for Cormorant, EGNN and EDM, but of partial charges elsewhere; the values
+decide."""
+HEAVIEST = 118  # atomic number of the heaviest element
+LARGEST_SHARED = 1 << 31  # bytes of an array that all frames share; it is kept in memory
 
 
 def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack) -> Array:
-    """Read the header of an array; what it promises must be what the archive holds. Its stream ends with the others."""
+    """Read an array's header and check it against the size in the archive; ``streams`` closes the array's stream."""
     name = member.filename.removesuffix(".npy")
     if name == member.filename:
-        raise EmpnetError(f"the archive holds '{name}'", wanted="arrays only, with names in .npy")
+        raise EmpnetError(f"the archive contains '{name}'", wanted="only arrays, with names in .npy")
     packed = streams.enter_context(archive.open(member))
     stream: BinaryIO = io.BufferedReader(packed, READ_AHEAD)  # type: ignore[type-var, assignment]
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = header(stream)
     if dtype.hasobject or dtype.names:
-        raise EmpnetError(f"array '{name}' holds Python objects or records", wanted="an array of plain numbers or text")
+        raise EmpnetError(f"array '{name}' contains Python objects or records", wanted="an array of numbers or text")
     values = math.prod(shape)
     if values * dtype.itemsize > LARGEST_SHARED and fortran and len(shape) > 1:
         raise EmpnetError(
-            f"array '{name}' is in Fortran's order, so that all its {values} values would have to be held in memory",
+            f"array '{name}' is in Fortran order, so all its {values} values would have to be kept in memory",
             remedy="save it again with numpy.ascontiguousarray",
         )
     if values * dtype.itemsize != member.file_size - stream.tell():
-        raise EmpnetError(f"array '{name}' does not hold the {values} values that its header promises")
-    if fortran and len(shape) > 1:  # rows do not follow each other: turn the array in memory
+        raise EmpnetError(f"array '{name}' does not have the {values} values of its header")
+    if fortran and len(shape) > 1:  # rows are not contiguous: reorder the array in memory
         turned = np.frombuffer(stream.read(), dtype=dtype).reshape(shape, order="F")
         stream = io.BytesIO(turned.tobytes(order="C"))
     return Array(name, shape, dtype, stream)
@@ -59,28 +60,29 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the frames of a numpy archive one at a time.
 
     R, z, E, F and their other names (see ``NAMES``) become positions, species, the property ``energy`` and the array
-    ``forces``. Every other array keeps its name: one number a frame is a property, one row a particle an array, and
-    everything else is in ``info``. Where no array names the species, ``charges`` are atomic numbers if all of them are
-    whole numbers that fit, with zeros at the ends of frames as padding. A cell without ``pbc`` is periodic, as in
-    extended XYZ.
+    ``forces``. Every other array keeps its name: one number for each frame becomes a property, one row for each
+    particle an array, and everything else goes into ``info``. If no array gives the species and all ``charges`` can be
+    atomic numbers, they are the species, with zeros at the ends of frames as padding. A cell without ``pbc`` is
+    periodic, as in extended XYZ.
 
     Arguments:
         path: Path of the archive.
         file: The path as the user wrote it, for messages.
-        first: Frames before this one are passed over.
+        first: Number of the first frame to read.
 
     Returns:
-        An iterator over systems; memory is bounded by a frame and what is common to all frames.
+        An iterator over systems; memory is bounded by one frame and the arrays that all frames share.
 
     Raises:
-        EmpnetError: If there are no positions, or arrays do not fit each other, or hold Python objects.
+        EmpnetError: If there are no positions, or arrays do not match each other or contain Python objects.
     """
     with zipfile.ZipFile(path) as archive, ExitStack() as streams:
         arrays = {array.name: array for array in (_open(archive, member, streams) for member in archive.infolist())}
         roles = roles_of(arrays, file)
         if "species" not in roles and CHARGES in arrays and _are_atomic_numbers(archive, arrays[CHARGES], roles):
             roles["species"] = arrays[CHARGES]
-            warnings.warn(f"'{CHARGES}' are taken as atomic numbers: whole numbers, zeros as padding", stacklevel=2)
+            text = f"'{CHARGES}' are taken as atomic numbers, because all of them are whole numbers; zeros are padding"
+            warnings.warn(text, stacklevel=2)
         layout = layout_of(roles, file)
         if text := without_odd_box(roles, layout):
             warnings.warn(text, stacklevel=2)
@@ -105,16 +107,16 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
 
 
 def _shared(array: Array, file: str) -> np.ndarray:
-    """An array that all frames share, unless it is too large to be that."""
+    """Read an array that all frames share; raise if it is too large for that."""
     size = math.prod(array.shape) * array.dtype.itemsize
     if size > LARGEST_SHARED:
-        found = f"array '{array.name}' {array.shape} fits neither frames nor particles, and has {size / 1e9:.0f} GB"
+        found = f"array '{array.name}' {array.shape} matches neither frames nor particles, and has {size / 1e9:.0f} GB"
         raise EmpnetError(found, where=file, remedy="remove it from the archive")
     return array.whole()
 
 
 def _are_atomic_numbers(archive: zipfile.ZipFile, array: Array, roles: Mapping[str, Array]) -> bool:
-    """Return whether each value could be an atomic number, as partial charges could not."""
+    """Return whether all values can be atomic numbers, unlike partial charges."""
     shape = roles["positions"].shape
     if array.shape not in (shape[:-1], shape[-2:-1]) or array.dtype.kind not in "iuf" or not array.shape:
         return False
@@ -127,7 +129,7 @@ def _are_atomic_numbers(archive: zipfile.ZipFile, array: Array, roles: Mapping[s
 
 
 def _blocks(archive: zipfile.ZipFile, array: Array) -> Iterator[np.ndarray]:
-    """An array from its beginning, some rows at a time."""
+    """Yield an array from its beginning, in blocks of rows."""
     with ExitStack() as streams:
         again = _open(archive, archive.getinfo(f"{array.name}.npy"), streams)
         block = max(1, READ_AHEAD // max(1, math.prod(array.shape[1:])))
@@ -138,7 +140,7 @@ def _blocks(archive: zipfile.ZipFile, array: Array) -> Iterator[np.ndarray]:
 
 
 def _refuse_indices(archive: zipfile.ZipFile, roles: Mapping[str, Array], layout: Layout, file: str) -> None:
-    """Raise if species are negative but for padding, or indices as TorchANI has them: 0, 1, ..., and -1 as padding."""
+    """Raise if species other than padding are negative, or are indices as in TorchANI: 0, 1, ..., and -1 as padding."""
     species = roles.get("species")
     if species is None or species.dtype.kind not in "if":
         return
@@ -151,19 +153,19 @@ def _refuse_indices(archive: zipfile.ZipFile, roles: Mapping[str, Array], layout
             f"array '{species.name}' {found}",
             where=file,
             wanted="atomic numbers, with 0 or -1 at the end of a frame as padding",
-            remedy="write the elements: numpy.array([1, 6, 7, 8])[species], as their order is",
+            remedy="write atomic numbers: numpy.array([1, 6, 7, 8])[species], with the elements in your order",
         )
 
 
 def _tell_padding(layout: Layout, roles: Mapping[str, Array]) -> None:
-    """Say that frames are padded, where an array of counts says so."""
+    """Warn that frames are padded if an array of numbers of particles shows it."""
     if layout.counts is not None and not layout.flat and (padded := int((layout.counts < layout.width).sum())):
-        text = f"'{roles['counts'].name}' says that {padded} of {layout.frames} frames are padded to {layout.width} "
+        text = f"'{roles['counts'].name}' shows that {padded} of {layout.frames} frames are padded to {layout.width} "
         warnings.warn(text + "particles; the padding is left out", stacklevel=2)
 
 
 def _without_odd_masks(roles: dict[str, Array], layout: Layout) -> None:
-    """A mask marks padding if it has a value for each place, and nothing else tells the padding."""
+    """Remove a mask unless it has a value for each place and is the only array that shows the padding."""
     mask, species = roles.get("mask"), roles.get("species")
     sized = layout.counts is not None or (species is not None and len(species.shape) > 1)
     if mask is not None and (sized or layout.flat or mask.shape != (layout.frames, layout.width)):
@@ -171,12 +173,12 @@ def _without_odd_masks(roles: dict[str, Array], layout: Layout) -> None:
 
 
 def _check_columns(roles: Mapping[str, Array], arrays: Mapping[str, Array], file: str) -> None:
-    """Refuse the lattice of an sGDML archive, whose vectors are columns, unless the archive names it ``cell``."""
+    """Refuse the array ``lattice`` of an sGDML archive, because its columns are the lattice vectors."""
     if "code_version" in arrays and "cell" in roles and roles["cell"].name == "lattice" and "pbc" not in arrays:
         raise EmpnetError(
-            "the archive is one of sGDML, where the columns of 'lattice' are the lattice vectors",
+            "this is an sGDML archive, where the columns of 'lattice' are the lattice vectors",
             where=file,
-            remedy="save them as rows under the name 'cell' in place of 'lattice'",
+            remedy="save the vectors as rows of an array 'cell' instead of 'lattice'",
         )
 
 
@@ -195,7 +197,7 @@ def _system(
     layout: Layout,
     origin: Origin,
 ) -> System:
-    """A system from the rows of one frame; padding is cut off."""
+    """Return a system from the rows of one frame, without padding."""
     values: dict[str, Any] = {}
     particles: dict[str, Any] = {}
     for name, row in rows.items():
@@ -229,7 +231,7 @@ def _system(
 
 
 def _vectors(cell: np.ndarray) -> np.ndarray:
-    """Lattice vectors as rows from edges, edges with angles, or nine numbers."""
+    """Return lattice vectors as rows from edges, edges with angles, or nine numbers."""
     if cell.size == 6:
         with np.errstate(all="ignore"):
             return np.asarray(cellpar_to_cell(cell))
@@ -237,12 +239,12 @@ def _vectors(cell: np.ndarray) -> np.ndarray:
 
 
 def _named(meanings: Mapping[str, str], role: str) -> str:
-    """The name of the array with a meaning; empty if there is none."""
+    """Return the name of the array with a meaning; empty if there is none."""
     return next((name for name, other in meanings.items() if other == role), "")
 
 
 def _numbers(symbols: np.ndarray, origin: Origin) -> np.ndarray:
-    """Atomic numbers of chemical symbols."""
+    """Return the atomic numbers of chemical symbols."""
     numbers = np.zeros(len(symbols), dtype=np.int64)
     for particle, symbol in enumerate(map(str, symbols.tolist())):
         number = atomic_numbers.get(symbol.strip().capitalize())
@@ -257,13 +259,13 @@ def _numbers(symbols: np.ndarray, origin: Origin) -> np.ndarray:
 
 
 def _unpadded(species: np.ndarray, origin: Origin, padding: str) -> int:
-    """The number of particles before the padding."""
+    """Return the number of particles before the padding."""
     numbers = species > 0 if species.dtype.kind in "if" else species.astype(bool)  # 0 or -1 is padding
     real = numbers if species.dtype.kind != "U" else np.char.strip(species) != ""
     count = int(real.sum())
     if not real[:count].all():
         raise EmpnetError(
-            f"particle {int(np.argmin(real))} {padding}, but particles after it do not",
+            f"particle {int(np.argmin(real))} {padding}, but is followed by real particles",
             where=origin,
             wanted="padding at the end only",
         )
@@ -271,5 +273,5 @@ def _unpadded(species: np.ndarray, origin: Origin, padding: str) -> int:
 
 
 def _text(value: np.ndarray) -> np.ndarray:
-    """Bytes as text."""
+    """Decode bytes to text."""
     return np.char.decode(value, "utf-8", "replace") if value.dtype.kind == "S" else value

@@ -1,4 +1,4 @@
-"""Numpy archives in the field's usual layout, R, z, E, F: many frames of the same particles."""
+"""Write numpy archives in the field's usual layout, R, z, E, F: many frames of the same particles."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from empnet.system.values import array_of
 
 __all__ = ["write_npz"]
 
-WRITTEN_AS = {"energy": "E", "forces": "F"}
+WRITTEN_AS = {"energy": "E", "forces": "F"}  # names in the archive
 
 
 def write_npz(path: Path, systems: Iterable[System]) -> None:
     """Write systems with the same species in the same order as one archive.
 
     Positions are R (frames, particles, 3), species z (particles,), energies E (frames,), forces F
-    (frames, particles, 3); other values keep their names. All of it is held in memory until it is written.
+    (frames, particles, 3); other values keep their names. The whole archive is kept in memory until it is written.
 
     Arguments:
         path: Path of the archive.
         systems: At least one system.
 
     Raises:
-        EmpnetError: If species differ, a value is missing in some frames, or one cannot be kept in this layout.
+        EmpnetError: If species differ, a value is missing in some frames, or a value cannot be stored in this layout.
     """
     frames = list(systems)
     first = frames[0]
@@ -43,7 +43,7 @@ def write_npz(path: Path, systems: Iterable[System]) -> None:
         _check_species(system, first, number)
         values = _values(system)
         for name in intended.keys() ^ values.keys():
-            raise _refused(name, f"frame {number} and frame 0 do not both have it", system)
+            raise _refused(name, f"only one of frame {number} and frame 0 has it", system)
         for name, (_, value) in values.items():
             rows[name].append(value)
     for name, place in intended.items():
@@ -55,7 +55,7 @@ def write_npz(path: Path, systems: Iterable[System]) -> None:
 
 
 def _values(system: System) -> dict[str, tuple[str, Any]]:
-    """Everything but the species, by its name in the archive, with what its rows are to be."""
+    """Return all values except the species, by their name in the archive, with the meaning of their rows."""
     values: dict[str, tuple[str, Any]] = {"R": ("particle", system.positions)}
     if system.cell is not None:
         values["cell"] = ("frame", system.cell)
@@ -66,7 +66,7 @@ def _values(system: System) -> dict[str, tuple[str, Any]]:
     for name, value in mine.items():
         written = WRITTEN_AS.get(name, name)
         if written == name and name in ROLES:
-            raise _refused(name, f"that name means {ROLES[name]} there", system)
+            raise _refused(name, f"in .npz this name means {ROLES[name]}", system)
         values[written] = value
     return values
 
@@ -78,24 +78,24 @@ def _check_species(system: System, first: System, number: int) -> None:
         alike = np.array_equal(system.species, first.species)
     if not alike:
         raise EmpnetError(
-            f"frame {number} ({system.formula}) does not have the species of frame 0 ({first.formula}) in their order",
+            f"the species of frame {number} ({system.formula}) differ from frame 0 ({first.formula})",
             where=system.origin,
-            wanted="equal species for .npz",
+            wanted="the same species in the same order for .npz",
             remedy="write .extxyz, .traj or .db",
         )
 
 
 def _stacked(name: str, values: list[Any], place: str, layout: Layout, first: System) -> np.ndarray:
-    """One array of the values of all frames, once it is sure that it is read back as what it is."""
+    """Return one array of the values of all frames, after a check that it would be read back correctly."""
     each = [array for value in values if (array := array_of(value)) is not None]
     if len(each) < len(values):
-        raise _refused(name, "it holds something else than numbers and texts", first)
+        raise _refused(name, "it contains values other than numbers and texts", first)
     try:
         array = np.stack(each)
     except ValueError:
         raise _refused(name, "its shape differs from frame to frame", first) from None
     if array.dtype.kind not in "biufcU":
-        raise _refused(name, "it holds something else than numbers and texts", first)
+        raise _refused(name, "it contains values other than numbers and texts", first)
     known = {"E": (layout.frames,), "F": (layout.frames, layout.width, 3)}
     if name in known and array.shape != known[name]:
         raise _refused(name, f"its shape is {array.shape[1:]}", first)
@@ -106,5 +106,5 @@ def _stacked(name: str, values: list[Any], place: str, layout: Layout, first: Sy
 
 def _refused(name: str, why: str, system: System) -> EmpnetError:
     return EmpnetError(
-        f"'{name}' cannot be kept in .npz: {why}", where=system.origin, remedy="write .extxyz, .traj or .db"
+        f"'{name}' cannot be stored in .npz: {why}", where=system.origin, remedy="write .extxyz, .traj or .db"
     )

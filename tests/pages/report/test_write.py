@@ -102,7 +102,7 @@ def test_names_from_data_stay_text(page, trained):
 
 def test_the_audit_is_told_line_by_line(page):
     assert "Audit: " in page.text
-    assert "This is a short audit, on 4 systems" in page.text
+    assert "This is a short audit on 4 systems" in page.text
     for test in ("rotation", "translation", "permutation", "supercell", "smooth curvature", "determinism"):
         assert f" {test} " in page.text
 

@@ -230,7 +230,7 @@ def _pairs(
 def _of_open_block(
     dataset: Dataset, block: Block, chosen: np.ndarray, names: np.ndarray, one_way: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Do the work of :func:`_of_block` for open systems only, by a compiled loop."""
+    """Return the result of :func:`_of_block` for open systems, computed by a compiled loop."""
     loops, arrays = compiled_loops(), dataset.arrays
     assert loops is not None  # own invariant: checked by the caller
     place = np.searchsorted(names, arrays["species"][block.particles])

@@ -11,7 +11,7 @@ __all__ = ["join_pairs", "pair_distances", "pairs_within"]
 
 @compiled()
 def join_pairs(first_particle, n_particles, first_pair, n_pairs, neighbours, senders):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Do :func:`empnet.dataset.joining.join_pairs` in one pass over the pairs and one over the second ones."""
+    """Return the result of :func:`empnet.dataset.joining.join_pairs`, computed by compiled loops."""
     N = n_particles.sum()
     rows, columns = np.zeros(N + 1, np.int64), np.zeros(N + 1, np.int64)
     before = p = 0

@@ -177,7 +177,7 @@ def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: LabelSpe
     if order is None or order == (0, 1, 2):
         return []
     found = order_in_words(order, derivatives.stress_places)
-    text = f"in sheared cells it fits '{energy}' only if its components stand in the order {found}"
+    text = f"in sheared cells it fits '{energy}' only if its components are in the order {found}"
     return [Finding("error", topic, text, f'say --stress-order "{found}"')]
 
 

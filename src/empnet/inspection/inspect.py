@@ -1,4 +1,4 @@
-"""The whole inspection: one pass over the data, then all checks."""
+"""Complete inspection: one pass over the data, then all checks."""
 
 from __future__ import annotations
 

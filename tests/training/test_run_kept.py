@@ -490,6 +490,30 @@ def test_a_system_that_the_data_lack_is_told(finished):
         resume(finished, quiet=True)
 
 
-def test_a_signal_that_meets_c_code_is_not_lost():
+def wrapped(depth: int) -> SystemError:
+    """A signal's exception as C code passes it on."""
+    error: BaseException = KeyboardInterrupt("SIGTERM")
+    for _ in range(depth):
+        inner, error = error, SystemError("a function returned a result with an exception set")
+        error.__cause__ = inner
+    assert isinstance(error, SystemError)
+    return error
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_signal_that_meets_c_code_is_not_lost(depth):
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"), ended_by_signals():
-        raise SystemError("a function returned a result with an exception set") from KeyboardInterrupt("SIGTERM")
+        raise wrapped(depth)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_signal_that_meets_c_code_in_a_destructor_is_sent_again(depth, capfd):
+    class Dying:
+        def __del__(self):
+            raise wrapped(depth)
+
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), ended_by_signals():
+        Dying()
+        time.sleep(5)
+    assert "Traceback" not in capfd.readouterr().err

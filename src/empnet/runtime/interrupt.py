@@ -72,10 +72,10 @@ def ended_by_signals() -> Iterator[None]:
     try:
         with _sent_again() if before else nullcontext():
             yield
-    except SystemError as error:  # C code that calls Python, such as Numba's loader, wraps what a signal raised there
-        if isinstance(error.__cause__, KeyboardInterrupt):
-            raise error.__cause__ from None
-        raise
+    except SystemError as error:
+        if (stopped := _signal_behind(error)) is None:
+            raise
+        raise stopped from None
     finally:
         _restore(before)
 
@@ -85,20 +85,28 @@ def _sent_again() -> Iterator[None]:
     """Within the block, send a signal again whose exception Python has dropped, in place of a traceback."""
     hook = sys.unraisablehook
 
-    def hear(dropped: sys.UnraisableHookArgs) -> None:
-        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+    def send_again(dropped: sys.UnraisableHookArgs) -> None:
+        stopped = _signal_behind(dropped.exc_value)
+        if stopped is None:
             hook(dropped)
             return
-        number = signal.Signals.__members__.get(str(dropped.exc_value), signal.SIGINT)
+        number = signal.Signals.__members__.get(str(stopped), signal.SIGINT)
         again = threading.Timer(AGAIN_SECONDS, signal.raise_signal, [number])  # not here: it would be dropped again
         again.daemon = True
         again.start()
 
-    sys.unraisablehook = hear
+    sys.unraisablehook = send_again
     try:
         yield
     finally:
         sys.unraisablehook = hook
+
+
+def _signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the signal's exception; C code that calls Python, such as Numba's loader, wraps it in SystemErrors."""
+    while isinstance(error, SystemError):
+        error = error.__cause__ or error.__context__
+    return error if isinstance(error, KeyboardInterrupt) else None
 
 
 def _end(number: int, frame: FrameType | None) -> None:

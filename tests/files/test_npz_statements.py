@@ -262,7 +262,7 @@ def test_the_stated_unit_of_lengths_holds(path, tmp_path, suffix):
     config = units(path)
     assert config.length_unit == "bohr"
     if suffix != "db":
-        with pytest.raises(EmpnetError, match="bohr, but lengths are to be read in nm"):
+        with pytest.raises(EmpnetError, match="bohr, but the given unit of length is nm"):
             read(path, length_unit="nm")
     empnet.write(tmp_path / "again.extxyz", read(path))  # is in angstrom, and says so
     np.testing.assert_allclose(read(tmp_path / "again.extxyz")[2].positions, arrays["R"][2] * 0.529177, rtol=1e-6)

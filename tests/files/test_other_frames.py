@@ -40,7 +40,7 @@ GAUSSIAN = """ Entering Gaussian System
 
 def test_gaussian_with_charges_summed_into_heavy_atoms(tmp_path):
     (tmp_path / "a.log").write_text(GAUSSIAN)
-    with pytest.warns(UserWarning, match=r"left out, for they do not have one value a particle: charges"):
+    with pytest.warns(UserWarning, match=r"left out, because they do not have one row for each particle: charges"):
         (system,) = read(tmp_path / "a.log")
     assert system.formula == "H2O"
     assert system.properties["energy"] == pytest.approx(-76.4 * 27.211386, rel=1e-6)

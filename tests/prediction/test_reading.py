@@ -164,8 +164,8 @@ def test_a_name_that_is_given_wins_over_the_models_own(files, plain):
 @pytest.mark.parametrize(
     ("reading", "told"),
     [
-        ({}, "no property 'energy'; .* did you mean 'REF_energy'. then say --property REF_energy"),
-        ({"property": "REF_enrgy"}, "no property 'REF_enrgy'; .* then say --property REF_energy"),
+        ({}, "no property 'energy'; .* did you mean 'REF_energy'. then use --property REF_energy"),
+        ({"property": "REF_enrgy"}, "no property 'REF_enrgy'; .* then use --property REF_energy"),
         ({"property": "gap=REF_energy"}, "'gap' is not predicted; there are: energy"),
         ({"property": "REF_energy", "forces": "REF_force"}, "no forces 'REF_force' .* did you mean 'REF_forces'"),
         ({"property": "REF_energy", "forces": "REF_forces", "forces_unit": "eV"}, "'eV' of the forces is an energy"),
@@ -199,7 +199,7 @@ def test_the_baseline_key_has_a_name_in_the_data_too(files, delta, tmp_path):
     names = {"property": "REF_energy", "baseline_key": "REF_cheap"}
     found = evaluate(predictor, files / "named.extxyz", quiet=True, **names)[0].metrics["mae"].value
     assert found == pytest.approx(expected)
-    with pytest.raises(EmpnetError, match=r"no property 'cheap'; .* then say --baseline-key REF_cheap"):
+    with pytest.raises(EmpnetError, match=r"no property 'cheap'; .* then use --baseline-key REF_cheap"):
         predict_file(predictor, files / "named.extxyz", tmp_path / "a.extxyz", quiet=True)
     predict_file(predictor, files / "named.extxyz", tmp_path / "a.extxyz", baseline_key="REF_cheap", quiet=True)
     values = [system.properties["empnet_energy"] for system in read(tmp_path / "a.extxyz")]

@@ -78,7 +78,7 @@ def test_a_property_of_no_known_unit(copper, capsys):
     config = name_targets(configured(copper, "E_tot", {"forces": "f"}), Journal())
     assert "forces: assuming the unit of E_tot" in capsys.readouterr().out
     assert config.derivatives.forces_factor == 1.0
-    with pytest.raises(EmpnetError, match="name it: --unit"):
+    with pytest.raises(EmpnetError, match="give it with --unit"):
         name_targets(configured(copper, "E_tot", {"forces": "f", "forces_unit": "eV/angstrom"}), Journal())
 
 

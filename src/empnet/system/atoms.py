@@ -30,22 +30,22 @@ __all__ = [
     "with_results",
 ]
 
-# Results of a calculator that have one row a particle, by their names: shapes alone do not tell (a dipole of 3 atoms).
+# Names of calculators' results with one row for each particle; shapes alone are ambiguous (a dipole of 3 atoms).
 PER_PARTICLE = frozenset(
     name
     for name, output in all_outputs.items()
     if isinstance(output, ArrayProperty) and output.shapespec[0] == "natoms"
 )
-# Formats with a place for any value of the whole system, but none for arrays of the user's, hold these under one key.
+# One key for all per-particle arrays, in formats that store values of the whole system but no arrays of the user.
 NESTED_ARRAYS = "empnet_arrays"
-LARGEST_EXACT_INTEGER = 2**53  # of float64
+LARGEST_EXACT_INTEGER = 2**53  # float64 is exact up to this whole number
 
 
 def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
-    """Gather what an :class:`ase.Atoms` holds in ``info``, ``arrays`` and its calculator's results.
+    """Convert an :class:`ase.Atoms`, with its ``info``, its ``arrays`` and its calculator's results, to a System.
 
-    Results are taken unchanged, without constraints (``get_forces()`` sets forces of fixed atoms to
-    zero). A key that is both a result and in ``info`` or ``arrays`` has the result's value.
+    Results are taken unchanged, without constraints (``get_forces()`` sets forces of fixed atoms to zero). If a key is
+    both a result and in ``info`` or ``arrays``, the result is used.
 
     Arguments:
         atoms: Particles, in angstrom.
@@ -69,10 +69,11 @@ def from_atoms(atoms: Atoms, origin: Origin = Origin()) -> System:
         if value is not None:
             (arrays if name in PER_PARTICLE else values)[name] = value
     odd = [name for name, array in arrays.items() if not _fits(array, len(atoms))]
-    if odd:  # nobody may want them, and whoever does is told that they are missing
-        warnings.warn(f"left out, for they do not have one value a particle: {', '.join(sorted(odd))}", stacklevel=2)
+    if odd:  # a warning is enough, because nobody may need them
+        text = f"left out, because they do not have one row for each particle: {', '.join(sorted(odd))}"
+        warnings.warn(text, stacklevel=2)
         arrays = {name: array for name, array in arrays.items() if name not in odd}
-    # ASE reads columns of text as Python objects, which no format without pickle can keep.
+    # ASE reads columns of text as Python objects; no format without pickle can store these.
     arrays = {n: np.asarray(a).astype(str) if np.asarray(a).dtype == object else a for n, a in arrays.items()}
     properties, info = split_values(values)
     if atoms.constraints:
@@ -105,8 +106,8 @@ def split_values(values: Mapping[str, Any]) -> tuple[dict[str, float], dict[str,
         values: Values by name.
 
     Returns:
-        Numbers (an array of a single number is one), and the rest: texts, truth values, vectors, and whole numbers
-        too large for a float64, such as identifiers.
+        Numbers, including arrays of a single number; and all other values: texts, truth values, vectors, and whole
+        numbers too large for float64, such as identifiers.
 
     Example:
         >>> split_values({"energy": np.array([-1.5]), "name": "water", "converged": True})
@@ -196,7 +197,7 @@ def with_results(system: System, *, nested: bool = False) -> Atoms:
         is_result = name in all_properties and name in PER_PARTICLE and array.dtype.kind in "iuf"
         (results if is_result else arrays)[name] = array
     if nested and arrays:
-        # ASE's encodings know no arrays of text, only lists.
+        # ASE's encodings support lists of text, but not arrays of text.
         atoms.info[NESTED_ARRAYS] = {k: v.tolist() if v.dtype.kind == "U" else v for k, v in arrays.items()}
     else:
         for name, array in arrays.items():

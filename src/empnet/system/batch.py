@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from empnet.runtime import forking  # noqa: F401 (whoever computes with batches may be forked)
+from empnet.runtime import forking  # noqa: F401 (processes that compute with batches may be forked)
 
 __all__ = ["Batch", "Pairs"]
 
 
-def _moved(record, device: torch.device):  # noqa: ANN001, ANN202 (any of the two records below)
+def _moved(record, device: torch.device):  # noqa: ANN001, ANN202 (either of the two records below)
     """Return a copy of a frozen record with its tensors, at any depth, on ``device``."""
     changes = {}
     for item in fields(record):
@@ -30,17 +30,17 @@ class Pairs:
     """The neighbour list of a batch: pairs of particles that exchange messages, each listed once.
 
     Invariants: j <= i in every pair (j, i) = (first, second), with i = j only for a particle and its image in another
-        cell; the image with the opposite shift is the same pair. Pairs are sorted by j, so the pairs of j are those
-    from ``row_pointers[j]`` to ``row_pointers[j + 1]``; ``transposed`` sorts them by i (stable), and the pairs of i
-    begin at ``column_pointers[i]``. A particle receives messages through the pairs of its row and of its column. The
-    self pair i = j in the same cell is not listed: it has distance zero and no direction.
+    cell; the image with the opposite shift is the same pair. Pairs are sorted by j, so the pairs of j extend from
+    ``row_pointers[j]`` to ``row_pointers[j + 1]``; ``transposed`` sorts them by i (stable), and the pairs of i begin at
+    ``column_pointers[i]``. A particle receives messages through the pairs of its row and of its column. The self pair
+    i = j in the same cell is not listed: it has distance zero and no direction.
 
     Arguments:
-        first: Index j of the particle that comes first, ascending, shape (P,), int64.
+        first: Index j of the first particle, ascending, shape (P,), int64.
         second: Index i of the other particle, shape (P,), int64.
         row_pointers: First pair of each j, and P at the end, shape (N + 1,), int64.
         transposed: The permutation that sorts pairs by i, shape (P,), int64.
-        column_pointers: First of ``transposed`` of each i, and P at the end, shape (N + 1,), int64.
+        column_pointers: First entry of each i in ``transposed``, and P at the end, shape (N + 1,), int64.
         shifts: Lattice vectors from j's cell to i's, whole numbers, shape (P, 3), float64; None if nothing repeats.
     """
 

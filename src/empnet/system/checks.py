@@ -14,9 +14,9 @@ from empnet.system.system import System
 
 __all__ = ["check_geometry", "target_of", "targets_of"]
 
-# A volume below either bound is zero but for rounding (lattice vectors with 8 decimals that lie in one plane).
+# A volume below either bound is zero except for rounding (coplanar lattice vectors with 8 decimals).
 LEAST_VOLUME = 1e-9  # angstrom^3
-LEAST_FILLING = 1e-6  # of the brick with the same edges
+LEAST_FILLING = 1e-6  # fraction of the volume of the cuboid with the same edges
 
 
 def check_geometry(system: System) -> System:
@@ -46,10 +46,10 @@ def check_geometry(system: System) -> System:
         raise EmpnetError(
             f"position of particle {particle} is not finite ({where})",
             where=system.origin,
-            remedy="mend or remove the frame",
+            remedy="correct or remove the frame",
         )
     if system.cell is not None and not np.isfinite(system.cell).all():
-        raise EmpnetError("the cell is not finite", where=system.origin, remedy="mend or remove the frame")
+        raise EmpnetError("the cell is not finite", where=system.origin, remedy="correct or remove the frame")
     return _check_periodic(system) if any(system.pbc) else system
 
 
@@ -83,10 +83,10 @@ def target_of(system: System, name: str, option: str = "--property") -> float:
     Arguments:
         system: The system.
         name: Name of the property.
-        option: The option that names it, for the error's remedy.
+        option: The option that names the property, for the error message.
 
     Returns:
-        Its value in the file's unit.
+        The value in the file's unit.
 
     Raises:
         EmpnetError: If the property is absent, of another kind, or not finite.
@@ -102,7 +102,7 @@ def target_of(system: System, name: str, option: str = "--property") -> float:
                 f"property '{name}' is {value}",
                 where=system.origin,
                 wanted="a finite number",
-                remedy="mend or remove the frame",
+                remedy="correct or remove the frame",
             )
         return value
     wanted = "one number for the whole system"
@@ -110,7 +110,7 @@ def target_of(system: System, name: str, option: str = "--property") -> float:
     remedy = _say(option, name, system) or f"numeric properties found: {numbers}"
     if name in system.arrays:
         raise EmpnetError(
-            f"'{name}' is an array with one row a particle", where=system.origin, wanted=wanted, remedy=remedy
+            f"'{name}' is an array with one row for each particle", where=system.origin, wanted=wanted, remedy=remedy
         )
     if name in system.info:
         raise EmpnetError(f"'{name}' is {_kind(system.info[name])}", where=system.origin, wanted=wanted, remedy=remedy)
@@ -122,8 +122,8 @@ def _say(option: str, name: str, system: System) -> str:
     """Suggest the likely name and the option for it; empty if there are no numeric values."""
     meant = nearest_name(name, system.properties)
     if meant is not None:
-        return f"did you mean '{meant}'? then say {option} {meant}"
-    return f"name the one that is meant with {option}" if system.properties else ""
+        return f"did you mean '{meant}'? then use {option} {meant}"
+    return f"choose one with {option}" if system.properties else ""
 
 
 def targets_of(

@@ -56,10 +56,10 @@ def design(counts: np.ndarray, pooling: Pooling) -> np.ndarray:
 def fit_composition(
     counts: Float64[np.ndarray, "n species"], targets: Float64[np.ndarray, " n"], pooling: Pooling
 ) -> Float64[np.ndarray, " species"]:
-    """Return one number for each species whose sum (or mean) over the particles is nearest to the property.
+    """Return one number for each species whose sum (or mean) over the particles is closest to the property.
 
-    b = argmin_b sum_s (y_s - sum_z n_sz b_z)^2, of minimum norm where species never vary independently; for the mean
-    with fractions in place of the counts n.
+    b = argmin_b sum_s (y_s - sum_z n_sz b_z)^2, with minimum norm if species never vary independently; for a mean, with
+    fractions instead of the counts n.
 
     Arguments:
         counts: Particles of each species in each system.
@@ -139,8 +139,8 @@ def choose_pooling(
         The pooling, and the reason in words.
 
     Raises:
-        EmpnetError: If all systems have the same size and the property is not an energy: then the data do not decide
-            it.
+        EmpnetError: If all systems have the same size and the property is not an energy: then the data do not
+            determine the pooling.
 
     Example:
         >>> choose_pooling(np.array([[1.0], [2.0], [4.0]]), np.array([3.0, 6.0, 12.1]), "energy", "eV")[0]
@@ -153,11 +153,11 @@ def choose_pooling(
         if "energy" in name.lower() or name in ("E", "U0", "U", "H", "G"):
             return (
                 "sum",
-                f"{name}: summed over particles, as every energy (all systems have {sizes[0]:.0f} particles)",
+                f"{name}: summed over particles, like every energy (all systems have {sizes[0]:.0f} particles)",
             )
         raise EmpnetError(
             f"all systems have {sizes[0]:.0f} particles, so it is unclear whether '{name}' grows with system size",
-            wanted="--pooling sum (grows with the system, as an energy) or --pooling mean (does not, as a gap)",
+            wanted="--pooling sum (for a property that grows with the system, such as an energy), else --pooling mean",
         )
     by_sum, by_mean = (_rms(composition_left(counts, targets, pooling)) for pooling in ("sum", "mean"))
     pooling: Pooling = "sum" if by_sum <= by_mean else "mean"

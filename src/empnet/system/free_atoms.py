@@ -12,6 +12,7 @@ from empnet.system.system import System
 
 __all__ = ["freed", "is_labelled_free"]
 
+# Keys of ``info`` that can label a frame, and labels of free atoms; both without separators and in lower case.
 KEYS = frozenset({"configtype", "config", "label", "name", "tag", "type", "system", "systemtype", "structure"})
 KEYS |= {"configname", "category", "class", "comment", "datatype", "description", "group", "kind", "source", "subset"}
 LABELS = frozenset({"isolatedatom", "isolatedatoms", "freeatom", "freeatoms", "singleatom", "isolated"})
@@ -33,7 +34,7 @@ def is_labelled_free(system: System) -> bool:
     """Return whether a system is one particle labelled as an isolated atom, as in data for potentials.
 
     Arguments:
-        system: As the file has it.
+        system: The system from the file.
 
     Example:
         >>> is_labelled_free(System([[0, 0, 0]], info={"config_type": "IsolatedAtom"}))
@@ -54,6 +55,6 @@ def freed(system: System) -> System:
     """Return the system without periodic images if it is labelled as a free atom; else unchanged.
 
     Arguments:
-        system: As the file has it.
+        system: The system from the file.
     """
     return replace(system, pbc=(False, False, False)) if any(system.pbc) and is_labelled_free(system) else system

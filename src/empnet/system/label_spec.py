@@ -20,8 +20,8 @@ CONSTRAINTS = "constraints"
 """Key of ``info`` for the names of constraints in a file."""
 
 RIVALS = {"energy": "free_energy", "free_energy": "energy"}
-"""Energies that ASE keeps together: the energy for sigma to zero and, with smeared levels, the free energy, whose slope
-the forces are."""
+"""Two energies that ASE stores together: the energy for sigma to zero and the free energy. With smeared levels, the
+forces are the negative gradient of the free energy."""
 
 VOIGT_ORDER = "xx yy zz yz xz xy"
 """ASE's order of the components of a stress."""
@@ -34,10 +34,11 @@ NEGLIGIBLE = 5e-4
 """Asymmetry of a converged calculation, eV/angstrom^3 (0.8 kB); a smaller one is noise, even in relaxed cells."""
 
 UNEVEN = ASYMMETRIC / 5
-"""The same difference above which it is reported; printing three digits causes less."""
+"""Difference of two mirrored components, over the largest component, above which a warning is shown; printing three
+digits causes less."""
 
 AXES = "xyz"
-VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # their rows and columns
+VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # rows and columns of the six components
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class LabelSpec:
 
     def __post_init__(self) -> None:
         _ = self.stress_places
-        _ = self.forces_factor, self.stress_factor  # raise what there is to raise
+        _ = self.forces_factor, self.stress_factor  # raise errors at once
 
     def __bool__(self) -> bool:
         return bool(self.forces or self.stress)
@@ -93,12 +94,12 @@ class LabelSpec:
         if not self.stress:
             return 1.0
         if not self.virial:
-            remedy = f"energies are a virial: --virial {self.stress}" if self._measures("an energy") else ""
+            remedy = f"an energy is a virial: --virial {self.stress}" if self._measures("an energy") else ""
             return _factor("stress", self.stress_unit, self.energy_unit, "/angstrom^3", remedy)
         remedy = ""
         if self._measures("a pressure"):
             unit = self.stress_unit.removeprefix("-")
-            remedy = f"per volume it is a stress: --stress {self.stress} --stress-unit {unit} (-{unit}: as VASP's)"
+            remedy = f"a pressure is a stress: --stress {self.stress} --stress-unit {unit} (-{unit} for VASP's sign)"
         return _factor("virial", self.stress_unit, self.energy_unit, "", remedy)
 
     @property
@@ -131,7 +132,9 @@ class LabelSpec:
         if self.forces not in system.arrays:
             if self.forces in system.properties or self.forces in system.info:
                 raise EmpnetError(
-                    f"forces '{self.forces}' belong to the whole system", where=system.origin, wanted="a row a particle"
+                    f"forces '{self.forces}' belong to the whole system",
+                    where=system.origin,
+                    wanted="one row for each particle",
                 )
             return absent
         values = system.arrays[self.forces]
@@ -150,10 +153,10 @@ class LabelSpec:
             system: The system.
 
         Returns:
-            Shape (6,); nan if it has none, or does not repeat along all three axes.
+            Shape (6,); nan if the system has no stress, or is not periodic along all three axes.
 
         Raises:
-            EmpnetError: If it has neither 6 nor 3 x 3 numbers, or a number is not finite.
+            EmpnetError: If the stress has neither 6 nor 3 x 3 numbers, or a number is not finite.
 
         Example:
             >>> cube = System([[0, 0, 0]], cell=2 * np.eye(3), pbc=(True,) * 3, info={"virial": np.diag([8.0, 0, 0])})
@@ -222,8 +225,8 @@ class LabelSpec:
             f"{what} is not symmetric: {one} is {full[row, column]:.6g} and {two} {full[column, row]:.6g} in the data, "
             f"of components up to {np.abs(full).max():.3g}",
             where=system.origin,
-            wanted="a symmetric 3 x 3 tensor (a system without torque has no other), row after row",
-            remedy="see if the nine numbers mean something else; else mend or remove the frame",
+            wanted="a symmetric 3 x 3 tensor (without torque every stress is symmetric), row after row",
+            remedy="check whether the nine numbers mean something else; otherwise correct or remove the frame",
         )
 
     def _stress_in(self, system: System) -> Any:
@@ -247,7 +250,7 @@ def asymmetry(full: Float64[np.ndarray, "3 3"]) -> tuple[float, int, int]:
     return float(apart[row, column]), row, column
 
 
-@lru_cache(maxsize=64)  # it is asked for in every frame
+@lru_cache(maxsize=64)  # called for every frame
 def _factor(what: str, unit: str, energy_unit: str, per: str, remedy: str = "") -> float:
     """Return the factor from a unit, perhaps with a sign, to the property's unit per length or volume."""
     if not unit:
@@ -255,7 +258,8 @@ def _factor(what: str, unit: str, energy_unit: str, per: str, remedy: str = "") 
     plain = unit.removeprefix("-")
     source = parse_unit(plain)
     if not energy_unit:
-        raise EmpnetError(f"{what} are in {plain}, but the unit of the property is not known", remedy="name it: --unit")
+        found = f"{what} are in {plain}, but the unit of the property is not known"
+        raise EmpnetError(found, remedy="give it with --unit")
     wanted = parse_unit(energy_unit + per)
     if source.dimension != wanted.dimension:
         raise EmpnetError(
@@ -288,6 +292,6 @@ def _all_or_none(
     raise EmpnetError(
         f"{what}: {row} {first} is not finite ({values[first]})",
         where=system.origin,
-        wanted="finite numbers, or nan throughout a frame that has none",
-        remedy="mend or remove the frame",
+        wanted="finite numbers, or only nan in a frame without values",
+        remedy="correct or remove the frame",
     )

@@ -41,7 +41,7 @@ def stated_length_unit(system: System) -> tuple[str, Unit | None]:
             continue
         try:
             unit = parse_unit(value)
-        except EmpnetError:  # a text of some other meaning
+        except EmpnetError:  # a text with another meaning
             continue
         if unit.dimension == LENGTH:
             return key, unit
@@ -62,9 +62,9 @@ def in_angstrom(system: System, given: Unit | None, *, states: bool) -> System:
     key, stated = stated_length_unit(system) if states else ("", None)
     if given and stated and not math.isclose(given.factor, stated.factor, rel_tol=1e-6):
         raise EmpnetError(
-            f"the file states {key} {stated}, but lengths are to be read in {given}",
+            f"the file states {key} {stated}, but the given unit of length is {given}",
             where=system.origin.file,
-            remedy=f"leave the unit of length out or give {stated}; if the file is wrong, mend what it states",
+            remedy=f"leave the unit of length out or give {stated}; if the file is wrong, correct the unit in the file",
         )
     unit = given or stated
     if unit is None or math.isclose(unit.factor, 1.0, rel_tol=1e-12):

@@ -170,7 +170,7 @@ class OneHot:
         """Return the items of rows, by the largest entry of each row.
 
         Arguments:
-            encoded: Shape (n, K); rows need not be exact unit vectors (probabilities, say).
+            encoded: Shape (n, K); rows need not be exact unit vectors (they can be probabilities).
 
         Returns:
             n items of the alphabet.
@@ -188,7 +188,7 @@ class OneHot:
         return [self.alphabet[index] for index in rows.argmax(axis=1)]
 
     def _same_kind(self, items: object) -> bool:
-        """Return whether codes of ``items`` can be compared with those of the alphabet: numbers with numbers, say."""
+        """Return whether codes of ``items`` are comparable with the alphabet's: both are numbers, or both letters."""
         return self._kind is not None and isinstance(items, str) == issubclass(self._kind, str)
 
     def _indices_one_by_one(self, items: Items) -> Int64[np.ndarray, " n"]:
@@ -209,7 +209,7 @@ class OneHot:
     def _show(self, item: Hashable) -> str:
         try:
             return self._name(item)
-        except (TypeError, ValueError):  # an item of another kind than the alphabet's
+        except (TypeError, ValueError):  # an item of another type than the alphabet's
             return repr(item)
 
 

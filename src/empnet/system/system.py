@@ -46,7 +46,7 @@ def _frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _array(value: Any, dtype: type, shape: tuple[int | None, ...], name: str, origin: Origin) -> np.ndarray:
     """Return a read-only copy of ``value`` with a dtype and shape (None: any length)."""
-    same = isinstance(value, np.ndarray) and value.dtype == dtype  # as readers give them: nothing can go wrong
+    same = isinstance(value, np.ndarray) and value.dtype == dtype  # arrays from readers need no checks
     try:
         with nullcontext() if same else np.errstate(invalid="ignore"):  # nan as int64: found by the comparison below
             array: np.ndarray = np.array(value, dtype=dtype)
@@ -69,7 +69,8 @@ def _row_per_particle(value: Any, n: int, name: str, origin: Origin) -> np.ndarr
     except ValueError as error:
         raise EmpnetError(f"array '{name}' has rows of different lengths", where=origin) from error
     if array.ndim == 0 or len(array) != n:
-        raise EmpnetError(f"array '{name}' has shape {array.shape}", where=origin, wanted=f"{n} rows, one a particle")
+        wanted = f"{n} rows, one for each particle"
+        raise EmpnetError(f"array '{name}' has shape {array.shape}", where=origin, wanted=wanted)
     array.flags.writeable = False
     return array
 
@@ -96,7 +97,7 @@ class System:
         properties: Named scalars of the whole system, such as its energy, in the file's units.
         info: Other values of the whole system: strings, vectors, tensors.
         arrays: Further values for each particle, such as forces; the first axis has length N.
-        origin: Where the system came from.
+        origin: Origin of the system.
 
     Raises:
         EmpnetError: If an array has the wrong shape or is not numeric, or a property is not a number.
@@ -139,7 +140,7 @@ class System:
         put("arrays", _frozen(arrays))
 
     def __reduce__(self) -> tuple:
-        """Pickle and copy by the arguments, because a read-only view of a dict cannot be pickled."""
+        """Pickle and copy through the arguments, because a read-only view of a dict cannot be pickled."""
         values = (getattr(self, item.name) for item in fields(self))
         return System, tuple(dict(value) if isinstance(value, MappingProxyType) else value for value in values)
 
@@ -163,7 +164,7 @@ class System:
             names: Keys of :attr:`arrays`; a one-dimensional array gives one column.
 
         Raises:
-            EmpnetError: If an array is missing, not finite, or has not one row for each particle.
+            EmpnetError: If an array is missing, not finite, or does not have one row for each particle.
 
         Example:
             >>> ion = System([[0, 0, 0]], arrays={"charge": np.array([1.0])})
@@ -177,7 +178,7 @@ class System:
             if name not in self.arrays:
                 there = ", ".join(sorted(self.arrays)) or "none"
                 raise EmpnetError(
-                    f"no per-particle array '{name}'; there are: {there}",
+                    f"no per-particle array '{name}'; arrays found: {there}",
                     where=self.origin,
                     remedy=nearest(name, self.arrays),
                 )

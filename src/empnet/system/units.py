@@ -43,12 +43,12 @@ KINDS = {
     (-1, 0, 0, 0, 0, 0): "a reciprocal energy", (0, -1, 0, 0, 0, 0): "a reciprocal length",
 }  # fmt: skip
 
-PLANCK = units._hplanck * units.J * units.second  # energy of a quantum over its frequency
+PLANCK = units._hplanck * units.J * units.second  # ratio of a quantum's energy to its frequency
 
 NAMES: dict[str, tuple[float, Dimension]] = {
     "eV": (units.eV, ENERGY), "meV": (1e-3 * units.eV, ENERGY), "ueV": (1e-6 * units.eV, ENERGY),
     "µeV": (1e-6 * units.eV, ENERGY), "Eh": (units.Hartree, ENERGY), "mEh": (1e-3 * units.Hartree, ENERGY),
-    "mRy": (1e-3 * units.Rydberg, ENERGY), "cm-1": (units.invcm, ENERGY),  # a wavenumber, as spectroscopists have it
+    "mRy": (1e-3 * units.Rydberg, ENERGY), "cm-1": (units.invcm, ENERGY),  # a wavenumber, as in spectroscopy
     "invcm": (units.invcm, ENERGY), "erg": (1e-7 * units.J, ENERGY),
     "Hartree": (units.Hartree, ENERGY), "Ha": (units.Hartree, ENERGY), "mHa": (1e-3 * units.Hartree, ENERGY),
     "Ry": (units.Rydberg, ENERGY), "Rydberg": (units.Rydberg, ENERGY),
@@ -86,14 +86,14 @@ _FORGIVEN = {name.casefold(): name for name in NAMES}
 EXAMPLES = "eV, kcal/mol, Hartree, eV/angstrom, debye, bohr^3, cal/mol/K"
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 RAISED = re.compile(f"[{''.join(map(chr, SUPERSCRIPTS))}]+")
-# Leading: elsewhere cm^-1 is a reciprocal length.
+# Only at the beginning: elsewhere cm^-1 is a reciprocal length.
 WAVENUMBER = re.compile(r"^\s*(?:cm\s*\^?\s*-1|1\s*/\s*cm)(?=\s*(?:$|[*/]))")
 SIGNS = str.maketrans({"·": "*", "⋅": "*", "∙": "*", "×": "*", "−": "-", "–": "-", "μ": "µ"})
-"""Signs that look alike in print."""
+"""Replacements for signs that look alike in print."""
 PER = re.compile(r"(?<=[\w)])\s+per\s+(?=\w)", re.IGNORECASE)
 BRACED_POWER = re.compile(r"\^\s*[({]\s*([+-]?[0-9])\s*[)}]")
 ATOMIC = re.compile(r"a\.?\s?u\.?|atomic units?", re.IGNORECASE)
-ATOMIC_UNITS = "the one that is meant: Hartree (energy), bohr (length), Hartree/bohr (force), e*bohr (dipole), bohr^3"
+ATOMIC_UNITS = "a single unit: Hartree (energy), bohr (length), Hartree/bohr (force), e*bohr (dipole), bohr^3"
 TOKEN = re.compile(r"\s*(cm-1(?!\d)|[()*/^]|[+-]?\d+|%|[^\W\d_]\w*)\s*")
 
 
@@ -104,7 +104,7 @@ class Unit:
     Arguments:
         name: The unit as the user wrote it.
         factor: Size in ASE's units (eV, angstrom, amu, e, kelvin and their combinations).
-        dimension: Powers of energy, length, mass, charge and temperature.
+        dimension: Powers of energy, length, mass, charge, temperature and particle.
 
     Example:
         >>> parse_unit("kcal/mol").kind
@@ -137,7 +137,7 @@ def parse_unit(text: str) -> Unit:
     """Parse a unit: names, joined by ``*``, a blank and ``/`` from left to right, with whole powers.
 
     Arguments:
-        text: Such as ``"kcal/mol"``, ``"eV/angstrom^3"``, ``"e*angstrom"``, ``"cal/(mol*K)"``, ``"kJ mol-1"`` or
+        text: Unit, such as ``"kcal/mol"``, ``"eV/angstrom^3"``, ``"e*angstrom"``, ``"cal/(mol*K)"``, ``"kJ mol-1"`` or
             ``"eV per atom"``. After a ``/`` a blank joins only units with a power: ``kcal/mol A`` would be ambiguous.
             ``kB`` is the kilobar. ``cm-1`` at the front, also written ``cm^-1`` and ``1/cm``, is a wavenumber: an
             energy. ``atom`` and ``particle`` are the same: ``eV/atom`` is an energy per particle, which is not an
@@ -217,7 +217,7 @@ def _named(token: str, text: str) -> tuple[float, np.ndarray, int]:
 
 
 def _unclear(text: str) -> EmpnetError:
-    found = f"unit '{text}' can mean two things: what follows the blank may belong to both sides of the /"
+    found = f"unit '{text}' is ambiguous: the part after the blank may belong above or below the /"
     return EmpnetError(found, wanted="brackets or signs, such as kcal/(mol*angstrom) or kcal/mol/angstrom")
 
 
@@ -240,7 +240,7 @@ def convert(value: Number, from_unit: Unit | str, to_unit: Unit | str) -> Number
         The same quantity in ``to_unit``.
 
     Raises:
-        EmpnetError: If a unit is unknown or they do not measure the same thing.
+        EmpnetError: If a unit is unknown, or the units measure different quantities.
 
     Example:
         >>> round(convert(1.0, "eV", "kcal/mol"), 3)
@@ -263,7 +263,7 @@ def per_particle(unit: str) -> bool:
     """Return whether a unit is per particle, such as eV/atom; False for unknown units.
 
     Arguments:
-        unit: Its name, or the placeholder of an unknown unit.
+        unit: Name of the unit, or the placeholder of an unknown unit.
 
     Example:
         >>> per_particle("meV/atom"), per_particle("eV"), per_particle("file units")

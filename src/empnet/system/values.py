@@ -21,5 +21,5 @@ def array_of(value: Any) -> np.ndarray | None:
     """
     try:
         return np.asarray(value)
-    except Exception:  # objects of the user's own may raise anything
+    except Exception:  # objects of the user may raise any exception
         return None

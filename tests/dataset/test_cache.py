@@ -207,8 +207,8 @@ def test_the_command(cache, tmp_path):
     asked = call("clear")
     assert isinstance(asked.exception, EmpnetError)
     assert "--force" in str(asked.exception)
-    assert "'soon' is not like 12h" in str(call("clear", "--older-than", "soon").exception)
-    assert "'everything' is none of" in str(call("clear", "--kind", "everything").exception)
+    assert "'soon' is not a time such as 12h" in str(call("clear", "--older-than", "soon").exception)
+    assert "'everything' is not one of" in str(call("clear", "--kind", "everything").exception)
     assert "removed 0 entries" in call("clear", "--older-than", "1d", "--force").stdout
     assert "removed 0 entries" in call("clear", "--kind", "loops", "--force").stdout
     assert len(list(cache.glob("*/arrays.json"))) == 1

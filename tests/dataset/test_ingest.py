@@ -102,7 +102,7 @@ def test_one_that_waits_goes_on_when_the_other_is_killed_to_the_same_bits(
     found = open_dataset(file, ENERGY).arrays
     said = told(capsys)
     assert "a.extxyz: another process is reading these data; waiting for it" in said
-    assert "a.extxyz: going on at frame 12" in said
+    assert "a.extxyz: continuing at frame 12" in said
     assert not list((cache / "unfinished").glob("*/"))
     monkeypatch.setenv("EMPNET_CACHE", str(tmp_path / "other"))
     wanted = open_dataset(file, ENERGY).arrays
@@ -124,9 +124,9 @@ def test_two_at_once_wait_for_each_other(other, file, cache, tmp_path, monkeypat
 def test_ctrl_c_and_again(file, cache, monkeypatch, capsys):
     for frame in (5, 9, 20):
         stopped(monkeypatch, file, frame)
-    assert "going on at frame 9" in told(capsys)
+    assert "continuing at frame 9" in told(capsys)
     dataset = open_dataset(file, ENERGY)
-    assert "going on at frame 20" in told(capsys)
+    assert "continuing at frame 20" in told(capsys)
     assert dataset.targets[:, 0].tolist() == list(range(N))
     assert dataset.arrays["groups"].tolist() == [3 * (k // 6) + k % 3 for k in range(N)]
 
@@ -155,7 +155,7 @@ def test_old_leftovers_of_other_data_go(file, cache, capsys):
             os.utime(path, times=2 * (time.time() - age * 86400,))
     open_dataset(file, ENERGY)
     assert [path.name for path in (cache / "unfinished").glob("*/")] == ["1" * 32]
-    assert "whose reading was not finished, older than a week" in told(capsys)
+    assert "unfinished data, more than a week old" in told(capsys)
 
 
 @pytest.mark.parametrize("suffix", ["extxyz", "npz", "flat.npz", "db", "traj", "extxyz.gz"])

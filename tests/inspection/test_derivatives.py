@@ -264,7 +264,7 @@ def test_a_named_unit_of_very_high_pressure_is_believed(vibrating):
 def test_forces_that_no_atoms_have_stop(vibrating, factor):
     (level, text), *_ = about("forces", found_in(vibrating, ASE, forces=factor, energy=factor))
     assert level == "error"
-    assert "none above 1000 is valid" in text
+    assert "above 1000 is impossible" in text
     assert ("--forces-unit meV/angstrom" in text) == (factor == 3e3)
 
 

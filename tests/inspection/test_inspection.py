@@ -211,7 +211,7 @@ def test_refused_frames_are_told_and_the_rest_is_looked_at(frames):
     for words in (
         "position of particle 4 is not finite",
         "2 frames are refused",
-        "2 particles of 1 of 119 frames lie within 1e-06 angstrom",
+        "2 particles in 1 of 119 frames are within 1e-06 angstrom",
         "energy: nan or infinite in 1 of 118",
         "energy: missing in 1 of 119 frames",
     ):
@@ -315,7 +315,7 @@ def test_bare_words_in_comment_lines_are_one_finding():
     found = inspect_data(systems, quiet=True)
     about_words = [finding for finding in found.findings if "word" in finding.text]
     assert len(about_words) == 1
-    assert "bare words stand in comment lines" in about_words[0].text
+    assert "bare words are in the comment lines" in about_words[0].text
     assert len(found.findings) < 10
 
 

@@ -50,7 +50,7 @@ def told(systems, unit):
     return [f for f in findings if f.topic == "energy" and ("look like" in f.text or "zero" in f.text)]
 
 
-@pytest.mark.parametrize("kind", ["all electrons", "against free atoms"])
+@pytest.mark.parametrize("kind", ["all electrons", "relative to free atoms"])
 @pytest.mark.parametrize("stated", ["eV", "kcal/mol"])
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_unit_is_recognised(kind, stated, unit):
@@ -123,7 +123,7 @@ def test_fused_atoms():
     at = 0.2 * covalent_radii[6]
     fused = System([[0, 0, 0], [at, 0, 0]], [6, 6], properties={"energy": -1.0})
     (finding,) = [f for f in inspect_data([*systems, fused], quiet=True).findings if f.topic == "distances"]
-    assert "nearer than half the sum of covalent radii" in finding.text
+    assert "closer to another atom than half the sum" in finding.text
 
 
 def test_warnings_of_numpy_are_not_raised_by_a_single_atom():

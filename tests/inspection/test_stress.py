@@ -59,11 +59,11 @@ def test_the_unit_and_the_sign(crystals, change, level, words):
 
 def test_the_factor_to_a_stress_of_ase_is_given(crystals):
     _, text = told(crystals, "virial_raw", lambda stress, volume: -stress / (1e3 * units.bar))
-    assert f"times {-1e3 * units.bar:.4g} it is ASE's stress" in text
+    assert f"multiplied by {-1e3 * units.bar:.4g}, it is ASE's stress" in text
 
 
 def test_without_strain_the_size_speaks(crystals):
     level, text = told(crystals[:3], "stress", lambda stress, volume: stress / units.GPa * 100)
     assert level == "warning"
-    assert "no stress in eV/angstrom^3" in text
+    assert "too large for a stress in eV/angstrom^3" in text
     assert told(crystals[:3], "stress", lambda stress, volume: stress)[0] == "note"

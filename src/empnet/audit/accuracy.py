@@ -39,7 +39,7 @@ def accuracies(predictor: Predictor, systems: Sequence[System], side: str) -> li
         return []
     try:
         return of_evaluations(evaluate_systems(predictor, systems, Labels(predictor.card)), side)
-    except EmpnetError:  # these data have other forces or stress than the model learned; an audit does not judge that
+    except EmpnetError:  # the labels for forces or stress differ from those in training: not judged here
         return []
 
 

@@ -20,22 +20,23 @@ def additivity_lines(subject: Subject, base: Base) -> list[AuditLine]:
         subject: The model under audit.
         base: The systems of the sample.
     """
-    twice = "twice the property" if subject.growth(2).max() > 1 else "the same property"
+    value = "twice the value of" if subject.growth(2).max() > 1 else "the same value as"
     open_ones = [opened(system) for system in base.systems]
     boxes = [boxed(system, subject.cutoff / 2) for system in base.systems]
     periodic = all(any(system.pbc) for system in base.systems)
-    crystals = "Each periodic system" if periodic else "Each system, in a box half a cutoff larger than it,"
+    cluster = " (as an open cluster)" if periodic else ""
+    each = "each periodic system" if periodic else "each system, in a box half a cutoff larger than the system,"
     return [
         subject.compare(
             "two copies",
-            f"Two copies of each system{' (as an open cluster)' if periodic else ''}, two cutoffs apart, have {twice}.",
+            f"Two copies of each system{cluster}, two cutoffs apart, have {value} one copy.",
             subject.base(open_ones),
             [two_far_apart(system, subject.cutoff) for system in open_ones],
             growth=subject.growth(2),
         ),
         subject.compare(
             "supercell",
-            f"{crystals} and its 2 x 1 x 1 supercell agree: {twice}.",
+            f"The 2 x 1 x 1 supercell of {each} has {value} the unit cell.",
             subject.base(boxes),
             [doubled(system) for system in boxes],
             growth=subject.growth(2),

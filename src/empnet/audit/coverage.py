@@ -20,7 +20,7 @@ MOST_STRANGE = 0.1
 
 This is a convention. Data from the same source as the training data also contain some such particles (fewer, if the
 training set is larger), and a good run must not fail because of them. In data of another kind, nearly all particles
-are such particles."""
+have such a neighbour."""
 
 NAMES = ("particles", "shortest distance", "distances")
 
@@ -43,8 +43,8 @@ def coverage_lines(
     neighbour at a distance that did not occur in training. Sizes are only reported: a sum over particles extends to
     larger systems whose particles have known surroundings.
 
-    For the run's own test or validation set, the shortest distance is only reported, too: the sets were drawn at
-    random, so the shortest distance of all can be in any of them, and this is not a fault of the model.
+    For the run's own test or validation set, the shortest distance is also only reported: the sets were drawn at
+    random, so the shortest distance of all data can be in any of them, and this is not a fault of the model.
 
     Arguments:
         seen: Species, sizes and distances of the training set; None if they are not recorded in the model file.
@@ -70,7 +70,8 @@ def _particles(seen: DataCoverage, dataset: Dataset, systems: Sequence[System], 
     outside = int(((dataset.sizes < smallest) | (dataset.sizes > largest)).sum())
     text = [f"not in training: {', '.join(map(symbol, np.unique(species[strange])))}"] if strange.any() else []
     if outside:
-        text.append(f"{outside} of {len(dataset)} systems are outside the sizes of training ({smallest} to {largest})")
+        range_ = f"{smallest} to {largest} particles"
+        text.append(f"{outside} of {len(dataset)} systems are outside the range of sizes in training ({range_})")
     where = origin_of(systems, int(system_of[np.argmax(strange)])) if strange.any() else ""
     verdict = verdict_of(not strange.any())
     return AuditLine(NAMES[0], DONE[0], float(strange.mean()), 0.0, "", verdict, "; ".join(text), where)
@@ -98,7 +99,7 @@ def _distances(systems: Sequence[System], system_of: np.ndarray, receivers: np.n
     strange[receivers[away > BIN]] = True
     counts = np.bincount(system_of, weights=strange)
     pairs = float((away > BIN).mean()) if len(away) else 0.0
-    text = f"{in_words(pairs, '')} of all distances lie outside those of training"
+    text = f"{in_words(pairs, '')} of all distances are outside the ranges of training"
     where = origin_of(systems, int(np.argmax(counts))) if strange.any() else ""
     share = float(strange.mean())
     verdict = verdict_of(share <= MOST_STRANGE)

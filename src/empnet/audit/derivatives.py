@@ -69,16 +69,16 @@ def _forces_line(subject: Subject, base: Base, rng: np.random.Generator) -> Audi
 
     found = np.array([-(F * u).sum() for F, u in zip(forces, directions, strict=True)])
     size = np.array([np.linalg.norm(F) for F in forces])
-    done = "Forces are the energy's finite differences along random directions (float64)."
+    done = "Forces agree with finite differences of the energy along random directions (float64)."
     return _difference_line(subject, "forces", done, base, moved, found, size, "/angstrom")
 
 
 def _stress_line(subject: Subject, base: Base, rng: np.random.Generator) -> AuditLine:
     """Compare the stress along a strain with the slope of the energy with that strain, for crystals."""
-    done = "Stress is the energy's finite difference under random strains, divided by the volume (float64)."
+    done = "Stress agrees with finite differences of the energy under random strains, divided by the volume (float64)."
     rows = [s for s, system in enumerate(base.systems) if all(system.pbc)]
     if not rows:
-        return skipped("stress", done, "no system repeats along all three axes")
+        return skipped("stress", done, "no system is periodic along all three axes")
     crystals = subject.base([base.systems[s] for s in rows])
     strains = rng.normal(size=(len(rows), 3, 3))
     strains = (strains + strains.transpose(0, 2, 1)) / 2
@@ -112,7 +112,7 @@ def _difference_line(
     slope, coarse = (y[0] - y[1]) / (2 * H), (y[2] - y[3]) / (4 * H)
     rounding = base.size.rounding(EPS["float64"])[:, 0] / H
     deviation = np.abs(found - slope) / volume
-    # the coarse slope has four times the error, unless third derivatives jump, which they may at a spline's knots
+    # the coarse slope has four times the error, unless third derivatives jump, as they can at a spline's knots
     bound = (SHARE * size + 4 * np.abs(slope - coarse) + rounding) / volume
     ratio = relative_to(deviation, bound)
     s = int(ratio.argmax())
@@ -183,7 +183,7 @@ def _net(predictor: Predictor, systems: Sequence[System]) -> tuple[np.ndarray, n
     for batch in batches(predictor, systems):
         found = energy_and_derivatives(model, batch)
         forces, c = found.forces, found.contributions
-        assert forces is not None and c is not None  # own invariant: asked for
+        assert forces is not None and c is not None  # own invariant: requested above
         learned = c[:, 0] - batch.features[:, : model.architecture.n_species].double() @ model.baseline[:, 0]
         numbers = torch.maximum(learned.abs(), model.scale[0].abs())
         sizes.append(sum_per_system(numbers, batch.system_of, batch.n_systems).numpy())
@@ -202,7 +202,7 @@ def _derivatives(
     forces, stresses = [], [np.zeros((0, 6))]
     for batch in batches(predictor, systems):
         found = energy_and_derivatives(predictor.model, batch, stress=stress)
-        assert found.forces is not None  # own invariant: asked for
+        assert found.forces is not None  # own invariant: requested above
         ends = torch.bincount(batch.system_of, minlength=batch.n_systems).cumsum(0)[:-1]
         forces += [rows.numpy() for rows in found.forces.tensor_split(ends)]
         if found.stress is not None:

@@ -21,7 +21,7 @@ SYSTEMS, PARTICLES = 1000, 50_000
 """Largest numbers of systems and of particles for the tests of dead units and coverage."""
 
 SAMPLE_SYSTEMS, SAMPLE_PARTICLES = 32, 500
-"""The same for the tests of symmetry, which predict each system at least four times."""
+"""Largest numbers for the tests of symmetry, which predict each system at least four times."""
 
 
 def material(predictor: Predictor, data: Data | None, reading: Reading) -> tuple[Iterable[System], str]:

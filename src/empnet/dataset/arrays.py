@@ -225,7 +225,7 @@ def _mapped(folder: Path, name: str, dtype: str, shape: list[int], crc32: int) -
     with path.open("rb") as file:
         there = os.fstat(file.fileno()).st_size
         if there < size:
-            raise ValueError(f"{path.name} has {there} bytes in place of {size}")
+            raise ValueError(f"{path.name} has {there} bytes instead of {size}")
         pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""  # an empty file cannot be mapped
     array = np.frombuffer(pages, dtype=dtype, count=math.prod(shape)).reshape(shape)
     found, data = 0, memoryview(pages)[:size]

@@ -1,4 +1,4 @@
-"""Cache of data sets: read, checked and given neighbour lists once, then kept on disk under a hash of all inputs."""
+"""Cache of data sets: each is read, checked and given neighbour lists once, then kept under a hash of its inputs."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
 
 
 def cached_dataset(fingerprint_of_data: str, recipe: Recipe) -> Dataset | None:
-    """Return data from the cache without reading their source, which may have moved or have been in memory.
+    """Return data from the cache without reading their source, which may have moved or may have been in memory.
 
     Arguments:
         fingerprint_of_data: Hash of the data from :func:`data_hash`.

@@ -178,7 +178,7 @@ class Dataset:
     def isolated(self) -> np.ndarray:
         """Mask of free atoms, shape (S,): systems of one particle without neighbours.
 
-        All False if at least half of the systems are such: then single particles are the subject of the data.
+        All False if at least half of the systems are single particles: they are then the subject of the data.
         """
         alone: np.ndarray = (self.sizes == 1) & (np.asarray(self.arrays["n_pairs"]) == 0)
         return alone if 2 * alone.sum() < len(alone) else np.zeros_like(alone)
@@ -212,7 +212,7 @@ class Dataset:
             for block in self.blocks():
                 columns = encoder.indices(self.arrays["species"][block.particles])
                 counts[block.systems] = count_kinds(columns, self.sizes[block.systems], len(encoder))
-            self._compositions = {encoder.alphabet: _read_only(counts)}  # keeps the last: it is needed again
+            self._compositions = {encoder.alphabet: _read_only(counts)}  # only the latest, which is needed again
         return self._compositions[encoder.alphabet]
 
     def cells(self, indices: Int64[np.ndarray, " n"] | slice) -> np.ndarray:
@@ -318,7 +318,7 @@ class Dataset:
         return Pairs(first, second, rows, transposed, columns, shifts)
 
     def _drop_pages(self) -> None:
-        """Free the memory of the arrays if the data are large: otherwise all data would finally stay in memory."""
+        """Free the memory of the arrays if the data are large: otherwise all data would accumulate in memory."""
         self._read = 0
         if self._large:
             for array in self._bulk:
@@ -326,7 +326,7 @@ class Dataset:
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    """Return a read-only view: mapped arrays are read-only, and compiled loops treat this as another type."""
+    """Return a read-only view, as mapped arrays are: Numba treats read-only and writable arrays as different types."""
     view = array.view()
     view.flags.writeable = False
     return view

@@ -85,7 +85,7 @@ def _pickled(value: Any) -> bytes:
 def reader_version() -> str:
     """Return the SHA-256 of the source code that reads data, and of the versions of the libraries it uses.
 
-    The code is that of all subpackages between the file and the arrays on disk.
+    The hash covers all subpackages that take part between the file and the arrays on disk.
 
     Example:
         >>> len(reader_version())

@@ -88,7 +88,7 @@ def ingest(
 
 
 def _mapped(folder: Path) -> tuple[dict[str, np.ndarray] | None, str]:
-    """Return the arrays, or None with the fault in words; the words are empty if there is no such folder."""
+    """Return the arrays, or None and a description of the fault, which is empty if there is no such folder."""
     try:
         return map_arrays(folder), ""
     except DAMAGED as error:
@@ -97,7 +97,7 @@ def _mapped(folder: Path) -> tuple[dict[str, np.ndarray] | None, str]:
 
 
 def _make_folder(path: Path) -> Path:
-    """Return the path after making it a folder if necessary; a file of this name is removed."""
+    """Create the folder if it does not exist, and return its path; a file of this name is removed."""
     if not path.is_dir():
         discard(path)
         path.mkdir(exist_ok=True)
@@ -107,7 +107,7 @@ def _make_folder(path: Path) -> Path:
 def _build(
     systems: Callable[[int], Iterable[System]], recipe: Recipe, unfinished: Path, name: str, quiet: bool
 ) -> dict[str, np.ndarray]:
-    """Return the arrays, with fingerprints or groups, after reading the rest of the data into an unfinished folder."""
+    """Read the rest of the data into an unfinished folder, and return the arrays, with fingerprints or groups."""
     arrays, _ = _mapped(unfinished)
     if arrays is not None:
         return arrays
@@ -145,7 +145,7 @@ def _remove_old(mine: Path, quiet: bool) -> None:
         try:
             with FileLock(f"{mine.parent / folder.name}.lock").acquire(timeout=0):
                 shutil.rmtree(folder, ignore_errors=True)
-                print_line(f"removed {folder}: data whose reading was not finished, older than a week", quiet=quiet)
+                print_line(f"removed {folder}: unfinished data, more than a week old", quiet=quiet)
         except Timeout:  # another process is working on it
             continue
 
@@ -163,7 +163,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
         targets = _Targets(recipe.properties, recipe.baseline_keys, **writer.saved.get("targets", {}))
         labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
         if targets.count:
-            print_line(f"{name}: going on at frame {targets.count}", quiet=quiet)
+            print_line(f"{name}: continuing at frame {targets.count}", quiet=quiet)
         rival = RIVALS.get(next(iter(recipe.properties), ""))
         saved = time.monotonic()
         for system in track(systems(targets.count), f"reading {name}", quiet=quiet):
@@ -222,14 +222,14 @@ class _Targets:
         """Raise an error if a system has another number of feature columns than the systems before."""
         if self.width not in (None, width):
             raise EmpnetError(
-                f"{width} feature columns", where=system.origin, wanted=f"{self.width} as in the frames before"
+                f"{width} feature columns", where=system.origin, wanted=f"{self.width}, as in the earlier frames"
             )
         self.width = width
 
     def refuse_missing(self) -> None:
         """Raise an error if a property is missing in any frame."""
         if self.count == 0:
-            raise EmpnetError("no systems at all", wanted="at least one frame")
+            raise EmpnetError("no systems", wanted="at least one frame")
         if self.first_missing is None:
             return
         system, name = self.first_missing

@@ -82,7 +82,7 @@ class LabelReader:
                 )
         if self.wanted.stress and not self.with_stress:
             raise EmpnetError(
-                f"stress '{self.wanted.stress}': no frame with one repeats along all three axes",
+                f"stress '{self.wanted.stress}': no frame that has one is periodic along all three axes",
                 where=self.file,
                 wanted="crystals with a cell and pbc T T T: an open system has no volume, and so no stress",
                 remedy="for slabs and wires with vacuum in the cell: set pbc T T T; otherwise train without stress",

@@ -15,10 +15,10 @@ from empnet.system.system import System
 __all__ = ["COINCIDENT", "NeighbourList", "neighbour_list"]
 
 COINCIDENT = 1e-6
-"""Distance in angstrom below which two particles coincide: a mistake in the data."""
+"""Distance in angstrom below which two particles coincide, which is an error in the data."""
 
 FEW = 64
-"""Maximum number of particles of an open system for a loop over all pairs."""
+"""Maximum number of particles of an open system for which the search is a plain loop over all pairs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ NONE: Int64[np.ndarray, " m"] = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Indices of the systems on each side; every system is on exactly one side.
+    """Indices of the systems in the training, validation and test sets; no system is in two of them.
 
     Arguments:
         train: Systems for fitting the weights, shape (n_train,), int64.
@@ -31,7 +31,7 @@ class Split:
     test: Int64[np.ndarray, " n_test"]
 
     def to_json(self) -> dict[str, list[int]]:
-        """Return plain lists by side, for ``split.json``."""
+        """Return plain lists by set, for ``split.json``."""
         return {side: getattr(self, side).tolist() for side in ("train", "validation", "test")}
 
     def with_train_size(self, size: int, seed: int, file: str = "", keep: Int64[np.ndarray, " m"] = NONE) -> Split:
@@ -42,7 +42,7 @@ class Split:
         Arguments:
             size: Number of systems for training.
             seed: Seed of the random choice.
-            file: The user's name of the data, for messages.
+            file: The user's name for the data, for messages.
             keep: Training systems that are never left out, such as free atoms, shape (m,).
 
         Raises:
@@ -80,7 +80,7 @@ class Split:
         """
         sides = [record[side] for side in ("train", "validation", "test")]
         if not all(isinstance(side, list) and all(type(index) is int for index in side) for side in sides):
-            raise ValueError("a side is not a list of integers")
+            raise ValueError("a set is not a list of integers")
         flat = [index for side in sides for index in side]
         if flat and not 0 <= min(flat) <= max(flat) < 2**62:
             raise ValueError("the number of a system is out of range")
@@ -99,24 +99,24 @@ def split_systems(
     file: str = "",
     keep: Int64[np.ndarray, " m"] = NONE,
 ) -> Split:
-    """Divide systems into training, validation and test sets; equal systems (one group) stay on one side.
+    """Divide systems into training, validation and test sets; equal systems (one group) stay in one set.
 
     Arguments:
         groups: A number for each system, equal for exact duplicates, shape (n,).
-        validation: Share of all systems if below 1, otherwise their number.
-        test: Share or number of systems for the test set; 0 for none.
+        validation: Fraction of all systems if below 1, otherwise their number.
+        test: Fraction or number of systems for the test set; 0 for none.
         kind: ``"random"``: groups are chosen at random. ``"blocks"``: the order of the file is kept, with training
-            first, then validation, then test; for frames of a trajectory, where consecutive frames are similar.
+            first, then validation, then test. This is for trajectories, where consecutive frames are similar.
         seed: Seed of the random choice.
-        file: The user's name of the data, for messages.
-        keep: Systems that are always in the training set, such as free atoms, shape (m,); shares refer to the other
-            systems.
+        file: The user's name for the data, for messages.
+        keep: Systems that are always in the training set, such as free atoms, shape (m,); fractions refer to the
+            other systems.
 
     Returns:
-        The split, with ascending indices on each side.
+        The split, with ascending indices in each set.
 
     Raises:
-        EmpnetError: If a side would be empty.
+        EmpnetError: If a set would be empty.
 
     Example:
         >>> split = split_systems(np.arange(10), validation=2, test=0.1, kind="blocks")
@@ -144,9 +144,9 @@ def split_systems(
 
 
 def _count(size: float | int, n: int, option: str) -> int:
-    """Return the number of systems from a share (below 1) or a number."""
+    """Return the number of systems from a fraction (below 1) or a number."""
     if size < 0 or (size >= 1 and size != int(size)):
-        raise EmpnetError(f"{option} {size:g}", wanted="a share between 0 and 1 or a whole number of systems")
+        raise EmpnetError(f"{option} {size:g}", wanted="a fraction between 0 and 1 or a whole number of systems")
     if 0 < size < 1:
         return max(1, round(size * n))
     return int(size)
@@ -168,6 +168,6 @@ def _refuse_empty(split: Split, n: int, n_test: int, file: str) -> None:
         raise EmpnetError(
             f"{n} systems leave none for {' and '.join(missing)}",
             where=file,
-            wanted="at least one different system for each side",
-            remedy="add systems, or choose --val and --test smaller (--test 0 for no test)",
+            wanted="at least one different system in each set",
+            remedy="add systems, or reduce --val and --test (--test 0 for no test set)",
         )

@@ -104,7 +104,7 @@ def _absurd_forces(frames: Frames, derivatives: LabelSpec) -> list[Finding]:
     raw = usual / abs(derivatives.forces_factor) / factor  # in the unit of the data
     minus = "-" if derivatives.forces_unit.startswith("-") else ""
     options = [unit for unit in (*SMALL_FORCES, *FORCES) if raw * parse_unit(unit).factor < STRONGEST_FORCE / 20]
-    text = f"the largest force of a frame is {usual:.3g} eV/angstrom (median): none above {STRONGEST_FORCE:g} is valid"
+    text = f"the largest force of a frame is {usual:.3g} eV/angstrom (median): above {STRONGEST_FORCE:g} is impossible"
     remedy = " or ".join(f"--forces-unit {minus}{unit}" for unit in options[:3]) or "find out their unit"
     return [Finding("error", "forces", text, f"is the unit right? say {remedy}" if options else remedy)]
 

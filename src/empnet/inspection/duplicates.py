@@ -98,10 +98,10 @@ def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, toleran
 
 
 def _same_surroundings(frames: Frames, one: int, two: int, tolerance: float) -> bool:
-    """Return whether each particle has an equal in the other frame: same species, same distances to the others.
+    """Return whether each particle has a counterpart in the other frame: same species, same distances to the others.
 
     Sorted distances alone do not suffice: they are also equal for different arrangements of species on one lattice.
-    Frames too large for computing all distances are not compared by particles.
+    Frames that are too large for computing all distances are not compared particle by particle.
     """
     if frames.sizes[one] > LARGEST:
         return True
@@ -139,7 +139,7 @@ def exact_findings(frames: Frames, units: dict[str, str]) -> list[Finding]:
     extra = sum(len(part) - 1 for part in sets)
     text = f"{extra} of {len(frames)} frames are exactly equal to an earlier frame"
     where = f"first: {frames.where(int(sets[0][0]))} and {int(frames.numbers[sets[0][1]])}"
-    findings = [Finding("advice", "duplicates", text, "training keeps them on one side of the split", where)]
+    findings = [Finding("advice", "duplicates", text, "training keeps them in one set of the split", where)]
     first = np.repeat([part[0] for part in sets], [len(part) - 1 for part in sets])
     pairs = np.stack([first, np.concatenate([part[1:] for part in sets])], axis=1)
     return findings + _contradictions(frames, pairs, units, "equal")
@@ -162,7 +162,7 @@ def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: di
         f"{tolerance:.2g} angstrom"
     )
     where = f"first: {frames.where(int(pairs[0, 0]))} and {int(frames.numbers[pairs[0, 1]])}"
-    remedy = "a random split may put such pairs on both sides; mirror images count as equal"
+    remedy = "a random split may separate such pairs into training and test set; mirror images count as equal"
     return [
         Finding("advice", "near duplicates", text, remedy, where),
         *_contradictions(frames, pairs, units, "nearly equal"),
@@ -170,7 +170,7 @@ def near_findings(frames: Frames, pairs: np.ndarray, tolerance: float, units: di
 
 
 def _contradictions(frames: Frames, pairs: np.ndarray, units: dict[str, str], word: str) -> list[Finding]:
-    """Report equal systems with different targets, and near duplicates whose targets differ like unrelated ones."""
+    """Report duplicates with different targets: for near duplicates, if they differ as much as unrelated systems."""
     findings = []
     for name, unit in units.items():
         y = frames.properties[name]

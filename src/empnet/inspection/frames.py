@@ -29,7 +29,7 @@ class Frames:
     """Systems as flat arrays, particle after particle.
 
     Arguments:
-        file: The user's name of the data.
+        file: The user's name for the data.
         numbers: Number of each frame in the file, shape (S,).
         sizes: Number of particles of each frame, shape (S,).
         positions: Positions of all particles, shape (P, 3), in angstrom.
@@ -73,7 +73,7 @@ class Frames:
     def isolated(self) -> np.ndarray:
         """Whether a frame is a free atom, shape (S,): one particle, open or in a box of 5 angstrom or more.
 
-        All False if at least half of the frames are such: then single particles are the subject of the data.
+        All False if at least half of the frames are free atoms: they are then the subject of the data.
         """
         lengths = np.where(self.periodic, np.linalg.norm(self.cells, axis=2), np.inf).min(axis=1)
         alone: np.ndarray = (self.sizes == 1) & (lengths >= BOX)

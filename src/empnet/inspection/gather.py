@@ -62,7 +62,7 @@ class Gathered:
         """Return the usable frames as flat arrays.
 
         Arguments:
-            file: The user's name of the data.
+            file: The user's name for the data.
         """
         rows = self.rows
         sizes = np.array([len(row["positions"]) for row in rows])

@@ -134,7 +134,7 @@ def whole_cells(frames: Frames, members: np.ndarray) -> np.ndarray:
 
 
 def _skewed(cells: np.ndarray) -> np.ndarray:
-    """Return whether cells are not reduced: a sum or difference of two lattice vectors is shorter than the longer."""
+    """Return whether cells are not reduced: a sum or difference of two vectors is shorter than the longer one."""
     gram = np.abs(cells @ cells.transpose(0, 2, 1))
     square = np.diagonal(gram, axis1=1, axis2=2)
     shorter = np.minimum(square[:, :, None], square[:, None, :])

@@ -162,7 +162,7 @@ def _alike(frames: Frames, keys: Sequence[Key]) -> list[Finding]:
     if frames.named:
         return []
     there = ", ".join(key.name for key in keys) or "none"
-    return [Finding("note", "species", f"the data name none: all particles are taken to be alike; values: {there}")]
+    return [Finding("note", "species", f"the data have none: all particles are taken to be alike; keys found: {there}")]
 
 
 def _force_findings(frames: Frames, facts: list[PropertyFacts], named: dict[str, str]) -> list[Finding]:

@@ -165,7 +165,7 @@ def _grouped(missing: list[tuple[Key, Finding]]) -> list[Finding]:
             continue
         first = ", ".join(f"{finding.topic} ({finding.text})" for finding in alike[:ONE_BY_ONE])
         text = f"{len(alike)} keys are missing in some frames: {first} and {len(alike) - ONE_BY_ONE} more"
-        findings.append(Finding(level, "keys", text, "where they matter, remove those frames or add the values"))
+        findings.append(Finding(level, "keys", text, "if they matter, remove those frames or add the values"))
     return findings
 
 
@@ -180,7 +180,7 @@ def _words(keys: list[Key], n: int) -> list[Finding]:
         return []
     more = f" and {len(keys) - ONE_BY_ONE} more" if len(keys) > ONE_BY_ONE else ""
     first = ", ".join(key.name for key in keys[:ONE_BY_ONE])
-    text = f"{len(keys)} bare words stand in comment lines of some of the {n} frames: {first}{more}"
+    text = f"{len(keys)} bare words are in the comment lines of some of the {n} frames: {first}{more}"
     return [Finding("note", "comments", text, "they hold no values; values are written as key=value")]
 
 

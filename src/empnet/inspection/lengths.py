@@ -39,10 +39,11 @@ def distance_findings(frames: Frames, geometry: Geometry) -> list[Finding]:
         of_frame = np.bincount(frames.frame_of[coincident], minlength=len(frames))
         first = int(np.argmax(of_frame > 0))
         text = (
-            f"{int(coincident.sum())} particles of {int((of_frame > 0).sum())} of {len(frames)} frames lie within "
-            f"{COINCIDENT:g} angstrom of another one"
+            f"{int(coincident.sum())} particles in {int((of_frame > 0).sum())} of {len(frames)} frames are within "
+            f"{COINCIDENT:g} angstrom of another particle"
         )
-        findings.append(Finding("error", "distances", text, "remove one of each such pair", frames.where(first)))
+        remedy = "remove one particle of each such pair"
+        findings.append(Finding("error", "distances", text, remedy, frames.where(first)))
     return findings + _against_radii(frames, geometry)
 
 
@@ -61,15 +62,15 @@ def _against_radii(frames: Frames, geometry: Geometry) -> list[Finding]:
                 f"suspected: lengths are in {name}, not angstrom: the distance to the nearest atom is {middle:.2f} "
                 "times the sum of covalent radii"
             )
-            return [Finding("warning", "distances", text, f"if that is so, say --length-unit {name}")]
+            return [Finding("warning", "distances", text, f"if so, say --length-unit {name}")]
     near = known & (geometry.nearest < COLLIDING * bond)
     if not near.any():
         return []
     worst = int(np.argmin(np.where(near, geometry.nearest, np.inf)))
     frame = int(frames.frame_of[worst])
     text = (
-        f"{int(near.sum())} atoms of {len(np.unique(frames.frame_of[near]))} frames are nearer than half the sum of "
-        f"covalent radii to another one, down to {geometry.nearest[worst]:.3g} angstrom"
+        f"{int(near.sum())} atoms in {len(np.unique(frames.frame_of[near]))} frames are closer to another atom than "
+        f"half the sum of their covalent radii, down to {geometry.nearest[worst]:.3g} angstrom"
     )
     remedy = "look at them; possible reasons: fused atoms, a wrong cell, or a wrong unit of length"
     return [Finding("warning", "distances", text, remedy, frames.where(frame))]

@@ -17,7 +17,7 @@ TIMES = 20.0
 """Minimum ratio of an outlier to the median: strained crystals among relaxed ones are not outliers."""
 
 A_FEW, MANY = 3, 0.1
-"""Maximum number and maximum share of outliers; more frames are a part of the data."""
+"""Maximum number and maximum share of outliers; if there are more, they count as a regular part of the data."""
 
 NAMED = 4
 """Maximum number of outliers to name."""

@@ -99,7 +99,7 @@ class PropertyFacts:
         frames: Number of frames with a finite value.
         mean: Mean value.
         deviation: Standard deviation: the error of predicting the mean.
-        left: Root mean square residual of a linear fit on the composition: the part that geometry has to explain.
+        left: Root mean square residual of a linear fit on the composition: the part that the geometry must explain.
         pooling: ``"sum"`` (extensive), ``"mean"`` (intensive), or empty if the data do not decide.
         why: Reason for the choice of the pooling.
         per_species: Contribution of each species in the fit, by symbol; empty if species do not vary independently.
@@ -176,7 +176,7 @@ class Inspection:
     """Results of an inspection.
 
     Arguments:
-        file: The user's name of the data.
+        file: The user's name for the data.
         systems: Number of systems read.
         particles: Total number of particles.
         sizes: Smallest, median and largest number of particles.

@@ -27,7 +27,7 @@ ODD = {"all electrons": TIGHT, "valence electrons": TIGHT, "binding": WIDE}
 WORDS = {
     "all electrons": "total energies with all electrons",
     "valence electrons": "total energies with valence electrons only (pseudopotentials)",
-    "binding": "energies against free atoms (atomisation, cohesive)",
+    "binding": "energies relative to free atoms (atomisation, cohesive)",
 }
 
 
@@ -39,7 +39,7 @@ class Guess:
         kind: ``"all electrons"``, ``"valence electrons"`` or ``"binding"``.
         unit: Name of the unit.
         ratio: Median ratio of the energies to the sums over bound atoms.
-        least: Ratio exceeded by 95 % of the frames; the reference is the sum of bound or free atoms, the nearer one.
+        least: Ratio exceeded by 95 % of the frames; its reference is the nearer of the sums of bound and free atoms.
         most: Upper limit of this ratio for 95 % of the frames.
         expected: Median of the sums over bound atoms, in this unit.
     """
@@ -111,12 +111,12 @@ def reference_findings(frames: Frames, facts: PropertyFacts) -> list[Finding]:
     options = " or ".join(dict.fromkeys(guess.unit for guess in best))
     if facts.unit == UNNAMED_UNIT:
         text = f"the unit is not stated; {options} is likely: the values look like {_text(best[0], facts)}"
-        return [Finding("note", facts.name, text, f"name it, such as --unit {best[0].unit}")]
+        return [Finding("note", facts.name, text, f"state it, for example --unit {best[0].unit}")]
     text = f"probably in {options}, not {facts.unit}: the values look like {_text(best[0], facts)}; {_shares(facts)}"
-    remedy = f"if that is so, say --unit {best[0].unit}"
+    remedy = f"if so, say --unit {best[0].unit}"
     if best[0].kind == "binding" and parse_unit(best[0].unit).factor > parse_unit(facts.unit).factor:
-        text = f"{text}; or energies against another zero, such as energies of formation or differences"
-        return [Finding("advice", facts.name, text, remedy)]  # these are equally small and equally common
+        text = f"{text}; or energies relative to another zero, such as energies of formation or differences"
+        return [Finding("advice", facts.name, text, remedy)]  # such energies are equally small and equally common
     return [Finding("warning", facts.name, text, remedy)]
 
 
@@ -159,9 +159,9 @@ def _unknown(frames: Frames, facts: PropertyFacts) -> list[Finding]:
     reversed_ = _steady(guesses(frames, -frames.properties[facts.name]), facts)
     if reversed_:
         text = f"the sign looks reversed: with the other sign, the values look like {_text(reversed_[0], facts)}"
-        return [Finding("note", facts.name, text, "energies for separating the atoms are positive: is this intended?")]
+        return [Finding("note", facts.name, text, "energies of atomisation are positive: is this intended?")]
     text = (
-        f"the zero of energy is unknown: the mean {_number(facts.mean)} {facts.unit} is neither a total energy nor one "
-        f"against free atoms in any usual unit; {_shares(facts)}"
+        f"the zero of energy is unknown: the mean {_number(facts.mean)} {facts.unit} is neither a total energy nor "
+        f"relative to free atoms in any usual unit; {_shares(facts)}"
     )
     return [Finding("note", facts.name, text, "the unit cannot be checked by size: make sure that it is right")]

@@ -34,7 +34,7 @@ def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tupl
     Arguments:
         frames: The data.
         energy: Key of the energies.
-        forces: Key of the forces; empty if there are none, and then particles must move with the cells.
+        forces: Key of the forces; empty if there are none. Particles must then move with the cells.
         stress: Key of the stress or virial.
 
     Returns:

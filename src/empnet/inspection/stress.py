@@ -132,7 +132,7 @@ def _by_strain(name: str, kind: str, candidate: str, slope: Slope) -> Finding:
     factor = parse_unit(candidate).factor * (1 if slope.value > 0 else -1)
     minus = "-" if (slope.value > 0) == (kind == "a virial") else ""
     what = kind.split()[1]
-    remedy = f"times {factor:.4g} it is ASE's stress in eV/angstrom^3; " if what == "stress" else ""
+    remedy = f"multiplied by {factor:.4g}, it is ASE's stress in eV/angstrom^3; " if what == "stress" else ""
     remedy += f"train with --{what} {name} --{what}-unit {minus}{candidate}"
     return Finding("warning", name, f"suspected: {text}", remedy)
 
@@ -141,13 +141,13 @@ def _by_size(name: str, cells: np.ndarray, size: np.ndarray) -> list[Finding]:
     usual, largest = float(np.median(size)), float(size.max())
     shown = f"largest component of a frame: median {usual:.3g}, up to {largest:.3g}"
     if usual <= STRONGEST:
-        return [Finding("note", name, f"{shown}: like a stress in eV/angstrom^3")]
+        return [Finding("note", name, f"{shown}: plausible for a stress in eV/angstrom^3")]
     volume = np.abs(np.linalg.det(cells))
     options = ", ".join(unit for unit in STRESSES if usual * parse_unit(unit).factor < STRONGEST)
     per_volume = float(np.median(size / np.where(volume > 0, volume, np.inf)))
     virial = f", or a virial in eV (over the volume: {per_volume:.2g} eV/angstrom^3)" if per_volume < STRONGEST else ""
     text = (
-        f"{shown}: no stress in eV/angstrom^3 (more than {STRONGEST:g} is rare; 1 eV/angstrom^3 = 1602 kB = 160 GPa); "
-        f"suspected: {options}{virial}"
+        f"{shown}: too large for a stress in eV/angstrom^3 (more than {STRONGEST:g} is rare; 1 eV/angstrom^3 = 1602 kB "
+        f"= 160 GPa); suspected: {options}{virial}"
     )
     return [Finding("warning", name, text, "find out unit and sign: ASE's stress is positive under tension")]

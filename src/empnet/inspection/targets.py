@@ -31,7 +31,7 @@ ENERGIES = re.compile(r"energ|^(E|U0|U|H|G)$|^(e|u0)_|_(e|u0)$", re.IGNORECASE)
 
 
 def is_energy(name: str) -> bool:
-    """Return whether the name of a property is that of an energy.
+    """Return whether a property is an energy, judged by its name.
 
     Example:
         >>> is_energy("dft_energy"), is_energy("U0"), is_energy("gap")
@@ -151,7 +151,7 @@ def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> li
     Arguments:
         frames: The data.
         facts: Facts about the property.
-        wanted: Whether the property is a target; if so, it is an error if there is nothing to learn.
+        wanted: Whether the property is a target; for a target, it is an error if there is nothing to learn.
     """
     y = frames.properties[facts.name]
     y = y[np.isfinite(y) & ~frames.isolated]
@@ -164,8 +164,8 @@ def target_findings(frames: Frames, facts: PropertyFacts, *, wanted: bool) -> li
         return [Finding(level, facts.name, text, "is this the right key?")]
     if _explained(frames, facts, len(y)):
         text = (
-            f"the composition alone explains it: of a standard deviation of {facts.deviation:.4g} {facts.unit}, "
-            f"{facts.left:.1g} {facts.unit} remain, so nothing is left to learn from the geometry"
+            f"the composition alone explains it: the standard deviation is {facts.deviation:.4g} {facts.unit}, the "
+            f"residual of the fit {facts.left:.1g} {facts.unit}, so nothing is left to learn from the geometry"
         )
         return [Finding(level, facts.name, text, "count particles instead, or choose another property")]
     return _zeros(y, facts) + _outliers(frames, facts)

@@ -1,4 +1,4 @@
-"""Order in time: if frames follow each other in time, a random split puts neighbours of training frames in the test."""
+"""Order in time: if frames follow each other in time, a random split tests on neighbours of training frames."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ def order_findings(frames: Frames) -> list[Finding]:
         text = (
             f"frames that follow each other are alike: autocorrelation {found.rho:.2f} of internal distances over "
             f"{found.pairs} neighbours (random orders reach {found.by_chance:.2f}); suspected: a trajectory, frames "
-            "each made from the one before, or frames sorted by kind"
+            "each made from the previous one, or frames sorted by kind"
         )
-        remedy = "if they follow each other in time, use --split blocks: a random split tests on neighbours of training"
+        remedy = "if they are in time order, use --split blocks: a random split tests on neighbours of training data"
         return [Finding("advice", "order", text, remedy)]
     rank = _rank_correlation(frames.sizes)
     if abs(rank) > 0.5:

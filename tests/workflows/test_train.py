@@ -82,4 +82,4 @@ def test_a_warning_at_the_end_is_in_the_log(systems, tmp_path, monkeypatch, ense
 def test_the_report_counts_all_systems_of_the_data_where_some_are_on_no_side(systems, tmp_path):
     sides = {"train_size": 10, "val": 4, "test": 6}
     run = empnet.train(systems, "energy", out=tmp_path / "run", quiet=True, **SMALL, **sides).run
-    assert "It learned from 10 of 40 systems" in (run / "report.html").read_text(encoding="utf-8")
+    assert "It was trained on 10 of 40 systems" in (run / "report.html").read_text(encoding="utf-8")

@@ -145,7 +145,7 @@ def test_an_ensemble_ends_with_its_report_and_its_verdict_last(data, tmp_path, c
     told = capsys.readouterr().out.splitlines()
     assert f"report: {folder / 'report.html'}" in told
     assert told[-1].startswith("Next: ")
-    assert "Each of its 2 members learned from 70 of 120 systems" in (folder / "report.html").read_text(
+    assert "Each of its 2 members was trained on 70 of 120 systems" in (folder / "report.html").read_text(
         encoding="utf-8"
     )
     assert told[-1] in (folder / "log.txt").read_text(encoding="utf-8").splitlines()

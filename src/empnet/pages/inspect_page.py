@@ -19,8 +19,8 @@ __all__ = ["write_inspection_page"]
 
 KINDS = {"error": "bad", "warning": "warn", "advice": "good", "note": "faint"}
 HARDNESS = (
-    "Left by composition is the root mean square residual of a linear fit of the property on the composition: the part "
-    "that geometry must explain, and the error of a model that only counts particles."
+    "The column 'left by composition' is the root mean square residual of a linear fit of the property on the "
+    "composition: the part that the geometry must explain, and the error of a model that only counts particles."
 )
 
 

@@ -126,7 +126,7 @@ def _own_folder(folder: Path, config: TrainConfig, source: str | Sequence[System
 
 def _refuse_other(folder: Path, runs: Sequence[Path], config: TrainConfig, source: str | Sequence[System]) -> None:
     """Raise if runs of the curve have other settings or data."""
-    free = {"train_size", "data"} | ({"batch"} if config.batch is None else set())  # each run has chosen its own
+    free = {"train_size", "data"} | ({"batch"} if config.batch is None else set())  # each run chose its own batch size
     now = config.model_dump(exclude=free)
     for run in runs:
         if is_broken_start(run):

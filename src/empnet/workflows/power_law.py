@@ -96,10 +96,10 @@ class LearningCurve:
         error = "" if self.slope_error is None else f" (standard error {self.slope_error:.2f})"
         line = f"{self.name}: the error falls as n^{self.slope:.2f}{error}"
         if not np.isfinite(self.half_error_factor):
-            return f"{line}: more data of this kind hardly help"
+            return f"{line}: more data of this kind would hardly help"
         factor, wanted = self.half_error_factor, self.half_error_factor * largest.size
         return (
-            f"{line}; half of {largest.mae.value:.3g} {self.unit} would take {factor:.1f} times as many systems, "
+            f"{line}; halving {largest.mae.value:.3g} {self.unit} would take {factor:.1f} times as many systems, "
             f"about {wanted:,.0f}, if the power law continues"
         )
 

@@ -32,7 +32,7 @@ def train(
     quiet: bool = False,
     **settings: Unpack[Settings],
 ) -> TrainResult:
-    """Learn scalar properties of whole systems, and write a report into the run folder.
+    """Train a model to predict scalar properties of whole systems, and write a report into the run folder.
 
     Arguments:
         data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.

@@ -14,7 +14,7 @@ from empnet.pages.map.gather import Points
 __all__ = ["Scale", "scale_of"]
 
 OUTLIERS = 0.01
-"""Share of the systems at each end of the scale that may be off the scale, so that a few do not flatten the rest."""
+"""Share of the systems at each end of the scale that may be off the scale, so that a few do not compress the rest."""
 
 FAR = 2.0
 """Ratio of the range with outliers to the range without, above which outliers are left off the scale."""

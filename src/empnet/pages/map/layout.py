@@ -75,7 +75,7 @@ def _condensed(x: np.ndarray) -> np.ndarray:
     """Return at most 2 F rows with the same optimum as all rows: R and -R, where x = Q R.
 
     The loss depends on the data only through x^T x = R^T R; both signs keep the mean at zero. A map of a million
-    systems therefore needs no more steps, and no longer ones, than a map of a hundred.
+    systems therefore needs as many steps as a map of a hundred, and its steps take no longer.
     """
     if len(x) <= 2 * x.shape[1]:
         return x

@@ -85,7 +85,7 @@ def _lead(points: Points, scale: Scale) -> str:
     n = len(points.target)
     return (
         f"{n:,} systems ({points.side}), placed by the network's learned representation: systems near each other are "
-        f"similar for the network. The colour is {scale.label}."
+        f"similar to the network. The colour is {scale.label}."
     )
 
 

@@ -89,8 +89,8 @@ def map_run(
             data; and any other argument of :class:`~empnet.prediction.reading.Reading`: names and units in the data.
 
     Raises:
-        EmpnetError: If the data cannot be read or predicted, if there are too few systems or all are the same, or if
-            the data lack the property for errors; then nothing is written. If page or picture would replace an input.
+        EmpnetError: If the data cannot be read or predicted, if there are too few systems or all are the same, if the
+            data lack the property for errors, or if page or picture would replace an input. Nothing is written then.
         FileError: If page or picture cannot be written.
 
     Example:

@@ -54,7 +54,7 @@ def draw_losses(curves: Curves, loss: str) -> str:
 
 
 def draw_validation_error(curves: Curves, k: int, name: str, unit: str, baseline: tuple[str, float] | None) -> str:
-    """Mean absolute error of a property on the validation set.
+    """Draw the mean absolute error of a property on the validation set.
 
     Arguments:
         curves: The course of training.

@@ -82,7 +82,7 @@ class Scene:
 
 
 def colour_of(species: int) -> str:
-    """Return the colour of a species: the usual one for an element, one of the series' for another species.
+    """Return the colour of a species: the usual one for an element, otherwise a colour of the series.
 
     Example:
         >>> colour_of(8), colour_of(0)

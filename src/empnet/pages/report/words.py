@@ -75,7 +75,7 @@ def training_summary(material: Material, model: PropertyModel | Ensemble | None)
     total = material.card.data.get("systems", sides)  # some of the data may be in none of the sets
     members = 1 if model is None else len(members_of(model))
     who = "It" if members == 1 else f"Each of its {members} members"
-    text = f"{who} learned from {len(split.train):,} of {total:,} systems in {config.data}"
+    text = f"{who} was trained on {len(split.train):,} of {total:,} systems in {config.data}"
     if curves is not None:
         steps, seconds = int(curves.steps[-1]), float(curves.seconds[-1])
         done = f"{_counted(steps, 'step')} of up to {config.batch} systems, {_counted(len(curves), 'epoch')}"
@@ -132,9 +132,7 @@ def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
     if not material.results:
         return []
     if patience is not None and last - best >= patience:
-        return [
-            (f"Training ended after {patience} epochs without a better one (--patience). Epoch {best} is kept.", "")
-        ]
+        return [(f"Training ended after {patience} epochs without improvement (--patience). Epoch {best} is kept.", "")]
     if curves.learning_rate[-1] > ANNEALED * curves.learning_rate.max():
         return []
     if last - best >= max(MOST_IDLE, last // TENTH):
@@ -159,7 +157,7 @@ def _gap(curves: Curves) -> list[tuple[str, str]]:
     text = f"In the last epoch the loss (no unit) was {validation:.3g} on the validation set and {training:.3g} "
     text += "in training"
     if training > LEARNED:
-        return [(f"{text}: even the training set is learned badly (the baseline's loss is about 1).", "warn")]
+        return [(f"{text}: even the training set is fitted badly (the baseline's loss is about 1).", "warn")]
     if ratio > MEMORISED:
         return [(
             f"{text}: the training set is memorised. More data would help; more time would not.",
@@ -182,5 +180,5 @@ def _jumps(curves: Curves) -> list[tuple[str, str]]:
     if not jumps:
         return []
     when = "in one epoch" if jumps == 1 else f"in {jumps} epochs"
-    text = f"The training loss jumped to more than {JUMP:g} times the one before {when}: the learning rate (--lr) may "
-    return [(f"{text}be too high.", "warn")]
+    text = f"The training loss jumped to more than {JUMP:g} times its previous value {when}: the learning rate "
+    return [(f"{text}(--lr) may be too high.", "warn")]

@@ -297,4 +297,4 @@ def test_processes_and_threads_that_bring_nothing_are_told(monkeypatch):
     assert line.startswith("a batch has 1 system, which 2 processes cannot share: 1 will wait in each step")
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     (line,) = team.unused(batch=32)
-    assert line.startswith("6 threads on 2 cores") and line.endswith("say --threads 1")
+    assert line.startswith("6 threads on 2 cores") and line.endswith("use --threads 1")

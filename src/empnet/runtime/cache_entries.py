@@ -1,4 +1,4 @@
-"""Entries of the cache folder with size and last use; the oldest are removed when there are too many."""
+"""Entries of the cache folder with size and last use, and the removal of old entries above a size limit."""
 
 from __future__ import annotations
 
@@ -45,12 +45,13 @@ KINDS = ("data", "loops", "pictures", "study", "unfinished")
 """Kinds of entries."""
 
 LIMIT = "EMPNET_CACHE_LIMIT"
-"""Environment variable: the size that the cache may have, such as ``20GB``, or ``none``."""
+"""Environment variable for the largest size of the cache, such as ``20GB``, or ``none``."""
 
 DEFAULT_LIMIT = "20GB"
 RECENT = 24 * 3600.0
 """Seconds for which an entry counts as in use on file systems without locks."""
 
+# Bytes of each unit.
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -60,9 +61,9 @@ class CacheEntry:
 
     Arguments:
         kind: One of :data:`KINDS`.
-        path: Its file or folder.
-        source: Its source, if known.
-        size: Bytes.
+        path: File or folder of the entry.
+        source: Source, if known.
+        size: Size in bytes.
         used: Time of the last use, in seconds since 1970.
     """
 
@@ -77,7 +78,7 @@ def cache_entries() -> list[CacheEntry]:
     """Return all entries of the cache, the most recently used first.
 
     Raises:
-        EmpnetError: If the cache folder cannot be made.
+        EmpnetError: If the cache folder cannot be created.
 
     Example:
         >>> all(entry.size >= 0 for entry in cache_entries())
@@ -88,7 +89,7 @@ def cache_entries() -> list[CacheEntry]:
 
 
 def _paths(folder: Path) -> Iterable[tuple[str, Path]]:
-    """Yield kind and path of all that empnet may have put into the cache folder; other files are never touched."""
+    """Yield kind and path of all entries with empnet's names in the cache folder; other files stay untouched."""
     for path in _inside(folder):
         if re.fullmatch("[0-9a-f]{32}", path.name):
             yield "data", path
@@ -108,7 +109,7 @@ def _paths(folder: Path) -> Iterable[tuple[str, Path]]:
 def _inside(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
-    except OSError:  # it is not there, or no folder
+    except OSError:  # missing, or not a folder
         return []
 
 
@@ -120,7 +121,7 @@ def _entry(kind: str, path: Path) -> CacheEntry | None:
                 status = each.lstat()
                 sizes.append(0 if each.is_dir() else status.st_size)
                 times.append(status.st_mtime)
-    except OSError:  # it goes while it is looked at
+    except OSError:  # another process has removed it
         return None
     return CacheEntry(kind, path, _source(kind, path), sum(sizes), max(times)) if times else None
 
@@ -132,7 +133,7 @@ def _source(kind: str, path: Path) -> str:
             "pictures": "the bundled pictures of hands",
             "study": "study regularisation",
         }
-        return known.get(kind, "what was not finished")
+        return known.get(kind, "unfinished work")
     try:
         return str(read_checked(path / ABOUT)["source"])
     except DAMAGED:
@@ -140,13 +141,13 @@ def _source(kind: str, path: Path) -> str:
 
 
 def hold(folder: Path, owner: object) -> None:
-    """Mark a data set as used now, and in use by this process while an object lives.
+    """Mark a data set as used now, and as in use by this process as long as an object exists.
 
     Arguments:
         folder: The entry.
         owner: The object.
     """
-    with suppress(OSError):  # a cache that can only be read
+    with suppress(OSError):  # the cache is read-only
         os.utime(folder / INDEX)
     if fcntl is None:
         return
@@ -197,7 +198,7 @@ def discard(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        remedy = "end the processes that use it, or remove it"
+        remedy = "end the processes that use it, or remove it by hand"
         raise EmpnetError(f"the cache entry cannot be removed ({error.strerror})", where=path, remedy=remedy) from error
     if aside.is_dir() and not aside.is_symlink():
         shutil.rmtree(aside, ignore_errors=True)
@@ -206,7 +207,7 @@ def discard(path: Path) -> None:
 
 
 def move_in(unfinished: Path, entry: Path) -> None:
-    """Give a finished folder its name in the cache, in place of an older entry; the change is then on the disk.
+    """Move a finished folder into the cache, replace an older entry, and flush the change to the disk.
 
     Arguments:
         unfinished: The folder; all files in it are on the disk.
@@ -225,7 +226,7 @@ def remove_entries(wanted: Callable[[CacheEntry], bool] = lambda _: True) -> tup
         wanted: Function that chooses the entries to remove.
 
     Returns:
-        The removed entries, and the kept ones, which are in use.
+        The removed entries, and the kept entries, which are in use.
     """
     removed, kept = [], []
     for entry in filter(wanted, cache_entries()):

@@ -13,10 +13,10 @@ __all__ = ["cache_folder"]
 
 
 def cache_folder() -> Path:
-    """Return the folder named by ``EMPNET_CACHE``, else the user's cache folder; make it if it is missing.
+    """Return the folder named by ``EMPNET_CACHE``, else the user's cache folder; create it if it is missing.
 
     Raises:
-        EmpnetError: If it cannot be made.
+        EmpnetError: If the folder cannot be created.
     """
     named = os.environ.get("EMPNET_CACHE")
     folder = Path(named) if named else user_cache_path("empnet")
@@ -24,7 +24,7 @@ def cache_folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EmpnetError(
-            f"the cache folder cannot be made ({error.strerror})",
+            f"the cache folder cannot be created ({error.strerror})",
             where=folder,
             remedy="name a writable folder in the environment variable EMPNET_CACHE",
         ) from error

@@ -12,15 +12,15 @@ from empnet.runtime.durable_files import write_text
 __all__ = ["DAMAGED", "read_checked", "write_checked"]
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
-"""Exceptions of reading a damaged file, or a file of another kind."""
+"""Exceptions for a damaged file, or a file in another format."""
 
 
 def write_checked(path: Path, value: Any) -> None:
-    """Write a value as JSON with its checksum, whole or not at all.
+    """Write a value as JSON with its checksum; the file appears only when it is complete.
 
     Arguments:
         path: The file.
-        value: A value that JSON can hold.
+        value: A value that JSON can represent.
 
     Example:
         >>> import tempfile
@@ -44,8 +44,8 @@ def read_checked(path: Path) -> Any:
         path: The file.
 
     Raises:
-        ValueError, KeyError, TypeError: If it is damaged, or not such a file.
-        OSError: If it cannot be read.
+        ValueError, KeyError, TypeError: If the file is damaged or has another format.
+        OSError: If the file cannot be read.
     """
     record = json.loads(path.read_bytes())
     value = record["value"]

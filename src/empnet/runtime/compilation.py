@@ -20,7 +20,7 @@ BEGUN = "compiling loops for this machine, up to a minute or two; later runs reu
 
 Say = Callable[[str], None]
 
-_events: Any = None  # stays None where Numba cannot be imported: then nothing is compiled
+_events: Any = None  # None if Numba cannot be imported; then nothing is compiled
 with suppress(Exception):
     _events = importlib.import_module("numba.core.event")
 _Listener: Any = _events.Listener if _events else object
@@ -90,7 +90,7 @@ def _name(event: Any) -> tuple[str, bool]:
 _TELLER = _Teller()
 if _events:
     _events.register("numba:compile", _TELLER)
-atexit.register(_TELLER.sum_up)  # what was compiled outside of any block
+atexit.register(_TELLER.sum_up)  # reports loops that were compiled outside all blocks
 
 
 @contextmanager
@@ -100,8 +100,8 @@ def compiling(say: Say | None = None, *, quiet: bool = False) -> Iterator[None]:
     Nothing is printed if all loops are read from the disk, or are in memory already.
 
     Arguments:
-        say: Function that prints a line, in addition to those of enclosing blocks; None: only those, or standard error
-            if there are none.
+        say: Function that prints a line, in addition to the functions of enclosing blocks; None: only the latter, or
+            standard error if there are none.
         quiet: Whether ``say`` prints nothing, so that a terminal shows no progress either.
 
     Example:
@@ -110,7 +110,7 @@ def compiling(say: Say | None = None, *, quiet: bool = False) -> Iterator[None]:
     """
     voice = [] if say is None else [(say, quiet)]
     if not _TELLER.voices:
-        _TELLER.sum_up()  # what came before this block was announced elsewhere: the block announces its own
+        _TELLER.sum_up()  # report earlier loops first, so that this block reports only its own
     _TELLER.voices += voice
     try:
         yield

@@ -20,7 +20,7 @@ import torch
 from numba import config, njit
 from numba.core.codegen import get_host_cpu_features
 
-from empnet.runtime import compilation  # noqa: F401 (tells of what is compiled)
+from empnet.runtime import compilation  # noqa: F401 (reports compilations)
 from empnet.runtime.cache_entries import discard
 from empnet.runtime.cache_folder import cache_folder
 from empnet.runtime.forking import is_forked
@@ -28,22 +28,22 @@ from empnet.runtime.loop_files import LoopFiles
 
 __all__ = ["compiled", "n_threads", "threaded"]
 
-# torch's own threads are OpenMP's, too
+# OpenMP first, because torch uses OpenMP threads, too
 config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]  # type: ignore[attr-defined]
 
 
 OPTIONS = {"cache": True, "boundscheck": False, "nogil": True, "error_model": "numpy"}
-"""Error model of all loops: with Python's, each division is a branch, and a loop with a branch is not vectorised."""
+"""Options of all loops. With Python's error model each division is a branch, and Numba does not vectorise branches."""
 
 
 PACKAGE = __name__.split(".")[0]
 
 VERSIONS = (numba.__version__, llvmlite.__version__, np.__version__)
-"""Versions of the libraries that shape compiled code."""
+"""Versions of the libraries that affect compiled code."""
 
 
 def _use_wide_vectors() -> None:
-    """Option for registers of 512 bits, where available: the loops are a third faster with them (LLVM prefers 256)."""
+    """Use registers of 512 bits where available: they make the loops a third faster, but LLVM prefers 256 bits."""
     if config.CPU_FEATURES is None and "+avx512f" in (features := get_host_cpu_features()):  # type: ignore[attr-defined]
         config.CPU_FEATURES = f"{features},-prefer-256-bit"  # type: ignore[attr-defined]
 
@@ -61,22 +61,22 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
         **options: Further options of :func:`numba.njit`, such as ``parallel``.
 
     Example:
-        >>> @compiled(cache=False)  # what has no file cannot be kept
+        >>> @compiled(cache=False)  # code without a file cannot be cached
         ... def total(values):
         ...     return values.sum()
         >>> float(total(np.ones(3)))
         3.0
     """
     chosen = {**OPTIONS, **options}
-    # a folder for each set of options: Numba tells compiled functions apart by their name and types alone
+    # A folder for each set of options, because Numba distinguishes compiled functions only by name and types.
     named = sorted(f"{name} {sorted(value) if isinstance(value, set) else value}" for name, value in chosen.items())
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        bare = inspect.unwrap(function)  # the tests' shape checks wrap every function, and Numba wants the bare one
+        bare = inspect.unwrap(function)  # the tests' shape checks wrap every function, but Numba needs the bare one
         key = hashlib.sha256(repr([named, VERSIONS, _sources_hash(bare.__module__)]).encode()).hexdigest()[:16]
         folder = _folder() / key
         for path in (folder.parent, folder):
-            if path.exists() and not path.is_dir():  # a file has taken its place
+            if path.exists() and not path.is_dir():  # a file with the name of the folder
                 discard(path)
         before, config.CACHE_DIR = config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
         try:
@@ -85,7 +85,7 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
             config.CACHE_DIR = before  # type: ignore[attr-defined]
         if chosen["cache"]:
             kept = made._cache
-            stamp = "" if _file(bare.__module__) else str(kept._impl.locator.get_source_stamp())  # of a notebook's cell
+            stamp = "" if _file(bare.__module__) else str(kept._impl.locator.get_source_stamp())  # for notebooks
             kept._cache_file = LoopFiles(Path(kept.cache_path), kept._impl.filename_base, stamp)
         return made
 
@@ -94,9 +94,9 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 @cache
 def _sources_hash(module: str) -> str:
-    """Return the SHA-256 of a module's source and of all modules of this package that it imports, directly or not.
+    """Return the SHA-256 of the sources of a module and all modules of this package that it imports, also indirectly.
 
-    Numba checks the file of the loop alone, and would miss a change in an inlined helper of another file.
+    Numba checks only the file of the loop, and would miss a change in an inlined helper of another file.
     """
     digest = hashlib.sha256()
     for name in sorted(_package_imports(module)):
@@ -112,7 +112,7 @@ def _package_imports(module: str) -> set[str]:
         if name in found:
             continue
         found.add(name)
-        if name != __name__:  # what this module imports keeps loops, but is no part of them
+        if name != __name__:  # imports of this module store loops, but do not affect their code
             waiting += _direct_imports(name)
     return found
 
@@ -131,7 +131,7 @@ def _direct_imports(module: str) -> tuple[str, ...]:
 
 
 def _absolute(node: ast.ImportFrom, module: str) -> str:
-    """Return the full name of the module that names are imported from."""
+    """Return the full name of the module from which a statement imports names."""
     if not node.level:
         return str(node.module)
     path = _file(module)
@@ -189,7 +189,7 @@ def threaded(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Non
                 numba.set_num_threads(threads)
                 with _together():
                     together(*arguments)
-                if torch.get_num_threads() != asked:  # they share a pool, and Numba's first call sets its size
+                if torch.get_num_threads() != asked:  # both share a pool, and Numba's first call sets its size
                     torch.set_num_threads(asked)
 
         call.__doc__ = function.__doc__
@@ -202,7 +202,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 def _together() -> AbstractContextManager[Any]:
-    """Return a lock for Numba's own pool (without OpenMP), which ends the process if two threads call it at once."""
+    """Return a lock for Numba's own pool (without OpenMP), which crashes if two threads call it at once."""
     global _safe
     if not _safe:
         try:

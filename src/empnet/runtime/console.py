@@ -1,4 +1,4 @@
-"""Output to a stream that may close: a closed terminal or pipe does not end the work."""
+"""Output to a stream that can close: a closed terminal or pipe does not stop the work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Lasting:
 
     Arguments:
         error: Whether it is standard error; else standard output.
-        stream: A stream to use in place of that of :mod:`sys`.
+        stream: A stream to use instead of the stream of :mod:`sys`.
 
     Example:
         >>> class Closed:
@@ -35,7 +35,7 @@ class Lasting:
     @property
     def _stream(self) -> TextIO:
         stream = self._given or (sys.stderr if self._error else sys.stdout)
-        return getattr(stream, "rich_proxied_file", stream)  # while a live line is shown, rich stands before the stream
+        return getattr(stream, "rich_proxied_file", stream)  # rich wraps the stream while it shows a live line
 
     @property
     def lost(self) -> bool:
@@ -69,7 +69,7 @@ class Lasting:
             self._lost_stream = stream
 
     def __getattr__(self, name: str) -> Any:
-        if name == "rich_proxied_file":  # rich would write past this
+        if name == "rich_proxied_file":  # otherwise rich would bypass this class
             raise AttributeError(name)
         return getattr(self._stream, name)
 

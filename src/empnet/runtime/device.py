@@ -29,7 +29,7 @@ def device_for(device: str, processes: Processes) -> torch.device:
         found = (
             "there is no CUDA device" if not there else f"{processes.local_size} processes share {there} CUDA devices"
         )
-        raise EmpnetError(found, where="--device cuda", remedy="use --device cpu, or a process for each device")
+        raise EmpnetError(found, where="--device cuda", remedy="use --device cpu, or start one process for each device")
     if device == "cpu" or there < processes.local_size:
         return torch.device("cpu")
     own = torch.device("cuda", processes.local_rank)

@@ -1,9 +1,9 @@
 """Several processes that share a piece of work, started by torchrun.
 
-Each process is an ordinary program. They communicate in two ways. Gradients are summed in one
-message a step (:meth:`Processes.sum_gradients`). Everything else (mistakes, decisions, predictions) is exchanged by
-:meth:`Processes.together` and similar methods, which all send the same kind of message: if a process fails anywhere,
-the others learn it at their next message, and all raise the same error.
+Each process is an ordinary program. The processes communicate in two ways. One message in each step sums gradients
+(:meth:`Processes.sum_gradients`). :meth:`Processes.together` and similar methods exchange everything else: errors,
+decisions, predictions. They all send the same kind of message: if a process fails, the others receive the error with
+their next message, and all raise it.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Processes:
         if threads * self.local_size > cores:
             lines.append(
                 f"{threads * self.local_size} threads on {cores} core{'s' * (cores > 1)}: more threads than cores make "
-                f"training slower; say --threads {max(1, cores // self.local_size)}"
+                f"training slower; use --threads {max(1, cores // self.local_size)}"
             )
         return lines
 
@@ -113,7 +113,7 @@ class Processes:
             work: The function.
 
         Raises:
-            EmpnetError: In all processes, if it was raised in one.
+            EmpnetError: In all processes, if one process raised it.
         """
         return work() if self.alone else self._heard(work, send=False)[0]
 
@@ -124,7 +124,7 @@ class Processes:
             work: The function.
 
         Raises:
-            EmpnetError: In all processes, if it was raised in one.
+            EmpnetError: In all processes, if one process raised it.
         """
         return [work()] if self.alone else self._heard(work, send=True)[1]
 
@@ -132,7 +132,7 @@ class Processes:
         """Return the first process's value, in all processes.
 
         Arguments:
-            value: Any plain data or tensors on the CPU; only the first process's counts.
+            value: Any plain data or tensors on the CPU; only the value in the first process matters.
         """
         return value if self.alone else self._heard(lambda: value if self.first else None, send=True)[1][0]  # type: ignore[return-value]
 
@@ -140,7 +140,7 @@ class Processes:
         """Return the first process's tensors, in all processes.
 
         Arguments:
-            tensors: Tensors by name, contiguous and on the CPU; only those of the first process count.
+            tensors: Tensors by name, contiguous and on the CPU; only the tensors in the first process matter.
         """
         if self.alone:
             return tensors
@@ -154,13 +154,13 @@ class Processes:
         return received
 
     def in_turn(self, work: Callable[[], T]) -> T:
-        """Run the work in turn: first process, then the first of each machine, then all others, who find its file.
+        """Run the work in turn: first process, then the first of each machine, then all others, which find the file.
 
         Arguments:
-            work: The function; it is quick if its file exists.
+            work: The function; it is fast if its file exists.
 
         Raises:
-            EmpnetError: In all processes, if it was raised in one.
+            EmpnetError: In all processes, if one process raised it.
         """
         if self.alone:
             return work()
@@ -169,12 +169,12 @@ class Processes:
         return results[turn]  # type: ignore[return-value]
 
     def _heard(self, work: Callable[[], T], *, send: bool) -> tuple[T, list[T]]:
-        """Return the result of the work and, if it is sent, that of each process."""
+        """Return the result of the work and, if results are sent, the results of all processes."""
         result, mistake = None, ""
         try:
             result = work()
         except SharedMistake:
-            raise  # the others know
+            raise  # all processes have this error already
         except EmpnetError as error:
             mistake = str(error) if self.first else f"process {self.rank}: {error}"
         lines: list[Any] = [None] * self.size
@@ -209,8 +209,8 @@ class Processes:
     def leave(self) -> None:
         """Wait until the other processes are about to end, then close the connections.
 
-        A launcher stops all processes when one ends with an error. A process that ends with open connections may be
-        ended by a thread of theirs, with the exit code of a crash.
+        A launcher stops all processes when one ends with an error. If a process ends with open connections, a thread
+        of theirs can end it with the exit code of a crash.
         """
         if self._group is not None:
             with suppress(RuntimeError):  # the others have ended
@@ -230,7 +230,7 @@ def processes() -> Processes:
 
 
 def _nothing() -> None:
-    """Do nothing: the work of a process whose turn it is not."""
+    """Do nothing, while other processes have their turn."""
 
 
 def _cores() -> int:
@@ -242,6 +242,6 @@ def _cores() -> int:
 def _reachable() -> Iterator[None]:
     try:
         yield
-    except RuntimeError as error:  # torch has no narrower one for a connection that is gone
+    except RuntimeError as error:  # torch has no narrower exception for a lost connection
         text = "another process has ended or is unreachable; its own message gives the reason"
         raise ProcessLost(text) from error

@@ -74,7 +74,7 @@ def _beside(path: Path) -> Iterator[Path]:
         os.replace(unfinished, place)
         flush_to_disk(place.parent)
     finally:
-        for left in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):  # the latter of SQLite
+        for left in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):  # the second is SQLite's journal
             with suppress(OSError):
                 left.unlink(missing_ok=True)
 
@@ -116,7 +116,7 @@ def _is_within(name: object, path: Path) -> bool:
 
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk; go on where folders cannot be flushed.
+    """Wait until a file, or a folder's list of names, is on the disk; do nothing where folders cannot be flushed.
 
     Arguments:
         path: A file or a folder.
@@ -130,20 +130,20 @@ def flush_to_disk(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # the file system cannot flush
             raise
     finally:
         os.close(descriptor)
 
 
 LONGEST_NAME = 255
-"""Bytes of a file's name on most file systems."""
+"""Largest number of bytes in a file name on most file systems."""
 _UMASK = threading.Lock()
 
 
 def _umask() -> int:
-    with _UMASK:  # of two threads at once, the second would read the first one's 0, and leave it behind
-        mask = os.umask(0)  # can only be read by setting it
+    with _UMASK:  # without a lock, a second thread could read the 0 of the first and then restore it
+        mask = os.umask(0)  # the mask can be read only by setting it
         os.umask(mask)
     return mask
 
@@ -162,7 +162,7 @@ def plain_name(text: str) -> str:
 
 
 def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs: Iterable[object] = ()) -> None:
-    """Raise before the work if a file cannot be written, or would replace another.
+    """Raise, before any work, if a file cannot be written or would replace another file.
 
     Arguments:
         path: The file.
@@ -171,28 +171,28 @@ def refuse_to_replace(path: Path, force: bool, option: str = "--out", *, inputs:
         inputs: Paths that are read; they are never replaced, see :func:`refuse_input`.
 
     Raises:
-        EmpnetError: If it exists, is a folder or an input, or its folder is missing.
-        FileError: If the place is not writable.
+        EmpnetError: If the file exists, is a folder or an input, or its folder is missing.
+        FileError: If the folder is not writable.
     """
     refuse_standard_output(path, "a file", option)
     try:
         there, folder, stream = path.exists(), path.is_dir(), is_stream(path)
-    except OSError as error:  # a name that is too long
+    except OSError as error:  # the name is too long
         raise FileError(path, error, remedy=f"choose another {option}") from error
     if folder:
-        raise EmpnetError("is a folder", where=path, wanted=f"{option} with the name of a file")
+        raise EmpnetError(f"is a folder, but {option} needs the name of a file", where=path)
     refuse_input(path, inputs, option)
     if there and not (force or stream):
         raise EmpnetError("already exists", where=path, remedy=f"choose another {option}, or overwrite it with --force")
     if not path.parent.is_dir():
-        raise EmpnetError("its folder does not exist", where=path, remedy="make the folder first")
+        raise EmpnetError("its folder does not exist", where=path, remedy="create the folder first")
     if not (stream or _may_write(path.resolve().parent)):
         denied = OSError(errno.EACCES, os.strerror(errno.EACCES))
         raise FileError(path, denied, remedy=f"choose another place with {option}")
 
 
 def refuse_standard_output(path: Path, wanted: str, option: str = "--out") -> None:
-    """Raise if standard output is named for something that cannot be written there.
+    """Raise if the path is ``-``, for an output that cannot go to standard output.
 
     Arguments:
         path: The option's value.
@@ -200,7 +200,7 @@ def refuse_standard_output(path: Path, wanted: str, option: str = "--out") -> No
         option: The option, for the message.
 
     Raises:
-        EmpnetError: If it is ``-``.
+        EmpnetError: If the path is ``-``.
     """
     if str(path) == "-":
         raise EmpnetError(f"{option} -: this cannot go to standard output", remedy=f"name {wanted}")
@@ -212,7 +212,7 @@ def _may_write(folder: Path) -> bool:
 
 
 def refuse_input(path: Path, inputs: Iterable[object], option: str = "--out") -> None:
-    """Raise if an output is an input, also by a link or another spelling.
+    """Raise if an output is an input, perhaps through a link or another path.
 
     Arguments:
         path: The output, a file or folder.
@@ -221,7 +221,7 @@ def refuse_input(path: Path, inputs: Iterable[object], option: str = "--out") ->
         option: The option that named ``path``, for the message.
 
     Raises:
-        EmpnetError: If it is an input, or a folder that holds one.
+        EmpnetError: If the output is an input, or a folder with an input.
     """
     for given in inputs:
         source = Path(given) if isinstance(given, str | os.PathLike) else None
@@ -234,7 +234,7 @@ def refuse_input(path: Path, inputs: Iterable[object], option: str = "--out") ->
                     where=path,
                     remedy=f"choose another {option}",
                 )
-        except OSError:  # what cannot be looked at cannot be replaced by mistake
+        except OSError:  # a path that cannot be examined cannot be replaced either
             continue
 
 
@@ -249,14 +249,14 @@ def _is_or_holds(path: Path, source: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all.
+    """Write a text file; it appears only when it is complete.
 
     Arguments:
         path: Path of the file.
-        text: Its content.
+        text: Content of the file.
 
     Raises:
-        FileError: If it cannot be written.
+        FileError: If the file cannot be written.
     """
     with replacing(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8")

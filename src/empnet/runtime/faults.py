@@ -25,14 +25,14 @@ SQLITE = {
 def system_fault(error: BaseException) -> OSError | None:
     """Return the operating system's refusal behind an error.
 
-    Libraries hide it: safetensors, SQLite and PyTorch raise errors of their own, and some raise a second one while
-    they close the file.
+    Libraries hide the refusal: safetensors, SQLite and PyTorch raise their own errors, and some raise a second error
+    while they close the file.
 
     Arguments:
         error: The error.
 
     Returns:
-        The refusal, with its ``errno`` if that is known; None if the error is of another kind.
+        The refusal, with its ``errno`` if known; None if the error has another cause.
 
     Example:
         >>> system_fault(sqlite3.OperationalError("database or disk is full")).strerror

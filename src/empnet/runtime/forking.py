@@ -23,8 +23,8 @@ HARD = 2
 def is_forked() -> bool:
     """Return whether this process was forked from one that had loaded empnet.
 
-    Only the thread that forks lives on in the child. GNU's OpenMP would still expect its other threads, and the first
-    parallel region would wait for them for ever. So they are released before each fork.
+    Only the forking thread exists in the child. GNU's OpenMP would still expect its other threads, and the first
+    parallel region would wait for them forever. So these threads are released before each fork.
 
     Example:
         >>> is_forked()
@@ -40,11 +40,11 @@ def use_threads(count: int) -> None:
         count: Number of threads.
 
     Raises:
-        EmpnetError: If a forked process asks for more than one.
+        EmpnetError: If a forked process requests more than one thread.
     """
     if _forked and count > 1:
         raise EmpnetError(
-            f"{count} threads in a forked process: compiled loops have one there",
+            f"{count} threads in a forked process, where compiled loops use only one",
             wanted="1 thread",
             remedy='or start the process with multiprocessing.get_context("spawn")',
         )
@@ -61,14 +61,14 @@ def _gnu_libraries() -> list[Any]:
 def _before_fork() -> None:
     """Release the pool of the forking thread; the next parallel region starts a new one."""
     for library in _gnu_libraries():
-        with suppress(AttributeError):  # older than OpenMP 5
+        with suppress(AttributeError):  # the library is older than OpenMP 5
             library.omp_pause_resource_all(HARD)
 
 
 def _after_fork() -> None:
     global _forked
     _forked = True
-    torch.set_num_threads(1)  # the processes of a pool would else want all cores each
+    torch.set_num_threads(1)  # otherwise each process of a pool would use all cores
 
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork

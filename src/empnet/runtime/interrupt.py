@@ -1,9 +1,9 @@
 """Signals that ask a process to end: Ctrl-C, a scheduler's SIGTERM, the SIGHUP of a closed terminal.
 
-All lead to exit code 130. In training the first one ends the run after the step under way, with a checkpoint. Before
+All lead to exit code 130. In training, the first signal ends the run after the current step, with a checkpoint. Before
 training (reading data, compiling) and in all other work, it raises KeyboardInterrupt at once, so that unfinished files
-are removed. A signal that is ignored at the start, as under nohup, stays ignored. Python drops an exception that is
-raised in a destructor or in a weak reference's callback, where a signal may well arrive: such a signal is sent again.
+are removed. A signal that is ignored at the start, as under nohup, stays ignored. Python drops exceptions in
+destructors and in callbacks of weak references; a signal that arrives there is sent again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import FrameType
 __all__ = ["SIGNALS", "Interrupt", "ended_by_signals"]
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Windows has no SIGHUP."""
+"""Signals that end a process; Windows has no SIGHUP."""
 
 AGAIN_SECONDS = 0.05
 """Delay before a dropped signal is sent again; the destructor has ended by then."""
@@ -30,8 +30,8 @@ class Interrupt:
     Only a second Ctrl-C does so, because both the system and the shell send SIGHUP when a terminal closes.
 
     Arguments:
-        insistent: Whether a second Ctrl-C stops at once. Not under a launcher: it repeats signals that its processes
-            have already received, and kills those that do not end.
+        insistent: Whether a second Ctrl-C stops at once; False under a launcher, which repeats signals that its
+            processes have already received, and kills processes that do not end.
 
     Example:
         >>> with Interrupt() as interrupt:
@@ -82,7 +82,7 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def _sent_again() -> Iterator[None]:
-    """Within the block, send a signal again whose exception Python has dropped, in place of a traceback."""
+    """Within the block, if Python drops a signal's exception, send the signal again instead of printing a traceback."""
     hook = sys.unraisablehook
 
     def send_again(dropped: sys.UnraisableHookArgs) -> None:
@@ -115,7 +115,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _install(handler: Callable[[int, FrameType | None], None]) -> dict[int, object]:
     """Set a handler for all signals that are not ignored; return the old handlers."""
-    if threading.current_thread() is not threading.main_thread():  # elsewhere Python allows no handlers
+    if threading.current_thread() is not threading.main_thread():  # Python allows handlers only in the main thread
         return {}
     wanted = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
     return {number: signal.signal(number, handler) for number in wanted}

@@ -17,15 +17,15 @@ __all__ = ["LoopFiles"]
 
 
 class LoopFiles:
-    """Store of compiled loops for Numba, in place of its own index of numbered files.
+    """Store of compiled loops for Numba; it replaces Numba's own index of numbered files.
 
     Two processes that compile at the same time can give one of Numba's numbers to two loops: then its index leads to
     the machine code of another loop (or of the same loop for other types, another width or another processor), which
-    computes wrong numbers. Here a file's name is the hash of its key. A damaged file is compiled again.
+    computes wrong numbers. Here a file's name is the hash of its key. If a file is damaged, its loop is compiled again.
 
     Arguments:
         folder: Folder of the files.
-        name: Beginning of their names.
+        name: Prefix of the file names.
         stamp: A further part of the key.
     """
 
@@ -33,7 +33,7 @@ class LoopFiles:
         self._folder, self._name, self._stamp = folder, name, stamp
 
     def load(self, key: tuple[Any, ...]) -> Any:
-        """Return the loop kept for a key, or None.
+        """Return the loop stored for a key, or None.
 
         Arguments:
             key: Types, processor, and hashes of code and constants.
@@ -45,12 +45,12 @@ class LoopFiles:
             return None
         if hashlib.sha256(content[32:]).digest() != content[:32]:
             return None
-        with suppress(OSError):  # a cache that can only be read
-            os.utime(self._folder)  # when it was last used
+        with suppress(OSError):  # the cache is read-only
+            os.utime(self._folder)  # time of the last use
         return pickle.loads(content[32:])
 
     def save(self, key: tuple[Any, ...], data: Any) -> None:
-        """Keep compiled code; if it cannot be kept, it is compiled again next time.
+        """Store compiled code; if that fails, the loop is compiled again next time.
 
         Arguments:
             key: Types, processor, and hashes of code and constants.
@@ -63,7 +63,7 @@ class LoopFiles:
                 unfinished.write_bytes(hashlib.sha256(content).digest() + content)
 
     def flush(self) -> None:
-        """Forget everything (Numba's ``recompile``)."""
+        """Remove all stored loops of this name (for Numba's ``recompile``)."""
         for path in self._folder.glob(f"{self._name}.*.nbc"):
             path.unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from functools import cache
 __all__ = ["numba_works"]
 
 _kept: list[object] = []
-"""The probe's loop. Numba has a weak proxy of it: if the loop died, programs that visit all objects would fail."""
+"""The probe's loop. Numba keeps only a weak proxy; without the loop, programs that visit all objects would fail."""
 
 
 @cache
@@ -28,7 +28,7 @@ def numba_works() -> bool:
 
 def _probe() -> None:
     """Compile a loop and run it."""
-    # Nothing else of this package is imported here: a mistake in our own code must not pass for a broken Numba.
+    # No other module of this package is imported here: an error in our own code must not look like a broken Numba.
     import numba
     import numpy as np
 
@@ -38,7 +38,7 @@ def _probe() -> None:
             result += value
         return result
 
-    total.__module__ = "probe"  # else it would be announced as a loop of this package, in every process
+    total.__module__ = "probe"  # otherwise every process would report it as a loop of this package
     loop = numba.njit(nogil=True, error_model="numpy")(total)
     _kept.append(loop)
     result = loop(np.ones(3))

@@ -1,4 +1,4 @@
-"""Data from a pipe: it can be read once, so a temporary file keeps them during a call."""
+"""Data from a pipe: a pipe can be read only once, so a temporary file stores its data during a call."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ STREAMS = re.compile(r"-|/dev/(stdin|fd/\d+)|/proc/(self|\d+)/fd/\d+")
 """Names of a shell's pipes: standard input, and ``<(...)``."""
 
 HEAD = 4096
-"""Number of first bytes that show the format."""
+"""Number of bytes from which the format is determined."""
 
 PACKED: dict[bytes, tuple[str, Any]] = {
     b"\x1f\x8b": (".gz", gzip.open), b"BZh": (".bz2", bz2.open), b"\xfd7zXZ\x00": (".xz", lzma.open)
 }  # fmt: skip
-"""First bytes of compressed data."""
+"""First bytes of compressed data, with suffix and function to open it."""
 
 MAGIC = {
     b"PK\x03\x04": ".npz", b"SQLite format 3\x00": ".db", b"- of Ulm": ".traj", b"{": ".json", b"data_": ".cif"
 }  # fmt: skip
-"""First bytes of formats."""
+"""First bytes of formats, with their suffixes."""
 
 TEXTS = (
     (re.compile(rb"\s*\d+[ \t]*\r?\n"), ".extxyz"),
     (re.compile(rb"(?s).*\bV[23]000\b"), ".sdf"),
 )
-"""Patterns of text formats."""
+"""Patterns of text formats, with their suffixes."""
 
 SUFFIXES = frozenset({".xyz", ".extxyz", ".npz", ".db", ".json", ".traj", ".cif", ".sdf", ".gz", ".bz2", ".xz"})
-"""Suffixes of named pipes that are trusted."""
+"""Suffixes that determine the format of a named pipe."""
 
 
 @dataclass
 class _Kept:
-    """Files received through pipes during a call, or the reasons of failures, by the pipe's name."""
+    """Files received through pipes during a call, and errors, by the pipe's name."""
 
     quiet: bool
     files: dict[str, Path] = field(default_factory=dict)
@@ -74,7 +74,7 @@ def keeping_pipes(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def keeping(*arguments: P.args, **named: P.kwargs) -> R:
-        if _KEPT.get() is not None:  # the outermost call keeps them
+        if _KEPT.get() is not None:  # the outermost call stores the data
             return function(*arguments, **named)
         kept = _Kept(bool(named.get("quiet")))
         before = _KEPT.set(kept)
@@ -113,14 +113,14 @@ def refuse_gone_pipe(name: object, where: object, remedy: str) -> None:
     Arguments:
         name: The data's name in the run's configuration.
         where: The run folder.
-        remedy: What to do.
+        remedy: Advice.
 
     Raises:
-        EmpnetError: If they did.
+        EmpnetError: If the data came through a pipe.
     """
     kept = _KEPT.get()
     if isinstance(name, str) and is_pipe(name) and not (kept and name in kept.files):
-        found = f"its data came through a pipe ({name}), which gives them only once"
+        found = f"its data came through a pipe ({name}), which can be read only once"
         raise EmpnetError(found, where=where, remedy=remedy)
 
 
@@ -146,18 +146,18 @@ def received_pipe(name: str) -> Iterator[Path]:
 
 
 def kept_pipe(name: str) -> Path:
-    """Return the file that keeps a pipe's content until the end of the call.
+    """Return the file that stores a pipe's content until the end of the call.
 
     Arguments:
         name: A name for which :func:`is_pipe` is true.
 
     Raises:
-        EmpnetError: As for :func:`received_pipe`, or if no function keeps it.
+        EmpnetError: As for :func:`received_pipe`, or if no enclosing function stores the content.
     """
     kept = _KEPT.get()
     if kept is None:
         raise EmpnetError("is a pipe, which can be read only once", where=name, remedy="write it to a file first")
-    if name in kept.failures:  # what is left in the pipe is not the data
+    if name in kept.failures:  # the rest of the pipe is not the complete data
         raise kept.failures[name]
     if name not in kept.files:
         try:
@@ -169,7 +169,7 @@ def kept_pipe(name: str) -> Path:
 
 
 def _received(name: str, quiet: bool) -> Path:
-    """Return the file with the pipe's content, in a temporary folder of its own."""
+    """Return the file with the pipe's content, in its own temporary folder."""
     if os.environ.get("WORLD_SIZE", "1") != "1":
         remedy = "write the data to a file first: several processes cannot share a pipe"
         raise EmpnetError("is a pipe", where=name, remedy=remedy)
@@ -188,9 +188,9 @@ def _received(name: str, quiet: bool) -> Path:
             remedy = (
                 "name a folder with more room in the environment variable TMPDIR, or write the data to a file first"
             )
-            raise FileError(error.filename or folder, error, found="cannot be kept", remedy=remedy) from error
+            raise FileError(error.filename or folder, error, found="cannot be stored", remedy=remedy) from error
         raise
-    text = f"read as {suffix}, as they begin" if suffix else "read by their name or content"
+    text = f"read as {suffix} according to the first bytes" if suffix else "read according to name or content"
     print_line(f"{called(name)}: {received.stat().st_size:,} bytes through a pipe, {text}", quiet=quiet)
     return received
 
@@ -207,7 +207,7 @@ def _source(name: str) -> Iterator[BinaryIO]:
         return
     mode = Path(name).stat().st_mode
     if stat.S_ISDIR(mode) or stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not Path(name).samefile(os.devnull)):
-        raise EmpnetError("is no pipe and no file", where=name, wanted="data")
+        raise EmpnetError("is neither a pipe nor a file", where=name, wanted="data")
     with Path(name).open("rb") as source:
         yield source
 

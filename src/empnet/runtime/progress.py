@@ -1,4 +1,4 @@
-"""Progress of long work: a bar, on a terminal only, and lines."""
+"""Show the progress of long work: a bar, only on a terminal, and lines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def track(items: Iterable[Item], description: str, *, total: int | None = None, 
         items: Any iterable.
         description: Description of the work, such as ``"reading qm7"``.
         total: Number of items, if known.
-        quiet: Show nothing.
+        quiet: Whether to show nothing.
 
     Example:
         >>> list(track([1, 2], "counting"))
@@ -49,7 +49,7 @@ def print_line(text: str, *, quiet: bool = False) -> None:
 
     Arguments:
         text: The line.
-        quiet: Print nothing.
+        quiet: Whether to print nothing.
     """
     if not quiet:
         _CONSOLE.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -61,7 +61,7 @@ def busy(description: str, *, quiet: bool = False) -> Iterator[None]:
 
     Arguments:
         description: Description of the work, such as ``"compiling"``.
-        quiet: Show nothing.
+        quiet: Whether to show nothing.
 
     Example:
         >>> with busy("counting"):
@@ -80,11 +80,11 @@ def busy(description: str, *, quiet: bool = False) -> Iterator[None]:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """Return the display on the terminal; nested work adds its bar to it."""
+    """Yield the display on the terminal; nested work adds its bar to the same display."""
     if _SHOWN:
         yield _SHOWN[-1]
         return
-    text = TextColumn("{task.description}", markup=False)  # file names may hold brackets
+    text = TextColumn("{task.description}", markup=False)  # file names may contain brackets
     columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=_CONSOLE, transient=True) as progress:
         _SHOWN.append(progress)

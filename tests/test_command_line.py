@@ -104,7 +104,7 @@ MISTAKES = {
     "no data": (["train"], "qm7"),
     "unknown option": (["train", "springs.xyz", "--cutof", "4"], "--cutof"),
     "unknown setting in a file": (["train", "springs.xyz", "--config", "bad.toml"], "did you mean 'cutoff'"),
-    "no number of sizes": (["learn-curve", "springs.xyz", "--sizes", "ten"], "'ten' is not like 100,300,1000"),
+    "no number of sizes": (["learn-curve", "springs.xyz", "--sizes", "ten"], "'ten' is not a list such as 100,300"),
     "check of nothing": (["check", "nowhere"], "nowhere"),
     "report of nothing": (["report", "nowhere"], "nowhere"),
     "inspection of nothing": (["inspect", "nothing.xyz"], "nothing.xyz"),

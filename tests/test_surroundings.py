@@ -348,7 +348,7 @@ def test_a_failed_plot_loses_no_number(place, empnet_, monkeypatch):
     monkeypatch.setattr("empnet.pages.parity.draw_parity", lambda *_: 1 / 0)
     code, out, err = empnet_("evaluate", place / "run")
     assert (code, "MAE" in out) == (2, True)
-    assert "the parity plot cannot be made (ZeroDivisionError" in one_line(err)
+    assert "the parity plot cannot be created (ZeroDivisionError" in one_line(err)
 
 
 def test_a_failed_report_ends_no_training(place, tmp_path, empnet_, monkeypatch):
@@ -419,7 +419,7 @@ SHELL = {
     "through": ("{e} predict run springs.xyz --out - | {e} inspect -", 0, "40 systems predicted"),
     "full map": ("{e} map run --force --out m.html > /dev/full", 2, "standard output: cannot be written"),
     "full probe": ("{e} train springs.xyz --overfit 2 > /dev/full", 2, "standard output: cannot be written"),
-    "no stdin to confirm": ("{e} inspect springs.xyz --quiet; {e} cache clear <&-", 2, "say --force to remove them"),
+    "no stdin to confirm": ("{e} inspect springs.xyz --quiet; {e} cache clear <&-", 2, "use --force to remove them"),
     "no home": ("env -u HOME MPLCONFIGDIR=/proc/nowhere {e} evaluate run springs.xyz --plot q.png", 0, "warning: "),
     "no place for temporary files": ("gzip -kf springs.xyz; TMPDIR=/proc {e} inspect springs.xyz.gz", None, ""),
     "terminal": ("TERM=dumb COLUMNS=1 LANG=C PYTHONIOENCODING=ascii {e} evaluate run --plot q.png", 0, ""),

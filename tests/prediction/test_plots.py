@@ -146,5 +146,5 @@ def test_a_plot_is_what_its_name_says(run, tmp_path, suffix):
 def test_a_plot_of_no_known_format_is_refused_before_the_work(run, tmp_path):
     words = [sys.executable, "-m", "empnet", "evaluate", str(run[0].run), "--plot", str(tmp_path / "plot.xyz")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert (done.returncode, "is no name of a plot" in done.stderr, done.stdout) == (2, True, "")
+    assert (done.returncode, "is not the name of a plot" in done.stderr, done.stdout) == (2, True, "")
     assert not list(tmp_path.iterdir())

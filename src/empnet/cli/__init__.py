@@ -14,7 +14,7 @@ try:
     from empnet.cli.several import one_voice
     from empnet.cli.signals import until_stopped
     from empnet.cli.study import studies
-except KeyboardInterrupt:  # while libraries load, nobody is there yet to tell it in a line
+except KeyboardInterrupt:  # no handler is installed while libraries load
     sys.stderr.write("stopped (SIGINT)\n")
     sys.exit(130)
 

@@ -18,6 +18,7 @@ __all__ = ["cache"]
 
 cache = typer.Typer(invoke_without_command=True, help="Files kept to save time: data sets, compiled loops, pictures.")
 
+# Seconds of each unit of time.
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -50,7 +51,7 @@ def list_entries(as_json: AsJson = False) -> None:
 
 
 def _rows(entries: Sequence[CacheEntry]) -> list[tuple[str, str, int, float, str]]:
-    """Return kind, source, size, last use and name of each entry, and compiled loops in one line."""
+    """Return kind, source, size, last use and name of each entry; compiled loops share one row."""
     loops = [entry for entry in entries if entry.kind == "loops"]
     rows = [(e.kind, e.source, e.size, e.used, e.path.name[:12]) for e in entries if e.kind != "loops"]
     if loops:
@@ -68,14 +69,14 @@ def clear(
     force: Annotated[bool, typer.Option("--force", help="Do not ask.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Remove entries that no process uses; they are made again when needed: empnet cache clear."""
+    """Remove entries that no process uses; they are created again when needed: empnet cache clear."""
     from empnet.errors import EmpnetError
     from empnet.runtime.cache_entries import cache_entries, remove_entries
 
     kinds, before = tuple(kind or KINDS), time.time() - _seconds(older_than)
     for each in kinds:
         if each not in KINDS:
-            raise typer.BadParameter(f"'{each}' is none of {', '.join(KINDS)}", param_hint="--kind")
+            raise typer.BadParameter(f"'{each}' is not one of {', '.join(KINDS)}", param_hint="--kind")
 
     def wanted(entry: CacheEntry) -> bool:
         return entry.kind in kinds and entry.used <= before
@@ -84,7 +85,7 @@ def clear(
     size = _size(sum(entry.size for entry in found))
     if found and not force:
         if sys.stdin is None or not sys.stdin.isatty():
-            raise EmpnetError(f"{len(found)} entries ({size}) would be removed", remedy="say --force to remove them")
+            raise EmpnetError(f"{len(found)} entries ({size}) would be removed", remedy="use --force to remove them")
         if not typer.confirm(f"Remove {len(found)} entries ({size})?"):
             typer.echo("nothing was removed")
             return
@@ -92,7 +93,7 @@ def clear(
     if not quiet:
         typer.echo(f"removed {len(removed)} entries ({_size(sum(entry.size for entry in removed))})")
         for entry in kept:
-            typer.echo(f"kept {entry.path}: a process uses it, or has just done so", err=True)
+            typer.echo(f"kept {entry.path}: a process uses it or used it recently", err=True)
 
 
 def _seconds(text: str | None) -> float:
@@ -100,7 +101,7 @@ def _seconds(text: str | None) -> float:
         return 0.0
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip())
     if match is None:
-        raise typer.BadParameter(f"'{text}' is not like 12h, 30d or 4w", param_hint="--older-than")
+        raise typer.BadParameter(f"'{text}' is not a time such as 12h, 30d or 4w", param_hint="--older-than")
     return float(match[1]) * SECONDS[match[2]]
 
 

@@ -96,7 +96,7 @@ def empnet(
 def inspect(
     data: Data,
     property_: Annotated[
-        list[str] | None, option("--property", help="Scalar to look at; may be repeated [all].")
+        list[str] | None, option("--property", help="Scalar to inspect; may be repeated [all].")
     ] = None,
     unit: Unit = None,
     length_unit: LengthUnit = None,
@@ -105,7 +105,7 @@ def inspect(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Look at data before training: contents and problems: empnet inspect molecules.xyz --html page.html."""
+    """Show contents and problems of data before training: empnet inspect molecules.xyz --html page.html."""
     from empnet.inspection import inspect_data
     from empnet.pages.inspect_page import write_inspection_page
     from empnet.pages.inspect_table import print_inspection
@@ -170,11 +170,9 @@ def train(
     seed: Seed = None,
     config: Config = None,
     resume: Annotated[
-        Path | None, option("--resume", help="Go on with this run, exactly as if never stopped.", group=RUN)
+        Path | None, option("--resume", help="Continue this run exactly as if it had never stopped.", group=RUN)
     ] = None,
-    moved: Annotated[
-        str | None, option("--data", help="With --resume: new place of the run's data, if moved.", group=RUN)
-    ] = None,
+    moved: Annotated[str | None, option("--data", help="With --resume: new path of the run's data.", group=RUN)] = None,
     from_: From = None,
     overfit: Annotated[
         int | None, option("--overfit", help="Capacity test: memorise N systems; if that fails, say why.", group=RUN)
@@ -188,22 +186,22 @@ def train(
     dtype: Dtype = None,
     threads: Threads = None,
 ) -> None:
-    """Learn a property: empnet train molecules.xyz --property energy."""
+    """Train a model of a property: empnet train molecules.xyz --property energy."""
     settings = settings_of(context)
     if out is not None and config is not None:
         from empnet.runtime.durable_files import refuse_input
 
         refuse_input(out, [config])
     if moved is not None and data is not None:
-        raise typer.BadParameter("the data are named twice", param_hint="--data")
+        raise typer.BadParameter("the data are given twice", param_hint="--data")
     data = moved if data is None else data
     configured = settings.pop("data", None)
     if resume is not None:
         from empnet.workflows.train import resume as go_on
 
         if out is not None:
-            raise typer.BadParameter("a run goes on in its own folder", param_hint="--out")
-        _refuse_idle("--resume goes on with a run as it was begun", overfit=overfit, ensemble=ensemble, force=force)
+            raise typer.BadParameter("a resumed run stays in its own folder", param_hint="--out")
+        _refuse_idle("--resume continues a run with its own settings", overfit=overfit, ensemble=ensemble, force=force)
         finished = go_on(resume, data, quiet=quiet, **settings).finished
         if not finished:
             raise typer.Exit(INTERRUPTED)
@@ -235,7 +233,7 @@ def _refuse_idle(why: str, **given: object) -> None:
     """Raise if a given option has no effect."""
     for name, value in given.items():
         if value is not None and value is not False:
-            raise typer.BadParameter(f"does nothing here: {why}", param_hint=f"--{name}")
+            raise typer.BadParameter(f"has no effect here: {why}", param_hint=f"--{name}")
 
 
 def _named(data: str | None) -> str:
@@ -252,8 +250,8 @@ def predict(
         Path,
         typer.Option("--out", help="File to write: .extxyz (or another format) or .csv; -: standard output (extxyz)."),
     ],
-    forces: Annotated[bool, typer.Option("--forces", help="Write forces, too: the energy's exact gradient.")] = False,
-    stress: Annotated[bool, typer.Option("--stress", help="Write stress, too (crystals).")] = False,
+    forces: Annotated[bool, typer.Option("--forces", help="Also write forces: minus the energy's gradient.")] = False,
+    stress: Annotated[bool, typer.Option("--stress", help="Also write stress (crystals).")] = False,
     length_unit: LengthInData = None,
     baseline_key: KeyInData = None,
     force: Force = False,

@@ -1,4 +1,4 @@
-"""Errors of the command line in one line each; warnings, too."""
+"""Errors and warnings of the command line, each in one line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def one_line() -> Iterator[None]:
         try:
             yield
         except SystemExit as ended:
-            if isinstance(ended.__context__, BrokenPipeError):  # typer and rich end with 1 then: a failed check
+            if isinstance(ended.__context__, BrokenPipeError):  # typer and rich exit with 1, our FAILED
                 sys.exit(NOBODY_READS)
             raise
         finally:
@@ -57,7 +57,7 @@ def one_line() -> Iterator[None]:
 
 
 class Commands(TyperGroup):
-    """Commands that report wrong arguments in one line, as all errors of the user; typer would draw a box."""
+    """Commands that report wrong arguments in one line, like all errors of the user; typer would draw a box."""
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
         """Parse the options before the command."""
@@ -75,7 +75,7 @@ def _one_line_of_usage() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not isinstance(error, USAGE) or type(error).__name__ == "NoArgsIsHelpError":  # that one shows the help
+        if not isinstance(error, USAGE) or type(error).__name__ == "NoArgsIsHelpError":  # the latter shows the help
             raise
         from empnet.errors import EmpnetError
 
@@ -84,7 +84,7 @@ def _one_line_of_usage() -> Iterator[None]:
             words.insert(0, f"{context.info_name} ")
             context = context.parent
         message = " ".join(error.format_message().split()).rstrip(".")
-        if type(error).__name__ == "NoSuchOption":  # typer guesses by letters, we know what others call our options
+        if type(error).__name__ == "NoSuchOption":  # we also know other packages' names
             message = f"no such option: {error.option_name}"  # type: ignore[attr-defined]
             message += f"; did you mean {other}?" if (other := _likely_option(error)) else ""
         raise EmpnetError(f"{message[:1].lower()}{message[1:]}", remedy=f"see empnet {''.join(words)}--help") from error
@@ -113,7 +113,7 @@ def accessory(what: str, path: object, option: str) -> Iterator[None]:
         option: The option for another path.
 
     Raises:
-        EmpnetError: If it cannot be made.
+        EmpnetError: If the picture or page cannot be created.
     """
     from empnet.errors import EmpnetError, FileError
 
@@ -123,10 +123,10 @@ def accessory(what: str, path: object, option: str) -> Iterator[None]:
         raise error.advised(f"choose another place with {option}") from error
     except EmpnetError:
         raise
-    # Drawing goes through libraries that raise anything, and the numbers, which are what counts, are out already.
+    # Drawing libraries raise many kinds of exceptions, and the numbers, the main result, are printed already.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        raise EmpnetError(f"the {what} cannot be made ({type(error).__name__}: {reason})", where=path) from error
+        raise EmpnetError(f"the {what} cannot be created ({type(error).__name__}: {reason})", where=path) from error
 
 
 def _line(error: Exception) -> str | None:
@@ -137,12 +137,12 @@ def _line(error: Exception) -> str | None:
     if isinstance(error, EmpnetError):
         return str(error)
     if isinstance(error, RecursionError):
-        return "something is nested too deeply to be read (RecursionError)"
+        return "the input is nested too deeply (RecursionError)"
     if (fault := system_fault(error)) is not None:
         return _fault_line(fault)
     if isinstance(error, MemoryError) or _lacks_memory(error):
         why = " ".join(str(error).split())[:200]
-        return f"there is not enough memory{f' ({why})' if why else ''}; take less at a time, such as a smaller --batch"
+        return f"there is not enough memory{f' ({why})' if why else ''}; use less, for example with a smaller --batch"
     if isinstance(error, UnicodeError):
         return f"a text cannot be written in this encoding ({error}); set PYTHONUTF8=1"
     return None
@@ -178,7 +178,7 @@ def _lacks_memory(error: Exception) -> bool:
 
 
 def _say(line: str) -> None:
-    with suppress(OSError, ValueError):  # where standard error is broken as well, the exit code says it
+    with suppress(OSError, ValueError):  # if standard error fails, too, only the exit code reports the error
         typer.echo(line, err=True)
 
 
@@ -225,7 +225,7 @@ def plain_streams() -> None:
             os.fstat(number)
         except OSError as error:
             if error.errno == errno.EBADF:
-                os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+                os.open(os.devnull, os.O_RDWR)  # the lowest free number
     sys.stdout = sys.stdout or Path(os.devnull).open("w")
     sys.stderr = sys.stderr or Path(os.devnull).open("w")
     for stream in (sys.stdout, sys.stderr):
@@ -235,9 +235,9 @@ def plain_streams() -> None:
 
 @contextmanager
 def plain_warnings() -> Iterator[None]:
-    """Show each warning once, as a line ``warning: ...`` on standard error, and the libraries' logs likewise.
+    """Show each warning once, as a line ``warning: ...`` on standard error, and the libraries' logs in the same form.
 
-    ``-W`` and ``PYTHONWARNINGS`` choose warnings as usual.
+    ``-W`` and ``PYTHONWARNINGS`` select warnings as usual.
     """
     seen: set[str] = set()
 

@@ -84,7 +84,7 @@ def learn_curve(
     try:
         numbers = [int(size) for size in sizes.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"'{sizes}' is not like 100,300,1000", param_hint="--sizes") from None
+        raise typer.BadParameter(f"'{sizes}' is not a list such as 100,300,1000", param_hint="--sizes") from None
     property_given = settings.pop("property", None)
     curves = learning_curve(data, property_given, sizes=numbers, out=out, quiet=quiet or as_json, **settings)
     if as_json and curves:

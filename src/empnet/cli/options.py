@@ -68,14 +68,14 @@ _METAVAR_OF = {name: metavar for metavar, names in METAVARS.items() for name in 
 
 
 def option(*names: str, help: str, group: str | None = None) -> Any:  # noqa: A002 (typer's word)
-    """Return an option that is None unless given: defaults have one place, and the help names them in brackets.
+    """Return an option with the default None; the real defaults have one place, and the help shows them in brackets.
 
     Arguments:
         *names: Names of the option, with dashes.
-        help: A sentence.
-        group: Its heading in the help; None: "Options".
+        help: Text of the help, a sentence.
+        group: Heading of the option in the help; None: "Options".
     """
-    text = help.replace("[", r"\[")  # typer takes them for markup
+    text = help.replace("[", r"\[")  # typer reads brackets as markup
     metavar = _METAVAR_OF.get(names[0])
     return typer.Option(*names, help=text, show_default=False, metavar=metavar, rich_help_panel=group)
 
@@ -84,15 +84,15 @@ def switch(name: str, help: str, group: str) -> Any:  # noqa: A002 (typer's word
     """Return an option without a value, in a group of the help.
 
     Arguments:
-        name: Its name, with dashes.
-        help: A sentence.
-        group: Its heading in the help.
+        name: Name of the option, with dashes.
+        help: Text of the help, a sentence.
+        group: Heading of the option in the help.
     """
     return typer.Option(name, help=help, rich_help_panel=group)
 
 
 def settings_of(context: typer.Context) -> dict[str, Any]:
-    """Return the settings of a run: the file named by --config, overridden by the options that were given.
+    """Return the settings of a run: the file named by --config, overridden by the given options.
 
     Arguments:
         context: The command's context.
@@ -116,8 +116,8 @@ def reading_of(context: typer.Context) -> dict[str, Any]:
 
 
 def _given(context: typer.Context) -> dict[str, Any]:
-    """Return the options that were given, by the names of the settings."""
-    names = {"property_": "property", "from_": "fine_tune"}  # Python has a function and a keyword of these names
+    """Return the given options by the names of the settings."""
+    names = {"property_": "property", "from_": "fine_tune"}  # names of a function and a keyword of Python
     given = ((names.get(name, name), value) for name, value in context.params.items())
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in given if value not in (None, ())
@@ -133,7 +133,7 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite what already exi
 
 Property = Annotated[list[str] | None, option("--property", help="Scalar to learn; may be repeated.", group=DATA_GROUP)]
 Unit = Annotated[
-    list[str] | None, option("--unit", help="Its unit in the data; for energies eV if not given.", group=LABELS)
+    list[str] | None, option("--unit", help="Unit of the property in the data [eV for energies].", group=LABELS)
 ]
 BaselineKey = Annotated[
     list[str] | None,
@@ -156,14 +156,14 @@ LengthInData = Annotated[
     str | None, option("--length-unit", help="Unit of positions in DATA [as stated, else angstrom].")
 ]
 ForcesInData = Annotated[str | None, option("--forces", help="Name of forces in DATA [as in training].")]
-ForcesUnitInData = Annotated[str | None, option("--forces-unit", help="Their unit in DATA [as in training].")]
+ForcesUnitInData = Annotated[str | None, option("--forces-unit", help="Unit of forces in DATA [as in training].")]
 StressInData = Annotated[str | None, option("--stress", help="Name of the stress in DATA [as in training].")]
-StressUnitInData = Annotated[str | None, option("--stress-unit", help="Its unit in DATA [as in training].")]
-VirialInData = Annotated[str | None, option("--virial", help="Name of a virial in DATA, in place of a stress.")]
+StressUnitInData = Annotated[str | None, option("--stress-unit", help="Unit of the stress in DATA [as in training].")]
+VirialInData = Annotated[str | None, option("--virial", help="Name of a virial in DATA, instead of a stress.")]
 StressOrderInData = Annotated[
-    str | None, option("--stress-order", help="Order of its 6 numbers in DATA [as in training].")
+    str | None, option("--stress-order", help="Order of the 6 stress components in DATA [as in training].")
 ]
-VirialUnitInData = Annotated[str | None, option("--virial-unit", help="Its unit in DATA [as in training].")]
+VirialUnitInData = Annotated[str | None, option("--virial-unit", help="Unit of the virial in DATA [as in training].")]
 Cutoff = Annotated[float | None, option("--cutoff", help="Interaction cutoff in angstrom [5].", group=NETWORK)]
 Layers = Annotated[int | None, option("--layers", help="Interactions [2; 3 without moments].", group=NETWORK)]
 Width = Annotated[int | None, option("--width", help="Features of each particle in the network [64].", group=NETWORK)]
@@ -177,7 +177,7 @@ Forces = Annotated[
 ForcesUnit = Annotated[
     str | None,
     option(
-        "--forces-unit", help="Their unit in the data [the property's per angstrom]; -U: of gradients.", group=LABELS
+        "--forces-unit", help="Unit of forces in the data [property's per angstrom]; -U: gradients in U.", group=LABELS
     ),
 ]
 Stress = Annotated[
@@ -185,13 +185,13 @@ Stress = Annotated[
 ]
 StressUnit = Annotated[
     str | None,
-    option("--stress-unit", help="Its unit: eV/angstrom^3, GPa, kB; -kB: positive under pressure.", group=LABELS),
+    option("--stress-unit", help="Unit of stress: eV/angstrom^3, GPa, kB; -kB: positive under pressure.", group=LABELS),
 ]
 StressOrder = Annotated[
-    str | None, option("--stress-order", help="Order of its 6 numbers in the data [xx yy zz yz xz xy].", group=LABELS)
+    str | None, option("--stress-order", help="Order of the 6 stress components [xx yy zz yz xz xy].", group=LABELS)
 ]
-Virial = Annotated[str | None, option("--virial", help="Virial in the data, in place of a stress.", group=LABELS)]
-VirialUnit = Annotated[str | None, option("--virial-unit", help="Its unit in the data [the property's].", group=LABELS)]
+Virial = Annotated[str | None, option("--virial", help="Virial in the data, instead of a stress.", group=LABELS)]
+VirialUnit = Annotated[str | None, option("--virial-unit", help="Unit of the virial [the property's].", group=LABELS)]
 EnergyWeight = Annotated[
     float | None, option("--energy-weight", help="Weight of energies in the loss [1].", group=LOSS)
 ]
@@ -202,7 +202,7 @@ StressWeight = Annotated[
     float | None, option("--stress-weight", help="Weight of stress in the loss [balanced].", group=LOSS)
 ]
 Moments = Annotated[
-    int | None, option("--moments", help="Highest angular moment, 0 to 3; 0: distances alone [2].", group=NETWORK)
+    int | None, option("--moments", help="Highest angular moment, 0 to 3; 0: only distances [2].", group=NETWORK)
 ]
 Size = Annotated[str | None, option("--size", help="Preset of layers, width and moments.", group=NETWORK)]
 Loss = Annotated[str | None, option("--loss", help="Loss function [mse].", group=LOSS)]
@@ -219,9 +219,7 @@ Test = Annotated[
 TrainSize = Annotated[int | None, option("--train-size", help="Systems for training [all others].", group=DATA_GROUP)]
 SplitBy = Annotated[
     str | None,
-    option(
-        "--split", help="Random, or blocks in the order of the file: for frames in time [random].", group=DATA_GROUP
-    ),
+    option("--split", help="Random, or blocks in the order of the file (for trajectories) [random].", group=DATA_GROUP),
 ]
 Seed = Annotated[int | None, option("--seed", help="Seed of split, weights and order [0].", group=RUN)]
 Epochs = Annotated[int | None, option("--epochs", help="Passes over the data [about 15,000 steps].", group=RUN)]
@@ -229,7 +227,7 @@ Time = Annotated[
     str | None,
     option(
         "--time",
-        help="Training time in place of epochs: 90s, 10m, 1h30m, without reading and compiling.",
+        help="Training time instead of epochs: 90s, 10m, 1h30m, without reading and compiling.",
         group=RUN,
     ),
 ]

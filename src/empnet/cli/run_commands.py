@@ -1,4 +1,4 @@
-"""The commands that judge a trained run: parse and call."""
+"""The commands that evaluate, check and report a trained run: parse and call."""
 
 from __future__ import annotations
 
@@ -69,9 +69,8 @@ def evaluate(
     for path in [] if plot is None else paths:
         refuse_to_replace(path, True, "--plot", inputs=[data, *inputs_of(run)])
         if path.suffix.lower() not in ("", *PLOTS):
-            raise EmpnetError(
-                f"'{path}' is no name of a plot", where="--plot", wanted=f"one that ends in {' or '.join(PLOTS)}"
-            )
+            wanted = f"a name that ends in {' or '.join(PLOTS)}"
+            raise EmpnetError(f"'{path}' is not the name of a plot", where="--plot", wanted=wanted)
     evaluations = measure(predictor, data, quiet=quiet or as_json, **how)
     warn_of_lost_epochs(run)
     words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
@@ -85,7 +84,7 @@ def evaluate(
         print_verdict(words)
     for line in words.warnings:
         typer.echo(f"warning: {line}", err=True)
-    for evaluation, path in zip(evaluations, paths, strict=True):  # the numbers are out: a plot may fail
+    for evaluation, path in zip(evaluations, paths, strict=True):  # after the numbers, because a plot can fail
         with accessory("parity plot", path, "--plot"):
             parity_plot(evaluation, path)
         if not (quiet or as_json):

@@ -29,7 +29,7 @@ def refuse_several(command: str | None) -> None:
         command: The command, as on the command line.
 
     Raises:
-        EmpnetError: If so.
+        EmpnetError: If several processes run the command.
     """
     if command not in SHARED and _several():
         from empnet.errors import EmpnetError
@@ -40,7 +40,7 @@ def refuse_several(command: str | None) -> None:
 
 @contextmanager
 def one_voice() -> Iterator[None]:
-    """Let only the first process print, and let all end together; the failing process reports an unexpected error."""
+    """Let only the first process print, and let all end together; each process reports its own unexpected errors."""
     if not _several():
         yield
         return

@@ -1,4 +1,4 @@
-"""Signals: a command ends cleanly when stopped, and goes on when its output is closed."""
+"""Signals: a command ends cleanly when stopped, and continues when its output is closed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from empnet.cli.options import INTERRUPTED
 __all__ = ["until_stopped"]
 
 GONE = (errno.EPIPE, errno.EIO)
-"""Errors of a closed pipe or terminal. A full disk is different: its output is lost."""
+"""Errors of a closed pipe or terminal. A full disk is different: output is lost, so the command fails."""
 
 
 class _Heard:
-    """Standard output or error; after its reader has closed it, text is dropped and the command goes on."""
+    """Standard output or error; after its reader has closed it, text is dropped and the command continues."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -57,7 +57,7 @@ def _signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
 def until_stopped() -> Iterator[None]:
     """Within the block, a signal ends the command with one line and exit code 130.
 
-    Of several processes only the first ends like this; the system ends the others.
+    If there are several processes, only the first ends like this; the system ends the others.
     """
     from empnet.runtime.interrupt import ended_by_signals
 

@@ -1,4 +1,4 @@
-"""empnet study: a command for each study, made on demand; its options are the study's premises."""
+"""empnet study: a command for each study, created on demand; its options are the premises of the study."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Out = Annotated[
 
 
 class _Studies(TyperGroup):
-    """Commands made from the studies, so that no other command imports them."""
+    """Commands created from the studies on demand, so that no other command imports the studies."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Print the help, unless a library of the studies is missing: the error would follow half a page of help."""
+        """Check the studies' libraries before the help, so that an error does not follow half a page of help."""
         from empnet.studies.extra import check_libraries
 
         check_libraries()
@@ -127,7 +127,7 @@ def _run(
     with nullcontext() if out is None else own_folder(out, force):
         for each in chosen:
             outcomes.append(_one(each, premises, effort, silent=quiet or as_json))
-            if out is not None:  # after each, so that what took long is not lost
+            if out is not None:  # after each study, so that no result is lost
                 write_studies(outcomes, out)
     if as_json:
         typer.echo(json.dumps([record for outcome in outcomes for record in outcome.to_json()], indent=1))

@@ -53,23 +53,23 @@ CONTESTANTS = (
         OURS,
         "default",
         "empnet, with products of sums",
-        note="As above with `products=True`, the package's default: nine F x F products a layer in place of three.",
+        note="As above with `products=True`, the package's default: nine F x F products per layer instead of three.",
     ),
     Contestant(
-        "schnetpack", "eager", "SchNetPack SchNet", note="Pairs handed over; forces by its own `Forces` module."
+        "schnetpack", "eager", "SchNetPack SchNet", note="Gets the pairs; forces by its own `Forces` module."
     ),
     Contestant("schnetpack", "compiled", "SchNetPack SchNet, compiled", droplet=False, note=_COMPILED),
     Contestant("schnetpack", "script", "SchNetPack SchNet, TorchScript", droplet=False, note=_SCRIPT),
-    Contestant("pyg", "eager", "torch-geometric SchNet", note="Pairs handed over in place of torch_cluster's graph."),
+    Contestant("pyg", "eager", "torch-geometric SchNet", note="Gets the pairs instead of torch_cluster's graph."),
     Contestant("pyg", "compiled", "torch-geometric SchNet, compiled", note=_COMPILED),
     Contestant(
         "torchmd_net",
         "eager",
         "TorchMD-Net graph network",
-        note="Finds its pairs itself, inside the timing, as it has no way to take them.",
+        note="Finds its pairs itself, within the measured time, because it cannot accept pairs.",
     ),
     Contestant("torchmd_net", "compiled", "TorchMD-Net graph network, compiled", droplet=False, note=_COMPILED),
-    Contestant("graph_pes", "eager", "graph-pes SchNet", note="Pairs handed over; forces by its own `predict`."),
+    Contestant("graph_pes", "eager", "graph-pes SchNet", note="Gets the pairs; forces by its own `predict`."),
     Contestant("graph_pes", "script", "graph-pes SchNet, TorchScript", droplet=False, note=_SCRIPT),
     Contestant(
         "mace",

@@ -64,19 +64,19 @@ def _number(value: float) -> str:
 
 def _opening(record: dict[str, Any]) -> str:
     machine, quick = record["machine"], " with `--quick`: too few rounds for a claim" if record["quick"] else ""
-    return f"""# Speed and memory beside the peers
+    return f"""# Speed and memory compared with other packages
 
-![How many times as long, and as much memory, the peers take](benchmarks.png)
+![Time and memory of the other packages, as multiples of empnet's](benchmarks.png)
 
 Measured on {record["date"]} by `python benchmarks/peers`{quick}. Machine: {machine["architecture"]},
 {machine["cores"]} cores ({", ".join(machine["features"])}), {machine["memory_gib"]} GiB, {machine["system"]};
 {record["threads"]} threads, float32. Raw numbers: [benchmarks.json](benchmarks.json).
 
-Each peer lives in a virtual environment of its own (pins in `benchmarks/peers/pins`) and in a process of its own; the
-processes are asked in turn and only one computes at a time. A number is the median over {record["rounds"]} rounds; a
-ratio is the median over rounds of the ratio to this package within the same round, and above 1 where this package is
-faster or smaller. Everybody gets the same positions in float32, and the same neighbour list where it takes one; what is
-constant for a fixed list is made before the timing starts, and so is compiled code."""
+Each package has its own virtual environment (pins in `benchmarks/peers/pins`) and its own process. The processes run in
+turn, so only one computes at a time. A number is the median over {record["rounds"]} rounds. A ratio is the median over
+rounds of the ratio to empnet within the same round; it is above 1 if empnet is faster or needs less memory. All
+packages get the same positions in float32, and the same neighbour list if they accept one. Quantities that are constant
+for a fixed list, and compiled code, are prepared before the timing starts."""
 
 
 def _versions(record: dict[str, Any]) -> str:
@@ -123,7 +123,7 @@ def _best_line(record: dict[str, Any]) -> str:
         best = best_peer(record["batch"], measure)
         if best is not None:
             told.append(f"{TITLES[measure]} {_number(best[1])} x ({best[0].label})")
-    return f"Against the best peer: {'; '.join(told)}." if told else ""
+    return f"Compared with the best other package: {'; '.join(told)}." if told else ""
 
 
 def _batch(record: dict[str, Any]) -> str:
@@ -139,8 +139,8 @@ def _batch(record: dict[str, Any]) -> str:
     text = f"""## A batch of molecules
 
 The {work["systems"]} largest molecules of QM7 ({work["particles"]:,} atoms, {work["pairs"]:,} ordered pairs within
-5 angstrom), F = 128, 3 layers, 50 radial basis functions. Ratio to the first row; in brackets milliseconds a call.
-During the measurements other processes used {share:.2f} of a core on average.
+5 angstrom), F = 128, 3 layers, 50 radial basis functions. The table shows ratios to the first row, and in brackets
+milliseconds per call. During the measurements, other processes used {share:.2f} of a core on average.
 
 {_batch_table(record, True)}
 
@@ -151,7 +151,7 @@ During the measurements other processes used {share:.2f} of a core on average.
         return text
     return f"""{text}
 
-Networks of another kind, for orientation (they do more a layer, and learn more from the same data):
+Networks of another kind, for orientation (each layer does more work, and they reach smaller errors from the same data):
 
 {others}"""
 
@@ -165,7 +165,7 @@ def _first_calls(record: dict[str, Any]) -> str:
         if there and (one.compiled or one.key == BASE):
             told.append(f"{one.label} {sum(there):.1f} s")
     return (
-        f"First calls of the measures together, compiling or loading what is compiled: {'; '.join(told)}."
+        f"Total time of the first calls, which include compiling or loading compiled code: {'; '.join(told)}."
         if told
         else ""
     )
@@ -175,30 +175,31 @@ def _memory(record: dict[str, Any]) -> str:
     cells = [_ratio_cell(record["memory"], measure, "added", "MiB", 1.0) for measure in MEASURES]
     body = [[one.label, *(cell(one) for cell in cells)] for one in rows(record["memory"])]
     return (
-        "## Added memory of the same steps\n\nHighest resident memory during three calls minus that before them, in a "
-        "fresh process that has run the same\nsteps once; ratio to the first row, in brackets MiB.\n\n"
+        "## Added memory of the same steps\n\nAdded memory is the highest resident memory during three calls minus the "
+        "memory before them, in a fresh process that has\nrun the same steps once. The table shows ratios to the first "
+        "row, and in brackets MiB.\n\n"
         + _table(["", *(TITLES[measure] for measure in MEASURES)], body)
     )
 
 
 def _droplets(record: dict[str, Any]) -> str:
     parts = [
-        "## Water droplets: energy and forces of one open system\n\nRigid molecules at water's density in a ball; each "
-        "number from fresh processes that ran a droplet of 90 atoms first.\nSeconds a call and added memory; ratio to "
-        "the first row, in brackets the number.",
+        "## Water droplets: energy and forces of one open system\n\nA droplet is a ball of rigid molecules at water's "
+        "density. Each number comes from fresh processes that first ran a droplet\nof 90 atoms. The table shows ratios "
+        "to the first row, and in brackets the seconds per call and the added memory.",
         _droplet_table(record["droplet"]),
     ]
     for atoms, part in record["droplet"].items():
         time, memory = best_peer(part, None), best_peer(part, None, "added")
         if time and memory:
             parts.append(
-                f"{int(atoms):,} atoms against the best peer: time {_number(time[1])} x ({time[0].label}), added "
-                f"memory {_number(memory[1])} x ({memory[0].label})."
+                f"{int(atoms):,} atoms, compared with the best other package: time {_number(time[1])} x "
+                f"({time[0].label}), added memory {_number(memory[1])} x ({memory[0].label})."
             )
     if "droplet_jemalloc" in record:
         parts += [
-            "### With another allocator\n\nThe same with jemalloc in place of the C library's allocator "
-            "(`LD_PRELOAD`), for everybody.",
+            "### With another allocator\n\nThe same measurement, with jemalloc instead of the C library's allocator "
+            "(`LD_PRELOAD`) for all packages:",
             _droplet_table(record["droplet_jemalloc"]),
             *_what_it_gives(record),
         ]
@@ -215,7 +216,7 @@ def _what_it_gives(record: dict[str, Any]) -> list[str]:
             told = [f"{_number(a / b)} x" if a is not None and b else "" for a, b in pairs]
             body.append([one.label, f"{int(atoms):,}", *told])
     head = ["", "atoms", "time without / with jemalloc", "added memory without / with jemalloc"]
-    return ["What it gives:", _table(head, body)] if body else []
+    return ["Effect of jemalloc:", _table(head, body)] if body else []
 
 
 def _droplet_table(part: dict[str, Any]) -> str:
@@ -250,27 +251,27 @@ def _epochs(record: dict[str, Any]) -> str:
         for name, value in settings.items()
     )
     best = part.get("schnetpack", {}).get("setting", "")
-    return f"""## An epoch with each one's own data pipeline
+    return f"""## An epoch with the data pipeline of each package
 
-{work["systems"]:,} molecules of QM7 drawn at random, batches of 64, training on energies. This package:
-`empnet train` itself, with products of sums, moving average, clipping and the validation of 32 molecules within the
-epoch. SchNetPack: its Trainer over its database, without validation, with the fastest of its neighbour lists
+The data are {work["systems"]:,} molecules of QM7, drawn at random, in batches of 64; training is on energies. empnet
+runs `empnet train` itself, with products of sums, moving average, clipping and the validation of 32 molecules within
+the epoch. SchNetPack runs its Trainer on its database, without validation, with the fastest of its neighbour lists
 ({best}; shortest epochs: {slow}).
-torch-geometric: its DataLoader over molecules in memory whose edges are stored, and a plain loop. graph-pes: its
-GraphDataLoader likewise. "Bare steps": the same steps on batches that are ready.
+torch-geometric uses its DataLoader for molecules in memory with stored edges, and a plain loop; graph-pes uses its
+GraphDataLoader in the same way. "Bare steps" are the same steps on batches that are ready.
 
 {_table(["", "ratio", "epoch, s", "bare steps, s", "epoch / bare steps"], body)}"""
 
 
-EQUAL = """## What is equal and what is not
+EQUAL = """## Equal and different conditions
 
 Equal: systems, pairs, cutoff, width, layers, number of basis functions, filter network (basis, 128, 128), three F x F
-products an interaction outside it, float32, threads, optimiser (AdamW, fused or foreach) and loss.
+products per interaction outside the filter network, float32, threads, optimiser (AdamW, fused or foreach) and loss.
 
-Not equal: the activation (shifted softplus there, SiLU here), the readout (128, 64, 1 there; 128, 128, 1 here), that
-this package takes differences of positions and sums over particles in float64, that it evaluates its filters on 128
-knots in place of every pair, and that its training steps ask for the gradients of the parameters only, where a plain
-`backward()` computes those of the positions, too, if forces were taken."""
+Different: the other packages use a shifted softplus as activation, empnet uses SiLU. Their readout is (128, 64, 1),
+empnet's (128, 128, 1). empnet computes differences of positions and sums over particles in float64. It evaluates its
+filters on 128 knots instead of for every pair. Its training steps compute the gradients of the parameters only; a plain
+`backward()` also computes those of the positions, if forces were computed."""
 
 
 def _differences(record: dict[str, Any]) -> str:
@@ -290,7 +291,7 @@ def _failures(record: dict[str, Any]) -> str:
         lines += [f"- {labels[key]} ({'; '.join(where)}): {why}" for why, where in reasons.items()]
         seen, there = result.get("prepared", {}).get("pairs"), record["work"]["batch"]["pairs"]
         if seen not in (None, there):
-            lines.append(f"- {labels[key]}: sees {seen:,} pairs in place of {there:,}")
+            lines.append(f"- {labels[key]}: uses {seen:,} pairs instead of {there:,}")
     for atoms, part in record.get("droplet", {}).items():
         lines += [
             f"- {labels[key]}, droplet of {int(atoms):,} atoms: {found['failed']}"

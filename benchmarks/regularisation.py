@@ -44,19 +44,20 @@ def introduction(e: Measured) -> Iterator[str]:
     yield "# Remedies against overfitting, measured\n"
     yield paragraph(f"""Measured {record["date"]} on {record["machine"]}: {len(record["runs"])} trainings,
         {seconds / 60:.0f} minutes of one core. Written by `benchmarks/regularisation.py` from
-        `studies/regularisation.json`, which holds all losses.""")
-    yield paragraph(f"""The network of the study `regularisation`, reduced: the bundled photographs of signing hands at
-        {p.size} x {p.size} pixels, {p.pictures} of them for training; convolutions 8 x 8 x {p.channels // p.reduction}
-        and 4 x 4 x {p.second_channels}, {p.linear_units // p.reduction} linear units; Adam at {p.rate:g} times
-        {p.reduction}, since a network of 1/{p.reduction} of the width takes a rate as many times larger (Yang and Hu,
-        Tensor Programs V, 2022); {p.epochs} epochs; batch {p.batch_size}, dropout {p.dropout:g}. Each of {p.seeds}
+        `studies/regularisation.json`, which contains all losses.""")
+    yield paragraph(f"""The network is a reduced form of the network of the study `regularisation`. The data are the
+        bundled photographs of signing hands at {p.size} x {p.size} pixels, {p.pictures} of them for training. The
+        network has convolutions 8 x 8 x {p.channels // p.reduction} and 4 x 4 x {p.second_channels}, and
+        {p.linear_units // p.reduction} linear units. Adam has a rate of {p.rate:g} times {p.reduction}, because a
+        network of 1/{p.reduction} of the width needs a rate larger by this factor (Yang and Hu, Tensor Programs V,
+        2022). There are {p.epochs} epochs, with batch size {p.batch_size} and dropout {p.dropout:g}. Each of {p.seeds}
         seeds holds out another sixth of the hands, and has {p.repeats} trainings, whose losses are averaged (one in the
         counter-cases). Losses are cross entropies in evaluation mode, after every second
         epoch.""")
     yield paragraph(f"""**Symptom.** The validation loss comes within 5 % of its smallest value after
-        {100 * share:.0f} % of the epochs; from then on the training loss falls by a factor of {factor:.0f}, while the
-        validation loss rises to {rise:.2f} times its smallest. The best validation loss is {e.best:.2f} nats (mean
-        over the seeds).""")
+        {100 * share:.0f} % of the epochs. From then on, the training loss falls by a factor of {factor:.0f}, while the
+        validation loss rises to {rise:.2f} times its smallest value. The best validation loss is {e.best:.2f} nats
+        (mean over the seeds).""")
     yield "![Training and validation loss without a remedy](regularisation-symptom.png)\n"
 
 
@@ -69,18 +70,18 @@ def results(e: Measured) -> Iterator[str]:
     for name, best, gap, told in table(e):
         yield f"| {LABELS[name]} | {interval(best, 100, 0)} | {interval(gap)} | {words[told]} |"
     yield "\n" + paragraph("""Intervals are 95 %, by Student's t over the pairs of trainings with the same seed and the
-        same hands held out. The gap is validation minus training loss after the last epoch. Of reruns, the parameters
-        of the smallest training loss are judged, against the best validation loss of single trainings.""")
-    yield paragraph("""**Rule.** Promising: the interval of the change in best validation loss lies below zero and the
-        mean gain is at least 5 %. Not promising: all of the interval lies above -5 %. Undecided in between.""")
-    yield paragraph("""**What was settled when.** Rule and remedies were written before measuring, with these
-        exceptions. That changes are taken as a share of the loss without the remedy was settled when two of six seeds
-        had been seen: that loss differs twofold between the hands held out. Repeats were added when four had been seen
-        and several remedies were undecided. Rate and epochs were chosen on pilot trainings, which were of no remedy, of
-        dropout and of augmentation. Five counter-cases were exchanged after the first seeds, since what was tried first
-        changed too little: pooling of 3 x 3, noise of 0.3 on the pictures held out, a rate ten times larger, an end
-        after 4 epochs for the smaller batch, and, of reruns, a choice by validation loss.""")
-    yield paragraph("""**Removals** are to leave fewer parameters as well, which only the removal of both does:""")
+        same hands held out. The gap is validation minus training loss after the last epoch. For reruns, the parameters
+        with the smallest training loss are compared with the best validation loss of single trainings.""")
+    yield paragraph("""**Rule.** Promising: the interval of the change in best validation loss is below zero, and the
+        mean gain is at least 5 %. Not promising: the whole interval is above -5 %. Otherwise: undecided.""")
+    yield paragraph("""**Changes of the plan.** Rule and remedies were written before measuring, with these exceptions.
+        Changes are fractions of the loss without the remedy; this was decided after two of six seeds had been seen,
+        because that loss differs by a factor of two between the hands held out. Repeats were added after four seeds had
+        been seen and several remedies were undecided. Rate and epochs were chosen in pilot trainings without a remedy,
+        with dropout and with augmentation. Five counter-cases were replaced after the first seeds, because the first
+        versions changed too little: pooling of 3 x 3, noise of 0.3 on the pictures held out, a rate ten times larger,
+        an end after 4 epochs for the smaller batch, and, for reruns, a choice by validation loss.""")
+    yield paragraph("""**Removals** must also leave fewer parameters. Only the removal of both convolutions does:""")
     yield "| removed | parameters at full size | parameters as measured |\n|---|---|---|"
     for name, number in e.parameters.items():
         yield f"| {name.removeprefix('without ')} | {number:,} | {e.measured_parameters[name]:,} |"
@@ -98,7 +99,7 @@ def verdicts(outcome: Outcome) -> Iterator[str]:
     unlike = [finding.claim for finding in outcome.findings if finding.agrees is False]
     told = [paragraph(f"- {claim.id}: {claim.disagreement}") for claim in unlike]
     if told:
-        yield "\n## Where the verdict is not the textbook's\n"
+        yield "\n## Verdicts that differ from the textbook's\n"
         yield "".join(told).rstrip()
 
 

@@ -216,19 +216,20 @@ def paragraph(text: str) -> str:
 
 def document(result: Result, facts: dict[str, Any]) -> str:
     """What is shown, how it was measured, what follows."""
-    lines = ["# How cost grows\n", "![Time and memory against atoms, systems, width, layers and knots](scaling.png)\n"]
+    picture = "![Time and memory against atoms, systems, width, layers and knots](scaling.png)"
+    lines = ["# Growth of the cost\n", f"{picture}\n"]
     lines.append(
         paragraph(f"""Measured {facts["date"]} on {facts["cores"]} cores with {counted(facts["threads"], "thread")}
         ({facts["versions"]}), by `python benchmarks/scaling.py{" --quick" if facts["quick"] else ""}`, which writes the
         figure, this page and `scaling.json`. Times are {"CPU" if facts["clock"] == "cpu" else "wall"} times, medians
-        over calls and {counted(facts["rounds"], "round")}; memory is the growth of the peak of resident memory over
-        what a warm process has that holds the batch, each point in a process of its own.""")
+        over calls and {counted(facts["rounds"], "round")}. Memory is the peak of resident memory minus the memory of a
+        warm process that holds the batch. Each point has its own process.""")
     )
     lines.append(
-        paragraph(f"""The network has no angular moments. What is not varied: width 64, 3 layers, 128 knots, cutoff
-        5 angstrom, float32; {SYSTEMS} droplets of 21 atoms (water), or one periodic box of water, its atoms sorted in
-        space from 2,000 on. Energy is without a graph; a training step is on energies and forces, with AdamW. The
-        neighbour list is made beforehand.""")
+        paragraph(f"""The network has no angular moments. Unless varied, the width is 64, with 3 layers, 128 knots, a
+        cutoff of 5 angstrom, and float32. The systems are {SYSTEMS} droplets of 21 atoms (water), or one periodic box
+        of water, whose atoms are sorted in space if there are 2,000 or more. Energies are computed without a graph. A
+        training step uses energies and forces, with AdamW. The neighbour list is prepared before the measurement.""")
     )
     lines.append("| varied | from, to | work | time of a call, ms | growth | added memory, MiB | growth |")
     lines.append("|---|---|---|---|---|---|---|")
@@ -242,8 +243,8 @@ def document(result: Result, facts: dict[str, Any]) -> str:
             lines.append(f"| {axis} | {first:,}, {last:,} | {work} | {time_} | {grown[0]} | {memory} | {grown[1]} |")
     lines.append(
         "\n"
-        + paragraph("""Growth is the exponent between the last two points: 1 is proportional, 0 is no
-        growth at all, 2 is what the products of matrices have in F.""").rstrip()
+        + paragraph("""Growth is the exponent between the last two points: 1 is proportional, 0 is no growth, and 2 is
+        the growth of matrix products with F.""").rstrip()
     )
     return "\n".join([*lines, "", *follows(result)]) + "\n"
 
@@ -258,16 +259,17 @@ def follows(result: Result) -> list[str]:
     def times(axis: str, work: str) -> str:
         points = result[axis]
         first, last = min(points), max(points)
-        return f"{points[last][work]['seconds'] / points[first][work]['seconds']:.1f} times at {last:,} of {first:,}"
+        factor = points[last][work]["seconds"] / points[first][work]["seconds"]
+        return f"{factor:.1f} times as long at {last:,} as at {first:,}"
 
     return [
-        "## What follows\n",
-        f"- Atoms: {per_atom[n]:.0f} microseconds and {kib:.1f} KiB an atom for energy and forces at {n:,}"
+        "## Conclusions\n",
+        f"- Atoms: energy and forces take {per_atom[n]:.0f} microseconds and {kib:.1f} KiB per atom at {n:,}"
         f" atoms\n  (between {min(per_atom.values()):.0f} and {max(per_atom.values()):.0f} microseconds at all sizes).",
-        f"- Time of a training step against width: {times('width F', 'training step')};"
-        f" against layers: {times('layers', 'training step')}.",
-        f"- Time of an energy against knots: {times('knots', 'energy')}: phi is evaluated once"
-        " a knot, not once a pair.",
+        f"- Width: a training step takes {times('width F', 'training step')}."
+        f" Layers: it takes {times('layers', 'training step')}.",
+        f"- Knots: an energy takes {times('knots', 'energy')}, because phi is evaluated once per knot, not once per"
+        " pair.",
     ]
 
 

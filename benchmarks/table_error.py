@@ -135,10 +135,10 @@ def text(tables: dict[str, list[Row]], maes: dict[int, float], times: dict[int, 
     lines = [
         "# How many knots a filter's table needs",
         "",
-        f"Written by `benchmarks/table_error.py` on {datetime.date.today()}: default networks trained on QM7 for "
+        f"Written by `benchmarks/table_error.py` on {datetime.date.today()}. Default networks were trained on QM7 for "
         f"{epochs} epochs",
-        f"(about a minute), their filters compared with their tables, and predictions for {n} molecules of the test",
-        "side compared with those of the same parameters on 4 times as many knots, in float64.",
+        f"(about a minute). Their filters are compared with their tables. Predictions for {n} molecules of the test",
+        "set are compared with predictions by the same parameters on 4 times as many knots, in float64.",
         "",
         "![Errors of filters and of energies against knots](tables.png)",
         "",
@@ -152,18 +152,18 @@ def text(tables: dict[str, list[Row]], maes: dict[int, float], times: dict[int, 
             f"{row.energy_largest:.1e} | {row.force:.1e} | {times[row.knots]:.2f} |"
             for row in found
         ]
-    lines += ["", "Filters' errors are those of the worst interaction, envelope included.", ""]
-    lines += ["Trained with that many knots, mean absolute error on the test set, kcal/mol: "]
+    lines += ["", "The errors of filters are those of the worst interaction, including the envelope.", ""]
+    lines += ["Mean absolute error on the test set by number of knots in training, kcal/mol: "]
     lines[-1] += ", ".join(f"{knots} knots {mae:.3f}" for knots, mae in sorted(maes.items())) + "."
     lines += [
         "",
-        "The filter *is* its spline, in training and in prediction, so a table that is too coarse spoils neither the",
-        "symmetries nor energy conservation; it makes the network another one than the formula says, and one that",
-        "depends on where the knots lie.",
+        "The filter *is* its spline, in training and in prediction. A table that is too coarse therefore breaks",
+        "neither the symmetries nor energy conservation. But the network then differs from the formula, and depends on",
+        "the places of the knots.",
         "",
         "**Rule.** There are enough knots if four times as many, with the same parameters, change predictions by less",
         "than 1 % of the error on unseen data. The error falls with the fourth power of the spacing, so the change by",
-        "four times as many knots is the table's error but for 1/256 of it.",
+        "four times as many knots equals the error of the table, except for 1/256 of it.",
         "",
     ]
     for name, found in tables.items():

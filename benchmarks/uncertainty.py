@@ -228,7 +228,7 @@ def text(
     lines = [
         f"Measured by `benchmarks/uncertainty.py` on {datetime.date.today()}: {arguments.data}, {n} members of "
         f"{arguments.epochs} epochs, one",
-        f"network of {total} epochs on the same sides, {sides}, errors in {card.units[0]}.",
+        f"network of {total} epochs with the same split, {sides}, errors in {card.units[0]}.",
         "",
         "| standard deviation | MAE | RMSE | within s, % | within 2 s, % | negative log likelihood | rank correlation "
         "of abs(error) and s | largest 5 % of errors among the largest 10 % of s, % | time of a prediction / without |",
@@ -238,16 +238,16 @@ def text(
         row(f"last layer, {total} epochs", [single]),
         row(f"ensemble, {n} x {arguments.epochs} epochs", [ensemble]),
         "",
-        f"An ensemble's prediction costs {n} times that of one network, which the last column, measured with",
-        "processor time against the same model without deviation, does not say.",
+        f"An ensemble's prediction costs {n} times as much as that of one network. The last column does not include",
+        "this factor: it is the processor time relative to the same model without standard deviations.",
         "",
         "![Calibration, tails and ranking](uncertainty.png)",
         "",
-        "Left: systems in groups of like deviation; on the line, 68 % of a group's errors are within the deviation.",
-        "Middle: how heavy the tails are. Right: the error of what remains, if predictions of large deviation are left",
-        "out.",
+        "Left: systems in groups of similar standard deviation; on the line, 68 % of a group's errors are smaller.",
+        "Middle: the heaviness of the tails. Right: the error of the remaining systems, if those with large standard",
+        "deviations are left out.",
         "",
-        "| systems | said to be unlike the training data: last layer, % | ensemble, % |",
+        "| systems | flagged as unlike the training data: last layer, % | ensemble, % |",
         "|---|---|---|",
     ]
     for name in shares["ensemble"]:

@@ -55,9 +55,7 @@ CONTESTANTS = (
         "empnet, with products of sums",
         note="As above with `products=True`, the package's default: nine F x F products per layer instead of three.",
     ),
-    Contestant(
-        "schnetpack", "eager", "SchNetPack SchNet", note="Gets the pairs; forces by its own `Forces` module."
-    ),
+    Contestant("schnetpack", "eager", "SchNetPack SchNet", note="Gets the pairs; forces by its own `Forces` module."),
     Contestant("schnetpack", "compiled", "SchNetPack SchNet, compiled", droplet=False, note=_COMPILED),
     Contestant("schnetpack", "script", "SchNetPack SchNet, TorchScript", droplet=False, note=_SCRIPT),
     Contestant("pyg", "eager", "torch-geometric SchNet", note="Gets the pairs instead of torch_cluster's graph."),

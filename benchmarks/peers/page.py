@@ -177,8 +177,7 @@ def _memory(record: dict[str, Any]) -> str:
     return (
         "## Added memory of the same steps\n\nAdded memory is the highest resident memory during three calls minus the "
         "memory before them, in a fresh process that has\nrun the same steps once. The table shows ratios to the first "
-        "row, and in brackets MiB.\n\n"
-        + _table(["", *(TITLES[measure] for measure in MEASURES)], body)
+        "row, and in brackets MiB.\n\n" + _table(["", *(TITLES[measure] for measure in MEASURES)], body)
     )
 
 

@@ -201,7 +201,7 @@ def test_where_nothing_is_strained_the_size_speaks(vibrating):
     assert (level, "more than 1 is rare" in text) == ("error", True)
     assert "--stress-unit -kB or --stress-unit kB" in text
     ((level, text),) = about("stress", found_in(vibrating, STRESSED))
-    assert (level, "no near frames in different cells" in text) == ("note", True)
+    assert (level, "no similar frames in different cells" in text) == ("note", True)
 
 
 def test_five_thousand_frames_of_a_hundred_atoms_take_seconds():

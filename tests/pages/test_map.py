@@ -181,7 +181,7 @@ def test_data_without_the_property_are_coloured_by_the_prediction(run, tmp_path)
     found = map_run(run, systems, property="gap", out=tmp_path / "a.html", quiet=True)
     page = found.page.read_text(encoding="utf-8")
     assert np.isnan(found.target).all()
-    assert "The colour is gap predicted [eV]" in page
+    assert "The colour shows: gap predicted [eV]" in page
     assert "not in the data" in page
 
 

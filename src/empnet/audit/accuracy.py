@@ -56,8 +56,8 @@ def words_of(predictor: Predictor, found: Sequence[Accuracy]) -> Verdict:
 def accuracy_lines(predictor: Predictor, found: Sequence[Accuracy]) -> list[AuditLine]:
     """Compare a model's errors with its baseline's: a model with larger errors fails.
 
-    If there are too few systems for a conclusion, a model with smaller errors is skipped. A model with larger errors
-    still fails, since it shows no benefit.
+    If there are too few systems for a conclusion, the test is skipped for a model with smaller errors. A model with
+    larger errors still fails, since it shows no benefit.
 
     Arguments:
         predictor: The model.

@@ -52,7 +52,7 @@ def audit(
     rounding, in the network's own precision and in float64 (:meth:`~empnet.audit.subject.Subject.compare`).
     Smoothness means no jumps along paths (:func:`~empnet.audit.smoothness.smoothness_lines`). Determinism means the
     same bits. For an energy, forces and stress are compared with finite differences, and net force and torque with
-    zero (:func:`~empnet.audit.derivatives.derivative_lines`); if forces were learned, the drift of the energy is
+    zero (:func:`~empnet.audit.derivatives.derivative_lines`); if the model was trained on forces, the energy drift is
     measured in a short run of dynamics (:func:`~empnet.audit.dynamics.drift_lines`). Dead units are counted
     (:func:`~empnet.audit.dead_units.dead_units_line`), and the data are compared with the range of the training set
     (:func:`~empnet.audit.coverage.coverage_lines`). If the data have the property, the errors are compared with the

@@ -33,7 +33,7 @@ def drift_lines(subject: Subject, systems: Sequence[System], rng: np.random.Gene
         rng: Random generator for velocities.
 
     Returns:
-        One line; an empty list if the model has not learned forces.
+        One line; an empty list if the model was not trained on forces.
     """
     card = subject.predictor.card
     if not (card.derivatives.forces and has_forces(card)):

@@ -67,7 +67,7 @@ def paths_of(system: System, cutoff: float, rng: np.random.Generator) -> list[Pa
 
     Arguments:
         system: A system; its outermost particle and the nearest neighbours of that particle are used.
-        cutoff: Range of a message in angstrom.
+        cutoff: Interaction cutoff in angstrom.
         rng: Random generator for the direction among neighbours.
     """
     cluster, direction, nearest = _cluster(system)

@@ -89,7 +89,7 @@ class Subject:
 
     @property
     def cutoff(self) -> float:
-        """Range of a message in angstrom."""
+        """Interaction cutoff in angstrom."""
         return self.predictor.card.architecture.cutoff
 
     @property

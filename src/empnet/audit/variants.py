@@ -98,7 +98,7 @@ def two_far_apart(system: System, cutoff: float) -> System:
 
     Arguments:
         system: The system; if it is periodic, its particles are taken as a cluster.
-        cutoff: Range of a message in angstrom.
+        cutoff: Interaction cutoff in angstrom.
 
     Example:
         >>> two_far_apart(System([[0, 0, 0]]), cutoff=5.0).positions.tolist()

@@ -94,9 +94,9 @@ class Dataset:
     """Systems as flat arrays with neighbour lists and targets; batches are slices of these arrays.
 
     Arguments:
-        arrays: Arrays of :func:`system_arrays`, joined over the systems; ``targets`` of shape (S, F'), the properties
-            to learn; ``groups`` of shape (S,), equal for exact duplicates; if forces are learned, ``forces`` (one row
-            per particle, nan if missing) and ``constrained`` (S,); if stress is learned, ``stress`` (S, 6).
+        arrays: Arrays of :func:`system_arrays`, joined over the systems; ``targets`` of shape (S, F');
+            ``groups`` of shape (S,), equal for exact duplicates; for training on forces, ``forces`` (one row
+            per particle, nan if missing) and ``constrained`` (S,); for training on stress, ``stress`` (S, 6).
         file: Path of the file with the systems, for messages.
         data_hash: Hash of the data.
 
@@ -130,7 +130,7 @@ class Dataset:
 
         Arguments:
             systems: One or more systems.
-            cutoff: Range of the neighbour lists in angstrom.
+            cutoff: Cutoff of the neighbour lists in angstrom.
         """
         rows = [system_arrays(system, neighbour_list(system, cutoff)) for system in map(freed, systems)]
         arrays = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
@@ -150,17 +150,17 @@ class Dataset:
 
     @property
     def targets(self) -> np.ndarray:
-        """Properties to learn, shape (S, F'), float64, in the unit of the file."""
+        """Target properties, shape (S, F'), float64, in the unit of the file."""
         return self.arrays["targets"]
 
     @property
     def has_forces(self) -> bool:
-        """Whether forces are learned; some systems may have none."""
+        """Whether the data contain forces; some systems may have none."""
         return "forces" in self.arrays
 
     @property
     def has_stress(self) -> bool:
-        """Whether stress is learned; some systems may have none."""
+        """Whether the data contain stress; some systems may have none."""
         return "stress" in self.arrays
 
     @property
@@ -337,7 +337,7 @@ def collate(systems: Sequence[System], cutoff: float, encoder: OneHot, dtype: to
 
     Arguments:
         systems: One or more systems.
-        cutoff: Range of the neighbour lists in angstrom.
+        cutoff: Cutoff of the neighbour lists in angstrom.
         encoder: One-hot encoder of the species.
         dtype: Type of the features.
 

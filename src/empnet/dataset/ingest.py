@@ -187,7 +187,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
 
 @dataclass
 class _Targets:
-    """Reads the properties to learn, and collects their faults."""
+    """Reads the target properties, and collects their faults."""
 
     properties: tuple[str, ...]
     baseline_keys: tuple[str, ...] = ()

@@ -42,7 +42,7 @@ class LabelReader:
         return {name: getattr(self, name) for name in names}
 
     def of(self, system: System) -> dict[str, np.ndarray]:
-        """Return the wanted rows of a system: ``forces`` (N, 3), ``constrained`` (1,), ``stress`` (1, 6), ``uneven``.
+        """Return the rows of a system: ``forces`` (N, 3), ``constrained`` (1,), ``stress`` (1, 6), ``uneven`` (1,).
 
         Arguments:
             system: System to read.
@@ -64,7 +64,7 @@ class LabelReader:
         return rows
 
     def refuse_absent(self) -> None:
-        """Raise an error if no system has the wanted labels.
+        """Raise an error if no system has the requested labels.
 
         Raises:
             EmpnetError: If no system has them; the message suggests a similar name.

@@ -14,12 +14,12 @@ class Recipe:
     """Settings for building a data set.
 
     Arguments:
-        properties: Names of the scalars to learn; empty for data without labels.
+        properties: Names of the target scalars; empty for data without labels.
         baseline_keys: Name of the scalar to subtract from each property (delta learning); empty for none.
-        cutoff: Range of the neighbour lists in angstrom.
+        cutoff: Cutoff of the neighbour lists in angstrom.
         features: Names of the per-particle arrays to add to the one-hot species.
         length_unit: Unit of lengths in the data.
-        derivatives: Forces and stress to learn.
+        derivatives: Forces and stress to train on.
     """
 
     properties: tuple[str, ...]

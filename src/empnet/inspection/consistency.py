@@ -71,7 +71,7 @@ FORCES = ("eV/angstrom", "Hartree/bohr", "kcal/mol/angstrom", "kJ/mol/angstrom",
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Ratio of energy differences to the work of the forces between near frames.
+    """Ratio of energy differences to the work of the forces between similar frames.
 
     Arguments:
         pairs: Number of pairs of frames.
@@ -87,7 +87,7 @@ class Slope:
 
 
 def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None:
-    """Compare energy differences with the work of the mean force between near frames of one kind.
+    """Compare energy differences with the work of the mean force between similar frames of one kind.
 
     The mean of the forces at both ends is exact for a harmonic potential, so frames need not be very near. Molecules
     are first rotated onto each other (W. Kabsch, Acta Cryst. A 32, 922, 1976); crystals must have the same cell.
@@ -98,7 +98,7 @@ def force_energy_slope(frames: Frames, energy: str, forces: str) -> Slope | None
         forces: Key of the forces.
 
     Returns:
-        The comparison; None if there are fewer than eight pairs of near frames.
+        The comparison; None if there are fewer than eight pairs of similar frames.
     """
     parts = [_work(frames, energy, forces, pairs) for pairs in _near_pairs(frames, energy, forces)]
     if not parts:
@@ -148,8 +148,8 @@ def rival_findings(frames: Frames, energy: str, rival: str, forces: str) -> list
     text = f"the data also have '{rival}', which differs by up to {far}; '{energy}' is used"
     choice = f"to choose the other one: --property {rival}"
     if used is None or other is None:
-        text += "; too few near frames to decide which of the two the forces belong to"
-        return [Finding("note", energy, text, f"with VASP it is free_energy; {choice}")]
+        text += "; too few similar frames to decide which of the two the forces belong to"
+        return [Finding("note", energy, text, f"with VASP, they belong to free_energy; {choice}")]
     text += f"; energy differences deviate from the work of the forces by {used:.2%}, those of '{rival}' by {other:.2%}"
     if other < BETTER * used:
         return [Finding("warning", energy, f"{text}: the forces belong to '{rival}'", choice)]
@@ -159,7 +159,7 @@ def rival_findings(frames: Frames, energy: str, rival: str, forces: str) -> list
 
 
 def _misfit(frames: Frames, energy: str, forces: str, there: np.ndarray) -> float | None:
-    """Return the weighted median of |dE / W - 1| between near frames; None if there are fewer than eight pairs."""
+    """Return the weighted median of |dE / W - 1| between similar frames; None if there are fewer than eight pairs."""
     only = replace(frames, properties={energy: np.where(there, frames.properties[energy], np.nan)})
     parts = [_work(only, energy, forces, pairs) for pairs in _near_pairs(only, energy, forces)]
     if not parts:
@@ -180,7 +180,7 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _near_pairs(frames: Frames, energy: str, forces: str) -> Iterator[np.ndarray]:
-    """Yield for each kind of frames the pairs of a frame and the most similar one, shape (n, 2)."""
+    """Yield, for each kind of frames, pairs of a frame and its most similar frame, shape (n, 2)."""
     y, f = frames.properties[energy], frames.vectors[forces]
     usual = ordinary(frames, y) & ~outlying(largest_forces(frames, forces))
     for members in frames.repeated(least=2):
@@ -243,8 +243,8 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
         return []
     size = abs(slope.value)
     measured = (
-        f"between {slope.pairs} pairs of near frames, energy differences are {slope.value:.3g} times the work of the "
-        f"forces (half of them within {slope.spread:.0%}; signs agree by {slope.agreement:.0%})"
+        f"between {slope.pairs} pairs of similar frames, energy differences are {slope.value:.3g} times the work of "
+        f"the forces (half of them within {slope.spread:.0%}; signs agree by {slope.agreement:.0%})"
     )
     found = verdict(slope)
     if found == "unclear":
@@ -252,7 +252,7 @@ def consistency_findings(frames: Frames, energy: str, forces: str) -> list[Findi
         return [Finding("note", forces, text, "these frames do not show sign and unit")]
     if found == "fits":
         return [Finding("note", forces, f"they fit '{energy}' in sign and unit: {measured}")]
-    sign = "their sign is reversed (gradients in place of forces)" if slope.value < 0 else ""
+    sign = "their sign is reversed (gradients instead of forces)" if slope.value < 0 else ""
     unit = "" if abs(np.log(size)) < CLOSE else _mixed(size)
     if "no pair of units" in unit and (n := per_particle(frames, slope)):
         unit = f"energies per particle ({n} of them in each frame)"

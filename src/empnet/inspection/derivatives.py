@@ -77,8 +77,8 @@ def _forces(frames: Frames, energy: str, derivatives: LabelSpec) -> list[Finding
         text = "too few frames of one kind to compare them with the energies"
         return [Finding("note", "forces", text, "sign and unit are not checked")]
     measured = (
-        f"between {slope.pairs} pairs of near frames, energy differences are {slope.value:.3g} times the work of the "
-        f"forces (half of them within {slope.spread:.0%})"
+        f"between {slope.pairs} pairs of similar frames, energy differences are {slope.value:.3g} times the work of "
+        f"the forces (half of them within {slope.spread:.0%})"
     )
     found = verdict(slope)
     if found == "unclear":
@@ -118,7 +118,7 @@ def _wrong_forces(slope: Slope, derivatives: LabelSpec, measured: str) -> Findin
     if abs(np.log(size)) > CLOSE and (slope.spread < SHARP or abs(np.log(size)) > np.log(2)):
         raw = size * abs(derivatives.forces_factor)
         options = _force_options(raw, derivatives, "-" if turned else "", MATCH if slope.spread < SHARP else BLUNT)
-    sign = "their sign is reversed (gradients in place of forces)" if reversed_ else ""
+    sign = "their sign is reversed (gradients instead of forces)" if reversed_ else ""
     other = f"their unit is wrong by a factor of {size:.3g}" if options or not reversed_ else ""
     text = " and ".join(part for part in (sign, other) if part)
     if reversed_ and not options and derivatives.forces_unit:
@@ -183,7 +183,7 @@ def _wrong_order(frames: Frames, energy: str, forces: str, derivatives: LabelSpe
 
 def _measured(slope: Slope, off: float) -> str:
     return (
-        f"between {slope.pairs} pairs of near frames in different cells, energy differences are {off:.3g} times its "
+        f"between {slope.pairs} pairs of similar frames in different cells, energy differences are {off:.3g} times its "
         f"work (half of them within {slope.spread:.0%})"
     )
 
@@ -210,7 +210,7 @@ def _large(stress: np.ndarray, derivatives: LabelSpec, topic: str, named: bool) 
     size = np.abs(stress[np.isfinite(stress).all(axis=(1, 2))]).max(axis=(1, 2))
     usual = float(np.median(size)) * (parse_unit(derivatives.energy_unit).factor if derivatives.energy_unit else 1.0)
     if usual <= STRONGEST:
-        text = "no near frames in different cells to compare it with the energies"
+        text = "no similar frames in different cells to compare it with the energies"
         return [Finding("note", topic, text, "sign and unit are not checked")]
     text = f"the largest component of a frame is {usual:.3g} eV/angstrom^3 (median): more than {STRONGEST:g} is rare"
     if named and usual <= STRONGEST_NAMED:  # possible in planets and stars: trust the user's unit

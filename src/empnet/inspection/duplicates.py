@@ -85,7 +85,7 @@ def further_frames(pairs: Int64[np.ndarray, "n 2"]) -> int:
 
 
 def _near_pairs(frames: Frames, members: np.ndarray, points: np.ndarray, tolerance: float) -> Iterator[tuple[int, int]]:
-    """Yield each frame with the first frame of near fingerprint whose particles have the same surroundings."""
+    """Yield each frame with the first frame that has a similar fingerprint and the same surroundings of particles."""
     many = min(CANDIDATES + 1, len(points))
     distance, other = cKDTree(points).query(points, k=many, p=np.inf, distance_upper_bound=tolerance)
     same = cache(lambda one, two: _same_surroundings(frames, one, two, tolerance))  # each pair occurs twice

@@ -171,7 +171,7 @@ def numbered(items: Iterator[object]) -> np.ndarray:
 
 
 def from_dataset(dataset: Dataset, properties: tuple[str, ...]) -> Frames:
-    """Return the frames of a training data set, with "forces" and "stress" if they are learned.
+    """Return the frames of a training data set, with "forces" and "stress" if they are targets.
 
     Arguments:
         dataset: The data.

@@ -56,7 +56,7 @@ def inspect_data(
 
     Arguments:
         source: Path of a file, the name of bundled data such as ``"qm7"``, or one or more systems or ase.Atoms.
-        properties: Names of the scalars to learn; faults in them are errors. By default, all scalars are inspected, and
+        properties: Names of the target scalars; faults in them are errors. By default, all scalars are inspected, and
             none is required.
         unit: Unit of each property, or one unit for all; by default the units of bundled data, and eV for ``energy``.
         length_unit: Unit of lengths in a file; None for the unit stated in the file, or angstrom if none is stated.

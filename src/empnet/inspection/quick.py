@@ -33,7 +33,7 @@ def quick_findings(
         properties: Name of each target.
         units: Unit of each target.
         differences: Whether targets are differences (delta learning), so that their size does not show their unit.
-        derivatives: Forces and stress to learn with the first property.
+        derivatives: Forces and stress to train on with the first property.
         named: Whether the user named the unit of the stress; otherwise it is assumed.
 
     Returns:

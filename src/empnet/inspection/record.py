@@ -187,7 +187,7 @@ class Inspection:
         exact_duplicates: Number of systems that are exactly equal to an earlier system.
         near_duplicates: Number of further systems that are nearly equal to another system.
         keys: Keys of the data, without positions, species and cell.
-        properties: Facts about each scalar that could be learned.
+        properties: Facts about each scalar that could be a target.
         findings: The findings, the most serious first.
         histograms: Histograms for the page.
         sampled: Descriptions of the parts that were only sampled; empty if there are none.

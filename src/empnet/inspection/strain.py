@@ -25,7 +25,7 @@ AXIAL = 0.05  # share of shear in a strain below which the order of shear compon
 
 
 def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tuple[Slope, Slope] | None:
-    """Compare energy differences with the work of the mean stress between near frames in different cells.
+    """Compare energy differences with the work of the mean stress between similar frames in different cells.
 
     W = (V_1 s_1 + V_2 s_2) / 2 : e for a stress s and a strain e, and (v_1 + v_2) / 2 : e for a virial v. Particles
     also move within the cells; the work of the forces for this motion is subtracted from the energy difference. Only
@@ -39,7 +39,7 @@ def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tupl
 
     Returns:
         Two comparisons of energy differences with W, for a stress and for a virial; None if there are fewer than eight
-        pairs of near frames.
+        pairs of similar frames.
     """
     both = (_volumes(frames) * frames.stresses[stress], frames.stresses[stress])
     complete = _complete(frames, energy, stress)
@@ -61,7 +61,7 @@ def strain_slopes(frames: Frames, energy: str, forces: str, stress: str) -> tupl
 def shear_order(frames: Frames, energy: str, forces: str, stress: str) -> tuple[int, ...] | None:
     """Find the order of the components yz xz xy of a stress from sheared cells.
 
-    For each of the six orders, energy differences between near frames in sheared cells are compared with the work of
+    For each of the six orders, energy differences between similar frames in sheared cells are compared with the work of
     forces and stress, W = V (s_xx e_xx + ... + 2 s_yz e_yz + ...). The order with the smallest deviation is the best.
 
     Arguments:
@@ -72,7 +72,7 @@ def shear_order(frames: Frames, energy: str, forces: str, stress: str) -> tuple[
 
     Returns:
         The order p: the k-th of yz xz xy is stored in the data as component p[k] of yz xz xy; (0, 1, 2) is the correct
-        order. None if there are fewer than eight pairs of near frames, or no order is clearly the best.
+        order. None if there are fewer than eight pairs of similar frames, or no order is clearly the best.
     """
     parts, virials, complete = [], _volumes(frames) * frames.stresses[stress], _complete(frames, energy, stress)
     for members in frames.repeated(least=2):
@@ -136,7 +136,7 @@ def _works(
 
 
 class _Strained(NamedTuple):
-    """Pairs of near frames in different cells."""
+    """Pairs of similar frames in different cells."""
 
     one: np.ndarray  # index of the first frame
     two: np.ndarray  # index of the second frame

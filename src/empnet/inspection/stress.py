@@ -124,7 +124,7 @@ def _by_strain(name: str, kind: str, candidate: str, slope: Slope) -> Finding:
     """Report the kind, unit and sign of a stress."""
     sign = "positive under tension (as ASE's stress)" if slope.value > 0 else "positive under pressure (as VASP's)"
     text = (
-        f"{kind} in {candidate}, {sign}: between {slope.pairs} pairs of near frames in different cells, energy "
+        f"{kind} in {candidate}, {sign}: between {slope.pairs} pairs of similar frames in different cells, energy "
         f"differences are {slope.value:.3g} times its work (half of them within {slope.spread:.0%})"
     )
     if (candidate, slope.value > 0) == ("eV/angstrom^3", True) or (kind == "a virial" and candidate == "eV"):

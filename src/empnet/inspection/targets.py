@@ -1,4 +1,4 @@
-"""Checks of a scalar to learn: the part explained by the composition, the residual, and outliers."""
+"""Checks of a target scalar: the part explained by the composition, the residual, and outliers."""
 
 from __future__ import annotations
 

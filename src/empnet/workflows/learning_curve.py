@@ -55,7 +55,7 @@ def learning_curve(
 
     Arguments:
         data: Path of a file, the name of bundled data, or systems or ase.Atoms, one or any iterable.
-        property: The scalar to learn, or several.
+        property: The target scalar, or several.
         sizes: Training sizes, two or more.
         out: The folder for the curve, with one run folder for each size; default: runs/DATA-PROPERTY-curve.
         quiet: Print nothing.

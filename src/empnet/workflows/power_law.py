@@ -12,7 +12,7 @@ from empnet.prediction.metrics import Metric
 __all__ = ["LearningCurve", "Point"]
 
 FLAT = -0.05
-"""Slope above which more data of this kind do not help: half the error would need a million times more systems."""
+"""Slope above which more data of this kind do not help: halving the error would need a million times more systems."""
 
 
 @dataclass(frozen=True, slots=True)

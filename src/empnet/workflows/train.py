@@ -36,7 +36,7 @@ def train(
 
     Arguments:
         data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
-        property: The scalar to learn, or several. Default: the property of bundled data, else ``energy``.
+        property: The target scalar, or several. Default: the property of bundled data, else ``energy``.
         out: The run folder; default: an unused name in ``runs``.
         force: Whether to replace an existing run folder.
         quiet: Print nothing.

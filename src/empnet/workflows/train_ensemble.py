@@ -59,7 +59,7 @@ def train_ensemble(
 
     Arguments:
         data: Path of a file, the name of bundled data such as ``"qm7"``, or systems or ase.Atoms, one or any iterable.
-        property: The scalar to learn, or several. Default: the property of bundled data, else ``energy``.
+        property: The target scalar, or several. Default: the property of bundled data, else ``energy``.
         members: Number of members, at least two; their seeds are ``seed``, ``seed + 1``, ...
         out: The run folder; default: an unused name in ``runs``.
         force: Whether to replace an existing ensemble.

@@ -22,10 +22,10 @@ from empnet.training.run.run_folder import RunFolder
 __all__ = ["MOST_PARTICLES", "MOST_POINTS", "Points", "gather"]
 
 MOST_POINTS = 2_000
-"""Largest number of systems on the page, with their structures; from more systems, this many are drawn at random."""
+"""Largest number of systems on the page, with their structures; if there are more, this many are drawn at random."""
 
 MOST_PARTICLES = 200_000
-"""Largest number of particles in all structures on the page, about 10 MB; of large systems, fewer are shown."""
+"""Largest number of particles in all structures on the page, about 10 MB; if systems are large, fewer are shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,8 @@ class Layout:
     Arguments:
         places: Place of each system, shape (n, 2), without unit.
         explained: Share of the variance along each axis.
-        pca: The same for scikit-learn's principal component analysis, the optimum for a plane.
+        pca: Share of the variance along each axis of scikit-learn's principal component analysis, the optimum for a
+            plane.
     """
 
     places: Float64[np.ndarray, "n 2"]

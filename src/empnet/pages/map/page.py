@@ -75,7 +75,7 @@ def map_page(title: str, card: ModelCard, points: Points, layout: Layout, scale:
             "Map", _map(points, layout, scale, legend(scenes)) + paragraph(KEYS, kind="faint") + _shown(points, picture)
         ),
         Section("Explained variance", _variance(layout)),
-        Section("How to read it", "".join(map(paragraph, _reading(card, points)))),
+        Section("How to read the map", "".join(map(paragraph, _reading(card, points)))),
     ]
     lead = f"<style>{STYLE_OF_MAP}{STYLE}</style>\n{paragraph(_lead(points, scale))}"
     return page(title, lead, sections, script=script(scenes, f"const MAP = {data};\n{own}"))
@@ -85,7 +85,7 @@ def _lead(points: Points, scale: Scale) -> str:
     n = len(points.target)
     return (
         f"{n:,} systems ({points.side}), placed by the network's learned representation: systems near each other are "
-        f"similar to the network. The colour is {scale.label}."
+        f"similar to the network. The colour shows: {scale.label}."
     )
 
 
@@ -119,8 +119,9 @@ def _bar(scale: Scale) -> str:
 def _beyond(scale: Scale) -> str:
     if not scale.beyond:
         return ""
-    who = "1 system lies" if scale.beyond == 1 else f"{scale.beyond:,} systems lie"
-    return f"; {who} beyond the scale and have the colour of its end"
+    one = scale.beyond == 1
+    who = "1 system lies" if one else f"{scale.beyond:,} systems lie"
+    return f"; {who} beyond the scale and {'has' if one else 'have'} the colour of its end"
 
 
 def _shown(points: Points, picture: str) -> str:
@@ -143,9 +144,10 @@ def _variance(layout: Layout) -> str:
         )
     ]
     text = (
-        "Share of the variance of the representations along the axes. No plane has a larger share than principal "
-        "component analysis; the transpose autoencoder, which is trained by gradient descent, should reach it. The "
-        "rest of the variance is not visible: systems that differ only in the rest lie at the same place on the map."
+        "The table shows the share of the variance of the representations along the axes. No plane has a larger share "
+        "than that of principal component analysis; the transpose autoencoder, which is trained by gradient descent, "
+        "should reach it. The rest of the variance is not visible: systems that differ only in the rest are at the "
+        "same place on the map."
     )
     columns = ["", "autoencoder", "PCA (scikit-learn)"]
     return table(columns, rows, numbers=[1, 2]) + paragraph(text, kind="faint")

@@ -43,7 +43,7 @@ class MapResult:
         target: The property in the data, shape (n,), in the unit; nan where the data do not contain it.
         predicted: The predicted property, shape (n,), in the unit.
         explained: Share of the variance along each of the two axes.
-        pca: The same for scikit-learn's principal component analysis.
+        pca: Share of the variance along each of the two axes of scikit-learn's principal component analysis.
         shown: Indices of the systems on the page, shape (m,).
         page: Path of the HTML file.
         picture: Path of the PNG file.

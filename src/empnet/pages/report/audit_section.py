@@ -30,7 +30,7 @@ def audit_section(audit: Audit | None) -> Section | None:
     if audit is None:
         return None
     lead = paragraph(
-        "Every prediction must have these properties, whatever the model has learned. This is a short audit on "
+        "Every prediction must have these properties, for any training data. This is a short audit on "
         f"{audit.systems:,} systems; empnet check uses more. The deviation is the largest one found."
     )
     rows = [

@@ -109,7 +109,7 @@ def test_more_steps_than_an_animation_says(tmp_path):
     text = (tmp_path / "a.xsf").read_text()
     assert "ANIMSTEPS 3" in text
     (tmp_path / "a.xsf").write_text(text.replace("ANIMSTEPS 3", "ANIMSTEPS 2"))
-    with pytest.raises(EmpnetError, match="3 sets of coordinates, but ANIMSTEPS says 2"):
+    with pytest.raises(EmpnetError, match="3 sets of coordinates, but ANIMSTEPS is 2"):
         read(tmp_path / "a.xsf")
 
 

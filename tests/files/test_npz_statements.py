@@ -44,7 +44,7 @@ def test_the_stated_unit_of_energies_holds(path, key):
     assert config.forces_unit == "kcal/mol/angstrom"
     assert config.derivatives.forces_factor == pytest.approx(1.0)
     assert units(path, unit=["kcal/mol"]).unit == ("kcal/mol",)
-    with pytest.raises(EmpnetError, match=r"states energy in kcal/mol, but --unit says eV; leave --unit out"):
+    with pytest.raises(EmpnetError, match=r"states energy in kcal/mol, but --unit is eV; leave --unit out"):
         units(path, unit=["eV"])
 
 
@@ -52,7 +52,7 @@ def test_the_stated_unit_of_energies_holds(path, key):
 def test_the_stated_unit_of_forces_holds(path, key):
     np.savez(path, **springs(), e_unit="eV", **{key: "kcal/mol/Ang"})
     assert units(path, forces="forces").forces_unit == "kcal/mol/Ang"
-    with pytest.raises(EmpnetError, match=r"states forces in kcal/mol/Ang, but --forces-unit says eV/angstrom"):
+    with pytest.raises(EmpnetError, match=r"states forces in kcal/mol/Ang, but --forces-unit is eV/angstrom"):
         units(path, forces="forces", forces_unit="eV/angstrom")
 
 
@@ -69,7 +69,7 @@ def test_the_stated_unit_reaches_card_results_and_evaluation(path, tmp_path):
 
     (same,), (other,) = evaluate(predictor, path, quiet=True), evaluate(predictor, in_ev, quiet=True)
     np.testing.assert_allclose(other.targets, same.targets, rtol=1e-6)
-    with pytest.raises(EmpnetError, match="states energy in eV, but --unit says kcal/mol"):
+    with pytest.raises(EmpnetError, match="states energy in eV, but --unit is kcal/mol"):
         evaluate(predictor, in_ev, unit="kcal/mol", quiet=True)
 
 

@@ -65,7 +65,7 @@ def iread_xsf(path: Path, file: str, first: int = 0) -> Iterator[System]:
         first: Number of the first frame to read.
 
     Raises:
-        EmpnetError: If a structure has more frames than ``ANIMSTEPS`` says, or an energy is not a number.
+        EmpnetError: If a structure has more frames than ``ANIMSTEPS`` declares, or an energy is not a number.
     """
     place = 0
     for lines in _structures(path):
@@ -85,7 +85,7 @@ def iread_xsf(path: Path, file: str, first: int = 0) -> Iterator[System]:
                     yield _with_energy(system, stated) if stated else system
                 place += 1
         if (there := sum(COORDINATES.match(line) is not None for line in lines)) > place - begin:
-            found = f"{there} sets of coordinates, but ANIMSTEPS says {place - begin}"
+            found = f"{there} sets of coordinates, but ANIMSTEPS is {place - begin}"
             raise EmpnetError(found, where=Origin(file, begin), remedy="correct ANIMSTEPS at the beginning of the file")
 
 

@@ -152,7 +152,7 @@ def _kind(value: Any) -> str:
 
 
 def _remedy(value: Any) -> str:
-    """Return advice about a value that is no system."""
+    """Return advice about a value that is not a system."""
     if isinstance(value, str | os.PathLike):
         return "to join files: [*empnet.read('a.xyz'), *empnet.read('b.xyz')]"
     if hasattr(value, "toatoms"):  # a row of an ASE database

@@ -167,7 +167,7 @@ def _measures(unit: str, name: str) -> bool:
 
 
 def _kind_of(name: str) -> str:
-    """Return whether a value is called an energy, forces, a stress or a virial; empty if it is none of these."""
+    """Return the kind of a value from its name: energy, forces, stress or virial; empty for other names."""
     if PER_PARTICLE.search(name):
         return ""
     return next((kind for kind, pattern in KINDS.items() if pattern.search(name)), "")
@@ -205,7 +205,7 @@ def check_stated(system: System | None, name: str, given: str, option: str = "--
     if ours.dimension == theirs.dimension and math.isclose(ours.factor, theirs.factor, rel_tol=1e-6):
         return
     raise EmpnetError(
-        f"the file states {name} in {stated}, but {option} says {given}",
+        f"the file states {name} in {stated}, but {option} is {given}",
         where=system.origin.file,
         remedy=f"leave {option} out or give {option} {stated}; if the file is wrong, correct the unit in the file",
     )

@@ -184,7 +184,7 @@ class System:
                 )
             column = np.asarray(self.arrays[name]).reshape(len(self), -1)
             if column.dtype.kind not in "buif" or not np.isfinite(column).all():
-                raise EmpnetError(f"feature '{name}' holds values that are not finite numbers", where=self.origin)
+                raise EmpnetError(f"feature '{name}' has values that are not finite numbers", where=self.origin)
             columns.append(column.astype(np.float64))
         return replace(self, features=np.concatenate(columns, axis=1))
 

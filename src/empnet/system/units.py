@@ -19,7 +19,7 @@ Number = TypeVar("Number", float, np.ndarray)
 
 # Dimensions as powers of (energy, length, mass, charge, temperature, particle), ASE's own base: eV, angstrom, amu, e,
 # kelvin. Time is length (mass / energy)^(1/2), so powers may be halves. Substance counts as a number: kcal/mol is an
-# energy. Particles do not: eV/atom is no energy, and only the number of atoms makes it one.
+# energy. Particles do not: eV/atom is not an energy until it is multiplied by the number of atoms.
 Dimension = tuple[float, float, float, float, float, float]
 ENERGY: Dimension = (1, 0, 0, 0, 0, 0)
 LENGTH: Dimension = (0, 1, 0, 0, 0, 0)

@@ -1,10 +1,12 @@
 """Writing: what is written comes back, whole or not at all, and nothing is overwritten unasked."""
 
+from dataclasses import replace
+
 import ase.io
 import numpy as np
 import pytest
 from ase.build import bulk, molecule
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
@@ -84,6 +86,27 @@ def test_ase_reads_what_was_written(tmp_path, suffix):
     np.testing.assert_array_equal(atoms.get_forces(), everything().arrays["forces"])
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("box", [9.0, 9.0, 9.0]),
+        ("CELLPAR", np.array([9.0, 9, 9, 90, 90, 90])),
+        ("cell", 9 * np.eye(3)),
+        ("abc", [1, 2, 3]),
+    ],
+)
+def test_a_value_is_not_read_back_as_a_cell(tmp_path, key, value):
+    open_system = System([[0, 0, 0], [0, 0, 1.0]], [1, 1], info={key: value})
+    with pytest.raises(EmpnetError, match="would be read as the cell"):
+        write(tmp_path / "a.extxyz", [open_system])
+    crystal = replace(open_system, cell=5 * np.eye(3), pbc=(True, True, True))
+    write(tmp_path / "a.extxyz", [crystal])
+    back = read(tmp_path / "a.extxyz")[0]
+    assert back.cell is not None
+    assert np.array_equal(back.cell, 5 * np.eye(3))
+    assert np.array_equal(back.info[key], value)
+
+
 @given(
     positions=arrays_of.arrays(float, (3, 3), elements=st.floats(allow_nan=False, allow_infinity=False)),
     energy=st.floats(allow_nan=False, allow_infinity=False),
@@ -91,6 +114,8 @@ def test_ase_reads_what_was_written(tmp_path, suffix):
     text=st.text(max_size=20),
 )
 @settings(max_examples=150, deadline=None)
+@example(positions=np.eye(3), energy=0.0, key="CELLPAR", text="")
+@pytest.mark.filterwarnings("ignore:.* is not read as a cell")  # a key such as "box": said, and kept
 def test_any_value_comes_back_from_extended_xyz_or_is_refused(tmp_path_factory, positions, energy, key, text):
     path = tmp_path_factory.mktemp("any") / "a.extxyz"
     system = System(

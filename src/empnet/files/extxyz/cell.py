@@ -15,7 +15,7 @@ from empnet.files.extxyz.columns import short
 from empnet.files.extxyz.comment import number
 from empnet.system.system import Origin
 
-__all__ = ["VECTOR", "cell_of_comment", "cell_of_vectors", "components"]
+__all__ = ["VECTOR", "cell_of_comment", "cell_of_vectors", "components", "names_cell"]
 
 VECTOR = re.compile(r"\s*VEC([1-3])\b")
 """Beginning of a line with a lattice vector."""
@@ -52,6 +52,19 @@ def cell_of_comment(
         warnings.warn(f"'{stray}' is not read as a cell; the key for a cell is Lattice (nine numbers)", stacklevel=2)
     pbc = info.pop("pbc", None)
     return cell, _periodicity(cell is not None if pbc is None else pbc, line, origin)
+
+
+def names_cell(info: dict[str, Any]) -> bool:
+    """Return whether :func:`cell_of_comment` would take a value for the cell.
+
+    Arguments:
+        info: Values of a comment by key.
+
+    Example:
+        >>> names_cell({"box": np.array([9.0, 9.0, 9.0])}), names_cell({"box": "cardboard"})
+        (True, False)
+    """
+    return any(key.lower() in (*OTHER_CELLS, "cell") and _is_cell(value) for key, value in info.items())
 
 
 def _is_cell(value: Any) -> bool:

@@ -15,6 +15,7 @@ from ase.io.extxyz import key_val_str_to_dict
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from empnet.errors import EmpnetError
+from empnet.files.extxyz.cell import names_cell
 from empnet.files.extxyz.comment import parse_comment
 from empnet.system.atoms import atomic_numbers, particle_arrays
 from empnet.system.system import System
@@ -60,7 +61,7 @@ def frame_text(system: System) -> str:
     header.append(f"Properties={declared}")
     try:
         header += [f"{_number_key(key)}={value!r}" for key, value in system.properties.items()]
-        header += [_pair(key, value) for key, value in system.info.items()]
+        header += [_info_pair(key, value, system.cell is not None) for key, value in system.info.items()]
     except EmpnetError as error:
         raise EmpnetError(str(error), where=system.origin, remedy=REMEDY) from error
     header.append('pbc="{}"'.format(" ".join("T" if axis else "F" for axis in system.pbc)))
@@ -113,6 +114,14 @@ def _is_word(text: str) -> bool:
 def _number_key(key: str) -> str:
     """Return the key of a scalar, after a check that a number with this key is read back correctly."""
     return _pair(key, 1.5).removesuffix("=1.5")
+
+
+def _info_pair(key: str, value: Any, has_cell: bool) -> str:
+    """Return ``key=value``; raise if readers would take the value for the cell of a system without one."""
+    pair = _pair(key, value)
+    if not has_cell and names_cell(parse_comment(pair)):
+        raise EmpnetError(f"{key!r} cannot be stored in extended XYZ: it would be read as the cell")
+    return pair
 
 
 def _pair(key: str, value: Any) -> str:
@@ -168,7 +177,8 @@ def _quoted(text: str) -> str:
 
 
 def _comes_back(pair: str, key: str, value: Any) -> bool:
-    return _is_read_by(key_val_str_to_dict, pair, key, value) and _is_read_by(parse_comment, pair, key, value)
+    readers = (key_val_str_to_dict, parse_comment)
+    return all(_is_read_by(reader, pair, key, value) for reader in readers)
 
 
 def _is_read_by(parser: Callable[[str], dict[str, Any]], pair: str, key: str, value: Any) -> bool:

@@ -63,7 +63,7 @@ def facts(inspection: Inspection) -> list[tuple[str, str]]:
         rows.append(("shortest distance", f"{inspection.shortest:.4g} angstrom ({inspection.shortest_where})"))
     rows.append(("duplicates", f"{inspection.exact_duplicates:,} exact, {inspection.near_duplicates:,} near"))
     rows += [("sampled", text) for text in inspection.sampled]
-    rows.append(("took", f"{inspection.seconds:.1f} s"))
+    rows.append(("duration", f"{inspection.seconds:.1f} s"))
     return rows
 
 

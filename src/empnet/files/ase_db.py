@@ -22,24 +22,24 @@ from empnet.system.system import Origin, System
 
 __all__ = ["iread_db", "write_db"]
 
-# The shape of an array in ASE's JSON.
+# Pattern of an array's shape in ASE's JSON.
 ARRAY = re.compile(rb'"__ndarray__"\s*:\s*\[\s*\[([0-9,\s]*)\]')
 UNITS, LENGTH_UNIT = "_property_unit_dict", "_distance_unit"  # keys of SchNetPack's metadata
-PAGE = 1000  # rows; ASE fetches all rows of a query at once
+PAGE = 1000  # rows in one query; ASE fetches all rows of a query at once
 
 
 def iread_db(path: Path, file: str) -> Iterator[System]:
     """Read the rows of an ASE database in the order of their ids, one page at a time.
 
-    Key-value pairs and data keep their names; if both have the same key, the pair is kept. Results of ASE's calculators
-    for each particle, such as forces, become arrays.
+    Key-value pairs and data keep their names. If both have the same key, the pair is used. Calculator results for each
+    particle, such as forces, become arrays.
 
     Arguments:
         path: Path of the database.
         file: The path as the user wrote it, for messages.
 
     Returns:
-        An iterator over systems; frames are numbered from 0, not by id.
+        An iterator over systems. Frame numbers begin at 0 and are not the ids.
 
     Raises:
         EmpnetError: If the file is not an ASE database.
@@ -54,10 +54,10 @@ def iread_db(path: Path, file: str) -> Iterator[System]:
 
 
 def _stated(path: Path) -> dict[str, Any]:
-    """Return the units in the metadata of the database, where SchNetPack writes them."""
+    """Return the units from the metadata of the database; SchNetPack writes units there."""
     try:
         metadata = _connect(path).metadata
-    except Exception:  # reading the rows reports a damaged database
+    except Exception:  # a damaged database raises an error later, when its rows are read
         return {}
     if not isinstance(metadata, dict):
         return {}
@@ -72,7 +72,7 @@ def _connect(path: Path, **options: Any) -> Database:
 
 
 def _rows(path: Path) -> Iterator[AtomsRow]:
-    if path.suffix.lower() == ".json":  # ASE reads the whole file for every selection
+    if path.suffix.lower() == ".json":  # for every query, ASE reads the whole file
         yield from _connect(path).select()
         return
     with _connect(path) as database:
@@ -83,7 +83,7 @@ def _rows(path: Path) -> Iterator[AtomsRow]:
 
 
 def _check_tables(path: Path, file: str) -> None:
-    """Refuse other SQLite databases, because ASE would write its own tables into them."""
+    """Raise an error for any other SQLite database, because ASE would write its own tables into it."""
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         found = connection.execute("SELECT name FROM sqlite_master WHERE name='systems'").fetchall()
@@ -94,7 +94,7 @@ def _check_tables(path: Path, file: str) -> None:
 
 
 def _check_arrays(path: Path, file: str) -> None:
-    """Refuse arrays with more values than the file has bytes, before memory is allocated for them."""
+    """Raise an error if an array has more values than the file has bytes, before memory is allocated for it."""
     size = path.stat().st_size
     for match in ARRAY.finditer(path.read_bytes()):
         axes = match[1].replace(b",", b" ").split()
@@ -116,12 +116,12 @@ def _system(row: AtomsRow, origin: Origin, stated: dict[str, Any]) -> System:
 def write_db(path: Path, systems: Iterable[System]) -> None:
     """Write systems as an ASE database.
 
-    Results (energy, forces, ...) become ASE's results. Numbers and texts with names that ASE can search become
-    key-value pairs. All other values go into the data of the row.
+    Results (energy, forces, ...) become ASE's results. Numbers and texts become key-value pairs if ASE accepts their
+    names. All other values go into the data of the row.
 
     Arguments:
         path: Path of the database, ending in ``.db`` or ``.json``.
-        systems: The systems, one at a time.
+        systems: Systems, written one at a time.
 
     Raises:
         EmpnetError: If a value cannot be stored.

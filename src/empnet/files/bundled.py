@@ -1,4 +1,4 @@
-"""Data sets in the package. Their names are accepted in place of a path."""
+"""Find the data sets in this package. Users can give the name of a data set instead of a path."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Card:
     Arguments:
         title: One-line description.
         file: Name of the data file in the data set's folder.
-        property: The usual target property.
+        property: Name of the usual target property.
         units: Unit of each property.
-        licence: Licence and its owner.
-        citation: The publications to cite.
+        licence: Licence and owner of the data.
+        citation: Publications to cite.
 
     Example:
         >>> card("qm7").units["energy"]
@@ -44,13 +44,13 @@ class Card:
 
 
 def path_text(name: str | os.PathLike[str]) -> str:
-    """Return a path, or the name of bundled data, as text.
+    """Return a path, or the name of a bundled data set, as text.
 
     Arguments:
-        name: The path or name from the user.
+        name: Path of a file, or name of a bundled data set.
 
     Raises:
-        EmpnetError: If it is not a path.
+        EmpnetError: If the value is neither a string nor a path.
 
     Example:
         >>> path_text(Path("water.xyz"))
@@ -83,10 +83,10 @@ def card(name: str | os.PathLike[str]) -> Card | None:
     """Return the card of a bundled data set.
 
     Arguments:
-        name: The path or name of data from the user.
+        name: Path of a file, or name of a bundled data set.
 
     Returns:
-        The card, or None if the name is a file of the user or unknown.
+        The card; None if the name is unknown or a file with this name exists.
 
     Example:
         >>> card("no such set") is None
@@ -97,16 +97,18 @@ def card(name: str | os.PathLike[str]) -> Card | None:
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
-    """Return the file for a path or the name of a bundled data set; a file of the user comes before a bundled name.
+    """Return the path of a data file.
+
+    If a file has the same name as a bundled data set, the file is used.
 
     Arguments:
-        name: The path or name of data from the user.
+        name: Path of a file, or name of a bundled data set.
 
     Returns:
         Path of an existing file.
 
     Raises:
-        EmpnetError: If the file does not exist, is a folder or a device, or is a pipe whose data are not stored.
+        EmpnetError: If the file does not exist, is a folder or a device, or is a pipe without stored data.
 
     Example:
         >>> resolve("qm7").name
@@ -119,7 +121,7 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     try:
         there, folder, file = path.exists(), path.is_dir(), path.is_file()
         empty = path.is_char_device() and path.samefile(os.devnull)
-    except (OSError, ValueError) as error:  # the name is too long or contains a null, or the folder is not readable
+    except (OSError, ValueError) as error:  # name too long or with a null character, or folder not readable
         raise EmpnetError(f"no such file '{text[:200]}' ({getattr(error, 'strerror', error)})") from error
     if text and file:
         return path

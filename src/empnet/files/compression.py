@@ -1,4 +1,4 @@
-"""Compression: decompress a file into a plain file for readers that seek, and compress a plain file."""
+"""Decompress files for readers that move backwards in a file, and compress finished files."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def inner_name(path: Path) -> str:
 
 @contextmanager
 def plain_file(path: Path, file: str) -> Iterator[Path]:
-    """Yield a plain file with the content of ``path``: the file itself, or a temporary file that is removed afterwards.
+    """Yield the path of a file without compression.
 
-    ASE's readers seek backwards for every frame. In a compressed stream, every such seek would start again from the
-    beginning.
+    A compressed file is decompressed into a temporary file, which is removed afterwards. ASE's readers seek backwards
+    for every frame. In a compressed stream, each seek would start again from the beginning.
 
     Arguments:
         path: Path of the file; its suffix determines the compression.
@@ -67,12 +67,12 @@ def plain_file(path: Path, file: str) -> Iterator[Path]:
 
 
 def compress(plain: Path, target: Path, suffix: str) -> None:
-    """Write the content of a plain file compressed.
+    """Compress a file.
 
     Arguments:
-        plain: The file to read.
-        target: The file to write.
-        suffix: Compression: a key of ``OPENERS``.
+        plain: Path of the file to read.
+        target: Path of the compressed file to write.
+        suffix: Suffix of the compression, a key of ``OPENERS``.
     """
     with plain.open("rb") as source, OPENERS[suffix](target, "wb") as stream:
         shutil.copyfileobj(source, stream, 1 << 20)

@@ -1,4 +1,4 @@
-"""Warnings about data in crystal and protein files that ase.Atoms cannot hold."""
+"""Warn about data in crystal and protein files that ase.Atoms cannot store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ATOM = ("ATOM  ", "HETATM")
 
 
 def occupancies(atoms: Atoms, kind: str) -> Iterator[str]:
-    """Yield warnings about partly occupied sites.
+    """Yield a warning if sites are partly occupied.
 
     Arguments:
         atoms: Atoms from ASE's reader.
@@ -41,7 +41,7 @@ def occupancies(atoms: Atoms, kind: str) -> Iterator[str]:
 
 
 def without_elements(path: Path) -> Iterator[str]:
-    """Yield a warning about a PDB file without elements.
+    """Yield a warning if an atom in a PDB file has no element.
 
     Arguments:
         path: Path of the file.

@@ -1,4 +1,4 @@
-"""Formats with several frames that ASE does not separate: cut the file into frames, and let ASE read each one."""
+"""Read formats in which ASE does not separate frames: cut the file into frames, and read each frame with ASE."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ TOTAL_ENERGY = re.compile(r"#\s*total energy\s*=\s*(\S+)\s*([A-Za-z]*)", re.IGNO
 
 
 def iread_res(path: Path, file: str, first: int = 0) -> Iterator[System]:
-    """Read all structures of a SHELX file; AIRSS joins several in one file, and ASE would merge them.
+    """Read all structures of a SHELX file.
+
+    AIRSS writes several structures into one file, and ASE would merge them.
 
     Arguments:
         path: Path of the plain text file.
@@ -55,9 +57,10 @@ def iread_gen(path: Path, file: str, first: int = 0) -> Iterator[System]:
 
 
 def iread_xsf(path: Path, file: str, first: int = 0) -> Iterator[System]:
-    """Read all structures of an XSF file: an animation, or several joined files (ASE reads only the first of those).
+    """Read all structures of an XSF file, which contains an animation or several joined files.
 
-    The property ``energy`` comes from aenet's comment, such as ``# total energy = -97.5 eV``.
+    ASE reads only the first of several joined files. The property ``energy`` comes from aenet's comment, such as
+    ``# total energy = -97.5 eV``.
 
     Arguments:
         path: Path of the plain text file.
@@ -100,7 +103,7 @@ def _with_energy(system: System, stated: re.Match[str]) -> System:
 
 
 def _structures(path: Path) -> Iterator[list[str]]:
-    """Yield the lines of each structure, with the comments before its first keyword."""
+    """Yield the lines of each structure, including the comments before its first keyword."""
     lines: list[str] = []
     waiting: list[str] = []  # comments and empty lines
     last = ""
@@ -152,7 +155,7 @@ def _read(lines: list[str], kind: str, origin: Origin) -> System:
 
 @contextmanager
 def _piece(text: str, kind: str) -> Iterator[str]:
-    """Yield a temporary file with the text of a frame, because ASE's res reader accepts only paths."""
+    """Yield the path of a temporary file with the text of a frame; ASE's res reader accepts only paths."""
     with tempfile.TemporaryDirectory(prefix="empnet-") as folder:
         piece = Path(folder) / f"frame.{kind}"
         piece.write_text(text, encoding="utf-8")
@@ -160,7 +163,7 @@ def _piece(text: str, kind: str) -> Iterator[str]:
 
 
 def _refuse_symmetry(lines: list[str], origin: Origin) -> None:
-    """Raise if a structure is an asymmetric unit, because ASE would take it for the whole cell."""
+    """Raise an error if a structure is an asymmetric unit, because ASE would read it as the whole cell."""
     words = [line.split() for line in lines]
     lattice = next((row[1] for row in words if len(row) > 1 and row[0].upper() == "LATT"), "-1")
     operations = sum(bool(row) and row[0].upper() == "SYMM" for row in words)

@@ -1,4 +1,4 @@
-"""Formats from which ASE reads only one frame: count the frames, so that no frame is dropped silently."""
+"""Count the frames in formats from which ASE reads only one frame, so that no frame is dropped silently."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ MARKS = {
     "dacapo-text": rb"DACAPO.*ionic step",
     "nwchem-in": rb"^\s*geometry\b",
 }
-"""Text that occurs once in each frame, by ASE's name of the format (in gaussian-in: between two frames)."""
+"""Pattern of a text that occurs once in each frame, by ASE's name of the format. In gaussian-in it separates frames."""
 MIXED = frozenset({"castep-cell", "gromos", "magres"})
 """Formats in which ASE would merge several frames into one wrong frame."""
-BETWEEN = frozenset({"gaussian-in"})  # formats whose mark is between frames
+BETWEEN = frozenset({"gaussian-in"})  # formats with the text between frames
 OUTPUTS = frozenset(
     {"acemolecule-out", "castep-phonon", "dacapo-text", "gpw", "wout", "cmdft", "crystal", "gamess-us-out"}
 )
-"""Output formats of programs that can have steps which ASE does not read."""
-BLOCK = 1 << 24  # bytes that are read at once
+"""Formats of program output. A file can have several steps, but ASE reads only one."""
+BLOCK = 1 << 24  # bytes in one read
 COUNTS = {
     "vasp": rb"\A(?:[^\n]*\n){5,6}\s*([0-9][0-9 \t]*)$",
     "gen": rb"\A\s*([0-9]+)",
@@ -52,8 +52,8 @@ COUNTS = {
     "xsf": rb"^\s*PRIMCOORD\s*[0-9]*\s*\n\s*([0-9]+)",
     "vasp-xdatcar": rb"\A(?:[^\n]*\n){6}\s*([0-9][0-9 \t]*)$",
 }
-"""Place of the number of particles, by ASE's name of the format; ASE allocates memory for this number at once."""
-HEAD = 1 << 16  # bytes that are searched for the number of particles
+"""Pattern of the number of particles, by ASE's name of the format. ASE allocates memory for this number at once."""
+HEAD = 1 << 16  # bytes at the beginning of a file, searched for the number of particles
 
 
 def check_counts(path: Path, kind: str, file: str) -> None:
@@ -65,7 +65,7 @@ def check_counts(path: Path, kind: str, file: str) -> None:
         file: The path as the user wrote it, for messages.
 
     Raises:
-        EmpnetError: If the number of particles is larger than the file.
+        EmpnetError: If the number of particles is larger than the number of bytes.
     """
     if kind not in COUNTS:
         return
@@ -82,7 +82,7 @@ def check_counts(path: Path, kind: str, file: str) -> None:
 
 
 def warn_of_further_frames(path: Path, kind: str) -> None:
-    """Warn if a file may have several frames, but ASE's reader of its format returns one.
+    """Warn if a file may have several frames, but ASE's reader returns only one.
 
     Arguments:
         path: Path of the file.
@@ -108,7 +108,7 @@ def warn_of_further_frames(path: Path, kind: str) -> None:
 
 
 def _count(path: Path, mark: re.Pattern[bytes]) -> int:
-    """Count a mark in the lines of a file, block by block."""
+    """Return the number of matches of a pattern in a file, which is read block by block."""
     count, rest = 0, b""
     with path.open("rb") as stream:
         while block := stream.read(BLOCK):

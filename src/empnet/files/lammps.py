@@ -11,15 +11,17 @@ from ase import Atoms
 __all__ = ["is_data_file", "remarks", "without_placeholder"]
 
 LAMMPS_STYLE = re.compile(rb"^ITEM: UNITS\s*\n\s*(\w+)|^[^\n]*\bunits\s*=\s*(\w+)", re.MULTILINE)
-"""Name of the unit style in a dump (``dump_modify units yes``) or in the first line of a data file."""
+"""Pattern of the unit style in a dump (``dump_modify units yes``) or in the first line of a data file."""
 LAMMPS_LENGTHS = {"electron": "bohr", "nano": "nm", "micro": "um", "si": "m", "cgs": "cm"}
 """Unit of length of each unit style."""
 IN_ANGSTROM = ("metal", "real")  # unit styles with lengths in angstrom
-HEAD = 1 << 14  # bytes of a file that are searched
+HEAD = 1 << 14  # bytes at the beginning of a file, searched for keywords
 
 
 def _lengths(path: Path) -> str:
-    """Return a remark on the unit of length in a LAMMPS file; LAMMPS has it from a setting of the program.
+    """Return a warning about the unit of length in a LAMMPS file.
+
+    A setting of the program determines this unit, so a file may not state it.
 
     Arguments:
         path: Path of the file.
@@ -44,11 +46,13 @@ ELEMENTS = {
     "lammps-data": re.compile(rb"^\s*(?:Masses|Atom Type Labels)\b", re.MULTILINE),
     "lammps-dump-text": re.compile(rb"^ITEM: ATOMS\b.*\b(?:element|mass)\b", re.MULTILINE),
 }
-"""Text before the elements, or before the masses that identify them, by ASE's name of the format."""
+"""Pattern of the keyword before elements or masses, which identify elements, by ASE's name of the format."""
 
 
 def is_data_file(path: Path) -> bool:
-    """Return whether a file is a LAMMPS data file; ASE assigns its usual suffix, ``.data``, to RuNNer.
+    """Return whether a file is a LAMMPS data file.
+
+    ASE reads the usual suffix of these files, ``.data``, as RuNNer's format.
 
     Arguments:
         path: Path of the file.
@@ -58,7 +62,7 @@ def is_data_file(path: Path) -> bool:
 
 
 def remarks(path: Path, kind: str) -> Iterator[str]:
-    """Yield remarks on the units of a file, and on its elements if it does not name them.
+    """Yield a warning about the units of a file, and another warning if it names no elements.
 
     Arguments:
         path: Path of the file.
@@ -75,7 +79,9 @@ def remarks(path: Path, kind: str) -> Iterator[str]:
 
 
 def without_placeholder(atoms: Atoms, kind: str) -> Atoms:
-    """Return the atoms without the energy 0 that ASE adds to each frame of a dump with forces.
+    """Return the atoms without ASE's placeholder energy.
+
+    ASE adds the energy 0 to each frame of a dump with forces.
 
     Arguments:
         atoms: Atoms from ASE's reader; modified in place.

@@ -29,9 +29,9 @@ COMMENTED = re.compile(r"#?\s*([A-Za-z_][^:=]*?)\s*[:=]\s*(\S.*)")
 def iread_mol2(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the molecules of a MOL2 file one at a time.
 
-    Elements come from the atom types (``C.ar`` is C). Atomic charges become the array ``charges``, names and types of
-    atoms the arrays ``atom_names`` and ``atom_types``. Comments of the form ``# key: value`` before a molecule, such as
-    the scores of docking programs, become properties or texts.
+    Elements come from the atom types (``C.ar`` is C). Atomic charges become the array ``charges``. Atom names and atom
+    types become the arrays ``atom_names`` and ``atom_types``. Comments of the form ``# key: value`` before a molecule,
+    such as the scores of docking programs, become properties or texts.
 
     Arguments:
         path: Path of the plain text file.
@@ -39,7 +39,7 @@ def iread_mol2(path: Path, file: str, first: int = 0) -> Iterator[System]:
         first: Number of the first molecule to read.
 
     Returns:
-        An iterator over systems; memory is bounded by the largest molecule.
+        An iterator over systems; memory use depends on the largest molecule, not on the file size.
 
     Raises:
         EmpnetError: If a molecule cannot be read.
@@ -52,7 +52,7 @@ def iread_mol2(path: Path, file: str, first: int = 0) -> Iterator[System]:
 
 def _records(stream: TextIO, file: str) -> Iterator[tuple[Record, list[str]]]:
     lines: list[str] | None = None
-    before: list[str] = []  # comments that belong to the next molecule
+    before: list[str] = []  # comments on the next molecule
     comments: list[str] = []
     begin = count = 0
     for place, line in enumerate(stream, start=1):
@@ -75,7 +75,7 @@ def _records(stream: TextIO, file: str) -> Iterator[tuple[Record, list[str]]]:
 
 
 def _sections(record: Record) -> dict[str, list[int]]:
-    """Return the line numbers of each section; the first section is the molecule's own."""
+    """Return the row numbers of each section; the first section describes the molecule."""
     sections: dict[str, list[int]] = {"MOLECULE": []}
     rows = sections["MOLECULE"]
     for row, line in enumerate(record.lines):
@@ -147,7 +147,7 @@ def _element(kind: str, name: str, record: Record, row: int) -> int:
 
 
 def _said(record: Record, comments: list[str]) -> tuple[dict[str, float], dict[str, Any]]:
-    """Return properties and texts from the molecule's name and the comments before it."""
+    """Return properties and texts from the name of a molecule and from its comments."""
     properties: dict[str, float] = {}
     info: dict[str, Any] = {"name": record.lines[0].strip()} if record.lines and record.lines[0].strip() else {}
     plain = []
@@ -180,7 +180,7 @@ def _cell(record: Record, rows: list[int]) -> np.ndarray | None:
 
 
 def _tell_symmetry(group: list[str]) -> None:
-    """Warn that symmetry is not applied if a crystal has a space group."""
+    """Warn if a crystal has a space group other than 1, because symmetry is not applied."""
     if group and group[0] != "1":
         warnings.warn(
             f"space group {group[0]}: symmetry is not applied, so the file must list all atoms of the cell; if it "

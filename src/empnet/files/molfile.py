@@ -1,7 +1,7 @@
-"""Read SDF and MOL files: all molecules with their data fields, in the versions V2000 and V3000.
+"""Read SDF and MOL files (versions V2000 and V3000): all molecules with their data fields.
 
-ASE reads only the first molecule of an SDF, without data fields. RDKit reads everything, but would add hundreds of
-megabytes for one table of fixed columns. Bonds are ignored, because this package finds neighbours by distance.
+ASE reads only the first molecule of an SDF file, without data fields. RDKit reads everything, but an installation
+needs hundreds of megabytes. Bonds are ignored, because this package finds neighbours by distance.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = ["iread_sdf"]
 END_OF_MOLECULE = "$$$$"
 HEADER = 3  # lines before the counts: name, program, comment
 FIELD = re.compile(r">.*?<([^>]*)>")
-OLD_CHARGES = {0: 0, 1: 3, 2: 2, 3: 1, 4: 0, 5: -1, 6: -2, 7: -3}  # charges by their code in an atom line
+OLD_CHARGES = {0: 0, 1: 3, 2: 2, 3: 1, 4: 0, 5: -1, 6: -2, 7: -3}  # charge for each code in an atom line
 V3000 = "M  V30 "
 COUNTS = re.compile(r"^[ 0-9]{6}.*\bV[23]000\s*$")
-ISOTOPES = {"D": "H", "T": "H"}  # symbols that the format's own documents allow for hydrogen
+ISOTOPES = {"D": "H", "T": "H"}  # symbols of hydrogen isotopes in the documentation of the format
 
 
 ISOTOPES_TOLD = "isotopes are read as their elements, which have the same potential; masses are ignored"
@@ -38,13 +38,13 @@ ISOTOPES_TOLD = "isotopes are read as their elements, which have the same potent
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The lines of one molecule.
+    """Lines of one molecule.
 
     Arguments:
         origin: File and number of the molecule.
         line: Number of the first line in the file, from 1.
-        lines: The lines without line breaks.
-        closed: Whether the end-of-molecule line follows.
+        lines: Lines without line breaks.
+        closed: Whether the end-of-molecule line follows the molecule.
     """
 
     origin: Origin
@@ -53,18 +53,25 @@ class Record:
     closed: bool
 
     def fault(self, row: int, found: str, wanted: str = "", remedy: str = "") -> EmpnetError:
-        """Return an error about one of the lines.
+        """Return an error about one line of the molecule.
 
         Arguments:
             row: Number of the line in the molecule, from 0.
             found: Description of the error.
             wanted: Expected content.
-            remedy: Advice.
+            remedy: Advice for the user.
         """
         return EmpnetError(f"line {self.line + row}: {found}", where=self.origin, wanted=wanted, remedy=remedy)
 
     def at(self, row: int) -> str:
-        """Return a line; raise if the file ends before it."""
+        """Return a line of the molecule.
+
+        Arguments:
+            row: Number of the line in the molecule, from 0.
+
+        Raises:
+            EmpnetError: If the molecule ends before this line.
+        """
         if row >= len(self.lines):
             raise self.fault(
                 len(self.lines),
@@ -78,8 +85,8 @@ class Record:
 def iread_sdf(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the molecules of an SDF or MOL file one at a time.
 
-    Numbers in data fields (``> <U0>``) become properties, other fields texts; the name of the molecule becomes
-    ``info["name"]``. Atomic charges, if any, become the array ``formal_charges``.
+    Numbers in data fields (``> <U0>``) become properties, and other fields become texts. The name of the molecule
+    becomes ``info["name"]``. Atomic charges other than zero become the array ``formal_charges``.
 
     Arguments:
         path: Path of the plain text file.
@@ -87,7 +94,7 @@ def iread_sdf(path: Path, file: str, first: int = 0) -> Iterator[System]:
         first: Number of the first molecule to read.
 
     Returns:
-        An iterator over systems; memory is bounded by the largest molecule.
+        An iterator over systems; memory use depends on the largest molecule, not on the file size.
 
     Raises:
         EmpnetError: If a molecule cannot be read.
@@ -139,7 +146,7 @@ def _system(record: Record) -> System:
 
 
 def _atoms_v2000(record: Record, counts: str) -> tuple[list[tuple[str, int]], np.ndarray, np.ndarray, int]:
-    """Return symbols with their row numbers, positions, charges, and the row number after the table."""
+    """Return symbols with their row numbers, positions, charges, and the number of the row after the table."""
     try:
         n, bonds = int(counts[:3]), int(counts[3:6].strip() or 0)
     except ValueError:
@@ -183,7 +190,7 @@ def _atoms_v2000(record: Record, counts: str) -> tuple[list[tuple[str, int]], np
 
 
 def _atom_line(line: str) -> tuple[str, list[float] | None, int]:
-    """Return symbol, position and charge from the format's fixed columns, else from columns separated by blanks."""
+    """Return symbol, position and charge from fixed columns, or else from columns separated by blanks."""
     fixed = (line[31:34].strip(), [line[:10], line[10:20], line[20:30]], line[36:39])
     words = line.split()
     loose = (words[3], words[:3], words[5] if len(words) > 5 else "0") if len(words) > 3 else ("", [""], "")
@@ -213,7 +220,7 @@ def _put_charges(charges: np.ndarray, line: str, record: Record, row: int) -> No
 
 
 def _refuse_another(record: Record, row: int) -> None:
-    """Raise if another molecule begins within the lines of this molecule."""
+    """Raise an error if another molecule begins within the lines of this molecule."""
     for place in range(row, len(record.lines)):
         if COUNTS.search(record.lines[place]):
             found = "another molecule begins within this molecule"
@@ -271,7 +278,7 @@ def _species(symbols: Sequence[tuple[str, int]], record: Record) -> np.ndarray:
 
 
 def count_fields(lines: Sequence[str]) -> int:
-    """Count the data fields in lines.
+    """Return the number of data fields.
 
     Arguments:
         lines: Lines after the table of atoms.
@@ -284,7 +291,7 @@ def count_fields(lines: Sequence[str]) -> int:
 
 
 def _fields(record: Record, row: int) -> dict[str, Any]:
-    """Return the data fields: a line with a name, lines with its value, an empty line."""
+    """Return the data fields; each has a line with its name, lines with its value, and an empty line."""
     values: dict[str, Any] = {}
     while row < len(record.lines):
         begin, line = row, record.lines[row]
@@ -304,7 +311,7 @@ def _fields(record: Record, row: int) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """Return one number, an array of several numbers, or the text."""
+    """Return a text as a number or an array of numbers if possible, else as it is."""
     try:
         numbers = [number(word) for word in text.split()]
     except ValueError:

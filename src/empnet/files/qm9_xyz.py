@@ -1,8 +1,8 @@
-"""Read the published files of QM9: plain XYZ with a fixed meaning of the comment and the last lines.
+"""Read the published files of QM9: XYZ files with a special comment line and three lines after the atoms.
 
-The format is in Ramakrishnan, Dral, Rupp, von Lilienfeld, Scientific Data 1, 140022 (2014), table 2. The comment has a
-tag, an index and 15 properties; the fifth column has Mulliken charges; frequencies, SMILES and InChI follow the atoms.
-Exponents may have the form ``*^``.
+Ramakrishnan, Dral, Rupp, von Lilienfeld, Scientific Data 1, 140022 (2014), table 2, describe the format. The comment
+contains a tag, an index and 15 properties. The fifth column contains Mulliken charges. Three lines with frequencies,
+SMILES and InChI follow the atoms. Some exponents have the form ``*^``, as in ``1.0*^-6``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def is_comment(comment: str) -> bool:
     """Return whether a comment line has QM9's format.
 
     Arguments:
-        comment: The line.
+        comment: Comment line.
 
     Example:
         >>> is_comment("gdb 1 157.7 157.7 157.7 0. 13.2 -0.38 0.11 0.50 35.3 0.04 -40.4 -40.4 -40.4 -40.4 6.4")
@@ -43,12 +43,12 @@ def statements(
     Energies are in hartree, A to C in GHz, mu in debye, alpha in bohr^3, r2 in bohr^2, Cv in cal/mol/K.
 
     Arguments:
-        comment: The comment line.
-        rows: The lines of the atoms.
-        trailing: The lines after them.
+        comment: Comment line.
+        rows: Lines of the atoms.
+        trailing: Lines after the atoms.
 
     Returns:
-        Properties and texts by name; arrays by name.
+        Properties and texts by name, and arrays by name.
     """
     _, index, *texts = comment.split()
     info: dict[str, Any] = {"index": int(index)}

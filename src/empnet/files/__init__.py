@@ -1,1 +1,1 @@
-"""Read and write systems, with a module for each format."""
+"""Read and write systems; each format has its own module."""

@@ -57,7 +57,7 @@ HEAD = 1 << 16  # bytes at the beginning of a file, searched for the number of p
 
 
 def check_counts(path: Path, kind: str, file: str) -> None:
-    """Refuse a file that declares more particles than it has bytes.
+    """Raise an error if a file declares more particles than it has bytes.
 
     Arguments:
         path: Path of the file.

@@ -1,4 +1,4 @@
-"""Read files into systems: all formats that ASE reads, and numpy archives."""
+"""Read files in all of ASE's formats, and numpy archives, as systems."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ PACKED = dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".zst", ".lz4"), 
     (".h5", ".hdf5", ".npy", ".pkl", ".pickle", ".pt", ".lmdb", ".csv", ".json", ".jsonl", ".parquet"),
     "write its arrays as .npz (R, z, E, F), or its structures as extended XYZ",
 )
-"""Advice about files that are not supported, by suffix."""
-LAMMPS_SUFFIXES = ("", ".data", ".lmp", ".lammps", ".dat", ".in")  # suffixes of data files, but of other formats, too
+"""Advice on files in other formats, by suffix."""
+LAMMPS_SUFFIXES = ("", ".data", ".lmp", ".lammps", ".dat", ".in")  # suffixes of data files; other formats use them, too
 Reader = Callable[[Path, str, int], Iterator[System]]
 OWN_READERS: dict[str, Reader] = {".sdf": iread_sdf, ".sd": iread_sdf, ".mol": iread_sdf, ".mol2": iread_mol2}
 
@@ -52,8 +52,8 @@ def read(path: str | os.PathLike[str], *, length_unit: str | None = None) -> lis
     """Read all systems of a file; see :func:`iread`.
 
     Arguments:
-        path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file; None: the stated unit, else angstrom. See :func:`iread`.
+        path: Path of a file, or name of a bundled data set.
+        length_unit: Unit of positions and cell in the file; None: the stated unit or, without one, angstrom.
 
     Returns:
         The systems in the order of the file.
@@ -70,29 +70,32 @@ def read(path: str | os.PathLike[str], *, length_unit: str | None = None) -> lis
 
 
 def iread(path: str | os.PathLike[str], *, length_unit: str | None = None, first: int = 0) -> Iterator[System]:
-    """Read the systems of a file one at a time, in memory that does not grow with the file.
+    """Read the systems of a file one at a time; memory use does not depend on the number of systems.
 
-    Reads every format that ASE reads, by suffix or content (extended XYZ, ASE's db and traj, cif, vasp, ...), numpy
-    archives (npz with R, z, E, F), and compressed files in these formats (gz, bz2, xz), through a temporary file.
-    Results of ASE's calculators (energy, forces, stress) get their plain names and keep their values; they replace
-    values of ``info`` with the same key. Truncated files in XYZ, db, traj and npz raise an error; formats without the
-    number of particles of a frame (cif, pdb, gro, ...) do not allow this check. ``-`` is standard input; data from a
-    pipe go into a temporary file, and their first bytes determine the format.
+    The suffix or the content determines the format: any format of ASE (extended XYZ, db, traj, cif, vasp, ...) or a
+    numpy archive (npz with R, z, E, F). Compressed files (gz, bz2, xz) are decompressed into a temporary file.
+
+    Results of ASE's calculators become ``energy``, ``forces`` and ``stress`` and keep their values. They replace values
+    of ``info`` with the same key. A truncated file in XYZ, db, traj or npz raises an error. Other formats (cif, pdb,
+    gro, ...) do not state the number of particles in a frame, so this check is not possible.
+
+    The path ``-`` is standard input. Data from a pipe are stored in a temporary file, and their first bytes determine
+    the format.
 
     Arguments:
-        path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file; values are converted to angstrom. None: the unit that the
-            file states (``r_unit`` and similar keys in npz and XYZ, ``_distance_unit`` in db), else angstrom. Only XYZ,
-            npz and LAMMPS files can have another unit without stating it; ASE returns all other formats in angstrom.
-        first: Number of the first frame to read; skipping frames is faster than reading them.
+        path: Path of a file, or name of a bundled data set.
+        length_unit: Unit of positions and cell in the file; values are converted to angstrom. None: the stated unit
+            (key ``r_unit`` and similar keys in npz and XYZ, ``_distance_unit`` in db) or, without one, angstrom. Only
+            XYZ, npz and LAMMPS files may need this argument, because ASE returns all other formats in angstrom.
+        first: Number of the first frame to read; skipping a frame is faster than reading it.
 
     Returns:
         An iterator over systems, each with its file and frame number in ``origin``.
 
     Raises:
         EmpnetError: At once if the file does not exist or the unit is unknown. During iteration if ``length_unit``
-            contradicts the format or the file, or if a frame cannot be read, has no particles, positions that are not
-            finite, or a periodic cell without volume.
+            contradicts the format or the file, or if a frame cannot be read, has no particles, has positions that are
+            not finite, or has a periodic cell without volume.
 
     Example:
         >>> next(iread("qm7")).origin
@@ -104,11 +107,11 @@ def iread(path: str | os.PathLike[str], *, length_unit: str | None = None, first
 def iread_unchecked(
     path: str | os.PathLike[str], *, length_unit: str | None = None, first: int = 0
 ) -> Iterator[System]:
-    """Read systems as :func:`iread` does, including systems with an invalid geometry, for inspection.
+    """Read systems as :func:`iread` does, but without a check of their geometry, for inspection.
 
     Arguments:
-        path: Path of a file, or the name of a bundled data set.
-        length_unit: Unit of positions and cell in the file; None: the stated unit, else angstrom.
+        path: Path of a file, or name of a bundled data set.
+        length_unit: Unit of positions and cell in the file; None: the stated unit or, without one, angstrom.
         first: Number of the first frame to read.
 
     Raises:
@@ -124,13 +127,13 @@ def iread_unchecked(
 
 
 def first_frame(path: str | os.PathLike[str]) -> tuple[System | None, str]:
-    """Return the first frame of a file without conversion, and the unit of its lengths if the file states one.
+    """Return the first frame of a file without conversion of units, and its stated unit of length.
 
     Arguments:
         path: Path of a file.
 
     Returns:
-        The frame, None if there is none; and the unit, empty if it is angstrom or the file states none.
+        The frame (None if the file has no frames), and the unit (empty if it is angstrom or not stated).
 
     Raises:
         EmpnetError: If the frame cannot be read.
@@ -144,7 +147,7 @@ def first_frame(path: str | os.PathLike[str]) -> tuple[System | None, str]:
 
 
 def _opened(file: str) -> AbstractContextManager[Path]:
-    """Return the file for a path, the name of bundled data, or a pipe."""
+    """Return a context manager for the file of a path, of a bundled data set, or of data from a pipe."""
     return received_pipe(file) if is_pipe(file) else nullcontext(resolve(file))
 
 
@@ -159,12 +162,12 @@ def _iread(source: AbstractContextManager[Path], file: str, unit: Unit | None, f
 
 
 def refuse_length_unit(length_unit: str | None) -> None:
-    """Raise if a unit of length other than angstrom is given for systems in memory.
+    """Raise an error if the user gives a unit of length other than angstrom for systems in memory.
 
-    A System is in angstrom by definition, because :func:`read` converts lengths; a second conversion would be wrong.
+    A System is always in angstrom, because :func:`read` converts lengths. A second conversion would be wrong.
 
     Arguments:
-        length_unit: The given unit; None if none is given.
+        length_unit: Unit from the user, or None.
 
     Raises:
         EmpnetError: If the unit is not angstrom.
@@ -187,7 +190,7 @@ def _refuse_other_length(unit: Unit | None, file: str, known: str) -> None:
 
 
 def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
-    """Return the reader of a file's format, which its suffix or else ASE determines."""
+    """Return the reader for a file. Its suffix determines the format; for other suffixes, ASE determines it."""
     try:
         if not path.stat().st_size:
             raise EmpnetError("the file is empty", where=file, wanted="at least one frame")
@@ -199,7 +202,7 @@ def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
             return OWN_READERS[suffix]
         if suffix == ".npz":
             return iread_npz
-        kind = "lammps-data" if _is_lammps_data(path) else filetype(str(path.resolve()))  # perhaps no format
+        kind = "lammps-data" if _is_lammps_data(path) else filetype(str(path.resolve()))  # can be no format
         if kind not in ioformats or not ioformats[kind].can_read:
             raise UnknownFileTypeError(kind)
     except OSError as error:
@@ -226,7 +229,7 @@ def _iread_db(path: Path, file: str, first: int) -> Iterator[System]:
 
 
 def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[System]:
-    # The path is absolute because ASE takes names such as postgres.xyz for addresses; @ is part of the name.
+    # The path is absolute, because ASE reads a name such as postgres.xyz as an address. An @ is part of the name.
     frames = ase.io.iread(
         str(path.resolve()), index=f"{first or ''}:", format=kind, parallel=False, do_not_split_by_at_sign=True
     )
@@ -240,14 +243,14 @@ def _iread_ase(path: Path, file: str, first: int, *, kind: str) -> Iterator[Syst
         warn_of_further_frames(path, kind)
     for number, atoms in enumerate(frames, start=first):
         if kind == "proteindatabank" and not len(atoms) and number:
-            continue  # ASE makes an empty frame of the END that follows the last ENDMDL
+            continue  # ASE returns an empty frame for the END after the last ENDMDL
         for line in occupancies(atoms, kind):
             warnings.warn(line, stacklevel=2)
         yield from_atoms(lammps.without_placeholder(atoms, kind), Origin(file, number))
 
 
 def _counted(reader: Reader, kind: str) -> Reader:
-    """Return a reader that checks the declared number of particles first, because ASE allocates memory for it."""
+    """Return a reader that first checks the declared number of particles, because ASE allocates memory for it."""
 
     def counted(path: Path, file: str, first: int) -> Iterator[System]:
         check_counts(path, kind, file)
@@ -256,7 +259,7 @@ def _counted(reader: Reader, kind: str) -> Reader:
     return counted
 
 
-# Formats with readers of our own, by ASE's names.
+# Readers of this package, by ASE's name of the format.
 OWN_KINDS: dict[str, Reader] = {
     "extxyz": iread_extxyz,
     "sdf": iread_sdf,
@@ -269,7 +272,7 @@ OWN_KINDS: dict[str, Reader] = {
     "json": _iread_db,
 }
 STATE_LENGTHS: tuple[Reader, ...] = (iread_extxyz, iread_npz, _iread_db)
-"""Readers of formats in which a file may state the unit of its lengths."""
+"""Readers of formats in which a file can state its unit of length."""
 
 
 NO_ELEMENT = (
@@ -278,11 +281,11 @@ NO_ELEMENT = (
 
 
 def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[System]:
-    """Yield a reader's systems; convert each error to one line that names the file and the frame."""
+    """Yield the systems of a reader; convert each error to one line with the file and the frame."""
     systems = reader(path, file, first)
     text: set[str] = set()
     for number in itertools.count(first):
-        origin = Origin(file, number or None)  # a first error may be in any frame or outside all frames
+        origin = Origin(file, number or None)  # an error at the beginning can concern any frame or none
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -312,12 +315,12 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
 
 
 def _has_dummies(system: System) -> bool:
-    """Return whether some, but not all, of the particles are not elements (species 0)."""
+    """Return whether some particles, but not all, have species 0, which is not an element."""
     return system.species is not None and bool(system.species.any()) and not system.species.all()
 
 
 def _fresh(caught: list[warnings.WarningMessage], seen: set[str]) -> Iterator[str]:
-    """Yield each warning for users once in a file; drop warnings for developers of ASE (deprecations)."""
+    """Yield each user warning once for a file; skip deprecation warnings, which are for developers of ASE."""
     for warning in caught:
         text = " ".join(str(warning.message).split())
         if warning.category is UserWarning and text not in seen:

@@ -1,4 +1,4 @@
-"""The common entry point for data: a path, the name of bundled data, or one or many systems or ase.Atoms."""
+"""Read data from users: a path, the name of bundled data, or one or many systems or ase.Atoms."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ WANTED = "a path, the name of bundled data, or systems (System or ase.Atoms, one
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Data":  # for code that evaluates annotations; ase is slow to import, so it is imported only then
+    if name == "Data":  # needed if annotations are evaluated; the import of ase for the full type is slow
         return Any
     raise AttributeError(name)
 
 
 def as_source(data: Data) -> str | list[System]:
-    """Return data in a form that can be read repeatedly: the path as text, or a list of systems.
+    """Return data in a form that allows repeated reading: the path as text, or a list of systems.
 
-    An iterator is exhausted. Geometry is not checked here, because an inspection also reports invalid geometries.
+    An iterator is read to its end. Geometries are not checked, because an inspection also reports invalid ones.
 
     Arguments:
-        data: A path, the name of bundled data, a system or ase.Atoms, or any iterable of systems and atoms.
+        data: Path, name of bundled data, System or ase.Atoms, or an iterable of them.
 
     Raises:
-        EmpnetError: If the data have another type, or contain no systems.
+        EmpnetError: If the data have another type or contain no systems.
 
     Example:
         >>> from ase.build import molecule
@@ -56,15 +56,16 @@ def as_source(data: Data) -> str | list[System]:
 
 
 def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = True) -> Iterator[System]:
-    """Return an iterator over the systems in data, with a check of each geometry.
+    """Return an iterator over systems, with a check of each geometry.
 
     Arguments:
         data: As for :func:`as_source`.
-        length_unit: Unit of lengths in a file; None: the stated unit, else angstrom. Systems in memory are in angstrom.
-        warn: Whether to warn of calculators' results that belong to other atoms.
+        length_unit: Unit of positions and cell in a file; None: the stated unit or, without one, angstrom. Systems in
+            memory are always in angstrom.
+        warn: Whether to warn about calculator results for other atoms.
 
     Raises:
-        EmpnetError: At once if the data have a wrong type; during iteration if a system is invalid.
+        EmpnetError: At once if the data have another type; during iteration if a system is invalid.
 
     Example:
         >>> next(iter_systems("qm7")).formula
@@ -76,11 +77,11 @@ def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = Tru
 
 
 def name_of(data: Data, otherwise: str = "systems in memory") -> str:
-    """Return the name of data for messages: the path, or a name for data in memory.
+    """Return a name of the data for messages: the path, or a name for data in memory.
 
     Arguments:
         data: As for :func:`as_source`.
-        otherwise: The name for data in memory.
+        otherwise: Name for data in memory.
 
     Example:
         >>> name_of([]), name_of("water.xyz")
@@ -90,7 +91,7 @@ def name_of(data: Data, otherwise: str = "systems in memory") -> str:
 
 
 def _each(data: Any, warn: bool) -> Iterator[System]:
-    """Return an iterator over data in memory as systems; raise at once if the data have a wrong type."""
+    """Return an iterator over systems from data in memory; raise an error at once if their type is wrong."""
     from ase import Atoms
 
     if isinstance(data, System | Atoms):
@@ -121,7 +122,7 @@ def _converted(items: Iterable[Any], warn: bool) -> Iterator[System]:
 
 
 def _with_own_results(atoms: Atoms, index: int, warn: bool) -> Atoms:
-    """Return the atoms, without a calculator whose results are for other atoms (shared calculator, or moved atoms)."""
+    """Return the atoms; remove a calculator with results for other atoms (shared calculator, or moved atoms)."""
     check = getattr(atoms.calc, "check_state", None)
     if check is None or not getattr(atoms.calc, "results", None):
         return atoms
@@ -140,7 +141,7 @@ def _with_own_results(atoms: Atoms, index: int, warn: bool) -> Atoms:
 
 
 def _kind(value: Any) -> str:
-    """Describe the kind of a value in words."""
+    """Return a description of a value for messages: the value itself, or its type and shape."""
     if value is None:
         return "None"
     if isinstance(value, str | int | float | bytes):
@@ -152,7 +153,7 @@ def _kind(value: Any) -> str:
 
 
 def _remedy(value: Any) -> str:
-    """Return advice about a value that is not a system."""
+    """Return advice on a value that is not a system."""
     if isinstance(value, str | os.PathLike):
         return "to join files: [*empnet.read('a.xyz'), *empnet.read('b.xyz')]"
     if hasattr(value, "toatoms"):  # a row of an ASE database

@@ -1,4 +1,4 @@
-"""Units that data state for their values, under the usual keys of the field."""
+"""Find units that data state for their values under commonly used keys."""
 
 from __future__ import annotations
 
@@ -29,30 +29,29 @@ USUAL_NAMES = {
     "stress": ("stress_units", "unit_stress"),
     "virial": ("virial_units", "unit_virial"),
 }
-"""Keys that state a unit, in addition to NAME_unit: from sGDML's and MD17's archives and SchNetPack's databases."""
+"""Keys of units besides NAME_unit; archives of sGDML and MD17 and databases of SchNetPack use them."""
 KINDS = {
     "energy": re.compile(r"energ|^E$", re.IGNORECASE),
     "forces": re.compile(r"forces?$|^F$", re.IGNORECASE),
     "stress": re.compile(r"stress$", re.IGNORECASE),
     "virial": re.compile(r"virials?$", re.IGNORECASE),
 }
-"""Names of the values to which a stated unit of this kind applies."""
-PER_PARTICLE = re.compile(r"per_?(atom|particle)", re.IGNORECASE)  # names of values to which it does not apply
+"""Pattern of the names of values, by kind of value; a stated unit applies to all values of its kind."""
+PER_PARTICLE = re.compile(r"per_?(atom|particle)", re.IGNORECASE)  # names of values without a kind
 DIMENSIONS = {"energy": (ENERGY, "an energy"), "forces": (FORCE, "a force"), "stress": (PRESSURE, "a pressure")}
 DIMENSIONS |= {"virial": (ENERGY, "an energy")}
 UNITS_OF_ENERGY = ("units", "unit")
-"""Keys that can state the unit of energies."""
-UNIT_TABLES = ("_property_unit_dict", "property_unit_dict", "units")  # keys of tables from names to units
+"""Keys that can state the unit of energy."""
+UNIT_TABLES = ("_property_unit_dict", "property_unit_dict", "units")  # keys of tables with units by name
 
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The beginning of data, with statements that apply to all data.
+    """First system of data, and the unit of length of all systems.
 
     Arguments:
-        system: The first system, without conversion; None if no system can be read.
-        length: The unit of length that the file states, if it is not angstrom; else empty. Systems in memory are in
-            angstrom.
+        system: First system, without conversion of units; None if no system can be read.
+        length: Stated unit of length; empty if it is angstrom or not stated. Systems in memory are in angstrom.
     """
 
     system: System | None = None
@@ -60,10 +59,12 @@ class First:
 
 
 def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
-    """Read the beginning of data; the result is empty for bundled data, which have a card instead.
+    """Return the first system of data, and the stated unit of length.
+
+    The result is empty for bundled data, because their card states the units.
 
     Arguments:
-        source: A path, the name of bundled data, or systems.
+        source: Path, name of bundled data, or systems.
 
     Example:
         >>> first_of([System([[0, 0, 0]], [8])]).system.formula
@@ -75,19 +76,19 @@ def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
     if card(source) is not None:
         return First()
     try:
-        with warnings.catch_warnings():  # reading all data shows the warnings
+        with warnings.catch_warnings():  # the warnings appear later, when all data are read
             warnings.simplefilter("ignore")
             return First(*first_frame(source))
-    except EmpnetError:  # reading the data reports the error
+    except EmpnetError:  # the error is raised later, when all data are read
         return First()
 
 
 def plain_name(system: System | None, name: str) -> str:
-    """Return the reader's name for a value of an archive: ``energy`` for ``E``.
+    """Return the name of a value after reading, such as ``energy`` for the array ``E`` of an archive.
 
     Arguments:
-        system: The data's first system.
-        name: Name in the file, from the user.
+        system: First system of the data.
+        name: Name from the user: the name in the file, or already the name after reading.
 
     Example:
         >>> from empnet.system.system import Origin
@@ -102,11 +103,11 @@ def plain_name(system: System | None, name: str) -> str:
 
 
 def stated_unit(system: System | None, name: str) -> str:
-    """Return the unit that data state for a value; empty if they state no known unit.
+    """Return the stated unit of a value; empty if the data state no known unit.
 
     Arguments:
-        system: The data's first system.
-        name: Name of a property, or of forces, stress or virial.
+        system: First system of the data.
+        name: Name of a property, ``forces``, ``stress`` or ``virial``.
 
     Raises:
         EmpnetError: If the unit does not fit the value.
@@ -130,11 +131,11 @@ def stated_unit(system: System | None, name: str) -> str:
 
 
 def states_unit(system: System | None, name: str) -> bool:
-    """Return whether data state a unit for a value, valid or not.
+    """Return whether data state a unit for a value, even if the unit does not fit the value.
 
     Arguments:
-        system: The data's first system.
-        name: Name of a property, or of forces, stress or virial.
+        system: First system of the data.
+        name: Name of a property, ``forces``, ``stress`` or ``virial``.
 
     Example:
         >>> states_unit(System([[0, 0, 0]], info={"e_unit": "kcal/mol"}), "forces")
@@ -144,7 +145,7 @@ def states_unit(system: System | None, name: str) -> bool:
 
 
 def _stated(system: System | None, name: str) -> tuple[str, str]:
-    """Return the key and the unit that data state for a value; empty if they state none."""
+    """Return the stated unit of a value, preceded by its key; both are empty if no unit is stated."""
     if system is None:
         return "", ""
     for table in UNIT_TABLES:
@@ -161,7 +162,7 @@ def _stated(system: System | None, name: str) -> tuple[str, str]:
 
 
 def _measures(unit: str, name: str) -> bool:
-    """Return whether a unit, perhaps per particle, fits a value with this name."""
+    """Return whether a unit fits a value with this name; the unit may be per particle."""
     wanted, _ = DIMENSIONS.get(_kind_of(name), (None, ""))
     return wanted is None or parse_unit(unit).dimension[:5] == wanted[:5]
 
@@ -178,19 +179,19 @@ def _is_unit(value: Any) -> bool:
         return False
     try:
         parse_unit(str(value))
-    except EmpnetError:  # a text with another meaning
+    except EmpnetError:  # the text is not a unit
         return False
     return True
 
 
 def check_stated(system: System | None, name: str, given: str, option: str = "--unit") -> None:
-    """Raise if a unit contradicts the unit that the data state.
+    """Raise an error if the user's unit differs from the stated unit.
 
     Arguments:
-        system: The data's first system.
+        system: First system of the data.
         name: Name of the value.
-        given: The user's unit; it may begin with a minus.
-        option: The option that gave the unit.
+        given: Unit from the user, with or without a minus before it.
+        option: Name of the option for this unit, for messages.
 
     Raises:
         EmpnetError: If the units differ.
@@ -200,7 +201,7 @@ def check_stated(system: System | None, name: str, given: str, option: str = "--
         return
     try:
         ours, theirs = parse_unit(given.removeprefix("-")), parse_unit(stated)
-    except EmpnetError:  # the code that uses the unit reports the error
+    except EmpnetError:  # the error is raised later, when the unit is used
         return
     if ours.dimension == theirs.dimension and math.isclose(ours.factor, theirs.factor, rel_tol=1e-6):
         return

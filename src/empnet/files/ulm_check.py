@@ -1,4 +1,4 @@
-"""Check ASE's trajectories (ulm files): declared sizes must fit into the file before memory is allocated."""
+"""Check the declared sizes in ASE's trajectories (ulm files) before memory is allocated for them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from empnet.errors import EmpnetError
 __all__ = ["check_ulm"]
 
 MAGIC = b"- of Ulm"
-HEADER = 24  # bytes of the magic and a tag; then version, number of items, place of the items' offsets
+HEADER = 24  # bytes of the signature and a tag; version, number of items and place of their offsets follow
 REMEDY = "the file is damaged or cut short: download or create it again"
 
 
 def check_ulm(path: Path, file: str) -> None:
-    """Refuse a trajectory whose header, items or arrays are larger than the file.
+    """Raise an error if the header, an item or an array of a trajectory is larger than the file.
 
     Arguments:
         path: Path of the file.
@@ -31,7 +31,7 @@ def check_ulm(path: Path, file: str) -> None:
     size = path.stat().st_size
     with path.open("rb") as stream:
         if stream.read(len(MAGIC)) != MAGIC:
-            return  # ASE reports the error
+            return  # ASE raises the error
         stream.seek(HEADER)
         _, items, place = _integers(stream, 3)
         if not 0 <= items * 8 <= size or not 0 <= place <= size:
@@ -60,7 +60,7 @@ def _integers(stream: BinaryIO, count: int) -> list[int]:
 
 
 def _check_arrays(value: Any, size: int, file: str, number: int) -> None:
-    """Refuse an array that does not fit into the file."""
+    """Raise an error if an array is larger than the file."""
     if isinstance(value, list):
         for item in value:
             _check_arrays(item, size, file, number)

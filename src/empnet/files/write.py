@@ -1,4 +1,4 @@
-"""Write systems to files: a file is either complete or does not appear."""
+"""Write systems to files; a file appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -32,20 +32,23 @@ Writer = Callable[[Path, Iterable[System]], None]
 
 
 def write(path: str | os.PathLike[str], systems: Data, *, overwrite: bool = False) -> None:
-    """Write systems to a file so that :func:`empnet.files.read.read` gives them back.
+    """Write systems to a file; :func:`empnet.files.read.read` restores them.
 
-    The suffix determines the format. Extended XYZ (.extxyz, .xyz) and ASE's .db and .traj keep all values exactly; .npz
-    needs the same species in all frames; ASE's other formats keep only some values, with a warning. A further suffix
-    .gz, .bz2 or .xz compresses the file. The file appears when it is complete. XYZ, .db and .traj are written system
-    by system, so ``systems`` may be an iterator over more data than fit into memory.
+    The suffix determines the format. Extended XYZ (.extxyz, .xyz) and ASE's .db and .traj keep all values exactly. An
+    .npz file needs the same species in all frames. ASE's other formats keep only some values, with a warning. A second
+    suffix .gz, .bz2 or .xz compresses the file.
+
+    The file appears only when it is complete. XYZ, .db and .traj are written system by system, so ``systems`` may be
+    an iterator over more data than fit into memory.
 
     Arguments:
         path: Path of the file.
-        systems: At least one System or ase.Atoms, or the path of a file to convert.
+        systems: At least one System or ase.Atoms, or path of a file to convert.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
-        EmpnetError: If the file exists, its folder does not exist, the format is unknown, or it cannot store a value.
+        EmpnetError: If the file exists and ``overwrite`` is False, if its folder does not exist, if the format is
+            unknown, or if the format cannot store a value.
         FileError: If the disk is full or write permission is missing. An existing file stays unchanged.
 
     Example:
@@ -112,11 +115,11 @@ def _write_extxyz(path: Path, systems: Iterable[System]) -> None:
 
 
 def _write_traj(path: Path, systems: Iterable[System]) -> None:
-    # The file is opened here, so that it is closed even if the disk is full.
+    # This function opens the file, so that it is closed even if the disk is full.
     with path.open("wb") as file, Trajectory(file, "w") as trajectory:
         for system in systems:
             with warnings.catch_warnings():
-                warnings.simplefilter("error")  # ASE warns about values that it leaves out
+                warnings.simplefilter("error")  # ASE warns about values that it does not write
                 try:
                     trajectory.write(with_results(system, nested=True))
                 except Exception as error:  # ASE's encoders raise many kinds of exceptions for unknown types
@@ -126,11 +129,11 @@ def _write_traj(path: Path, systems: Iterable[System]) -> None:
 
 
 def _write_ase(path: Path, systems: Iterable[System], file: str, kind: str) -> None:
-    """Write in one of ASE's formats of structures; warn that it may leave out other values."""
+    """Write systems in a format of ASE; warn that only positions, species and cell may be stored."""
     atoms = list(map(with_results, systems))
     try:
         ase.io.write(path, atoms if len(atoms) > 1 else atoms[0], format=kind, parallel=False)
-    # ASE's writers, like its readers, raise many kinds of exceptions for values that their format cannot store.
+    # ASE's writers raise many kinds of exceptions for values that a format cannot store.
     except Exception as error:
         if system_fault(error):
             raise

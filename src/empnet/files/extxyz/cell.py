@@ -1,4 +1,4 @@
-"""The cell of an extended XYZ frame, from its comment or from separate lines."""
+"""Read the cell of an extended XYZ frame from its comment or from separate lines."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from empnet.system.system import Origin
 __all__ = ["VECTOR", "cell_of_comment", "cell_of_vectors", "components", "names_cell"]
 
 VECTOR = re.compile(r"\s*VEC([1-3])\b")
-"""Beginning of a line with a lattice vector."""
+"""Pattern of the beginning of a line with a lattice vector."""
 OTHER_CELLS = frozenset({"box", "unitcell", "unit_cell", "cell_lengths", "cellpar", "abc"})
-"""Keys of other programs for a cell: edges, edges with angles, or vectors."""
+"""Keys for a cell in files of other programs; the value is edges, edges with angles, or vectors."""
 AXES = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
 """Periodicity of one axis, by its text in lower case."""
 
@@ -33,10 +33,13 @@ def cell_of_comment(
     Arguments:
         info: Values of the comment by key; the keys of the cell are removed.
         line: Line number of the comment in the file.
-        origin: The frame.
+        origin: File and number of the frame.
+
+    Returns:
+        Lattice vectors as rows, shape (3, 3), in the unit of the file, or None; and the periodicity of each axis.
 
     Raises:
-        EmpnetError: If they are invalid.
+        EmpnetError: If the vectors or the periodicity are invalid.
     """
     key = next((key for key in info if key == "Lattice" or (key.lower() == "cell" and "Lattice" not in info)), None)
     other = next((key for key in info if key.lower() in OTHER_CELLS), None)
@@ -55,7 +58,7 @@ def cell_of_comment(
 
 
 def names_cell(info: dict[str, Any]) -> bool:
-    """Return whether :func:`cell_of_comment` would take a value for the cell.
+    """Return whether :func:`cell_of_comment` would read a value as the cell.
 
     Arguments:
         info: Values of a comment by key.
@@ -86,8 +89,8 @@ def _is_lattice(value: Any) -> bool:
 def _lattice(value: Any, key: str, line: int, origin: Origin) -> np.ndarray | None:
     """Return lattice vectors as rows; None if all are zero.
 
-    A matrix must be symmetric: the specification of the format defines its rows as the vectors, but the reference
-    package writes and reads the vectors as columns.
+    A matrix must be symmetric. In the specification of the format, its rows are the vectors, but the reference package
+    writes and reads the vectors as columns.
     """
     where = f"line {line}: {key}"
     if isinstance(value, np.ndarray) and value.shape == (3,):
@@ -128,8 +131,8 @@ def cell_of_vectors(lines: Sequence[str], origin: Origin) -> tuple[np.ndarray | 
     """Return the cell from lines VEC1 to VEC3 (SCM's syntax); the system is periodic along these vectors.
 
     Arguments:
-        lines: The lines.
-        origin: The frame.
+        lines: Lines with one vector each.
+        origin: File and number of the frame.
 
     Raises:
         EmpnetError: If a line is not a vector.
@@ -151,7 +154,7 @@ def components(stress: Any) -> Any:
     """Return a symmetric matrix as six components in ASE's order (xx yy zz yz xz xy); other values unchanged.
 
     Arguments:
-        stress: The value of the key ``stress``.
+        stress: Value of the key ``stress``.
     """
     if not isinstance(stress, np.ndarray) or stress.shape != (3, 3):
         return stress

@@ -1,4 +1,4 @@
-"""The rows of an extended XYZ frame: check the columns that ``Properties`` declares, and return them as arrays."""
+"""Check the rows of an extended XYZ frame against ``Properties``, and return their columns as arrays."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["PLAIN_COLUMNS", "Column", "Fault", "declared_columns", "read_columns
 
 PLAIN_COLUMNS = "species:S:1:pos:R:3"  # columns of a file without Properties
 NAMES = {"pos": "pos", "positions": "pos", "species": "species", "symbols": "species", "z": "Z", "numbers": "Z"}
-"""The format's names of columns with a meaning, by their names in lower case."""
+"""Standard names of columns, by their names in lower case."""
 SECOND_NAMES = {"element": "species", "elements": "species", "symbol": "species"} | dict.fromkeys(
     ("atomic_number", "atomic_numbers", "atomicnumber", "atomicnumbers"), "Z"
 )
-"""Names with the same meaning, used only if no other column has it."""
+"""Names that are used only if no other column has the same meaning."""
 LABELS = ("type", "types", "atom", "atom_type", "atom_types", "name", "label", "kind")
-"""Text columns that can hold the species, if all their words are symbols and no other column gives the species."""
+"""Text columns that become the species if all their words are symbols and no other column gives the species."""
 RESULTS = frozenset({"force", "forces", "vel", "velo", "mass", "charge"})
-"""Documented names of columns; read in any case if the frame's writer does not distinguish case."""
+"""Documented names of columns. They may be in any case if the name of positions or species has capital letters."""
 KIND_NAMES = {"R": "a number", "I": "a whole number", "L": "T or F", "S": "a word"}
 LARGEST_INTEGER = 2**63 - 1
 MOST_DIGITS = 18  # digits of a number of columns
@@ -43,11 +43,11 @@ class Fault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A name with its columns.
+    """One or more columns with one name.
 
     Arguments:
-        name: The name; the format's own spelling if it has a meaning there.
-        kind: R, I, S or L.
+        name: Name, in the standard spelling if the format defines its meaning.
+        kind: R (number), I (whole number), S (word) or L (T or F).
         size: Number of columns.
     """
 
@@ -58,10 +58,10 @@ class Column:
 
 @lru_cache(maxsize=64)
 def declared_columns(text: str) -> tuple[Column, ...]:
-    """Return the columns that the text of ``Properties`` declares, in any case.
+    """Return the columns that ``Properties`` declares; standard names may be in any case.
 
     Arguments:
-        text: The text, such as ``species:S:1:pos:R:3``.
+        text: Text such as ``species:S:1:pos:R:3``.
 
     Raises:
         EmpnetError: If the text is invalid, names a column twice, or has no positions.
@@ -96,7 +96,7 @@ def declared_columns(text: str) -> tuple[Column, ...]:
 
 
 def _meaning(column: Column, columns: Sequence[Column]) -> str:
-    """Return the format's name of a column; ``z`` is the atomic number only if no other column gives the species."""
+    """Return the standard name of a column; ``z`` is the atomic number only if no other column gives the species."""
     name = NAMES.get(column.name.lower(), column.name)
     second = SECOND_NAMES.get(column.name.lower())
     if second and not any(NAMES.get(other.name.lower()) in ("species", "Z") for other in columns):
@@ -112,14 +112,14 @@ def read_columns(rows: Sequence[str], columns: Sequence[Column]) -> dict[str, np
     """Return the rows of a frame as one array for each name.
 
     Arguments:
-        rows: The lines of the frame's particles.
+        rows: Lines of the particles.
         columns: Declared columns; further columns are ignored.
 
     Returns:
         Arrays of shape (N,) or (N, size): float64, int64, booleans or strings.
 
     Raises:
-        Fault: If a row has fewer columns, or a value of the wrong type.
+        Fault: If a row has fewer columns or a value of the wrong type.
     """
     width = sum(column.size for column in columns)
     cells = [row.split(None, width) for row in rows]
@@ -154,7 +154,7 @@ def _values(texts: tuple[str, ...], column: Column, strict: bool) -> np.ndarray:
 
 
 def _values_one_by_one(texts: tuple[str, ...], column: Column) -> np.ndarray:
-    """Convert values one by one, with Fortran's exponents; only after an error, because float() is faster."""
+    """Return values converted one by one, with Fortran's exponents; float() is faster and is tried first."""
     convert: Callable[[str], Any] = {"R": number, "I": _whole, "L": parse_logical}[column.kind]
     values = []
     for particle, text in enumerate(texts):
@@ -176,10 +176,10 @@ def species_of_columns(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
     """Return atomic numbers from the columns ``species`` and ``Z``; None if both are absent.
 
     Arguments:
-        arrays: The columns by name; ``species`` and ``Z`` are removed.
+        arrays: Columns by name; ``species`` and ``Z`` are removed.
 
     Raises:
-        Fault: If a symbol is unknown, or the two columns disagree.
+        Fault: If a symbol is unknown, or if the two columns disagree.
     """
     symbols, numbers = arrays.pop("species", None), arrays.pop("Z", None)
     if symbols is None and numbers is None and (label := _label_of_symbols(arrays)):
@@ -203,7 +203,7 @@ def species_of_columns(arrays: dict[str, np.ndarray]) -> np.ndarray | None:
 
 
 def _label_of_symbols(arrays: dict[str, np.ndarray]) -> str:
-    """Return the name of the text column that can hold the species; empty if there is none."""
+    """Return the name of a text column with chemical symbols; empty if there is none."""
     texts = {name: array for name, array in arrays.items() if array.dtype.kind == "U" and array.ndim == 1}
     named = (name for name in texts if name.lower() in LABELS)
     return next((name for name in named if all(word.capitalize() in atomic_numbers for word in texts[name])), "")
@@ -224,7 +224,7 @@ def _no_symbol(particle: int, symbol: str) -> Fault:
 
 
 def _meant(symbol: str) -> str:
-    """Return advice about an unknown symbol; an atom label (C1, OW) begins with its element."""
+    """Return advice on an unknown symbol; an atom label (C1, OW) begins with its element."""
     letters = re.match("[A-Za-z]*", symbol.lstrip("0123456789"))[0].capitalize()  # type: ignore[index]
     if letters in atomic_numbers and letters != "X":
         return f"did you mean '{letters}'?"
@@ -237,11 +237,11 @@ def _meant(symbol: str) -> str:
 
 
 def names_of(columns: Sequence[Column]) -> str:
-    """Return the declaration in short form."""
+    """Return the declaration of columns for a message, shortened."""
     return short(":".join(f"{column.name}:{column.kind}:{column.size}" for column in columns)).strip("'")
 
 
 def short(text: str) -> str:
-    """Return text for a message, quoted and shortened."""
+    """Return a text for a message, quoted and shortened."""
     text = text.strip()
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,4 +1,4 @@
-"""The comment line of extended XYZ: keys and values in every syntax that the format's documents allow."""
+"""Parse the comment line of extended XYZ: keys and values in every documented syntax."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from empnet.system.units import ENERGY, parse_unit
 
 __all__ = ["number", "parse_comment", "parse_logical"]
 
-# Python's float() accepts 1_000, but in a file this is a label; Fortran writes 1.0D-3, Mathematica 1.0*^-3.
+# Python's float() accepts 1_000, but in a file this is a label. Fortran writes 1.0D-3, and Mathematica 1.0*^-3.
 REAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:(?:[eEdD]|\*\^)[+-]?[0-9]+)?")
 NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
-WHOLE = re.compile(r"[+-]?[0-9]{1,4000}")  # Python refuses to convert more digits
+WHOLE = re.compile(r"[+-]?[0-9]{1,4000}")  # Python does not convert more digits
 LOGICALS = {"T": True, "F": False} | {
     text: value for word, value in (("true", True), ("false", False)) for text in (word, word.title(), word.upper())
 }
 STRUCTURE = {"lattice": "Lattice", "properties": "Properties", "pbc": "pbc"}
-"""Keys of the frame's structure, by their names in lower case (GPUMD's documents allow any case)."""
+"""Keys that describe a frame, by their names in lower case. GPUMD's documentation allows any case."""
 RESULTS = frozenset({"energy", "free_energy", "stress", "virial", "dipole"})
-"""Documented names of values; read in any case if the frame's writer does not distinguish case."""
+"""Documented names of values. They may be in any case if a key such as ``Lattice`` is in an unusual case."""
 BRACKETED = frozenset({"lattice", "cell", "pbc", "stress", "virial"})
-"""Keys whose values are lists of numbers even if they are in quotes and brackets."""
+"""Keys with lists of numbers; a list may be in both quotes and brackets."""
 CLOSING = {"[": "]", "{": "}"}
 BARE = re.compile(r"(?:\\.|[^\s=\\])+")
 WORD = re.compile(r"(?:\\.|[^\s\\])+")
@@ -37,10 +37,10 @@ DEEPEST = 20  # levels of nested lists; a matrix has two
 
 
 def number(text: str) -> float:
-    """Parse a number, including Fortran's exponents.
+    """Return the number in a text; exponents of Fortran and Mathematica are allowed.
 
     Arguments:
-        text: The text, such as ``1.5``, ``1.0D-3`` or ``nan``.
+        text: Text such as ``1.5``, ``1.0D-3`` or ``nan``.
 
     Raises:
         ValueError: If the text is not a number.
@@ -57,10 +57,10 @@ def number(text: str) -> float:
 
 
 def parse_logical(text: str) -> bool:
-    """Parse a truth value in any of the format's forms.
+    """Return the truth value in a text.
 
     Arguments:
-        text: ``T``, ``F``, ``true``, ``False``, ``TRUE`` and so on.
+        text: Text such as ``T``, ``F``, ``true``, ``False`` or ``TRUE``.
 
     Raises:
         ValueError: If the text is not a truth value.
@@ -76,18 +76,18 @@ def parse_logical(text: str) -> bool:
 
 
 def parse_comment(line: str) -> dict[str, Any]:
-    """Parse the comment line of a frame into values by key.
+    """Return the values of a comment line by key.
 
     Values are numbers, truth values, texts, or arrays: ``"1 2 3"``, ``[1, 2, 3]``, ``{1 2 3}``, ``[[1, 2], [3, 4]]``.
-    Blanks around ``=`` and commas are optional. ``Lattice``, ``Properties`` and ``pbc`` get these names, whatever their
-    case in the file. A line of bare words becomes one text, ``comment``. Nine numbers of ``stress`` or ``virial``
+    Blanks around ``=`` and commas are optional. The keys ``Lattice``, ``Properties`` and ``pbc`` may have any case in
+    the file. A line of words without values becomes one text, ``comment``. Nine numbers of ``stress`` or ``virial``
     become a matrix.
 
     Arguments:
-        line: The line.
+        line: Comment line.
 
     Raises:
-        EmpnetError: If a quote or a bracket is not closed, or a key has two values.
+        EmpnetError: If a quote or a bracket is not closed, or if a key has two values.
 
     Example:
         >>> parse_comment('lattice="3 0 0 0 3 0 0 0 3" pbc=[T, T, F] name=[[1.0, 2], [3, 4]]')["pbc"]
@@ -118,7 +118,7 @@ def parse_comment(line: str) -> dict[str, Any]:
     _name_results(values, {key for key, _ in pairs})
     for key in ("stress", "virial"):
         if isinstance(array := values.get(key), np.ndarray) and array.shape == (9,):
-            values[key] = array.reshape(3, 3).T  # ASE's order of the nine
+            values[key] = array.reshape(3, 3).T  # the numbers are in ASE's order, column by column
     return values
 
 
@@ -143,7 +143,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _name_results(values: dict[str, Any], keys: set[str]) -> None:
-    """Rename values to their documented names if the frame's writer does not distinguish case."""
+    """Rename values to their documented names if a key such as ``Lattice`` is in an unusual case."""
     if all(STRUCTURE.get(key.lower(), key) == key for key in keys):
         return
     for key in [key for key in values if key.lower() in RESULTS and key.lower() != key]:
@@ -194,13 +194,13 @@ def _raw_value(line: str, place: int, key: str) -> tuple[str, str, int]:
             )
         return line[begin:end], opening, end
     match = WORD.match(line, begin)
-    if match is None or (begin > place and "=" in match[0]):  # no value: the next key follows
+    if match is None or (begin > place and "=" in match[0]):  # no value; the next key follows
         return "", "", place
     return _unescaped(match[0]), "", match.end()
 
 
 def _end_of_quote(line: str, begin: int) -> int:
-    """Return the place after the closing quote of the quote at ``begin``; 0 if there is none."""
+    """Return the place after the quote that closes the quote at ``begin``; 0 if it is not closed."""
     place = begin + 1
     while place < len(line):
         if line[place] == "\\":
@@ -212,7 +212,7 @@ def _end_of_quote(line: str, begin: int) -> int:
 
 
 def _end_of_bracket(line: str, begin: int) -> int:
-    """Return the place after the closing bracket of the bracket at ``begin``, outside quotes; 0 if there is none."""
+    """Return the place after the bracket that closes the bracket at ``begin``; 0 if it is not closed."""
     depth, place = 0, begin
     opening, closing = line[begin], CLOSING[line[begin]]
     while place < len(line):
@@ -236,7 +236,7 @@ def _unescaped(text: str) -> str:
 
 
 def _typed(text: str, kind: str) -> Any:
-    """Parse a value: as numbers, else as truth values, else as JSON, else as text."""
+    """Return a value as numbers if possible, else as truth values, else from JSON, else as text."""
     if kind and kind in CLOSING:
         return _bracketed(text)
     parts = text.replace(",", " ").split()
@@ -249,7 +249,7 @@ def _typed(text: str, kind: str) -> Any:
 
 
 def _bracketed(text: str) -> Any:
-    """Parse a vector or a matrix in brackets; anything else stays text, and a list of words loses its brackets."""
+    """Return numbers or truth values in brackets; a list of words loses its brackets, and other texts do not."""
     try:
         values = _nested(_tokens(text))
     except (ValueError, RecursionError):
@@ -269,7 +269,7 @@ def _bracketed(text: str) -> Any:
 
 
 def _plain_values(parts: list[str]) -> np.ndarray | list[bool] | None:
-    """Parse all texts as whole numbers, else as numbers, else as truth values; return None if all three fail."""
+    """Return texts as whole numbers if possible, else as numbers, else as truth values; None for other texts."""
     if not parts:
         return None
     try:
@@ -288,7 +288,7 @@ def _plain_values(parts: list[str]) -> np.ndarray | list[bool] | None:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Yield brackets, and items with their quotes; commas and blanks are separators."""
+    """Yield brackets and items, including quotes; commas and blanks separate items."""
     place = 0
     while place < len(text):
         character = text[place]
@@ -309,7 +309,7 @@ def _tokens(text: str) -> Iterator[str]:
 
 
 def _nested(tokens: Iterator[str]) -> list[Any]:
-    """Build nested lists of texts."""
+    """Return nested lists of texts; raise an error if the brackets do not match."""
     root: list[Any] = []
     open_lists = [root]
     for token in tokens:

@@ -1,4 +1,4 @@
-"""Read extended XYZ: find and check frames line by line."""
+"""Read extended XYZ files: find and check frames line by line."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ from empnet.system.system import Origin, System
 
 __all__ = ["iread_extxyz"]
 
-FEWEST_COLUMNS = 3  # a position; a line with fewer columns is not the row of a particle
+FEWEST_COLUMNS = 3  # columns of a position; the row of a particle has at least these
 COUNT = re.compile(r"\s*[0-9]+\s*")
-MOST_DIGITS = 18  # digits of a number of particles; Python refuses to convert thousands of digits
+MOST_DIGITS = 18  # digits of a number of particles; Python does not convert thousands of digits
 BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-BLOCK = 1 << 16  # number of bytes that are checked for binary data
+BLOCK = 1 << 16  # bytes at the beginning of a file, checked for binary data
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """The lines of one frame in the file."""
+    """Lines of one frame in the file."""
 
     origin: Origin
     line: int  # number of the frame's first line in the file, from 1
     comment: str
     rows: list[str]
     vectors: list[str] = field(default_factory=list)  # VEC1 to VEC3, an older syntax for the cell
-    trailing: list[str] = field(default_factory=list)  # lines after the particles in QM9's files
+    trailing: list[str] = field(default_factory=list)  # lines after the particles in files of QM9
 
     @cached_property
     def info(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class _Frame:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The declared columns; without a declaration, the columns of a plain XYZ file."""
+        """Return the declared columns; without a declaration, the columns of a plain XYZ file."""
         declared = str(self.info.get("Properties", PLAIN_COLUMNS))
         try:
             return declared_columns(declared)
@@ -72,12 +72,12 @@ class _Frame:
 
     @property
     def width(self) -> int:
-        """Number of declared columns."""
+        """Return the number of declared columns."""
         return sum(column.size for column in self.columns)
 
     @property
     def plain(self) -> bool:
-        """True if the frame declares no columns."""
+        """Return whether the frame declares no columns."""
         return "Properties" not in self.info
 
     def fault(self, particle: int, found: str, *, wanted: str = "", remedy: str = "") -> EmpnetError:
@@ -91,11 +91,11 @@ class _Frame:
 def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the frames of an XYZ file, extended or plain, one at a time.
 
-    Keys and columns with a meaning are read in any case, values in every syntax of the format's documents (see
-    :func:`~empnet.files.extxyz.comment.parse_comment`). Unlike ASE's reader, this one continues after a blank line
-    between frames (ASE stops there silently) and detects a truncated frame. Columns keep their names (ASE renames
-    ``charge`` to ``charges``). In a plain XYZ file, columns after the position have no names; they are ignored with a
-    warning. QM9's files are read with their properties (:mod:`empnet.files.qm9_xyz`).
+    Standard names of keys and columns may be in any case. Values may have every documented syntax (see
+    :func:`~empnet.files.extxyz.comment.parse_comment`). Reading continues after a blank line between frames, where
+    ASE's reader stops silently. A truncated frame raises an error. Columns keep their names, while ASE renames
+    ``charge`` to ``charges``. In a plain XYZ file, columns after the position have no names; they are ignored with a
+    warning. Files of QM9 are read with their properties (:mod:`empnet.files.qm9_xyz`).
 
     Arguments:
         path: Path of the plain text file.
@@ -103,7 +103,7 @@ def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
         first: Number of the first frame to read.
 
     Returns:
-        An iterator over systems; memory is bounded by the largest frame.
+        An iterator over systems; memory use depends on the largest frame, not on the file size.
 
     Raises:
         EmpnetError: If a frame cannot be read.
@@ -125,7 +125,7 @@ def iread_extxyz(path: Path, file: str, first: int = 0) -> Iterator[System]:
 
 
 def _as_latin_1(error: UnicodeError) -> tuple[str, int]:
-    """Decode bytes that are not UTF-8 as Latin-1, the usual encoding of old files, with a warning."""
+    """Return bytes that are not UTF-8 as text in Latin-1, the usual encoding of old files, with a warning."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     warnings.warn("contains text that is not UTF-8; it is read as Latin-1", stacklevel=2)
@@ -137,7 +137,7 @@ codecs.register_error(LATIN_1, _as_latin_1)
 
 
 def _frames(stream: TextIO, file: str, size: int) -> Iterator[_Frame]:
-    """Cut the file into frames; its ``size`` in bytes limits the number of particles in a frame."""
+    """Yield the frames of a file; its ``size`` in bytes limits the number of particles in a frame."""
     lines = enumerate(stream, start=1)
     ahead = next(lines, None)
     number = 0
@@ -206,11 +206,11 @@ def _check_row(row: str, particle: int, count: int, frame: _Frame) -> None:
 
 
 def _check_end(frame: _Frame) -> None:
-    """Raise if the file ends within its last row, as far as the layout of the frame shows it.
+    """Raise an error if the last row of a file is truncated.
 
-    A row is truncated if it ends within an exponent, or in a number with fewer decimals than all others in the frame.
-    If the last column is not numeric, a row is truncated if all other rows have one greater length. If numbers or rows
-    vary in length, truncation cannot be detected, and the user gets a warning.
+    The row is truncated if it ends within an exponent, or if its last number has fewer decimals than all others in the
+    frame. If the last column is not numeric, the row is truncated if all other rows are longer and equally long. If
+    numbers or rows vary in length, truncation cannot be detected, and a warning appears.
     """
     row = frame.rows[-1] if frame.rows else "\n"
     if row.endswith("\n") or frame.vectors or frame.trailing:
@@ -243,7 +243,7 @@ def _decimals(text: str) -> int:
 
 
 def _check_width(frame: _Frame) -> None:
-    """Raise if a row does not have the declared number of columns; in a plain file, warn of further columns."""
+    """Raise an error if a row has a wrong number of columns; in a plain file, only warn about further columns."""
     if frame.trailing or qm9_xyz.is_comment(frame.comment):
         return
     width = frame.width

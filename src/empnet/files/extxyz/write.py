@@ -1,4 +1,4 @@
-"""Write extended XYZ: the text of a frame, from which reading restores the exact values."""
+"""Write extended XYZ frames so that reading restores the exact values."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ BARE = re.compile(r"""[^\s="'{}\[\]\\]+""")
 def frame_text(system: System) -> str:
     """Return a system as a frame of an extended XYZ file.
 
-    Numbers are written with all their digits (ASE's writer keeps 8 decimals of positions and arrays). Texts that a
-    reader would mistake for other values are written in ASE's JSON form. So reading gives back the same values.
+    Numbers have all their digits, while ASE's writer keeps only 8 decimals of positions and arrays. A text that looks
+    like another value, such as a number, has ASE's JSON form. Therefore, reading restores the same values.
 
     Arguments:
-        system: The system.
+        system: System to write.
 
     Returns:
-        The lines of the frame.
+        Lines of the frame as one text.
 
     Raises:
         EmpnetError: If a value cannot be stored in this format.
@@ -77,7 +77,7 @@ def _joined(array: np.ndarray) -> str:
 
 
 def _columns(name: str, array: np.ndarray, system: System) -> tuple[str, list[list[str]]]:
-    """Return the kind and the texts of a per-particle array's columns."""
+    """Return the kind and the texts of the columns for a per-particle array."""
 
     def refused(found: str) -> EmpnetError:
         message = f"array '{name}' cannot be a column of extended XYZ: {found}"
@@ -112,12 +112,12 @@ def _is_word(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _number_key(key: str) -> str:
-    """Return the key of a scalar, after a check that a number with this key is read back correctly."""
+    """Return the key of a number; raise an error if reading would not restore a number with this key."""
     return _pair(key, 1.5).removesuffix("=1.5")
 
 
 def _info_pair(key: str, value: Any, has_cell: bool) -> str:
-    """Return ``key=value``; raise if readers would take the value for the cell of a system without one."""
+    """Return ``key=value``; raise an error if a reader would use the value as the cell of a system without a cell."""
     pair = _pair(key, value)
     if not has_cell and names_cell(parse_comment(pair)):
         raise EmpnetError(f"{key!r} cannot be stored in extended XYZ: it would be read as the cell")
@@ -125,7 +125,7 @@ def _info_pair(key: str, value: Any, has_cell: bool) -> str:
 
 
 def _pair(key: str, value: Any) -> str:
-    """Return ``key=value`` in the first form from which ASE's parser and our own restore the value."""
+    """Return ``key=value`` in the first form that both ASE's parser and this package read correctly."""
     numbers = _numbers(value)
     if key == "stress" and numbers is not None and numbers.shape in ((6,), (3, 3)):
         return _stress(value)
@@ -155,7 +155,7 @@ def _spellings(key: str, value: Any) -> Iterator[str]:
 
 
 def _stress(value: Any) -> str:
-    """Return the stress as nine numbers; readers convert them to ASE's six (xx yy zz yz xz xy)."""
+    """Return the stress as nine numbers; readers convert them to six in ASE's order (xx yy zz yz xz xy)."""
     full = np.asarray(value, dtype=float)
     full = voigt_6_to_full_3x3_stress(full) if full.shape == (6,) else full
     if not np.array_equal(full, full.T, equal_nan=True):
@@ -164,7 +164,7 @@ def _stress(value: Any) -> str:
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """Return an array or a list of numbers as an array; None for other values."""
+    """Return numbers as an array; None for other values."""
     array = array_of(value)
     return array if array is not None and array.dtype.kind in "iuf" else None
 

@@ -1,4 +1,4 @@
-"""The layout of numpy archives: the meaning of arrays by name and by shape."""
+"""Find the layout of numpy archives: the meaning of each array from its name and its shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from empnet.system.atoms import PER_PARTICLE
 
 __all__ = ["NAMES", "ROLES", "Array", "Layout", "check_shapes", "layout_of", "roles_of", "without_odd_box"]
 
-# Usual names of arrays by their meaning.
+# Usual names of arrays for each meaning.
 NAMES = {
     "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz"),
     "species": ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers", "species", "symbols", "elements"),
@@ -30,22 +30,22 @@ NAMES = {
 }
 SECOND_NAMES = frozenset({"num_atoms", "n_atoms", "natoms", "symbols", "elements", "Lattice", "atom_mask", "node_mask"})
 SECOND_NAMES |= {"box", "unit_cell", "ptr"}
-"""Names with the same meaning, used only if no other array has it."""
+"""Names that are used only if no other array has the same meaning."""
 ROLES = {name: role for role, names in NAMES.items() for name in names}  # meaning of each name
 OF_SYSTEM = frozenset({name for name in all_outputs if name not in PER_PARTICLE} | {"virial", "virials"})
-"""Arrays of the whole system whose shape can look like an array of particles: a dipole (frames, 3)."""
-PER_FRAME_AXES = {"energy": 0, "pbc": 1}  # number of axes of one frame's value; one more axis counts frames
+"""Values of the whole system; their shape can be that of values of particles, as for dipoles (frames, 3)."""
+PER_FRAME_AXES = {"energy": 0, "pbc": 1}  # number of axes of a value in one frame, without the axis of frames
 
 
 @dataclass(slots=True)
 class Array:
-    """An array in an archive, which is read row by row on demand.
+    """Array in an archive; its rows are read on demand.
 
     Arguments:
         name: Name in the archive.
         shape: Shape of the array.
         dtype: Type of the values.
-        stream: Bytes of the array, from the first value on.
+        stream: Stream with the bytes of the values.
     """
 
     name: str
@@ -75,24 +75,30 @@ class Array:
 class Layout:
     """Layout of the frames in an archive.
 
-    Either R has the shape (frames, width, 3), and frames may be padded with species 0 at the end. Or the layout is
-    flat: R has the shape (width, 3) with the particles of all frames, and ``N`` or ``offsets`` separates the frames
-    (without them there is one frame).
+    In a padded layout, R has the shape (frames, width, 3), and species 0 at the end of a frame is padding. In a flat
+    layout, R has the shape (width, 3) and contains the particles of all frames. There, ``N`` or ``offsets`` separates
+    the frames; without them, the archive has one frame.
+
+    Arguments:
+        frames: Number of frames.
+        width: Number of rows of positions: in each frame or, in a flat layout, in all frames together.
+        flat: Whether the layout is flat.
+        counts: Numbers of particles, shape (frames,). None: the width, or the number of particles before the padding.
     """
 
     frames: int
     width: int
     flat: bool
-    counts: np.ndarray | None  # particles of each frame; None: the width, or the number of real species
+    counts: np.ndarray | None
 
     def rows_before(self, frame: int, place: str) -> int:
-        """Return the number of rows before a frame in an array of frames or particles."""
+        """Return the number of rows before a frame in an array with rows for frames or particles."""
         return (
             int(self.counts[:frame].sum()) if self.flat and place == "particle" and self.counts is not None else frame
         )
 
     def place(self, name: str, shape: tuple[int, ...], role: str | None, *, numeric: bool) -> str:
-        """Return the meaning of an array's rows, from the array's name if it is known, else from the shape.
+        """Return the meaning of an array's rows from its name or, if the name is unknown, from its shape.
 
         Returns:
             ``"frame"``: one row for each frame; ``"particle"``: rows for the particles of each frame; ``"fixed"``: one
@@ -119,10 +125,10 @@ class Layout:
 
 
 def layout_of(roles: dict[str, Array], file: str) -> Layout:
-    """Find the layout of an archive's arrays.
+    """Return the layout of an archive.
 
     Arguments:
-        roles: The arrays with a known name, by meaning.
+        roles: Arrays with known names, by their meaning.
         file: The path as the user wrote it, for messages.
 
     Raises:
@@ -160,7 +166,7 @@ def layout_of(roles: dict[str, Array], file: str) -> Layout:
 
 
 def roles_of(arrays: Mapping[str, Array], file: str) -> dict[str, Array]:
-    """Return the arrays with a known name, by meaning.
+    """Return the arrays with known names, by their meaning.
 
     Arguments:
         arrays: All arrays by name.
@@ -186,15 +192,18 @@ def roles_of(arrays: Mapping[str, Array], file: str) -> dict[str, Array]:
 
 
 CELL_SIZES = (3, 6, 9)
-"""Lengths of a row with a cell: three edges, edges with angles, or three vectors."""
+"""Numbers of values of a cell: three edges, edges with angles, or three vectors."""
 
 
 def without_odd_box(roles: dict[str, Array], layout: Layout) -> str:
-    """Remove an array named as a box if its shape is not that of a cell; return a warning in both cases.
+    """Return a warning about an array ``box`` or ``unit_cell``; remove the array if its shape does not fit a cell.
 
     Arguments:
-        roles: The arrays with a known name, by meaning; modified in place.
+        roles: Arrays with known names, by their meaning; modified in place.
         layout: Layout of the archive.
+
+    Returns:
+        The warning; empty if there is no such array.
     """
     cell = roles.get("cell")
     if cell is None or cell.name not in ("box", "unit_cell"):
@@ -206,10 +215,10 @@ def without_odd_box(roles: dict[str, Array], layout: Layout) -> str:
 
 
 def check_shapes(roles: Mapping[str, Array], layout: Layout, file: str) -> None:
-    """Refuse arrays with a known meaning whose shape does not match the positions.
+    """Raise an error if the shape of an array with a known meaning does not match the positions.
 
     Arguments:
-        roles: The arrays with a known name, by meaning.
+        roles: Arrays with known names, by their meaning.
         layout: Layout of the archive.
         file: The path as the user wrote it, for messages.
 
@@ -222,7 +231,7 @@ def check_shapes(roles: Mapping[str, Array], layout: Layout, file: str) -> None:
         "cell": ((n, 3, 3), (3, 3), *((*of, k) for of in ((n,), ()) for k in CELL_SIZES)), "pbc": ((n, 3), (3,), ()),
     }  # fmt: skip
     wanted = side_by_side | ({"species": ((width,),), "forces": ((width, 3),)} if layout.flat else {})
-    if n == 1:  # a single frame often has no axis for frames
+    if n == 1:  # arrays of a single frame often have no axis for frames
         wanted = wanted | {"energy": ((1,), (1, 1), ())}
     for role, shapes in wanted.items():
         if role in roles and roles[role].shape not in shapes:

@@ -1,4 +1,4 @@
-"""Read numpy archives in the usual layouts of the field: R, z, E, F and their other names."""
+"""Read numpy archives with the arrays R, z, E, F or their other usual names."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from empnet.system.system import Origin, System
 
 __all__ = ["iread_npz"]
 
-READ_AHEAD = 1 << 16  # bytes; the row of a frame is small, and a call of the archive takes as long as reading 1 kB
+READ_AHEAD = 1 << 16  # bytes in one read; rows are small, and each read from an archive costs as much as 1 kB of data
 CHARGES = "charges"
-"""Name of atomic numbers in QM9's archives for Cormorant, EGNN and EDM, but of partial charges elsewhere; the values
-decide."""
+"""Name of atomic numbers in QM9's archives for Cormorant, EGNN and EDM, but of partial charges elsewhere. The values
+show the meaning."""
 HEAVIEST = 118  # atomic number of the heaviest element
 LARGEST_SHARED = 1 << 31  # bytes of an array that all frames share; it is kept in memory
 
 
 def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack) -> Array:
-    """Read an array's header and check it against the size in the archive; ``streams`` closes the array's stream."""
+    """Read an array's header and check its size in the archive; ``streams`` closes the array's stream."""
     name = member.filename.removesuffix(".npy")
     if name == member.filename:
         raise EmpnetError(f"the archive contains '{name}'", wanted="only arrays, with names in .npy")
@@ -50,7 +50,7 @@ def _open(archive: zipfile.ZipFile, member: zipfile.ZipInfo, streams: ExitStack)
         )
     if values * dtype.itemsize != member.file_size - stream.tell():
         raise EmpnetError(f"array '{name}' does not have the {values} values of its header")
-    if fortran and len(shape) > 1:  # rows are not contiguous: reorder the array in memory
+    if fortran and len(shape) > 1:  # the rows are not contiguous, so the array is reordered in memory
         turned = np.frombuffer(stream.read(), dtype=dtype).reshape(shape, order="F")
         stream = io.BytesIO(turned.tobytes(order="C"))
     return Array(name, shape, dtype, stream)
@@ -60,10 +60,11 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the frames of a numpy archive one at a time.
 
     R, z, E, F and their other names (see ``NAMES``) become positions, species, the property ``energy`` and the array
-    ``forces``. Every other array keeps its name: one number for each frame becomes a property, one row for each
-    particle an array, and everything else goes into ``info``. If no array gives the species and all ``charges`` can be
-    atomic numbers, they are the species, with zeros at the ends of frames as padding. A cell without ``pbc`` is
-    periodic, as in extended XYZ.
+    ``forces``. All other arrays keep their names. An array with one number for each frame becomes a property. An array
+    with one row for each particle becomes an array. All other values go into ``info``.
+
+    If no array gives the species, and all values of ``charges`` can be atomic numbers, these values become the species;
+    zeros at the end of a frame are padding. A cell without ``pbc`` is periodic, as in extended XYZ.
 
     Arguments:
         path: Path of the archive.
@@ -71,10 +72,10 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
         first: Number of the first frame to read.
 
     Returns:
-        An iterator over systems; memory is bounded by one frame and the arrays that all frames share.
+        An iterator over systems; memory is needed only for one frame and for arrays that all frames share.
 
     Raises:
-        EmpnetError: If there are no positions, or arrays do not match each other or contain Python objects.
+        EmpnetError: If there are no positions, or if arrays do not match each other or contain Python objects.
     """
     with zipfile.ZipFile(path) as archive, ExitStack() as streams:
         arrays = {array.name: array for array in (_open(archive, member, streams) for member in archive.infolist())}
@@ -107,7 +108,7 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
 
 
 def _shared(array: Array, file: str) -> np.ndarray:
-    """Read an array that all frames share; raise if it is too large for that."""
+    """Read an array that all frames share; raise an error if it is too large."""
     size = math.prod(array.shape) * array.dtype.itemsize
     if size > LARGEST_SHARED:
         found = f"array '{array.name}' {array.shape} matches neither frames nor particles, and has {size / 1e9:.0f} GB"
@@ -116,7 +117,7 @@ def _shared(array: Array, file: str) -> np.ndarray:
 
 
 def _are_atomic_numbers(archive: zipfile.ZipFile, array: Array, roles: Mapping[str, Array]) -> bool:
-    """Return whether all values can be atomic numbers, unlike partial charges."""
+    """Return whether all values can be atomic numbers rather than partial charges."""
     shape = roles["positions"].shape
     if array.shape not in (shape[:-1], shape[-2:-1]) or array.dtype.kind not in "iuf" or not array.shape:
         return False
@@ -129,7 +130,7 @@ def _are_atomic_numbers(archive: zipfile.ZipFile, array: Array, roles: Mapping[s
 
 
 def _blocks(archive: zipfile.ZipFile, array: Array) -> Iterator[np.ndarray]:
-    """Yield an array from its beginning, in blocks of rows."""
+    """Yield all rows of an array in blocks."""
     with ExitStack() as streams:
         again = _open(archive, archive.getinfo(f"{array.name}.npy"), streams)
         block = max(1, READ_AHEAD // max(1, math.prod(array.shape[1:])))
@@ -140,7 +141,7 @@ def _blocks(archive: zipfile.ZipFile, array: Array) -> Iterator[np.ndarray]:
 
 
 def _refuse_indices(archive: zipfile.ZipFile, roles: Mapping[str, Array], layout: Layout, file: str) -> None:
-    """Raise if species other than padding are negative, or are indices as in TorchANI: 0, 1, ..., and -1 as padding."""
+    """Raise an error if species are negative (except padding) or are indices, as in TorchANI (padding -1)."""
     species = roles.get("species")
     if species is None or species.dtype.kind not in "if":
         return
@@ -158,14 +159,14 @@ def _refuse_indices(archive: zipfile.ZipFile, roles: Mapping[str, Array], layout
 
 
 def _tell_padding(layout: Layout, roles: Mapping[str, Array]) -> None:
-    """Warn that frames are padded if an array of numbers of particles shows it."""
+    """Warn if an array with numbers of particles shows that frames are padded."""
     if layout.counts is not None and not layout.flat and (padded := int((layout.counts < layout.width).sum())):
         text = f"'{roles['counts'].name}' shows that {padded} of {layout.frames} frames are padded to {layout.width} "
         warnings.warn(text + "particles; the padding is left out", stacklevel=2)
 
 
 def _without_odd_masks(roles: dict[str, Array], layout: Layout) -> None:
-    """Remove a mask unless it has a value for each place and is the only array that shows the padding."""
+    """Remove a mask if its shape is wrong or if another array shows the padding."""
     mask, species = roles.get("mask"), roles.get("species")
     sized = layout.counts is not None or (species is not None and len(species.shape) > 1)
     if mask is not None and (sized or layout.flat or mask.shape != (layout.frames, layout.width)):
@@ -173,7 +174,7 @@ def _without_odd_masks(roles: dict[str, Array], layout: Layout) -> None:
 
 
 def _check_columns(roles: Mapping[str, Array], arrays: Mapping[str, Array], file: str) -> None:
-    """Refuse the array ``lattice`` of an sGDML archive, because its columns are the lattice vectors."""
+    """Raise an error for the array ``lattice`` of an sGDML archive; its columns are the lattice vectors."""
     if "code_version" in arrays and "cell" in roles and roles["cell"].name == "lattice" and "pbc" not in arrays:
         raise EmpnetError(
             "this is an sGDML archive, where the columns of 'lattice' are the lattice vectors",
@@ -183,9 +184,9 @@ def _check_columns(roles: Mapping[str, Array], arrays: Mapping[str, Array], file
 
 
 def _row(array: Array, place: str, layout: Layout, number: int) -> np.ndarray:
-    """Return an array's values for one frame."""
+    """Return the values of an array for one frame."""
     if place == "particle" and layout.flat:
-        assert layout.counts is not None  # own invariant of a flat layout
+        assert layout.counts is not None  # a flat layout always has counts
         return array.take(int(layout.counts[number]))
     return array.take(1)[0]
 
@@ -231,7 +232,7 @@ def _system(
 
 
 def _vectors(cell: np.ndarray) -> np.ndarray:
-    """Return lattice vectors as rows from edges, edges with angles, or nine numbers."""
+    """Return lattice vectors, shape (3, 3), from edges, edges with angles, or nine numbers."""
     if cell.size == 6:
         with np.errstate(all="ignore"):
             return np.asarray(cellpar_to_cell(cell))
@@ -259,7 +260,7 @@ def _numbers(symbols: np.ndarray, origin: Origin) -> np.ndarray:
 
 
 def _unpadded(species: np.ndarray, origin: Origin, padding: str) -> int:
-    """Return the number of particles before the padding."""
+    """Return the number of particles before the padding; raise an error if particles follow the padding."""
     numbers = species > 0 if species.dtype.kind in "if" else species.astype(bool)  # 0 or -1 is padding
     real = numbers if species.dtype.kind != "U" else np.char.strip(species) != ""
     count = int(real.sum())
@@ -273,5 +274,5 @@ def _unpadded(species: np.ndarray, origin: Origin, padding: str) -> int:
 
 
 def _text(value: np.ndarray) -> np.ndarray:
-    """Decode bytes to text."""
+    """Return bytes as text, and other values unchanged."""
     return np.char.decode(value, "utf-8", "replace") if value.dtype.kind == "S" else value

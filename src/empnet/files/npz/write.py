@@ -1,4 +1,4 @@
-"""Write numpy archives in the field's usual layout, R, z, E, F: many frames of the same particles."""
+"""Write many frames of the same particles as a numpy archive with the arrays R, z, E, F."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ WRITTEN_AS = {"energy": "E", "forces": "F"}  # names in the archive
 
 
 def write_npz(path: Path, systems: Iterable[System]) -> None:
-    """Write systems with the same species in the same order as one archive.
+    """Write systems as one archive; all systems must have the same species in the same order.
 
-    Positions are R (frames, particles, 3), species z (particles,), energies E (frames,), forces F
-    (frames, particles, 3); other values keep their names. The whole archive is kept in memory until it is written.
+    The arrays are R (positions, shape (frames, particles, 3)), z (species, shape (particles,)), E (energies, shape
+    (frames,)) and F (forces, shape (frames, particles, 3)). Other values keep their names. All data are kept in memory
+    until the archive is written.
 
     Arguments:
         path: Path of the archive.
         systems: At least one system.
 
     Raises:
-        EmpnetError: If species differ, a value is missing in some frames, or a value cannot be stored in this layout.
+        EmpnetError: If species differ, if a value is missing in some frames, or if a value cannot be stored.
     """
     frames = list(systems)
     first = frames[0]
@@ -55,7 +56,7 @@ def write_npz(path: Path, systems: Iterable[System]) -> None:
 
 
 def _values(system: System) -> dict[str, tuple[str, Any]]:
-    """Return all values except the species, by their name in the archive, with the meaning of their rows."""
+    """Return all values except species, with the meaning of their rows, by name in the archive."""
     values: dict[str, tuple[str, Any]] = {"R": ("particle", system.positions)}
     if system.cell is not None:
         values["cell"] = ("frame", system.cell)
@@ -86,7 +87,7 @@ def _check_species(system: System, first: System, number: int) -> None:
 
 
 def _stacked(name: str, values: list[Any], place: str, layout: Layout, first: System) -> np.ndarray:
-    """Return one array of the values of all frames, after a check that it would be read back correctly."""
+    """Return one array with the values of all frames; raise an error if reading would not restore them."""
     each = [array for value in values if (array := array_of(value)) is not None]
     if len(each) < len(values):
         raise _refused(name, "it contains values other than numbers and texts", first)

@@ -1,4 +1,4 @@
-"""LAMMPS files: detect data files, and warn about missing units and elements."""
+"""Detect LAMMPS data files, and warn about missing units and elements in LAMMPS files."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def _reader(path: Path, file: str, unit: Unit | None) -> Reader:
             return OWN_READERS[suffix]
         if suffix == ".npz":
             return iread_npz
-        kind = "lammps-data" if _is_lammps_data(path) else filetype(str(path.resolve()))  # can be no format
+        kind = "lammps-data" if _is_lammps_data(path) else filetype(str(path.resolve()))  # may be an unknown format
         if kind not in ioformats or not ioformats[kind].can_read:
             raise UnknownFileTypeError(kind)
     except OSError as error:
@@ -297,7 +297,7 @@ def _guarded(reader: Reader, path: Path, file: str, first: int) -> Iterator[Syst
         except Exception as error:
             reason = " ".join(str(error).split())
             outcar = "; an OUTCAR written with NWRITE=0 lacks the necessary data: give vasprun.xml instead"
-            remedy = "the file is damaged, cut short, or in another format than its name says"
+            remedy = "the file is damaged or cut short, or its name does not match its format"
             raise EmpnetError(
                 f"cannot be read ({type(error).__name__}{': ' if reason else ''}{reason[:200]})",
                 where=origin,

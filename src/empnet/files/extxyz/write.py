@@ -86,7 +86,7 @@ def _columns(name: str, array: np.ndarray, system: System) -> tuple[str, list[li
     if not COLUMN_NAME.fullmatch(name) or not name.isprintable() or name in OWN_COLUMNS:
         raise refused("its name is reserved or contains a special character")
     if name == "charge" and "charges" in system.arrays:
-        raise refused("'charge' and 'charges' have the same meaning there")
+        raise refused("'charge' and 'charges' have the same meaning in this format")
     if array.ndim > 2 or (array.ndim == 2 and not array.shape[1]):
         raise refused(f"its shape is {array.shape}")
     columns = array.reshape(len(array), -1)
@@ -102,7 +102,7 @@ def _columns(name: str, array: np.ndarray, system: System) -> tuple[str, list[li
     if array.dtype.kind != "U" or not all(map(_is_word, columns.ravel().tolist())):
         raise refused("it contains values other than numbers and words")
     if name in all_properties:
-        raise refused("its name means numbers there")
+        raise refused("its name is reserved for numbers")
     return "S", texts
 
 

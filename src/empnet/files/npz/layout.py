@@ -54,7 +54,14 @@ class Array:
     stream: Any  # at the first value
 
     def take(self, rows: int) -> np.ndarray:
-        """Read the next rows."""
+        """Return the next rows of the array.
+
+        Arguments:
+            rows: Number of rows to read.
+
+        Raises:
+            EmpnetError: If the archive ends before these rows.
+        """
         shape = (rows, *self.shape[1:])
         size = math.prod(shape) * self.dtype.itemsize
         data = self.stream.read(size)
@@ -63,11 +70,15 @@ class Array:
         return np.frombuffer(data, dtype=self.dtype).reshape(shape)
 
     def skip(self, rows: int) -> None:
-        """Skip the next rows."""
+        """Skip the next rows of the array.
+
+        Arguments:
+            rows: Number of rows to skip.
+        """
         self.stream.seek(rows * math.prod(self.shape[1:]) * self.dtype.itemsize, io.SEEK_CUR)
 
     def whole(self) -> np.ndarray:
-        """Read all values."""
+        """Return the whole array."""
         return self.take(self.shape[0]) if self.shape else self.take(1).reshape(())
 
 

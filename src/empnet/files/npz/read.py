@@ -61,7 +61,7 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
 
     R, z, E, F and their other names (see ``NAMES``) become positions, species, the property ``energy`` and the array
     ``forces``. All other arrays keep their names. An array with one number for each frame becomes a property. An array
-    with one row for each particle becomes an array. All other values go into ``info``.
+    with one row for each particle goes into ``arrays``. All other values go into ``info``.
 
     If no array gives the species, and all values of ``charges`` can be atomic numbers, these values become the species;
     zeros at the end of a frame are padding. A cell without ``pbc`` is periodic, as in extended XYZ.

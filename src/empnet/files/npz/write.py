@@ -101,7 +101,7 @@ def _stacked(name: str, values: list[Any], place: str, layout: Layout, first: Sy
     if name in known and array.shape != known[name]:
         raise _refused(name, f"its shape is {array.shape[1:]}", first)
     if layout.place(name, array.shape, ROLES.get(name), numeric=array.dtype.kind in "biuf") != place:
-        raise _refused(name, f"rows of shape {array.shape[1:]} would be read as something else", first)
+        raise _refused(name, f"rows of shape {array.shape[1:]} would be read with another meaning", first)
     return array
 
 

@@ -107,7 +107,7 @@ def act(path: Path, n: int, budget: str) -> None:
     memory, began = Memory(), time.perf_counter()
     from empnet.dataset.cache import Recipe, open_dataset
     from empnet.training import job
-    from empnet.training import train as training
+    from empnet.training import start_run as training
 
     memory.tell("import", began, n)
     cpu, began = time.process_time(), time.perf_counter()

@@ -18,7 +18,7 @@ MEANWHILE = """
 import gc, sys
 import empnet
 from numba.core.dispatcher import Dispatcher
-from empnet.training import train
+from empnet.training import start_run
 from empnet.training.loop import Trainer
 
 def known():
@@ -30,7 +30,7 @@ def then(self):
     warm_up(self)
     after.append(known())
 Trainer._warm_up = then
-result = train.run_training({data!r}, "energy", out={out!r}, epochs=2, quiet=True, {settings})
+result = start_run.run_training({data!r}, "energy", out={out!r}, epochs=2, quiet=True, {settings})
 print("\\n".join(sorted(known() - after[0])))
 """
 

@@ -2,9 +2,9 @@
 
 import difflib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-__all__ = ["EmpnetError", "FileError", "nearest", "nearest_name"]
+__all__ = ["EmpnetError", "FileError", "chain", "nearest", "nearest_name"]
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -77,6 +77,25 @@ def _file_error(path: str, number: int | None, why: str, found: str, text: str) 
     error = FileError(path, OSError(number, why), found=found)
     error.args = (text,)
     return error
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and the errors that it came from: its cause, or else its context.
+
+    Arguments:
+        error: The error; None yields nothing.
+
+    Example:
+        >>> error = KeyError("energy")
+        >>> error.__cause__ = OSError(28, "No space left on device")
+        >>> [type(each).__name__ for each in chain(error)]
+        ['KeyError', 'OSError']
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -46,20 +46,13 @@ class _Heard:
         return getattr(self._stream, name)
 
 
-def _signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Return the signal behind an exception; typer turns it into a silent exit."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error
-
-
 @contextmanager
 def until_stopped() -> Iterator[None]:
     """Within the block, a signal ends the command with one line and exit code 130.
 
     If there are several processes, only the first ends like this; the system ends the others.
     """
-    from empnet.runtime.interrupt import ended_by_signals
+    from empnet.runtime.interrupt import ended_by_signals, signal_behind
 
     sys.stdout, sys.stderr = _Heard(sys.stdout), _Heard(sys.stderr)
     try:
@@ -69,7 +62,7 @@ def until_stopped() -> Iterator[None]:
         else:
             yield
     except (KeyboardInterrupt, SystemExit) as ended:
-        stopped = _signal_behind(ended)
+        stopped = signal_behind(ended)
         if stopped is None:
             raise
         named = f" ({stopped})" if str(stopped) else ""

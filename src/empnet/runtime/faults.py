@@ -6,7 +6,8 @@ import errno
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+
+from empnet.errors import chain
 
 __all__ = ["system_fault"]
 
@@ -40,17 +41,7 @@ def system_fault(error: BaseException) -> OSError | None:
         >>> system_fault(KeyError("energy")) is None
         True
     """
-    return next(filter(None, map(_fault, _chain(error))), None)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error, its causes and its contexts."""
-    seen: set[int] = set()
-    later: BaseException | None = error
-    while later is not None and id(later) not in seen:
-        seen.add(id(later))
-        yield later
-        later = later.__cause__ or later.__context__
+    return next(filter(None, map(_fault, chain(error))), None)
 
 
 def _fault(error: BaseException) -> OSError | None:

@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from types import FrameType
 
-__all__ = ["SIGNALS", "Interrupt", "ended_by_signals"]
+from empnet.errors import chain
+
+__all__ = ["SIGNALS", "Interrupt", "ended_by_signals", "signal_behind"]
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that end a process; Windows has no SIGHUP."""
@@ -56,6 +58,23 @@ class Interrupt:
         _restore(self._before)
 
 
+def signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """Return the signal's exception behind an error; None if there is none.
+
+    C code that calls Python, such as Numba's loader, wraps it in SystemErrors; typer turns it into a silent exit.
+
+    Arguments:
+        error: The error.
+
+    Example:
+        >>> error = SystemError("a function returned a result with an exception set")
+        >>> error.__cause__ = KeyboardInterrupt("SIGTERM")
+        >>> signal_behind(error), signal_behind(SystemError())
+        (KeyboardInterrupt('SIGTERM'), None)
+    """
+    return next((each for each in chain(error) if isinstance(each, KeyboardInterrupt)), None)
+
+
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Within the block, each signal raises KeyboardInterrupt with the signal's name.
@@ -73,7 +92,7 @@ def ended_by_signals() -> Iterator[None]:
         with _sent_again() if before else nullcontext():
             yield
     except SystemError as error:
-        if (stopped := _signal_behind(error)) is None:
+        if (stopped := signal_behind(error)) is None:
             raise
         raise stopped from None
     finally:
@@ -86,7 +105,8 @@ def _sent_again() -> Iterator[None]:
     hook = sys.unraisablehook
 
     def send_again(dropped: sys.UnraisableHookArgs) -> None:
-        stopped = _signal_behind(dropped.exc_value)
+        of_signal = isinstance(dropped.exc_value, KeyboardInterrupt | SystemError)
+        stopped = signal_behind(dropped.exc_value) if of_signal else None
         if stopped is None:
             hook(dropped)
             return
@@ -100,13 +120,6 @@ def _sent_again() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = hook
-
-
-def _signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """Return the signal's exception; C code that calls Python, such as Numba's loader, wraps it in SystemErrors."""
-    while isinstance(error, SystemError):
-        error = error.__cause__ or error.__context__
-    return error if isinstance(error, KeyboardInterrupt) else None
 
 
 def _end(number: int, frame: FrameType | None) -> None:

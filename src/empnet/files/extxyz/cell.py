@@ -15,12 +15,14 @@ from empnet.files.extxyz.columns import short
 from empnet.files.extxyz.comment import number
 from empnet.system.system import Origin
 
-__all__ = ["VECTOR", "cell_of_comment", "cell_of_vectors", "components", "names_cell"]
+__all__ = ["CELL_KEYS", "VECTOR", "cell_of_comment", "cell_of_vectors", "components", "names_cell"]
 
 VECTOR = re.compile(r"\s*VEC([1-3])\b")
 """Pattern of the beginning of a line with a lattice vector."""
 OTHER_CELLS = frozenset({"box", "unitcell", "unit_cell", "cell_lengths", "cellpar", "abc"})
 """Keys for a cell in files of other programs; the value is edges, edges with angles, or vectors."""
+CELL_KEYS = OTHER_CELLS | {"cell"}
+"""Keys whose values can be a cell, in lower case, beside Lattice."""
 AXES = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
 """Periodicity of one axis, by its text in lower case."""
 
@@ -50,7 +52,7 @@ def cell_of_comment(
         cell = _lattice(info.pop(key) if key == "Lattice" else _as_vectors(info.pop(key)), key, line, origin)
     if key is not None and key == other:
         warnings.warn(f"'{key}' is read as the cell, because there is no Lattice", stacklevel=2)
-    stray = next((key for key in info if key.lower() in (*OTHER_CELLS, "cell")), None)
+    stray = next((key for key in info if key.lower() in CELL_KEYS), None)
     if stray and cell is None:
         warnings.warn(f"'{stray}' is not read as a cell; the key for a cell is Lattice (nine numbers)", stacklevel=2)
     pbc = info.pop("pbc", None)
@@ -67,7 +69,7 @@ def names_cell(info: dict[str, Any]) -> bool:
         >>> names_cell({"box": np.array([9.0, 9.0, 9.0])}), names_cell({"box": "cardboard"})
         (True, False)
     """
-    return any(key.lower() in (*OTHER_CELLS, "cell") and _is_cell(value) for key, value in info.items())
+    return any(key.lower() in CELL_KEYS and _is_cell(value) for key, value in info.items())
 
 
 def _is_cell(value: Any) -> bool:

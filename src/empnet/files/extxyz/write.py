@@ -15,7 +15,7 @@ from ase.io.extxyz import key_val_str_to_dict
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from empnet.errors import EmpnetError
-from empnet.files.extxyz.cell import names_cell
+from empnet.files.extxyz.cell import CELL_KEYS, names_cell
 from empnet.files.extxyz.comment import parse_comment
 from empnet.system.atoms import atomic_numbers, particle_arrays
 from empnet.system.system import System
@@ -119,7 +119,7 @@ def _number_key(key: str) -> str:
 def _info_pair(key: str, value: Any, has_cell: bool) -> str:
     """Return ``key=value``; raise an error if a reader would use the value as the cell of a system without a cell."""
     pair = _pair(key, value)
-    if not has_cell and names_cell(parse_comment(pair)):
+    if not has_cell and key.lower() in CELL_KEYS and names_cell(parse_comment(pair)):
         raise EmpnetError(f"{key!r} cannot be stored in extended XYZ: it would be read as the cell")
     return pair
 

@@ -80,7 +80,7 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether no line failed."""
+        """True if no line failed."""
         return all(line.verdict != "fail" for line in self.lines)
 
     def __getitem__(self, name: str) -> AuditLine:

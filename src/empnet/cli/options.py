@@ -102,7 +102,7 @@ def settings_of(context: typer.Context) -> dict[str, Any]:
     given = _given(context)
     config = given.get("config")
     options = {name: given[name] for name in SETTINGS if name in given}
-    return {**({} if config is None else read_config(Path(config))), **options}
+    return {**({} if config is None else read_config(config)), **options}
 
 
 def reading_of(context: typer.Context) -> dict[str, Any]:

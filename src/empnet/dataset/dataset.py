@@ -155,12 +155,12 @@ class Dataset:
 
     @property
     def has_forces(self) -> bool:
-        """Whether the data contain forces; some systems may have none."""
+        """True if the data contain forces; some systems may have none."""
         return "forces" in self.arrays
 
     @property
     def has_stress(self) -> bool:
-        """Whether the data contain stress; some systems may have none."""
+        """True if the data contain stress; some systems may have none."""
         return "stress" in self.arrays
 
     @property

@@ -66,12 +66,12 @@ class Frames:
 
     @cached_property
     def wraps(self) -> np.ndarray:
-        """Whether a frame is periodic along any axis, shape (S,)."""
+        """Mask of frames that are periodic along any axis, shape (S,)."""
         return np.any(self.periodic, axis=1)
 
     @cached_property
     def isolated(self) -> np.ndarray:
-        """Whether a frame is a free atom, shape (S,): one particle, open or in a box of 5 angstrom or more.
+        """Mask of free atoms, shape (S,): one particle, open or in a box of 5 angstrom or more.
 
         All False if at least half of the frames are free atoms: they are then the subject of the data.
         """

@@ -1,0 +1,1 @@
+"""Classes as targets: probabilities, weights and errors."""

@@ -75,8 +75,10 @@ def test_unknown_files_are_told_with_what_is_near(tmp_path, monkeypatch):
         with pytest.raises(EmpnetError, match="no such file") as caught:
             resolve(name)
         assert hint in str(caught.value)
-    with pytest.raises(EmpnetError, match="is a folder"):
-        resolve(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EmpnetError, match="is a folder without files that can be read"):
+        resolve(tmp_path / "empty")
+    assert resolve(tmp_path) == tmp_path
 
 
 def test_a_file_is_found_in_a_folder_that_may_not_be_listed(tmp_path, monkeypatch):

@@ -205,7 +205,7 @@ def test_a_pdb_file_without_elements_is_told(tmp_path):
         read(tmp_path / "a.pdb")
 
 
-@pytest.mark.parametrize(("name", "told"), [("a.xyz.zip", "unpack it first"), ("a.h5", r"write its arrays as \.npz")])
+@pytest.mark.parametrize(("name", "told"), [("a.xyz.zip", "unpack it first"), ("a.npy", r"write its arrays as \.npz")])
 def test_files_of_other_kinds_say_what_to_do(tmp_path, name, told):
     (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(range(64)))
     with pytest.raises(EmpnetError, match=f"in a format that ASE does not know; .*{told}"):

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from empnet.errors import EmpnetError, nearest
+from empnet.files.clouds.members import is_pattern, members
 from empnet.runtime.pipes import is_pipe, kept_pipe
 
 __all__ = ["Card", "card", "names", "path_text", "resolve"]
@@ -97,18 +98,19 @@ def card(name: str | os.PathLike[str]) -> Card | None:
 
 
 def resolve(name: str | os.PathLike[str]) -> Path:
-    """Return the path of a data file.
+    """Return the path of data: of a file, of a folder with files of data, or a pattern that matches some.
 
     If a file has the same name as a bundled data set, the file is used.
 
     Arguments:
-        name: Path of a file, or name of a bundled data set.
+        name: Path of a file or folder, pattern such as ``scans/*.laz``, or name of a bundled data set.
 
     Returns:
-        Path of an existing file.
+        Path of an existing file or folder, or the pattern.
 
     Raises:
-        EmpnetError: If the file does not exist, is a folder or a device, or is a pipe without stored data.
+        EmpnetError: If there is no such file, if a folder or a pattern gives no files of data, or if the name is that
+            of a device or of a pipe without stored data.
 
     Example:
         >>> resolve("qm7").name
@@ -132,8 +134,9 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     known = card(text)
     if known is not None:
         return FOLDER / text / known.file
-    if text and folder:
-        raise EmpnetError("is a folder, but a file is needed", where=text)
+    if text and (folder or is_pattern(text)):
+        members(text)  # an error if there are none
+        return path
     bundled = names() if path.parent == Path() else ()
     neighbours: list[str] = []
     with suppress(OSError):  # the folder is not readable or does not exist

@@ -39,7 +39,8 @@ PACKED: dict[bytes, tuple[str, Any]] = {
 """First bytes of compressed data, with suffix and function to open it."""
 
 MAGIC = {
-    b"PK\x03\x04": ".npz", b"SQLite format 3\x00": ".db", b"- of Ulm": ".traj", b"{": ".json", b"data_": ".cif"
+    b"PK\x03\x04": ".npz", b"SQLite format 3\x00": ".db", b"- of Ulm": ".traj", b"{": ".json", b"data_": ".cif",
+    b"LASF": ".las", b"ply": ".ply", b"OFF": ".off", b"# .PCD": ".pcd", b"\x89HDF": ".h5",
 }  # fmt: skip
 """First bytes of formats, with their suffixes."""
 
@@ -50,6 +51,7 @@ TEXTS = (
 """Patterns of text formats, with their suffixes."""
 
 SUFFIXES = frozenset({".xyz", ".extxyz", ".npz", ".db", ".json", ".traj", ".cif", ".sdf", ".gz", ".bz2", ".xz"})
+SUFFIXES |= {".las", ".laz", ".ply", ".off", ".stl", ".obj", ".pcd", ".h5", ".hdf5", ".csv", ".tsv", ".txt", ".pts"}
 """Suffixes that determine the format of a named pipe."""
 
 

@@ -58,6 +58,7 @@ NAMES: dict[str, tuple[float, Dimension]] = {
     "Å": (units.Angstrom, LENGTH), "bohr": (units.Bohr, LENGTH), "a0": (units.Bohr, LENGTH),
     "nm": (units.nm, LENGTH), "pm": (1e-3 * units.nm, LENGTH), "m": (units.m, LENGTH),
     "cm": (1e-2 * units.m, LENGTH), "mm": (1e-3 * units.m, LENGTH), "um": (1e-6 * units.m, LENGTH),
+    "km": (1e3 * units.m, LENGTH), "ft": (0.3048 * units.m, LENGTH), "foot": (0.3048 * units.m, LENGTH),
     "N": (units.J / units.m, FORCE), "mN": (1e-3 * units.J / units.m, FORCE), "nN": (1e-9 * units.J / units.m, FORCE),
     "V": (1.0, VOLTAGE), "mV": (1e-3, VOLTAGE), "eA": (1.0, DIPOLE), "eÅ": (1.0, DIPOLE),
     "debye": (units.Debye, DIPOLE), "D": (units.Debye, DIPOLE), "e": (1.0, CHARGE), "C": (units.C, CHARGE),

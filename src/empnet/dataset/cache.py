@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -13,10 +14,11 @@ import numpy as np
 
 from empnet.dataset.arrays import map_arrays
 from empnet.dataset.dataset import Dataset, fingerprint
-from empnet.dataset.hashing import hash_of_system, reader_version
+from empnet.dataset.hashing import hash_of_files, hash_of_system, reader_version
 from empnet.dataset.ingest import ingest
 from empnet.dataset.recipe import Recipe
 from empnet.files.bundled import resolve
+from empnet.files.data_files import data_files
 from empnet.files.read import iread, refuse_length_unit
 from empnet.runtime.cache_entries import ABOUT, LIMIT, cache_entries, hold, keep_within_limit
 from empnet.runtime.cache_folder import cache_folder
@@ -30,13 +32,19 @@ from empnet.system.values import array_of
 __all__ = ["Recipe", "cached_dataset", "data_hash", "open_dataset"]
 
 
-def data_hash(source: str | Path | Sequence[System], before: str = "") -> str:
-    """Return the SHA-256 of a file's bytes, or of the contents of systems in memory.
+def data_hash(
+    source: str | Path | Sequence[System], before: str = "", *, table: str | os.PathLike[str] | None = None
+) -> str:
+    """Return the SHA-256 of a file's bytes, of all files of a folder or pattern, or of systems in memory.
+
+    The names of files within a folder count, because they may be classes or join values, but not the name of the
+    folder. So do a table of values and a file with names of classes.
 
     Arguments:
-        source: A path, the name of bundled data, or systems.
+        source: A path, a folder, a pattern, the name of bundled data, or systems.
         before: Hash of data in memory from an earlier run. Old runs used a rule that ignored texts, shapes and types.
             If ``before`` is the hash of the systems by this old rule, it is returned.
+        table: Path of a CSV file with values for each file.
 
     Raises:
         EmpnetError: If there is no such file.
@@ -46,8 +54,7 @@ def data_hash(source: str | Path | Sequence[System], before: str = "") -> str:
         False
     """
     if isinstance(source, str | Path):
-        with resolve(source).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return hash_of_files(data_files(source, table))
     if before and before == _former_hash(source):
         return before
     digest = hashlib.sha256()

@@ -13,15 +13,37 @@ from typing import Any
 
 import numpy as np
 
+from empnet.errors import FileError
 from empnet.system.system import System
 
-__all__ = ["hash_of_system", "reader_version"]
+__all__ = ["hash_of_files", "hash_of_system", "reader_version"]
 
 READ_BY = ("runtime", "system", "files", "dataset")
 """Subpackages whose source code affects the data as read."""
 
-READ_WITH = ("ase", "empnet", "numba", "numpy", "vesin")
+READ_WITH = ("ase", "empnet", "h5py", "laspy", "lazrs", "numba", "numpy", "plyfile", "trimesh", "vesin")
 """Packages whose versions may affect the data as read."""
+
+
+def hash_of_files(files: Sequence[tuple[str, Path]]) -> str:
+    """Return the SHA-256 of a file's bytes or, for several files, of their names and their bytes.
+
+    Arguments:
+        files: Name within the data, and path of each file; see :func:`empnet.files.data_files.data_files`.
+
+    Raises:
+        EmpnetError: If a file cannot be read.
+    """
+    hashes = []
+    for name, path in files:
+        try:
+            with path.open("rb") as file:
+                hashes.append((name, hashlib.file_digest(file, "sha256").hexdigest()))
+        except OSError as error:
+            raise FileError(path, error, found="cannot be read") from error
+    if len(hashes) == 1 and not hashes[0][0]:
+        return hashes[0][1]
+    return hashlib.sha256(_encoded([list(pair) for pair in hashes])).hexdigest()
 
 
 def hash_of_system(system: System) -> bytes:

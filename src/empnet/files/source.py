@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from empnet.errors import EmpnetError
 from empnet.files.bundled import path_text
+from empnet.files.clouds.targets_table import joined
 from empnet.files.read import iread
 from empnet.system.atoms import from_atoms
 from empnet.system.checks import check_geometry
@@ -55,7 +56,13 @@ def as_source(data: Data) -> str | list[System]:
     return systems
 
 
-def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = True) -> Iterator[System]:
+def iter_systems(
+    data: Data,
+    length_unit: str | None = None,
+    *,
+    warn: bool = True,
+    table: str | os.PathLike[str] | None = None,
+) -> Iterator[System]:
     """Return an iterator over systems, with a check of each geometry.
 
     Arguments:
@@ -63,6 +70,7 @@ def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = Tru
         length_unit: Unit of positions and cell in a file; None: the stated unit or, without one, angstrom. Systems in
             memory are always in angstrom.
         warn: Whether to warn about calculator results for other atoms.
+        table: Path of a CSV file with values for each file, whose first column names the files.
 
     Raises:
         EmpnetError: At once if the data have another type; during iteration if a system is invalid.
@@ -72,8 +80,9 @@ def iter_systems(data: Data, length_unit: str | None = None, *, warn: bool = Tru
         'C4H7NO2'
     """
     if isinstance(data, str | os.PathLike):
-        return iread(path_text(data), length_unit=length_unit)
-    return map(check_geometry, _each(data, warn))
+        return iread(path_text(data), length_unit=length_unit, table=table)
+    systems = _each(data, warn)
+    return map(check_geometry, systems if table is None else joined(systems, table))
 
 
 def name_of(data: Data, otherwise: str = "systems in memory") -> str:

@@ -14,11 +14,22 @@ from ase.outputs import all_outputs
 from empnet.errors import EmpnetError
 from empnet.system.atoms import PER_PARTICLE
 
-__all__ = ["NAMES", "ROLES", "Array", "Layout", "check_shapes", "layout_of", "roles_of", "without_odd_box"]
+__all__ = [
+    "NAMES",
+    "QUANTISED",
+    "ROLES",
+    "STEP",
+    "Array",
+    "Layout",
+    "check_shapes",
+    "layout_of",
+    "roles_of",
+    "without_odd_box",
+]
 
 # Usual names of arrays for each meaning.
 NAMES = {
-    "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz"),
+    "positions": ("R", "coords", "coordinates", "positions", "pos", "xyz", "quantised", "quantized"),
     "species": ("z", "Z", "nuclear_charges", "atomic_numbers", "numbers", "species", "symbols", "elements"),
     "energy": ("E", "energy", "energies"),
     "forces": ("F", "forces"),
@@ -29,9 +40,11 @@ NAMES = {
     "mask": ("mask", "atom_mask", "node_mask"),
 }
 SECOND_NAMES = frozenset({"num_atoms", "n_atoms", "natoms", "symbols", "elements", "Lattice", "atom_mask", "node_mask"})
-SECOND_NAMES |= {"box", "unit_cell", "ptr"}
+SECOND_NAMES |= {"box", "unit_cell", "ptr", "quantised", "quantized"}
 """Names that are used only if no other array has the same meaning."""
 ROLES = {name: role for role, names in NAMES.items() for name in names}  # meaning of each name
+QUANTISED = ("quantised", "quantized")  # names of positions in whole numbers, to be multiplied by STEP
+STEP = "step"
 OF_SYSTEM = frozenset({name for name in all_outputs if name not in PER_PARTICLE} | {"virial", "virials"})
 """Values of the whole system; their shape can be that of values of particles, as for dipoles (frames, 3)."""
 PER_FRAME_AXES = {"energy": 0, "pbc": 1}  # number of axes of a value in one frame, without the axis of frames
@@ -120,6 +133,8 @@ class Layout:
             return "particle"
         if role in ("species", "mask"):
             return "fixed" if len(shape) == 1 and not self.flat else "particle"
+        if role == STEP:
+            return "frame" if rows == (self.frames,) else "file"
         if role == "cell":
             return "file" if len(shape) == 1 or shape == (3, 3) else "frame"
         if role in PER_FRAME_AXES:
@@ -199,6 +214,11 @@ def roles_of(arrays: Mapping[str, Array], file: str) -> dict[str, Array]:
         there = ", ".join(f"{array.name} {array.shape}" for array in arrays.values()) or "none"
         wanted = "an array R of shape (frames, particles, 3)"
         raise EmpnetError(f"no array of positions; arrays found: {there}", where=file, wanted=wanted)
+    if (positions := roles["positions"]).name in QUANTISED:
+        if STEP not in arrays:
+            missing = f"there is no array '{STEP}' for the whole numbers of '{positions.name}'"
+            raise EmpnetError(missing, where=file, wanted="one number, or one for each cloud")
+        roles[STEP] = arrays[STEP]
     return roles
 
 
@@ -240,6 +260,7 @@ def check_shapes(roles: Mapping[str, Array], layout: Layout, file: str) -> None:
     side_by_side = {
         "species": ((width,), (n, width)), "energy": ((n,), (n, 1)), "forces": ((n, width, 3),),
         "cell": ((n, 3, 3), (3, 3), *((*of, k) for of in ((n,), ()) for k in CELL_SIZES)), "pbc": ((n, 3), (3,), ()),
+        STEP: ((n,), (1,), ()),
     }  # fmt: skip
     wanted = side_by_side | ({"species": ((width,),), "forces": ((width, 3),)} if layout.flat else {})
     if n == 1:  # arrays of a single frame often have no axis for frames

@@ -16,7 +16,8 @@ from ase.data import atomic_numbers
 from ase.geometry import cellpar_to_cell
 
 from empnet.errors import EmpnetError
-from empnet.files.npz.layout import Array, Layout, check_shapes, layout_of, roles_of, without_odd_box
+from empnet.files.npz.classes import LABEL, class_names_of, name_of_class
+from empnet.files.npz.layout import STEP, Array, Layout, check_shapes, layout_of, roles_of, without_odd_box
 from empnet.system.atoms import split_values
 from empnet.system.system import Origin, System
 
@@ -60,8 +61,10 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
     """Read the frames of a numpy archive one at a time.
 
     R, z, E, F and their other names (see ``NAMES``) become positions, species, the property ``energy`` and the array
-    ``forces``. All other arrays keep their names. An array with one number for each frame becomes a property. An array
-    with one row for each particle goes into ``arrays``. All other values go into ``info``.
+    ``forces``. ``quantised`` times ``step`` (one number, or one for each frame) gives positions, too. If
+    ``class_names`` names the classes of whole numbers in ``label``, the name of the class replaces the number. All
+    other arrays keep their names. An array with one number for each frame becomes a property. An array with one row for
+    each particle goes into ``arrays``. All other values go into ``info``.
 
     If no array gives the species, and all values of ``charges`` can be atomic numbers, these values become the species;
     zeros at the end of a frame are padding. A cell without ``pbc`` is periodic, as in extended XYZ.
@@ -93,6 +96,7 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
         _refuse_indices(archive, roles, layout, file)
         _tell_padding(layout, roles)
         used = {roles[role].name for role in ("counts", "offsets") if role in roles and layout.counts is not None}
+        classes = class_names_of(arrays, layout, used)
         meanings = {array.name: role for role, array in roles.items()}
         places = {
             name: layout.place(name, array.shape, meanings.get(name), numeric=array.dtype.kind in "biuf")
@@ -104,7 +108,10 @@ def iread_npz(path: Path, file: str, first: int = 0) -> Iterator[System]:
             arrays[name].skip(layout.rows_before(first, places[name]))
         for number in range(first, layout.frames):
             rows = {name: _row(arrays[name], places[name], layout, number) for name in places if name not in common}
-            yield _system(common | rows, places, meanings, layout, Origin(file, number))
+            origin = Origin(file, number)
+            if classes and LABEL in rows:
+                rows[LABEL] = name_of_class(rows[LABEL], classes, origin)
+            yield _system(common | rows, places, meanings, layout, origin)
 
 
 def _shared(array: Array, file: str) -> np.ndarray:
@@ -218,9 +225,12 @@ def _system(
     cell = _vectors(cell) if cell is not None and cell.any() else None
     pbc = values.pop("pbc", cell is not None)
     species = particles.pop("species", None)
+    positions = particles.pop("positions")
+    if (step := values.pop(STEP, None) if STEP in meanings.values() else None) is not None:
+        positions = positions * np.float64(np.asarray(step).reshape(()))
     properties, info = split_values(values)
     return System(
-        positions=particles.pop("positions"),
+        positions=positions,
         species=species if species is None or species.dtype.kind != "U" else _numbers(species, origin),
         cell=cell,
         pbc=pbc,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from empnet.system.system import Origin, System
 
 __all__ = ["iread_las"]
 
+HEAD, RECORD = 227, 54  # bytes of the smallest header, and of the head of each record behind it
+CHUNK_SIZE = 12  # place of the number of points of a chunk in the description of the compression
+LARGEST_CHUNK, VARIABLE = 10_000_000, 0xFFFFFFFF  # usual are 50,000; the second number announces chunks of any size
 COORDINATES = ("X", "Y", "Z")  # whole numbers, before scale and offset
 LINEAR_UNIT, MODEL, GEOGRAPHIC = 3076, 1024, 2  # GeoTIFF's keys for the unit and the kind of coordinates
 METRE, FEET = 9001, (9002, 9003)  # EPSG's codes of units; 9003 is the US survey foot
@@ -39,6 +43,7 @@ def iread_las(path: Path, file: str, first: int = 0) -> Iterator[System]:
     lazrs = library("lazrs", path.suffix.lower(), "laspy and lazrs")
     if first:
         return
+    _check_head(path, file)
     try:
         with laspy.open(path, read_evlrs=False) as reader:
             _check_room(reader.header, path, file, lazrs)
@@ -58,6 +63,23 @@ def iread_las(path: Path, file: str, first: int = 0) -> Iterator[System]:
     yield System(positions=positions, arrays=arrays, info=info, origin=Origin(file, 0))
 
 
+def _check_head(path: Path, file: str) -> None:
+    """Raise an error if the header is that of another file, or if its records are said to be beyond the file's end.
+
+    laspy would allocate memory for all bytes up to the points.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+    if not head.startswith(b"LASF"):
+        raise EmpnetError("is not a LAS or LAZ file", where=file, wanted="'LASF' as its first bytes", remedy=AGAIN)
+    if len(head) < HEAD:
+        raise EmpnetError("its header is cut short", where=file, remedy=AGAIN)
+    header, points, records = struct.unpack("<HII", head[94:104])
+    if not HEAD <= header <= points <= size or records * RECORD > size:
+        raise EmpnetError("the places in its header are beyond the end of the file", where=file, remedy=AGAIN)
+
+
 def _check_room(header: Any, path: Path, file: str, lazrs: Any) -> None:
     """Raise an error if the header promises more points than the file can hold.
 
@@ -72,13 +94,36 @@ def _check_room(header: Any, path: Path, file: str, lazrs: Any) -> None:
     found = header.vlrs.get("LasZipVlr")
     if not found or not promised:
         return
+    record = bytes(found[0].record_data)
+    packing = lazrs.LazVlr(record)
+    (chunk_size,) = struct.unpack("<I", record[CHUNK_SIZE : CHUNK_SIZE + 4])
+    if packing.item_size() != width or LARGEST_CHUNK < chunk_size < VARIABLE:
+        raise EmpnetError("the description of its compression is damaged", where=file, remedy=AGAIN)
     with path.open("rb") as stream:
-        stream.seek(int(header.offset_to_point_data))
-        table = lazrs.read_chunk_table(stream, lazrs.LazVlr(found[0].record_data))
-    held = sum(points for points, _ in table)
+        _check_chunks(stream, int(header.offset_to_point_data), size, width, file)
+        table = lazrs.read_chunk_table(stream, packing)
     if sum(length for _, length in table) > size:
         raise EmpnetError("its table of chunks does not fit the size of the file", where=file, remedy=AGAIN)
-    refuse_promise(promised, held, file)
+    refuse_promise(promised, sum(points for points, _ in table), file)
+
+
+def _check_chunks(stream: BinaryIO, begin: int, size: int, width: int, file: str) -> None:
+    """Raise an error if the table of chunks is missing or lists more than the file can hold; go to its first point.
+
+    lazrs allocates memory for all chunks of the table, and a process without this memory would be ended.
+    """
+    stream.seek(begin)
+    head = stream.read(8)
+    (place,) = struct.unpack("<q", head) if len(head) == 8 else (0,)
+    if place == -1 and size >= 8:  # written to a pipe: the place is at the end
+        stream.seek(size - 8)
+        (place,) = struct.unpack("<q", stream.read(8))
+    if not begin < place <= size - 8:
+        raise EmpnetError("its table of chunks is missing", where=file, remedy=AGAIN)
+    stream.seek(place + 4)
+    (chunks,) = struct.unpack("<I", stream.read(4))
+    refuse_promise(chunks, size // width, file, "chunks")  # each has one whole point
+    stream.seek(begin)
 
 
 def _length_unit(header: Any) -> str:

@@ -128,7 +128,10 @@ def _rows_of_text(path: Path, begin: int, points: _Element, file: str) -> dict[s
 
 def _fields(path: Path) -> dict[str, np.ndarray]:
     """Return the fields of points by plyfile; lists are left out."""
-    rows = library("plyfile", ".ply", "plyfile").PlyData.read(str(path))["vertex"].data
+    plyfile = library("plyfile", ".ply", "plyfile")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, of empty lists in texts
+        rows = plyfile.PlyData.read(str(path))["vertex"].data
     fields = {name: np.asarray(rows[name]) for name in rows.dtype.names}
     lists = [name for name, values in fields.items() if values.dtype.hasobject]
     if lists:

@@ -1,0 +1,1 @@
+"""Figures of point clouds and of their classes."""

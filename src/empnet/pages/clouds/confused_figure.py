@@ -100,6 +100,12 @@ def draw_confused(
         probabilities: Probability of each predicted class.
         values: A number for each point that sets its shade; None: its height.
         unit: Unit of the positions; may be empty.
+
+    Example:
+        >>> figure = Figure()
+        >>> draw_confused(figure, [np.zeros((1, 3))], ["a.las"], ["car"], ["tree"], [0.98])
+        >>> figure.subfigs[0].get_suptitle()
+        'a.las\\ntrue car, predicted tree (0.980)'
     """
     rows = figure.subfigures(min(len(clouds), MOST_ROWS), 1, squeeze=False)[:, 0]
     for k, row in enumerate(rows):

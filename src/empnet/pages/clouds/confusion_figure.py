@@ -61,6 +61,13 @@ def draw_confusion(
         confusion: Number of systems by true class (row) and predicted class (column), shape (K, K).
         classes: Names of the K classes.
         what: What is classified, in the plural.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> axes = Figure().subplots()
+        >>> draw_confusion(axes, np.array([[3, 1], [0, 2]]), ("car", "tree"))
+        >>> [text.get_text() for text in axes.texts]
+        ['3\\n75 %', '1\\n25 %', '2\\n100 %']
     """
     n, counts = len(classes), confusion.sum(axis=1)
     share = np.divide(confusion, counts[:, None], out=np.zeros(confusion.shape), where=counts[:, None] > 0)

@@ -76,6 +76,12 @@ def draw_contact_sheet(
         labels: Class of each cloud.
         unit: Unit of the positions; may be empty.
         view: Direction of sight.
+
+    Example:
+        >>> figure = Figure()
+        >>> draw_contact_sheet(figure, [np.zeros((1, 3))] * 2, ["a.las", "b.las"], ["car", "tree"], unit="m")
+        >>> [axes.get_title() for axes in figure.axes]
+        ['a.las\\ncar', 'b.las\\ntree']
     """
     places = _places(list(labels)[:MOST_CLOUDS])
     grid = figure.subplots(*_shape(list(labels)[:MOST_CLOUDS]), squeeze=False)

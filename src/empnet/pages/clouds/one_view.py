@@ -109,6 +109,13 @@ def draw_view(
         shades: A value of each point that sets its shade, shape (N,); points without a finite one are grey.
         view: Direction of sight.
         half: Half the extent that the axes show, in the points' unit; axes with equal values have equal scales.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> axes = Figure().subplots()
+        >>> draw_view(axes, np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 3.0]]), np.array([1.0, 3.0]), FRONT, 1.0)
+        >>> axes.collections[0].get_offsets().tolist()
+        [[0.0, -1.0], [0.0, 1.0]]
     """
     axes.set_axis_off()
     half = half if half > 0 else 1.0
@@ -132,6 +139,13 @@ def length_bar(axes: Axes, half: float, unit: str) -> None:
         axes: Axes of :func:`draw_view`.
         half: Half the extent that the axes show.
         unit: Unit after the number, such as ``"m"``; may be empty.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> axes = Figure().subplots()
+        >>> length_bar(axes, 3.0, "m")
+        >>> axes.texts[0].get_text()
+        '2 m'
     """
     if half <= 0:
         return

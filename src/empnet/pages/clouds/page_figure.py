@@ -21,6 +21,12 @@ def page_figure(figure: Figure, label: str) -> str:
     Arguments:
         figure: A figure of :func:`empnet.pages.svg.new_figure`, within its block.
         label: Description of the figure for screen readers.
+
+    Example:
+        >>> from empnet.pages.svg import new_figure
+        >>> with new_figure(2.0, 2.0) as figure:
+        ...     page_figure(figure, "nothing")[:47]
+        '<svg style="max-height:none;max-width:200px" ro'
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # the page's font has letters that matplotlib's lacks

@@ -49,6 +49,13 @@ def draw_reliability(
         confidence: Probability of each predicted class, shape (n,).
         right: True where the predicted class is the true one, shape (n,).
         what: What is classified, in the plural.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> upper, lower = Figure().subplots(2, 1)
+        >>> draw_reliability(upper, lower, np.array([0.95, 0.95, 0.65]), np.array([True, False, True]))
+        >>> upper.containers[0].lines[0].get_ydata()
+        array([1. , 0.5])
     """
     bins = ConfidenceBins.of(confidence, right)
     used = bins.counts > 0

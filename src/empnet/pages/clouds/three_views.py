@@ -67,6 +67,10 @@ def three_views(
         values: A number for each point that sets its shade, shape (N,); None: its height, z.
         unit: Unit of the positions; may be empty.
         label: Description of the figure for screen readers.
+
+    Example:
+        >>> "2 m" in three_views(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 5.0]]), unit="m")
+        True
     """
     with new_figure(6.6, 2.7) as figure:
         draw_views(figure.subplots(1, 3), points, values, unit=unit)

@@ -65,7 +65,7 @@ def test_any_matrix_is_drawn(n, seed):
 
 def points_and_bars(confidence, right):
     upper, lower = Figure().subplots(2, 1)
-    draw_reliability(upper, lower, confidence, right)
+    draw_reliability(upper, confidence, right, lower)
     container = upper.containers[0]
     return container.lines[0].get_data(), container.lines[2][0].get_segments(), lower.patches
 

@@ -1,6 +1,7 @@
 """Bundled data sets: found by name, and what their cards say is true."""
 
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from empnet.errors import EmpnetError
 from empnet.files.bundled import card, names, resolve
 from empnet.files.read import iread, read
 from empnet.system.units import parse_unit
+from empnet.training.run.config import TrainConfig
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,43 @@ def test_qm7_composition_explains_all_but_15_kcal_per_mol(qm7):
     assert np.abs(counts @ fit - energies).mean() == pytest.approx(15.0, abs=0.5)
 
 
+@pytest.fixture(scope="module")
+def buildings():
+    return read("buildings")
+
+
+def test_buildings_hold_what_their_readme_says(buildings):
+    assert len(buildings) == 131
+    assert {len(building) for building in buildings} == {1024}
+    assert all(building.species is None and building.cell is None for building in buildings)
+    assert [building.info["name"] for building in buildings] == [f"3dbag-{n:04d}" for n in range(1, 132)]
+    assert Counter(building.info["roof"] for building in buildings) == {
+        "slanted": 108, "horizontal": 14, "multiple horizontal": 9
+    }  # fmt: skip
+    volumes = [building.properties["volume"] for building in buildings]
+    assert [round(min(volumes), 1), round(np.median(volumes)), round(max(volumes))] == [8.6, 482, 72_122]
+
+
+def test_buildings_are_in_metres_and_z_is_up(buildings):
+    for building in buildings:
+        positions, height = building.positions, building.properties["height"]
+        assert np.abs(positions.mean(0)).max() < 0.01  # centred before rounding to 1 cm
+        # The roof's highest point need not be drawn, and six standard deviations of noise are 0.3 m.
+        assert 0.7 * height < np.ptp(positions[:, 2]) < height + 0.6
+        assert building.properties["volume"] < np.ptp(positions, axis=0).prod()
+
+
+def test_credit_for_the_buildings_is_given_with_them():
+    known, credit = card("buildings"), "(c) 3DBAG by tudelft3d and 3DGI, CC BY 4.0"
+    folder = resolve("buildings").parent
+    assert all(credit in text for text in (known.licence, known.citation, (folder / "README.md").read_text()))
+    licence = (folder / "LICENSE").read_text()
+    assert credit in licence and "https://creativecommons.org/licenses/by/4.0/" in licence and "3dbag.nl" in licence
+    assert [parse_unit(known.units[name]).kind for name in ("volume", "area", "height")] == [
+        "a volume", "an area", "a length"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", names())
 def test_cards_are_whole(name):
     known = card(name)
@@ -45,7 +84,9 @@ def test_cards_are_whole(name):
     assert all(parse_unit(unit).factor > 0 for unit in known.units.values())
     folder = resolve(name).parent
     assert (folder / "README.md").is_file()
-    assert "MIT" in (folder / "LICENSE").read_text()
+    assert known.licence.split(" (")[0] in (folder / "LICENSE").read_text()
+    assert set(known.settings) <= set(known.units)
+    assert all(set(settings) <= set(TrainConfig.model_fields) for settings in known.settings.values())
     assert tomllib.loads((folder / "card.toml").read_text())["citation"]
 
 
@@ -67,7 +108,7 @@ def test_unknown_files_are_told_with_what_is_near(tmp_path, monkeypatch):
         ("watr.extxyz", "did you mean 'water.extxyz'?"),
         ("qm-7", "did you mean 'qm7'?"),
         (tmp_path / "water.xyz", "did you mean 'water.extxyz'?"),
-        ("zzzzz", "bundled data sets: qm7"),
+        ("zzzzz", "bundled data sets: buildings, qm7"),
         ("no/such/folder/a.xyz", "no such file 'no/such/folder/a.xyz'"),
         ("", "no such file ''"),
         ("a" * 5000, "no such file 'aaa"),

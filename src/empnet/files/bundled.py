@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from empnet.errors import EmpnetError, nearest
 from empnet.files.clouds.members import is_pattern, members
@@ -30,10 +31,13 @@ class Card:
         units: Unit of each property.
         licence: Licence and owner of the data.
         citation: Publications to cite.
+        settings: Settings of ``train`` that suit each property; the user's own settings come first.
 
     Example:
         >>> card("qm7").units["energy"]
         'kcal/mol'
+        >>> card("buildings").settings["volume"]
+        {'scale_power': 3.0}
     """
 
     title: str
@@ -42,6 +46,7 @@ class Card:
     units: dict[str, str]
     licence: str
     citation: str
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def path_text(name: str | os.PathLike[str]) -> str:
@@ -70,7 +75,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('qm7',)
+        ('buildings', 'qm7')
     """
     return tuple(sorted(path.parent.name for path in FOLDER.glob("*/card.toml")))
 

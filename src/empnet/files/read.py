@@ -17,7 +17,7 @@ from empnet.errors import EmpnetError
 from empnet.files.bundled import card as bundled_card
 from empnet.files.bundled import path_text, resolve
 from empnet.files.clouds.members import SINGLE, Member, is_many, members
-from empnet.files.clouds.targets_table import joined, own_table, read_targets
+from empnet.files.clouds.targets_table import TargetTable, joined, own_table, read_targets
 from empnet.files.compression import inner_name, plain_file
 from empnet.files.formats import STATE_LENGTHS, Reader, is_cloud, reader_of, refuse_other_length
 from empnet.files.npz.read import iread_npz
@@ -130,7 +130,7 @@ def iread_unchecked(
     file = path_text(path)
     if bundled_card(path) is not None and unit is not None:
         refuse_other_length(unit, file, "bundled data are")
-    if bundled_card(path) is None and not is_pipe(file) and is_many(file):
+    if _is_several(file):
         return _iread_many(file, unit, first, table)
     systems = _iread(_opened(file), called(file), unit, first)
     return systems if table is None else joined(systems, table)
@@ -139,8 +139,7 @@ def iread_unchecked(
 def _iread_many(name: str, unit: Unit | None, first: int, table: str | os.PathLike[str] | None) -> Iterator[System]:
     """Return an iterator over the systems of a folder or a pattern; raise errors about files and rows at once."""
     files = members(name)
-    own = own_table(name, files) if table is None else table
-    rows = None if own is None else read_targets(own)
+    rows = _rows(name, files, table)
     if rows is not None:
         rows.check(files)
     return (
@@ -148,6 +147,17 @@ def _iread_many(name: str, unit: Unit | None, first: int, table: str | os.PathLi
         for member, system in _each(files, unit, first)
         for named in [_named(system, member)]
     )
+
+
+def _is_several(name: str) -> bool:
+    """Return whether data are a folder or a pattern; bundled data come before a folder of their name."""
+    return not is_pipe(name) and bundled_card(name) is None and is_many(name)
+
+
+def _rows(name: str, files: list[Member], table: str | os.PathLike[str] | None) -> TargetTable | None:
+    """Return the table of values: the given one, or the folder's own."""
+    own = own_table(name, files) if table is None else table
+    return None if own is None else read_targets(own)
 
 
 def _each(files: list[Member], unit: Unit | None, first: int) -> Iterator[tuple[Member, System]]:
@@ -176,11 +186,14 @@ def _named(system: System, member: Member) -> System:
     return replace(system, info=info, origin=Origin(member.file) if _is_single(member) else system.origin)
 
 
-def first_frame(path: str | os.PathLike[str]) -> tuple[System | None, str]:
+def first_frame(
+    path: str | os.PathLike[str], *, table: str | os.PathLike[str] | None = None
+) -> tuple[System | None, str]:
     """Return the first frame of data without conversion of units, and its stated unit of length.
 
     Arguments:
         path: Path of a file or folder, pattern, or name of a bundled data set.
+        table: Path of a CSV file with values for each file.
 
     Returns:
         The frame (None if the file has no frames), and the unit (empty if it is angstrom or not stated).
@@ -189,8 +202,19 @@ def first_frame(path: str | os.PathLike[str]) -> tuple[System | None, str]:
         EmpnetError: If the frame cannot be read.
     """
     file = path_text(path)
-    if bundled_card(path) is None and not is_pipe(file) and is_many(file):
-        file = members(file)[0].file
+    if not _is_several(file):
+        system, unit = _first_of_file(file)
+        return (system if system is None or table is None else read_targets(table).join(system)), unit
+    files = members(file)
+    system, unit = _first_of_file(files[0].file)
+    if system is not None:
+        system = _named(system, files[0])
+        rows = _rows(file, files, table)
+        system = system if rows is None else rows.join(system, files[0].inner)
+    return system, unit
+
+
+def _first_of_file(file: str) -> tuple[System | None, str]:
     with _opened(file) as found, plain_file(found, file) as plain:
         reader = reader_of(plain, file, None)
         system = next(_guarded(reader, plain, file, 0), None)

@@ -37,16 +37,18 @@ def check_geometry(system: System) -> System:
         >>> check_geometry(slab).cell[2]
         array([0., 0., 1.])
     """
+    part = "particle" if system.species is not None else "point"
+    whole = "file" if system.origin.file and system.origin.frame is None else "frame"
     if not len(system):
-        raise EmpnetError("no particles", where=system.origin, wanted="at least one", remedy="remove the frame")
+        raise EmpnetError(f"no {part}s", where=system.origin, wanted="at least one", remedy=f"remove the {whole}")
     finite = np.isfinite(system.positions).all(axis=1)
     if not finite.all():
         particle = int(np.argmin(finite))
         where = ", ".join(f"{x:g}" for x in system.positions[particle])
         raise EmpnetError(
-            f"position of particle {particle} is not finite ({where})",
+            f"position of {part} {particle} is not finite ({where})",
             where=system.origin,
-            remedy="correct or remove the frame",
+            remedy=f"correct or remove the {whole}",
         )
     if system.cell is not None and not np.isfinite(system.cell).all():
         raise EmpnetError("the cell is not finite", where=system.origin, remedy="correct or remove the frame")

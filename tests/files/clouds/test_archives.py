@@ -73,7 +73,7 @@ def test_clouds_are_read_in_blocks(tmp_path, monkeypatch):
 
 def test_hdf5_of_another_kind_is_told(tmp_path):
     hdf5(tmp_path / "a.h5", images=np.zeros((2, 3)))
-    with pytest.raises(EmpnetError, match=r"a\.h5.*: no clouds; datasets found: images \(2, 3\); wanted a dataset 'data"):
+    with pytest.raises(EmpnetError, match=r"a\.h5.*: no clouds; datasets found: images \(2, 3\); wanted a dataset"):
         read(tmp_path / "a.h5")
     (tmp_path / "b.h5").write_bytes(b"hello" * 20)
     with pytest.raises(EmpnetError, match=r"b\.h5: cannot be read"):
@@ -94,7 +94,8 @@ WHOLE = RNG.integers(-3000, 3000, (9, 3)).astype(np.int16)
 @pytest.mark.parametrize("step", [np.array([0.1, 0.25, 1.5]), np.array(0.5), np.array([0.5])])
 @pytest.mark.parametrize("name", ["quantised", "quantized"])
 def test_whole_numbers_times_a_step(tmp_path, step, name):
-    np.savez(tmp_path / "a.npz", **{name: WHOLE}, step=step, offsets=OFFSETS, volume=[1.0, 2.0, 3.0], kind=["a", "b", ""])
+    values = {name: WHOLE, "volume": [1.0, 2.0, 3.0], "kind": ["a", "b", ""]}
+    np.savez(tmp_path / "a.npz", **values, step=step, offsets=OFFSETS)
     systems = read(tmp_path / "a.npz")
     steps = np.repeat(np.broadcast_to(step.ravel(), 3), [3, 2, 4])[:, None]
     assert np.array_equal(np.concatenate([system.positions for system in systems]), WHOLE * steps)
@@ -133,7 +134,8 @@ def test_labels_get_the_names_of_classes(tmp_path, kind, classes):
 
 
 def test_as_many_classes_as_clouds(tmp_path):
-    np.savez(tmp_path / "a.npz", xyz=WHOLE, offsets=OFFSETS, label=[2, 1, 0], class_names=["a", "b", "c"], area=[1, 2, 3])
+    classes = {"label": [2, 1, 0], "class_names": ["a", "b", "c"]}
+    np.savez(tmp_path / "a.npz", xyz=WHOLE, offsets=OFFSETS, area=[1, 2, 3], **classes)
     systems = read(tmp_path / "a.npz")
     assert [system.info["label"] for system in systems] == ["c", "b", "a"]
     assert [system.properties["area"] for system in systems] == [1, 2, 3]

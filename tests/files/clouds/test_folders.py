@@ -1,7 +1,5 @@
 """Folders and patterns of files, classes of folders, and tables of values by file name."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -37,7 +35,7 @@ def test_a_folder_is_read_in_the_order_of_its_paths(here):
     assert all("label" not in system.info for system in systems)
     assert [str(system.origin) for system in systems][1] == "scans/b.txt"
     assert resolve("scans").name == "scans"
-    assert [system.origin.file for system in read(here / "scans")][0] == str(here / "scans" / "a.xyz")
+    assert next(iread(here / "scans")).origin.file == str(here / "scans" / "a.xyz")
 
 
 def test_folders_are_classes(here):
@@ -79,15 +77,15 @@ def test_patterns(here):
 def test_a_folder_without_data_is_told(here):
     (here / "empty").mkdir()
     for function in (read, resolve, data_hash):
-        with pytest.raises(EmpnetError, match="^empty: is a folder without files that can be read; wanted"):
+        with pytest.raises(EmpnetError, match=r"^empty: is a folder without files that can be read; wanted"):
             function("empty")
 
 
 def test_links_that_lead_back_are_followed_once(here):
     cloud(here / "scans" / "a.xyz")
-    os.symlink(here / "scans", here / "scans" / "again", target_is_directory=True)
+    (here / "scans" / "again").symlink_to(here / "scans", target_is_directory=True)
     cloud(here / "other" / "b.xyz")
-    os.symlink(here / "other", here / "scans" / "more", target_is_directory=True)
+    (here / "scans" / "more").symlink_to(here / "other", target_is_directory=True)
     assert [s.info["name"] for s in read("scans")] == ["a", "b"]
 
 
@@ -99,7 +97,8 @@ def test_molecules_come_through_the_same_door(here):
     with pytest.warns(UserWarning, match="cif may keep"):
         write("frames/y/b.cif", [System([[0, 0, 0]], species=[8], cell=np.eye(3) * 4, pbc=True)])
     systems = read("frames")
-    assert [str(s.origin) for s in systems] == [*(f"frames/x/a.extxyz, frame {k}" for k in range(3)), "frames/y/b.cif, frame 0"]
+    several = [f"frames/x/a.extxyz, frame {k}" for k in range(3)]
+    assert [str(s.origin) for s in systems] == [*several, "frames/y/b.cif, frame 0"]
     assert [s.info["name"] for s in systems] == ["a", "a", "a", "b"]
     assert all("label" not in s.info for s in systems), "only folders of clouds are classes"
     assert [str(s.origin) for s in iread("frames", first=2)] == [str(s.origin) for s in systems[2:]]
@@ -121,7 +120,7 @@ def test_a_damaged_file_of_a_folder_is_named(here):
     (here / "scans" / "b.las").write_bytes(b"LASF" + bytes(10))
     systems = iread("scans")
     next(systems)
-    with pytest.raises(EmpnetError, match=r"^scans/b\.las: cannot be read"):
+    with pytest.raises(EmpnetError, match=r"^scans/b\.las: its header is cut short"):
         next(systems)
     (here / "scans" / "b.las").write_bytes(b"")
     with pytest.raises(EmpnetError, match=r"^scans/b\.las: the file is empty"):
@@ -142,12 +141,12 @@ def test_the_hash_depends_on_all_members_and_their_names(here):
     assert before["scans"] == before["scans/*/*.xyz"]
     (here / "scans" / "README.md").write_text("nothing")
     assert data_hash("scans") == before["scans"]
-    os.rename(here / "scans", here / "moved")
+    (here / "scans").rename(here / "moved")
     assert data_hash("moved") == before["scans"]
     seen = {before["scans"]}
     cloud(here / "moved" / "x" / "a.xyz", 1)
     seen.add(data_hash("moved"))
-    os.rename(here / "moved" / "x", here / "moved" / "z")  # another class
+    (here / "moved" / "x").rename(here / "moved" / "z")  # another class
     seen.add(data_hash("moved"))
     cloud(here / "moved" / "z" / "c.xyz")
     seen.add(data_hash("moved"))
@@ -195,14 +194,33 @@ def test_a_folder_may_have_its_own_table(here):
     assert [s.properties["area"] for s in read("scans", table="scans/second.csv")] == [1, 2]
 
 
+def test_the_first_frame_has_its_class_and_its_values(here):
+    for name in ("chair/a.txt", "table/b.txt"):
+        cloud(here / "scans" / name)
+    (here / "scans" / "values.csv").write_text("file,volume\na,1\nb,2\n")
+    system, unit = first_frame("scans")
+    assert (system.info["label"], system.properties["volume"], unit) == ("chair", 1, "")
+    (here / "other.csv").write_text("file,volume\na,3\n")
+    assert first_frame("scans", table="other.csv")[0].properties["volume"] == 3
+    assert first_frame("scans/chair/a.txt", table="other.csv")[0].properties["volume"] == 3
+
+
+def test_predictions_beside_the_files_are_no_targets(here):
+    cloud(here / "scans" / "a.txt")
+    before = data_hash("scans")
+    (here / "scans" / "predictions.csv").write_text("file,empnet_volume [m^3]\na.txt,1\n")
+    assert not read("scans")[0].properties
+    assert data_hash("scans") == before
+
+
 def test_rows_and_files_that_do_not_match_are_told(here):
     for name in ("x/a.txt", "y/a.txt", "y/scan_7.txt"):
         cloud(here / "scans" / name)
     (here / "v.csv").write_text("file,v\nx/a,1\ny/a,2\n")
-    with pytest.raises(EmpnetError, match=r"^scans/y/scan_7\.txt: has no row in the table v\.csv; wanted a row 'scan_7"):
+    with pytest.raises(EmpnetError, match=r"^scans/y/scan_7\.txt: has no row in the table v\.csv; wanted a row"):
         iread("scans", table="v.csv")
     (here / "v.csv").write_text("file,v\na,1\nscan_7,2\n")
-    with pytest.raises(EmpnetError, match=r"^v\.csv: row 'a' belongs to scans/x/a\.txt and scans/y/a\.txt; .* write paths"):
+    with pytest.raises(EmpnetError, match=r"^v\.csv: row 'a' belongs to scans/x/a\.txt and scans/y/a\.txt; .* write"):
         iread("scans", table="v.csv")
     (here / "v.csv").write_text("file,v\nx/a,1\ny/a,2\nscan_7,3\nlost,4\nlost too,4\n")
     with pytest.warns(UserWarning, match=r"^v\.csv: 2 rows have no file and are left out: lost, lost too$"):

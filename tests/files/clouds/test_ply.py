@@ -74,7 +74,7 @@ BAD = {
         "cannot be read",
     ),
 }
-HEAD = "ply\nformat {} 1.0\nelement vertex {}\n" + "".join(f"property float {name}\n" for name in "xyz") + "end_header\n"
+HEAD = "ply\nformat {} 1.0\nelement vertex {}\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -95,5 +95,5 @@ def test_a_header_with_too_many_points_is_refused(tmp_path, kind, count):
 
 def test_a_cloud_without_points_is_refused(tmp_path):
     (tmp_path / "a.ply").write_text(HEAD.format("ascii", 0))
-    with pytest.raises(EmpnetError, match=r"a\.ply, frame 0: no particles"):
+    with pytest.raises(EmpnetError, match=r"a\.ply, frame 0: no points"):
         read(tmp_path / "a.ply")

@@ -84,8 +84,8 @@ BAD = {
     "an empty cell": ("a.csv", "x,y,z\n0,0,\n", "cannot be read as a table of points"),
     "names and columns": ("a.csv", "x,y,z\n0,0,0,0\n", "its header names 3 columns, but lines have 4"),
     "only a header": ("a.csv", "x,y,z\n", "its lines have"),
-    "nan": ("a.csv", "x,y,z\n0,0,0\n0,nan,0\n", r"position of particle 1 is not finite \(0, nan, 0\)"),
-    "inf": ("a.txt", "0 0 0\n0 0 inf\n", r"position of particle 1 is not finite \(0, 0, inf\)"),
+    "nan": ("a.csv", "x,y,z\n0,0,0\n0,nan,0\n", r"position of point 1 is not finite \(0, nan, 0\)"),
+    "inf": ("a.txt", "0 0 0\n0 0 inf\n", r"position of point 1 is not finite \(0, 0, inf\)"),
     "too few": ("a.pts", "4\n" + PLAIN, "promises 4 points, but 3 lines follow"),
     "too many promised": ("a.pts", "1000000000000\n" + PLAIN, "promises 1,000,000,000,000 points"),
 }

@@ -74,8 +74,12 @@ def sampled_mesh(data: bytes, kind: str, origin: Origin) -> System:
     mesh = trimesh.load_mesh(io.BytesIO(data), file_type=kind, process=False, **options)
     if not len(mesh.faces):
         return System(positions=np.asarray(mesh.vertices, dtype=np.float64), origin=origin)
+    finite = np.isfinite(mesh.vertices).all(axis=1)
+    if not finite.all():
+        found = f"position of vertex {int(np.argmin(finite))} is not finite"
+        raise EmpnetError(found, where=origin.file, remedy="correct or remove the file")
     area = float(mesh.area)
-    if not np.isfinite(area) or area <= 0:
+    if not 0 < area < np.inf:
         raise EmpnetError(
             f"the surface of the mesh has the area {area:g}, so no points can be drawn from it",
             where=origin.file,

@@ -17,6 +17,8 @@ __all__ = ["TargetTable", "joined", "own_table", "read_targets"]
 
 FILE_COLUMNS = ("file", "filename", "file_name", "name", "path")
 """Names of the first column of a table that is used without being asked for."""
+PREDICTED = "empnet_"
+"""How columns of predictions begin; a table with such a column is not one of targets."""
 SHOWN = 3  # names in a message
 DELIMITERS = ",;\t"
 
@@ -199,6 +201,8 @@ def _values(cells: list[str]) -> Sequence[float | str | None]:
 def own_table(name: str, files: Sequence[Member]) -> Path | None:
     """Return the table that belongs to a folder: its only CSV file whose first column names files of the folder.
 
+    The header of this column is file, filename, name or path. Tables of predictions do not count.
+
     Arguments:
         name: A folder or a pattern; a pattern has no table of its own.
         files: Files of the folder.
@@ -212,8 +216,10 @@ def own_table(name: str, files: Sequence[Member]) -> Path | None:
             continue
         with path.open(encoding="utf-8-sig", errors="replace") as stream:
             head = stream.readline()
-        first = next(csv.reader([head], delimiter=_delimiter(head)), [""])[0] if head.strip() else ""
-        if first.strip().lower() in FILE_COLUMNS and _names_any(read_targets(path), files):
+        names = [name.strip() for name in next(csv.reader([head], delimiter=_delimiter(head)), [])]
+        if any(name.startswith(PREDICTED) for name in names) or (names or [""])[0].lower() not in FILE_COLUMNS:
+            continue
+        if _names_any(read_targets(path), files):
             found.append(path)
     return found[0] if len(found) == 1 else None
 

@@ -68,7 +68,7 @@ def test_row_pointers_and_transposed_order_hold_for_the_whole_batch(systems):
 
 def test_built_once_then_mapped(systems, monkeypatch):
     first = open_dataset(systems, ENERGY)
-    monkeypatch.setattr("empnet.dataset.ingest.neighbour_list", None)  # a second search would fail
+    monkeypatch.setattr("empnet.dataset.rows.neighbour_list", None)  # a second search would fail
     again = open_dataset(systems, ENERGY)
     assert first.data_hash == again.data_hash
     for name, array in first.arrays.items():

@@ -14,7 +14,8 @@ from empnet.audit.coverage import coverage_lines
 from empnet.audit.dead_units import dead_units_line
 from empnet.audit.derivatives import derivative_lines
 from empnet.audit.dynamics import drift_lines
-from empnet.audit.material import drawn, material, sample_of
+from empnet.audit.material import CLOUD_POINTS, drawn, material, sample_of
+from empnet.audit.pooled import class_accuracy_lines, pooled_lines
 from empnet.audit.record import Audit, AuditLine
 from empnet.audit.smoothness import smoothness_lines
 from empnet.audit.subject import Subject
@@ -22,8 +23,10 @@ from empnet.audit.symmetries import batch_line, determinism_line, symmetry_lines
 from empnet.files.source import Data
 from empnet.prediction.accuracy import Accuracy
 from empnet.prediction.evaluate import measured_side
+from empnet.prediction.last_words import verdict_of_run
 from empnet.prediction.predictor import Predictor, as_predictor
 from empnet.prediction.reading import Reading
+from empnet.prediction.verdict import Verdict
 from empnet.runtime.compilation import compiling
 from empnet.runtime.pipes import keeping_pipes
 from empnet.runtime.progress import track
@@ -87,13 +90,39 @@ def audit(
     rng, predictor = np.random.default_rng(seed), as_predictor(predictor)
     given, called = material(predictor, data, Reading.of(reading))
     systems = drawn(track(given, f"reading {called}", quiet=quiet), rng)
-    sample = sample_of(systems, rng)
+    clouds = predictor.card.preparation is not None
+    sample = sample_of(systems, rng, CLOUD_POINTS) if clouds else sample_of(systems, rng)
+    if predictor.card.architecture.readout == "pooled":
+        return _audit_pooled(predictor, systems, sample, called, errors, rng, own=data is None)
     tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)
     with compiling():
         lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
     found = accuracies(predictor, systems, _side(predictor, data)) if errors is None else list(errors)
     lines = [*accuracy_lines(predictor, found), *lines]
     return Audit(predictor.run, called, len(systems), len(sample), tuple(lines), words_of(predictor, found))
+
+
+def _audit_pooled(
+    predictor: Predictor,
+    systems: Sequence[System],
+    sample: Sequence[System],
+    called: str,
+    errors: Sequence[Accuracy] | None,
+    rng: np.random.Generator,
+    own: bool,
+) -> Audit:
+    """Test a model for clouds or classes: its symmetries from file to prediction, its errors, its dead units."""
+    side = measured_side(RunFolder(predictor.run)) if own else "given"
+    with compiling():
+        lines = pooled_lines(predictor, sample, rng)
+        dead = dead_units_line(Subject(predictor), predictor.dataset(sample))
+        if predictor.card.classes:
+            lines = [*class_accuracy_lines(predictor, systems), *lines, dead]
+            words = verdict_of_run(predictor.run) if own and predictor.run else Verdict()
+        else:
+            found = accuracies(predictor, systems, side) if errors is None else list(errors)
+            lines, words = [*accuracy_lines(predictor, found), *lines, dead], words_of(predictor, found)
+    return Audit(predictor.run, called, len(systems), len(sample), tuple(lines), words)
 
 
 def _side(predictor: Predictor, data: Data | None) -> str:

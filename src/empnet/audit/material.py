@@ -15,13 +15,17 @@ from empnet.system.system import System
 from empnet.training.own_data import refuse_data_in_memory
 from empnet.training.run.run_folder import RunFolder
 
-__all__ = ["drawn", "material", "sample_of"]
+__all__ = ["CLOUD_POINTS", "drawn", "material", "sample_of"]
 
 SYSTEMS, PARTICLES = 1000, 50_000
 """Largest numbers of systems and of particles for the tests of dead units and coverage."""
 
 SAMPLE_SYSTEMS, SAMPLE_PARTICLES = 32, 500
 """Largest numbers for the tests of symmetry, which predict each system at least four times."""
+
+
+CLOUD_POINTS = 200_000
+"""Largest number of points of the clouds for the tests of symmetry."""
 
 
 def material(predictor: Predictor, data: Data | None, reading: Reading) -> tuple[Iterable[System], str]:
@@ -76,14 +80,15 @@ def drawn(systems: Iterable[System], rng: np.random.Generator) -> list[System]:
     return sorted(chosen, key=lambda system: numbers[id(system)])
 
 
-def sample_of(systems: Sequence[System], rng: np.random.Generator) -> list[System]:
+def sample_of(systems: Sequence[System], rng: np.random.Generator, particles: int = SAMPLE_PARTICLES) -> list[System]:
     """Draw at most 32 systems with 500 particles in all.
 
     Arguments:
         systems: The systems.
         rng: Random generator for the draw.
+        particles: Largest number of particles; of clouds, which are prepared first, more.
     """
-    return list(_within(systems, SAMPLE_PARTICLES, SAMPLE_SYSTEMS, rng))
+    return list(_within(systems, particles, SAMPLE_SYSTEMS, rng))
 
 
 def _within(systems: Sequence[System], particles: int, most: int, rng: np.random.Generator) -> Iterator[System]:

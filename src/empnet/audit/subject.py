@@ -211,6 +211,7 @@ def _size(predictor: Predictor, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
     counts = torch.bincount(batch.system_of, minlength=batch.n_systems)[:, None].double()
     positions = batch.positions.clone().requires_grad_(True)
     c = predictor.model.predict(replace(batch, positions=positions)).contributions
+    assert c is not None  # own invariant: models of whole clouds have tests of their own
     middle = sum_per_system(batch.positions, batch.system_of, batch.n_systems) / counts
     r = (batch.positions - middle.index_select(0, batch.system_of)).norm(dim=1)
     columns = []

@@ -26,6 +26,7 @@ FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
 SETTINGS = (
     *("property", "unit", "baseline_key", "features", "length_unit", "cutoff", "layers", "width", "pooling", "loss"),
+    *("classes", "scale_power", "points", "symmetry", "length", "sized"),
     *("lr", "batch", "val", "test", "train_size", "split", "seed", "epochs", "time", "patience", "fine_tune"),
     *("device", "dtype", "threads", "moments", "size"),
     *("forces", "forces_unit", "stress", "stress_unit", "stress_order", "virial", "virial_unit"),
@@ -41,8 +42,8 @@ READING = (
 """Options for names and units in DATA."""
 
 
-DATA_GROUP, LABELS, NETWORK, LOSS, RUN, MACHINE = (
-    *("Data", "Labels and units", "Network"),
+DATA_GROUP, LABELS, CLOUDS, NETWORK, LOSS, RUN, MACHINE = (
+    *("Data", "Labels and units", "Clouds of points", "Network"),
     *("Loss and optimiser", "Run", "Machine"),
 )
 """Groups of options in the help of ``train``, in this order."""
@@ -50,8 +51,12 @@ DATA_GROUP, LABELS, NETWORK, LOSS, RUN, MACHINE = (
 METAVARS = {
     "NAME": "--property --features --baseline-key --forces --stress --virial",
     "UNIT": "--unit --length-unit --forces-unit --stress-unit --virial-unit",
-    "N": "--layers --width --moments --batch --train-size --epochs --patience --seed --threads --overfit --ensemble",
-    "FLOAT": "--cutoff --energy-weight --forces-weight --stress-weight --lr --val --test",
+    "N": "--points --layers --width --moments --batch --train-size --epochs --patience --seed --threads --overfit "
+    "--ensemble",
+    "FLOAT": "--scale-power --energy-weight --forces-weight --stress-weight --lr --val --test",
+    "full|vertical": "--symmetry",
+    "auto|each|LENGTH": "--length",
+    "auto|LENGTH": "--cutoff",
     "PATH": "--out --config --resume --from --data --html --plot",
     "sum|mean|auto": "--pooling",
     "small|medium|large": "--size",
@@ -164,7 +169,38 @@ StressOrderInData = Annotated[
     str | None, option("--stress-order", help="Order of the 6 stress components in DATA [as in training].")
 ]
 VirialUnitInData = Annotated[str | None, option("--virial-unit", help="Unit of the virial in DATA [as in training].")]
-Cutoff = Annotated[float | None, option("--cutoff", help="Interaction cutoff in angstrom [5].", group=NETWORK)]
+Classes = Annotated[
+    bool | None,
+    typer.Option("--classes", help="The property is a class; texts are without saying so.", rich_help_panel=LABELS),
+]
+ScalePower = Annotated[
+    float | None,
+    option("--scale-power", help="The property grows with size to the P: 3 for volumes, 2 for areas.", group=CLOUDS),
+]
+Points = Annotated[
+    int | None, option("--points", help="Points kept of each cloud, far from each other; 0: all [256].", group=CLOUDS)
+]
+SymmetryOf = Annotated[
+    str | None,
+    option("--symmetry", help="full: any rotation changes nothing; vertical: those about z [full].", group=CLOUDS),
+]
+Length = Annotated[
+    str | None,
+    option("--length", help="Unit of length: each cloud's own spacing, or one for all, in file units.", group=CLOUDS),
+]
+Sized = Annotated[
+    bool | None,
+    typer.Option(
+        "--sized/--not-sized",
+        help="Size in the unit of the file is a feature, or not \\[as the data show].",
+        show_default=False,
+        rich_help_panel=CLOUDS,
+    ),
+]
+Cutoff = Annotated[
+    str | None,
+    option("--cutoff", help="Interaction cutoff in angstrom [5; of clouds: auto, for 24 neighbours].", group=NETWORK),
+]
 Layers = Annotated[int | None, option("--layers", help="Interactions [2; 3 without moments].", group=NETWORK)]
 Width = Annotated[int | None, option("--width", help="Features of each particle in the network [64].", group=NETWORK)]
 Pooling = Annotated[

@@ -54,6 +54,7 @@ def evaluate(
 ) -> None:
     """Measure errors against data that have the property: empnet evaluate RUN molecules.xyz."""
     from empnet.errors import EmpnetError
+    from empnet.pages.clouds.confusion_plot import confusion_plot
     from empnet.pages.parity import PLOTS, parity_plot
     from empnet.pages.tables import print_evaluation, print_verdict
     from empnet.prediction.evaluate import evaluate as measure
@@ -72,6 +73,8 @@ def evaluate(
             wanted = f"a name that ends in {' or '.join(PLOTS)}"
             raise EmpnetError(f"'{path}' is not the name of a plot", where="--plot", wanted=wanted)
     evaluations = measure(predictor, data, quiet=quiet or as_json, **how)
+    if predictor.card.classes and plot is None:
+        paths = [folder / f"confusion-{plain_name(names[0])}.png"]
     warn_of_lost_epochs(run)
     words = verdict_of_evaluations(evaluations, "test" if data is None else "given", run)
     if as_json:
@@ -85,10 +88,11 @@ def evaluate(
     for line in words.warnings:
         typer.echo(f"warning: {line}", err=True)
     for evaluation, path in zip(evaluations, paths, strict=True):  # after the numbers, because a plot can fail
-        with accessory("parity plot", path, "--plot"):
-            parity_plot(evaluation, path)
+        what, draw = ("confusion matrix", confusion_plot) if predictor.card.classes else ("parity plot", parity_plot)
+        with accessory(what, path, "--plot"):
+            draw(evaluation, path)
         if not (quiet or as_json):
-            typer.echo(f"parity plot: {path}")
+            typer.echo(f"{what}: {path}")
 
 
 def check(

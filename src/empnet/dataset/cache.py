@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from empnet.dataset.arrays import map_arrays
-from empnet.dataset.dataset import Dataset, fingerprint
+from empnet.dataset.dataset import Dataset
 from empnet.dataset.hashing import hash_of_files, hash_of_system, reader_version
 from empnet.dataset.ingest import ingest
 from empnet.dataset.recipe import Recipe
+from empnet.dataset.rows import fingerprint
 from empnet.files.bundled import resolve
 from empnet.files.data_files import data_files
 from empnet.files.read import iread, refuse_length_unit

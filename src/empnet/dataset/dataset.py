@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -13,14 +12,16 @@ from jaxtyping import Int64
 
 from empnet.dataset.arrays import drop_pages, narrowest
 from empnet.dataset.joining import pair_joiner, ranges
-from empnet.dataset.neighbours import NeighbourList, neighbour_list
+from empnet.dataset.neighbours import neighbour_list
+from empnet.dataset.rows import system_arrays
 from empnet.system.batch import Batch, Pairs
+from empnet.system.classes import class_names, numbered
 from empnet.system.composition import count_kinds
 from empnet.system.free_atoms import freed
 from empnet.system.one_hot import OneHot
 from empnet.system.system import Origin, System
 
-__all__ = ["MAX_PAIRS", "NARROW", "Block", "Dataset", "collate", "fingerprint", "species_of", "system_arrays"]
+__all__ = ["MAX_PAIRS", "NARROW", "Block", "Dataset", "collate"]
 
 MAX_PAIRS = 50_000
 """Number of pairs and particles in a batch of predictions: large enough to be fast, small enough for any memory."""
@@ -32,54 +33,6 @@ BULK = ("positions", "features", "forces", *NARROW)  # arrays with more than one
 BLOCK = 1_000_000  # number of pairs and particles in one block
 KEPT = 256 * 2**20  # size in bytes up to which data may stay in memory after they were read
 SYSTEMS_KEPT = 1000  # limit for larger data: reading one system maps about 64 kB of each array
-
-
-def species_of(system: System) -> Int64[np.ndarray, " N"]:
-    """Return the species of each particle, shape (N,); particles without named species get species 0.
-
-    Example:
-        >>> species_of(System([[0, 0, 0]]))
-        array([0])
-    """
-    return np.zeros(len(system), dtype=np.int64) if system.species is None else np.asarray(system.species)
-
-
-def fingerprint(system: System) -> bytes:
-    """Return a hash of the network's input: equal for exact duplicates, even if their targets differ."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (species_of(system), system.positions, system.features, system.cell, np.array(system.pbc)):
-        digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
-    return digest.digest()
-
-
-def system_arrays(system: System, pairs: NeighbourList) -> dict[str, np.ndarray]:
-    """Return the rows of one system for the flat arrays of a :class:`Dataset`.
-
-    Arguments:
-        system: The system.
-        pairs: Its neighbour list.
-
-    Returns:
-        Arrays by name. ``n_particles``, ``n_pairs``, ``periodic`` and ``frames`` have one row. ``positions``,
-        ``species``, ``features`` and ``neighbours`` (number of pairs that each particle receives from) have one row per
-        particle. ``senders`` has one row per pair, sorted by receiver. ``shifts`` (one row per pair) and ``cells`` (one
-        row) are empty for open systems.
-    """
-    periodic = any(system.pbc)
-    features = np.zeros((len(system), 0)) if system.features is None else system.features
-    return {
-        "n_particles": np.array([len(system)], dtype=np.int64),
-        "n_pairs": np.array([len(pairs)], dtype=np.int64),
-        "periodic": np.array([periodic]),
-        "positions": np.asarray(system.positions),
-        "species": species_of(system),
-        "features": np.asarray(features),
-        "neighbours": np.bincount(pairs.receivers, minlength=len(system)),
-        "senders": pairs.senders,
-        "shifts": pairs.shifts if periodic else pairs.shifts[:0],
-        "cells": np.asarray(system.cell)[None] if periodic else np.zeros((0, 3, 3)),
-        "frames": np.array([-1 if system.origin.frame is None else system.origin.frame], dtype=np.int64),
-    }
 
 
 class Block(NamedTuple):
@@ -94,9 +47,10 @@ class Dataset:
     """Systems as flat arrays with neighbour lists and targets; batches are slices of these arrays.
 
     Arguments:
-        arrays: Arrays of :func:`system_arrays`, joined over the systems; ``targets`` of shape (S, F');
+        arrays: Arrays of :func:`~empnet.dataset.rows.system_arrays`, joined over the systems; ``targets`` of (S, F');
             ``groups`` of shape (S,), equal for exact duplicates; for training on forces, ``forces`` (one row
-            per particle, nan if missing) and ``constrained`` (S,); for training on stress, ``stress`` (S, 6).
+            per particle, nan if missing) and ``constrained`` (S,); for training on stress, ``stress`` (S, 6); for
+            prepared clouds, ``clouds`` (S, G); for classes, ``labels`` (S, 64), their names as bytes.
         file: Path of the file with the systems, for messages.
         data_hash: Hash of the data.
 
@@ -110,6 +64,10 @@ class Dataset:
 
     def __init__(self, arrays: dict[str, np.ndarray], *, file: str = "", data_hash: str = "") -> None:
         self.arrays = {name: _read_only(array) for name, array in arrays.items()}
+        self.classes = class_names(arrays["labels"]) if "labels" in arrays else ()
+        if self.classes:
+            numbers = numbered(arrays["labels"], self.classes)
+            self.arrays["targets"] = _read_only(numbers.astype(np.float64)[:, None])
         self.file = file
         self.data_hash = data_hash
         n_pairs, periodic = arrays["n_pairs"], arrays["periodic"]
@@ -132,7 +90,15 @@ class Dataset:
             systems: One or more systems.
             cutoff: Cutoff of the neighbour lists in angstrom.
         """
-        rows = [system_arrays(system, neighbour_list(system, cutoff)) for system in map(freed, systems)]
+        return cls.from_rows([system_arrays(system, neighbour_list(system, cutoff)) for system in map(freed, systems)])
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[dict[str, np.ndarray]]) -> Dataset:
+        """Return a data set in memory from the arrays of each system.
+
+        Arguments:
+            rows: Arrays of :func:`~empnet.dataset.rows.system_arrays`, one or more.
+        """
         arrays = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
         return cls(arrays | {name: arrays[name].astype(narrowest(arrays[name])) for name in NARROW})
 
@@ -150,7 +116,7 @@ class Dataset:
 
     @property
     def targets(self) -> np.ndarray:
-        """Target properties, shape (S, F'), float64, in the unit of the file."""
+        """Target properties in the unit of the file, shape (S, F'), float64; for classes their numbers, (S, 1)."""
         return self.arrays["targets"]
 
     @property
@@ -297,6 +263,7 @@ class Dataset:
             targets=torch.from_numpy(arrays["targets"][indices]) if "targets" in arrays else None,
             forces=torch.from_numpy(arrays["forces"][particles]) if self.has_forces else None,
             stress=torch.from_numpy(arrays["stress"][indices]) if self.has_stress else None,
+            clouds=torch.from_numpy(arrays["clouds"][indices]) if "clouds" in arrays else None,
         )
         self._read += len(indices)
         if self._read > SYSTEMS_KEPT:

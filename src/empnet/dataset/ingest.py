@@ -15,16 +15,16 @@ from filelock import FileLock, Timeout
 
 from empnet.dataset.alike import group_ids
 from empnet.dataset.arrays import ArrayWriter, map_arrays, replace_array
-from empnet.dataset.dataset import NARROW, fingerprint, system_arrays
+from empnet.dataset.class_reader import ClassReader
+from empnet.dataset.dataset import NARROW
 from empnet.dataset.label_reader import LabelReader
-from empnet.dataset.neighbours import neighbour_list
 from empnet.dataset.recipe import Recipe
+from empnet.dataset.rows import rows_of
 from empnet.errors import EmpnetError
 from empnet.runtime.cache_entries import ABOUT, discard, move_in
 from empnet.runtime.checked_json import DAMAGED, write_checked
 from empnet.runtime.progress import print_line, track
 from empnet.system.checks import target_of, targets_of
-from empnet.system.free_atoms import freed
 from empnet.system.label_spec import RIVALS
 from empnet.system.system import System
 
@@ -160,7 +160,7 @@ def _last_change(folder: Path) -> float:
 def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Path, name: str, quiet: bool) -> None:
     """Read the systems into the folder, from the first frame or from the last save."""
     with ArrayWriter(folder, NARROW) as writer:
-        targets = _Targets(recipe.properties, recipe.baseline_keys, **writer.saved.get("targets", {}))
+        targets = _reader_of(recipe, writer.saved.get("targets", {}))
         labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
         if targets.count:
             print_line(f"{name}: continuing at frame {targets.count}", quiet=quiet)
@@ -168,21 +168,26 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
         saved = time.monotonic()
         for system in track(systems(targets.count), f"reading {name}", quiet=quiet):
             target = targets.of(system)
-            if targets.missing:
+            if isinstance(targets, _Targets) and targets.missing:
                 continue  # an error is certain; read on only to count the frames without the property
-            system = freed(system.join_features(recipe.features))
-            rows = system_arrays(system, neighbour_list(system, recipe.cutoff))
-            targets.check_width(rows["features"].shape[1], system)
-            key = np.frombuffer(fingerprint(system), dtype=np.int64)
+            rows = rows_of(system, recipe)
+            labels.check_width(rows["features"].shape[1], system)
             if rival and recipe.derivatives:
                 rows["rival"] = np.array([system.properties.get(rival, np.nan)])
-            writer.append(**rows, **labels.of(system), targets=target[None], fingerprints=key[None])
+            rows["labels" if recipe.classes else "targets"] = target
+            writer.append(**rows, **labels.of(system))
             if time.monotonic() - saved > SAVE_SECONDS:
                 writer.save(targets=targets.state(), labels=labels.state())
                 saved = time.monotonic()
-        targets.refuse_missing()
-        targets.refuse_constant()
+        targets.refuse_unlearnable()
         labels.refuse_absent()
+
+
+def _reader_of(recipe: Recipe, saved: dict[str, Any]) -> _Targets | ClassReader:
+    """Return the reader of the properties, or of the classes."""
+    if recipe.classes:
+        return ClassReader(recipe.properties[0], **saved)
+    return _Targets(recipe.properties, recipe.baseline_keys, **saved)
 
 
 @dataclass
@@ -192,7 +197,6 @@ class _Targets:
     properties: tuple[str, ...]
     baseline_keys: tuple[str, ...] = ()
     count: int = 0
-    width: int | None = None
     lowest: list[float] = field(default_factory=list)
     highest: list[float] = field(default_factory=list)
     file: str = ""
@@ -201,30 +205,27 @@ class _Targets:
 
     def state(self) -> dict[str, Any]:
         """Return the state; another build can continue from it if nothing is missing."""
-        return {name: getattr(self, name) for name in ("count", "width", "lowest", "highest", "file")}
+        return {name: getattr(self, name) for name in ("count", "lowest", "highest", "file")}
 
     def of(self, system: System) -> np.ndarray:
-        """Return the values of a system, shape (F',)."""
+        """Return the values of a system, shape (1, F')."""
         self.count += 1
         self.file = system.origin.file
         absent = [name for name in (*self.properties, *self.baseline_keys) if not _has(system, name)]
         if absent:
             self.missing += 1
             self.first_missing = self.first_missing or (system, absent[0])
-            return np.zeros(len(self.properties))
+            return np.zeros((1, len(self.properties)))
         values = targets_of(system, self.properties, self.baseline_keys)
         lines: list[float] = values.tolist()
         self.lowest = list(map(min, self.lowest or lines, lines))
         self.highest = list(map(max, self.highest or lines, lines))
-        return values
+        return values[None]
 
-    def check_width(self, width: int, system: System) -> None:
-        """Raise an error if a system has another number of feature columns than the systems before."""
-        if self.width not in (None, width):
-            raise EmpnetError(
-                f"{width} feature columns", where=system.origin, wanted=f"{self.width}, as in the earlier frames"
-            )
-        self.width = width
+    def refuse_unlearnable(self) -> None:
+        """Raise an error if a property is missing in any frame, or has the same value in all."""
+        self.refuse_missing()
+        self.refuse_constant()
 
     def refuse_missing(self) -> None:
         """Raise an error if a property is missing in any frame."""

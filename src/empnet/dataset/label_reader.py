@@ -26,6 +26,7 @@ class LabelReader:
         named_stress: Number of systems with any value under the name of the stress.
         names: Names found in the systems, for the error message if a label is never found.
         file: Path of the file with the systems.
+        width: Number of feature columns so far; None before the first system.
     """
 
     wanted: LabelSpec
@@ -35,10 +36,11 @@ class LabelReader:
     named_stress: int = 0
     names: list[str] = field(default_factory=list)
     file: str = ""
+    width: int | None = None
 
     def state(self) -> dict[str, Any]:
         """Return the state; another reader can continue from it."""
-        names = ("frames", "with_forces", "with_stress", "named_stress", "names", "file")
+        names = ("frames", "with_forces", "with_stress", "named_stress", "names", "file", "width")
         return {name: getattr(self, name) for name in names}
 
     def of(self, system: System) -> dict[str, np.ndarray]:
@@ -62,6 +64,19 @@ class LabelReader:
         if (self.wanted.forces and not self.with_forces) or (self.wanted.stress and not self.named_stress):
             self.names = sorted({*self.names, *system.arrays, *system.info} - {CONSTRAINTS})
         return rows
+
+    def check_width(self, width: int, system: System) -> None:
+        """Raise an error if a system has another number of feature columns than the systems before.
+
+        Arguments:
+            width: Number of its feature columns.
+            system: The system.
+        """
+        if self.width not in (None, width):
+            raise EmpnetError(
+                f"{width} feature columns", where=system.origin, wanted=f"{self.width}, as in the earlier frames"
+            )
+        self.width = width
 
     def refuse_absent(self) -> None:
         """Raise an error if no system has the requested labels.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from empnet.preparation.preparation import Preparation
 from empnet.system.label_spec import LabelSpec
 
 __all__ = ["Recipe"]
@@ -20,6 +21,10 @@ class Recipe:
         features: Names of the per-particle arrays to add to the one-hot species.
         length_unit: Unit of lengths in the data.
         derivatives: Forces and stress to train on.
+        classes: Whether the property is a class: a text, or a whole number.
+        preparation: Preparation of clouds; None: particles are taken as they are.
+        variant: Number of an augmented variant of each cloud; 0: the clouds themselves.
+        scaled: Whether variants are scaled.
     """
 
     properties: tuple[str, ...]
@@ -28,3 +33,7 @@ class Recipe:
     length_unit: str = "angstrom"
     baseline_keys: tuple[str, ...] = ()
     derivatives: LabelSpec = field(default_factory=LabelSpec)
+    classes: bool = False
+    preparation: Preparation | None = None
+    variant: int = 0
+    scaled: bool = True

@@ -10,7 +10,7 @@ from jaxtyping import Int64
 
 from empnet.errors import EmpnetError
 
-__all__ = ["Split", "SplitKind", "split_systems"]
+__all__ = ["Split", "SplitKind", "split_by_class", "split_systems"]
 
 SplitKind = Literal["random", "blocks"]
 NONE: Int64[np.ndarray, " m"] = np.zeros(0, dtype=np.int64)
@@ -141,6 +141,46 @@ def split_systems(
     split = Split(*(np.flatnonzero(side).astype(np.int64) for side in sides))
     _refuse_empty(split, n, n_test, file)
     return split
+
+
+def split_by_class(
+    groups: Int64[np.ndarray, " n"],
+    classes: Int64[np.ndarray, " n"],
+    *,
+    validation: float | int,
+    test: float | int,
+    seed: int = 0,
+    file: str = "",
+) -> Split:
+    """Divide systems at random such that each set has its share of each class; equal systems stay in one set.
+
+    Arguments:
+        groups: A number for each system, equal for exact duplicates, shape (n,).
+        classes: Number of each system's class, shape (n,).
+        validation: Fraction of all systems if below 1, otherwise their number.
+        test: Fraction or number of systems for the test set; 0 for none.
+        seed: Seed of the random choice.
+        file: The user's name for the data, for messages.
+
+    Raises:
+        EmpnetError: If a set would have no member of a class.
+
+    Example:
+        >>> split = split_by_class(np.arange(20), np.arange(20) % 2, validation=0.1, test=0.2)
+        >>> sorted((split.test % 2).tolist())
+        [0, 0, 1, 1]
+    """
+    n = len(groups)
+    shares = [size if size < 1 else size / n for size in (validation, test)]
+    of_group = np.full(int(groups.max(initial=-1)) + 1, -1)
+    of_group[groups[::-1]] = classes[::-1]  # the class of a group's first member
+    sides: list[list[np.ndarray]] = [[], [], []]
+    for kind in np.unique(of_group[groups]):
+        members = np.flatnonzero(of_group[groups] == kind)
+        part = split_systems(groups[members], validation=shares[0], test=shares[1], seed=seed, file=file)
+        for side, chosen in zip(sides, (part.train, part.validation, part.test), strict=True):
+            side.append(members[chosen])
+    return Split(*(np.sort(np.concatenate(side)).astype(np.int64) for side in sides))
 
 
 def _count(size: float | int, n: int, option: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from empnet.dataset.dataset import fingerprint, species_of
+from empnet.dataset.rows import fingerprint, species_of
 from empnet.errors import EmpnetError
 from empnet.files.read import iread_unchecked, refuse_length_unit
 from empnet.inspection.frames import Frames, numbered

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from empnet.basis.harmonics import MAX_DEGREE
 from empnet.system.composition import Pooling
 
-__all__ = ["Architecture"]
+__all__ = ["Architecture", "Readout"]
+
+Readout = Literal["additive", "pooled"]
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The sizes and options of a :class:`~empnet.model.property_model.PropertyModel`: all it needs but its weights.
+    """The sizes and options of a model: all it needs but its weights.
 
     Arguments:
         n_species: Number of species, the first features of a particle, one-hot.
@@ -27,6 +29,13 @@ class Architecture:
         hidden: Width of phi's hidden layer.
         products: Whether psi takes products of sums; without them an interaction is three matrix products, as SchNet's.
         moments: Highest degree L of angular moments, at most 3; 0: distances only.
+        readout: ``"additive"``: contributions of particles, pooled
+            (:class:`~empnet.model.property_model.PropertyModel`); ``"pooled"``: a network on pooled features of the
+            whole system (:class:`~empnet.model.pooled_model.PooledModel`).
+        n_cloud: Number of features of the whole system that join the pooled ones.
+        classes: Number of classes, whose logits are predicted in place of properties; 0: none.
+        scale_power: p, if the property grows with size to the p: the network then learns log(y / R^p).
+        dropout: Share of the pooled features that are left out in training.
 
     Raises:
         ValueError: If the degree of moments is not supported.
@@ -47,6 +56,16 @@ class Architecture:
     hidden: int = 64
     products: bool = True
     moments: int = 0
+    readout: Readout = "additive"
+    n_cloud: int = 0
+    classes: int = 0
+    scale_power: float | None = None
+    dropout: float = 0.0
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs F': of classes, or of properties."""
+        return self.classes or len(self.pooling)
 
     def __post_init__(self) -> None:
         if not 0 <= self.moments <= MAX_DEGREE:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from empnet.basis.spline import CubicSpline
 from empnet.model.architecture import Architecture
+from empnet.model.network import Network
 from empnet.model.property_model import PropertyModel
 from empnet.model.system_model import BatchPrediction
 from empnet.system.batch import Batch
@@ -81,7 +82,11 @@ class Ensemble(torch.nn.Module):
         """Return the members' values, and the means of their values and contributions."""
         found = [member.predict(batch) for member in self.each()]
         members = torch.stack([each.values for each in found])
-        return BatchPrediction(members.mean(dim=0), self._mean([each.contributions for each in found]), members=members)
+        return BatchPrediction(
+            members.mean(dim=0),
+            self._mean([each.contributions for each in found if each.contributions is not None]),
+            members=members,
+        )
 
     def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """Return the mean of the members' predictions."""
@@ -105,7 +110,7 @@ class Ensemble(torch.nn.Module):
         return torch.stack(values).mean(dim=0)
 
 
-def members_of(model: PropertyModel | Ensemble) -> list[PropertyModel]:
+def members_of(model: Network | Ensemble) -> Sequence[Network]:
     """Return the members of an ensemble; any other model counts as its only member.
 
     Arguments:

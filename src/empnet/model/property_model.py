@@ -15,19 +15,13 @@ Symbols of the formulas in the code:
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from empnet.basis.radial import RadialBasis
-from empnet.basis.spline import CubicSpline
-from empnet.kernels import pair_directions, pair_weights
 from empnet.kernels.pairs import POOLINGS
 from empnet.model.architecture import Architecture
-from empnet.model.interaction import Geometry, Interaction
-from empnet.model.moment_interaction import MomentInteraction
+from empnet.model.feature_network import FeatureNetwork
 from empnet.model.perceptron import perceptron
 from empnet.model.system_model import BatchPrediction
 from empnet.system.batch import Batch
@@ -36,7 +30,7 @@ from empnet.system.composition import Pooling
 __all__ = ["PropertyModel"]
 
 
-class PropertyModel(torch.nn.Module):
+class PropertyModel(FeatureNetwork):
     r"""Predicts scalar properties of whole systems, unchanged by rotating, translating or reordering them.
 
     .. math::
@@ -62,82 +56,20 @@ class PropertyModel(torch.nn.Module):
 
     baseline: Tensor
     scale: Tensor
-    interactions: torch.nn.ModuleList
 
     def __init__(self, architecture: Architecture) -> None:
-        super().__init__()
-        self.architecture = architecture
+        super().__init__(architecture)
         F, F_prime = architecture.width, len(architecture.pooling)
-        self.spline = CubicSpline(architecture.knots, architecture.cutoff)
-        self.basis = RadialBasis(architecture.n_basis, architecture.cutoff)
-        self.embedding = torch.nn.Linear(architecture.n_species + architecture.n_features, F, bias=False)
-        self.interactions = torch.nn.ModuleList(self._interaction(t) for t in range(architecture.layers))
         self.readout = perceptron(F, F, F_prime, torch.nn.SiLU)
         self.register_buffer("baseline", torch.zeros(architecture.n_species, F_prime, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(F_prime, dtype=torch.float64))
         self._initialise()
-
-    def _interaction(self, t: int) -> torch.nn.Module:
-        """Return the interaction number t, with angular moments or without."""
-        a = self.architecture
-        if not a.moments:
-            return Interaction(a.width, a.n_basis, a.hidden, self.spline, products=a.products)
-        ends = {"first": t == 0, "last": t == a.layers - 1}
-        return MomentInteraction(a.width, a.moments, a.n_basis, a.hidden, self.spline, **ends)
 
     def _initialise(self) -> None:
         """Initialise what differs from torch's defaults: features of unit size, and a readout near zero."""
         torch.nn.init.normal_(self.embedding.weight)
         with torch.no_grad():
             self.readout[-1].weight.mul_(0.1)  # type: ignore[operator]
-
-    def frozen(self) -> PropertyModel:
-        """Return a copy for predictions: the filters' tables are computed once, and no weight requires a gradient.
-
-        Example:
-            >>> model = PropertyModel(Architecture(n_species=2, pooling=("sum",)))
-            >>> any(parameter.requires_grad for parameter in model.frozen().parameters())
-            False
-        """
-        with torch.inference_mode(False):  # else its tensors could not be part of a graph, which forces need
-            model = copy.deepcopy(self).eval().requires_grad_(False)
-            basis = model.basis_at_knots()
-            for interaction in model.interactions:
-                assert isinstance(interaction, Interaction | MomentInteraction)  # own invariant, for the type checker
-                interaction.frozen_table = interaction.filter_table(basis)
-        return model
-
-    @property
-    def is_frozen(self) -> bool:
-        """True if the filters' tables are precomputed and fixed."""
-        return any(interaction.frozen_table is not None for interaction in self.interactions)
-
-    def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:
-        """Return the radial basis at the spline's knots, the input of all filters."""
-        return self.basis(self.spline.knots).to(self.dtype)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype of the network's arithmetic; sums over particles are in float64 always."""
-        return self.embedding.weight.dtype
-
-    def geometry(self, batch: Batch) -> Geometry:
-        """Return spline weights, directions and phi's input at the knots; distances are in float64."""
-        basis = None if self.is_frozen else self.basis_at_knots()
-        of_batch = batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline
-        if self.architecture.moments:
-            w, Y, q, _ = pair_directions(*of_batch, self.architecture.moments, self.dtype)
-            return Geometry(w, q, basis, batch.pairs, Y)
-        w, q, _ = pair_weights(*of_batch, self.dtype)
-        return Geometry(w, q, basis, batch.pairs)
-
-    def features(self, batch: Batch) -> Float[Tensor, "N F"]:
-        """Features of the particles after the last interaction."""
-        geometry = self.geometry(batch)
-        f, V = self.embedding(batch.features), None
-        for interaction in self.interactions:
-            f, V = interaction(f, V, geometry)
-        return f  # type: ignore[no-any-return]
 
     def hidden(self, batch: Batch) -> Float[Tensor, "N F"]:
         """Return the input of the readout's last, linear layer, from which the standard deviation is computed."""

@@ -22,8 +22,8 @@ class BatchPrediction:
     """Predictions for a batch, as tensors; U is the unit of the first property, and N the number of all particles.
 
     Arguments:
-        values: The properties of each system, shape (B, F'), float64.
-        contributions: Each particle's part of the properties, shape (N, F'), float64.
+        values: The properties of each system, or the logits of its classes, shape (B, F'), float64.
+        contributions: Each particle's part of the properties, shape (N, F'), float64; None if they do not add up.
         hidden: Input of the network's last layer, from which its standard deviation is computed, shape (N, F); None for
             an ensemble.
         members: Values by each member of an ensemble, shape (K, B, F'); None for a single network.
@@ -33,7 +33,7 @@ class BatchPrediction:
     """
 
     values: Float64[Tensor, "B F_prime"]
-    contributions: Float64[Tensor, "N F_prime"]
+    contributions: Float64[Tensor, "N F_prime"] | None
     hidden: Float[Tensor, "N F"] | None = None
     members: Float64[Tensor, "K B F_prime"] | None = None
     forces: Float64[Tensor, "N 3"] | None = None
@@ -41,9 +41,8 @@ class BatchPrediction:
 
     def detach(self) -> BatchPrediction:
         """Return the same numbers without a graph."""
-        parts = (self.hidden, self.members, self.forces, self.stress)
-        rest = (None if part is None else part.detach() for part in parts)
-        return BatchPrediction(self.values.detach(), self.contributions.detach(), *rest)
+        parts = (self.contributions, self.hidden, self.members, self.forces, self.stress)
+        return BatchPrediction(self.values.detach(), *(None if part is None else part.detach() for part in parts))
 
 
 @runtime_checkable

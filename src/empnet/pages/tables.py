@@ -7,6 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from empnet.pages.class_tables import class_tables
+from empnet.prediction.class_evaluation import ClassEvaluation
 from empnet.prediction.derivative_errors import DerivativeErrors
 from empnet.prediction.evaluate import Evaluation
 from empnet.prediction.metrics import R2, Metric, r2_in_words, to_error
@@ -19,13 +21,17 @@ DERIVATIVE_LABELS = ("mae", "rmse", "max")
 VERDICT_STYLES = {"good": "green", "warn": "yellow", "bad": "bold red", "": ""}
 
 
-def print_evaluation(evaluation: Evaluation) -> None:
-    """Print the worst systems, the errors of model and composition baseline with 95 % intervals, and force errors.
+def print_evaluation(evaluation: Evaluation | ClassEvaluation) -> None:
+    """Print the worst systems, the errors of model and baseline with 95 % intervals, and force errors.
 
     Arguments:
         evaluation: The evaluation.
     """
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
+    if isinstance(evaluation, ClassEvaluation):
+        for table in class_tables(evaluation):
+            console.print(table)
+        return
     console.print(_worst(evaluation))
     console.print(_errors(evaluation))
     for errors in evaluation.derivatives.values():

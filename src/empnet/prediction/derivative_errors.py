@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.dataset.dataset import species_of
 from empnet.dataset.label_reader import LabelReader
+from empnet.dataset.rows import species_of
 from empnet.errors import EmpnetError
 from empnet.prediction.metrics import Metric, metrics_of_components
 from empnet.prediction.prediction import Outputs, Prediction

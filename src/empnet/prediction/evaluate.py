@@ -14,11 +14,13 @@ from jaxtyping import Float64, Int64
 from empnet.errors import EmpnetError
 from empnet.files.read import iread
 from empnet.files.source import Data, name_of
+from empnet.prediction.class_evaluation import ClassEvaluation, evaluate_classes
 from empnet.prediction.derivative_errors import DerivativeErrors, Labels
 from empnet.prediction.metrics import Metric, metrics_of
+from empnet.prediction.pieces import pieces
 from empnet.prediction.prediction import Prediction
-from empnet.prediction.predictor import Predictor, as_predictor, pieces
-from empnet.prediction.reading import Reading
+from empnet.prediction.predictor import Predictor, as_predictor
+from empnet.prediction.reading import Reading, named_in_data
 from empnet.runtime.pipes import keeping_pipes
 from empnet.runtime.progress import track
 from empnet.system.checks import target_of
@@ -132,7 +134,7 @@ def _plain(metrics: Mapping[str, Metric]) -> dict[str, dict[str, float | None]]:
 @keeping_pipes
 def evaluate(
     predictor: Predictor | str | Path, data: Data | None = None, *, quiet: bool = False, **reading: Any
-) -> list[Evaluation]:
+) -> list[Evaluation] | list[ClassEvaluation]:
     """Predict data that have the properties, and measure the errors.
 
     Arguments:
@@ -148,9 +150,12 @@ def evaluate(
         One evaluation for each property that the model predicts.
 
     Raises:
-        EmpnetError: If the data cannot be read, or lack a property or a named label.
+        EmpnetError: If the data cannot be read, or lack a property or a named label; if they have a class that the
+            training data do not have.
     """
     predictor = as_predictor(predictor)
+    if predictor.card.classes:
+        return _of_classes(predictor, data, Reading.of(reading), quiet)
     card, journal = predictor.card, Journal(quiet)
     how = Reading.of(reading).for_data(data, card)
     labels = Labels(card, None if data is None else how.derivatives(card))
@@ -168,6 +173,19 @@ def evaluate(
         labels.refuse_absent()
     elif text := labels.absent():
         journal.say(f"{text}; name them with --forces, --stress or --virial")
+    return found
+
+
+def _of_classes(predictor: Predictor, data: Data | None, how: Reading, quiet: bool) -> list[ClassEvaluation]:
+    """Evaluate a classifier on data, or on the run's own test set."""
+    how.refuse_for_own_data(data)
+    own = predictor.card.properties[0]
+    name = named_in_data(how.property, (own,)).get(own, own)
+    systems = own_side(predictor) if data is None else how.read(data)
+    called = "the test set" if data is None else name_of(data)
+    found = evaluate_classes(predictor, track(systems, f"evaluating on {called}", quiet=quiet), name)
+    if not found:
+        raise EmpnetError("no systems to evaluate on", where=called, remedy="name a data file")
     return found
 
 

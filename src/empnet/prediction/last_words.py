@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from empnet.errors import EmpnetError
 from empnet.prediction.accuracy import Accuracy, of_evaluations, of_results
+from empnet.prediction.class_evaluation import ClassEvaluation
+from empnet.prediction.class_verdict import class_verdict, class_verdict_of_results
 from empnet.prediction.evaluate import Evaluation
 from empnet.prediction.predictor import Predictor
 from empnet.prediction.verdict import CourseFacts, Verdict, verdict
@@ -47,7 +49,17 @@ class _Errors(BaseModel):
     systems: int
 
 
-_RESULTS = TypeAdapter(dict[str, dict[str, _Errors]])
+class _ClassRecord(BaseModel):
+    """The errors of a classifier on one set; see :class:`~empnet.training.classes.class_errors.ClassErrors`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    systems: int
+    errors: dict[str, Any]
+    forest: dict[str, Any] | None = None
+
+
+_RESULTS = TypeAdapter(dict[str, dict[str, _Errors | _ClassRecord]])
 
 
 def read_results(run: RunFolder) -> dict[str, Any]:
@@ -65,7 +77,10 @@ def read_results(run: RunFolder) -> dict[str, Any]:
     try:
         results = _RESULTS.validate_json(path.read_bytes())
         plain = {side: {name: errors.model_dump() for name, errors in named.items()} for side, named in results.items()}
-        of_results(plain)
+        if are_of_classes(plain):
+            class_verdict_of_results(plain, CourseFacts())
+        else:
+            of_results(plain)
     except ValidationError as error:
         first = error.errors()[0]
         part = ".".join(str(part)[:40] for part in first["loc"])
@@ -84,6 +99,8 @@ def recorded(predictor: Predictor) -> list[Accuracy]:
     if not predictor.run:
         return []
     names = predictor.card.properties
+    if predictor.card.classes:
+        return []
     return [text for text in of_results(read_results(RunFolder(predictor.run))) if text.name in names]
 
 
@@ -93,10 +110,24 @@ def verdict_of_run(run: str | Path) -> Verdict:
     Arguments:
         run: The run folder.
     """
-    return verdict(of_results(read_results(RunFolder(run))), course_facts(run))
+    results = read_results(RunFolder(run))
+    if are_of_classes(results):
+        return class_verdict_of_results(results, course_facts(run))
+    return verdict(of_results(results), course_facts(run))
 
 
-def verdict_of_evaluations(evaluations: Sequence[Evaluation], side: str, run: str | Path = "") -> Verdict:
+def are_of_classes(results: dict[str, Any]) -> bool:
+    """Return True if ``results.json`` holds errors of a classifier.
+
+    Arguments:
+        results: Its content.
+    """
+    return any("errors" in record for named in results.values() for record in named.values())
+
+
+def verdict_of_evaluations(
+    evaluations: Sequence[Evaluation] | Sequence[ClassEvaluation], side: str, run: str | Path = ""
+) -> Verdict:
     """Return the verdict from errors of single systems.
 
     Arguments:
@@ -104,7 +135,11 @@ def verdict_of_evaluations(evaluations: Sequence[Evaluation], side: str, run: st
         side: ``"test"``, ``"validation"``, or ``"given"`` for other data.
         run: The run folder, if there is one.
     """
-    return verdict(of_evaluations(evaluations, side), course_facts(run) if str(run) else None)
+    course = course_facts(run) if str(run) else None
+    first = evaluations[0]
+    if isinstance(first, ClassEvaluation):
+        return class_verdict(first.name, first.errors, first.forest, first.better, side, course)
+    return verdict(of_evaluations(evaluations, side), course)  # type: ignore[arg-type]
 
 
 def warn_of_lost_epochs(run: str | Path) -> None:

@@ -18,8 +18,9 @@ from empnet.files.extxyz.write import frame_text
 from empnet.files.source import Data, name_of
 from empnet.files.write import write
 from empnet.prediction.outside import summary_outside
+from empnet.prediction.pieces import pieces
 from empnet.prediction.prediction import Outputs, Prediction
-from empnet.prediction.predictor import Predictor, as_predictor, pieces
+from empnet.prediction.predictor import Predictor, as_predictor
 from empnet.prediction.reading import Reading
 from empnet.runtime.distribution import Processes, processes
 from empnet.runtime.durable_files import refuse_to_replace, replacing
@@ -167,11 +168,13 @@ def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
     """Yield the systems with their predictions added."""
     names = [f"empnet_{name}" for name in found.properties]
     for k, system in enumerate(piece):
-        predicted = dict(zip(names, found.values[k].tolist(), strict=True))
+        predicted = class_values(found, k) if found.classes else dict(zip(names, found.values[k].tolist(), strict=True))
         if found.std is not None:
             predicted |= {f"{name}_std": s for name, s in zip(names, found.std[k].tolist(), strict=True)}
         arrays = {} if found.forces is None else {"empnet_forces": found.forces[k]}
         info = {key: value for key, value in system.info.items() if key != OUTSIDE}  # of an earlier prediction
+        if found.classes:
+            info[names[0]] = found.labels[k]
         info |= {} if found.stress is None else {"empnet_stress": found.stress[k]}
         if found.outside and found.outside[k]:
             info[OUTSIDE] = found.outside[k]
@@ -181,6 +184,17 @@ def _labelled(piece: Sequence[System], found: Prediction) -> Iterator[System]:
             arrays={**system.arrays, **arrays},
             info=info,
         )
+
+
+def class_values(found: Prediction, k: int) -> dict[str, float]:
+    """Return the probabilities of a system's classes by column.
+
+    Arguments:
+        found: The prediction.
+        k: Number of the system.
+    """
+    columns = (f"empnet_p_{name}" for name in found.classes)
+    return dict(zip(columns, found.probabilities[k].tolist(), strict=True))
 
 
 def _print(systems: Iterator[System]) -> None:
@@ -203,12 +217,21 @@ def _print(systems: Iterator[System]) -> None:
 def _write_table(predictor: Predictor, systems: Iterator[System], out: Path) -> None:
     card = predictor.card
     names, units = [f"empnet_{name}" for name in card.properties], list(card.units)
+    texts: list[str] = []
     if predictor.uncertainty is not None:
         names, units = [*names, *(f"{name}_std" for name in names)], 2 * units
     columns = [f"{name} [{unit}]" for name, unit in zip(names, units, strict=True)]
+    if card.classes:
+        texts, names = names, [f"empnet_p_{name}" for name in card.classes]
+        columns = [*texts, *names]
+    first = ["frame", "formula"] if card.preparation is None else ["file", "frame", "points"]
     with replacing(out) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["frame", "formula", *columns, OUTSIDE])
+        writer.writerow([*first, *columns, OUTSIDE])
         for system in systems:
-            values = (repr(system.properties[name]) for name in names)
-            writer.writerow([system.origin.frame, system.formula, *values, system.info.get(OUTSIDE, "")])
+            origin = system.origin
+            where = [origin.frame, system.formula]
+            if card.preparation is not None:
+                where = [origin.file, origin.frame, len(system)]
+            values = (*(system.info[name] for name in texts), *(repr(system.properties[name]) for name in names))
+            writer.writerow([*where, *values, system.info.get(OUTSIDE, "")])

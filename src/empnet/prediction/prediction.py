@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from empnet.errors import EmpnetError
 from empnet.system.system import System
+from empnet.training.classes.temperature import probabilities
 from empnet.training.run.model_file import ModelCard
 
 __all__ = ["Outputs", "Prediction"]
@@ -56,6 +57,11 @@ class Outputs:
         if not self:
             return
         name = card.properties[0]
+        if card.architecture.readout == "pooled":
+            raise EmpnetError(
+                f"'{name}' is read from the whole system, not a sum over particles, so it has no {self.named}",
+                where=run,
+            )
         if card.architecture.pooling[0] != "sum":
             wanted = f"a sum over particles, such as an energy, for its {self.named}"
             raise EmpnetError(f"'{name}' is a mean over particles", where=run, wanted=wanted)
@@ -115,6 +121,8 @@ class Prediction:
         std: Standard deviation of each of the values, within which 68 % of errors are; None if the run predicts none.
         outside: For each system the reason why it is unlike the training data, empty if it is not; None if not
             requested.
+        classes: Names of the classes, if these are predicted: values are then their logits over the temperature, shape
+            (B, K).
 
     Example:
         >>> prediction = Prediction(np.array([[1.5]]), np.array([[1.0]]), ("energy",), ("eV",))
@@ -131,6 +139,7 @@ class Prediction:
     energies: list[np.ndarray] | None = None
     std: Float64[np.ndarray, "B F_prime"] | None = None
     outside: list[str] | None = None
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def joined(cls, parts: Sequence[Prediction], card: ModelCard, wanted: Outputs = Outputs()) -> Prediction:
@@ -141,7 +150,7 @@ class Prediction:
             card: Card of the model that made them.
             wanted: The derivatives and parts that they hold.
         """
-        none, deviations = np.zeros((0, len(card.properties))), [part.std for part in parts if part.std is not None]
+        none, deviations = np.zeros((0, card.n_outputs)), [part.std for part in parts if part.std is not None]
         return cls(
             np.concatenate([none, *(part.values for part in parts)]),
             np.concatenate([none, *(part.baseline for part in parts)]),
@@ -152,7 +161,24 @@ class Prediction:
             [rows for part in parts for rows in part.energies or ()] if wanted.energies else None,
             np.concatenate([none, *deviations]) if len(deviations) == len(parts) else None,
             [why for part in parts for why in part.outside or ()] if wanted.outside else None,
+            card.classes,
         )
+
+    @property
+    def probabilities(self) -> Float64[np.ndarray, "B K"]:
+        """Probabilities of the classes, calibrated on the run's validation set.
+
+        Raises:
+            EmpnetError: If the model predicts numbers.
+        """
+        if not self.classes:
+            raise EmpnetError(f"'{self.properties[0]}' is a number, so it has no probabilities")
+        return probabilities(self.values)
+
+    @property
+    def labels(self) -> list[str]:
+        """The most probable class of each system."""
+        return [self.classes[k] for k in self.probabilities.argmax(axis=1)]
 
     def __len__(self) -> int:
         return len(self.values)

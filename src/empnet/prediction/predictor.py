@@ -11,13 +11,17 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from empnet.dataset.dataset import MAX_PAIRS, Dataset, species_of
+from empnet.dataset.dataset import Dataset
+from empnet.dataset.recipe import Recipe
+from empnet.dataset.rows import rows_of, species_of
 from empnet.errors import EmpnetError, nearest
 from empnet.files.source import Data, iter_systems
 from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.ensemble import Ensemble
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
+from empnet.model.pooled_model import PooledModel
 from empnet.prediction.outside import why_outside
+from empnet.prediction.pieces import pieces
 from empnet.prediction.prediction import Outputs, Prediction
 from empnet.runtime.compilation import compiling
 from empnet.system.batch import Batch
@@ -25,13 +29,15 @@ from empnet.system.checks import target_of
 from empnet.system.one_hot import symbol
 from empnet.system.spatial_order import in_given_order, sorted_in_space
 from empnet.system.system import System
+from empnet.training.classes.temperature_file import load_temperature
+from empnet.training.forest.forest import Forest, load_forest
 from empnet.training.run.model_file import ModelCard, load_model
 from empnet.training.uncertainty.ensemble_file import is_ensemble, load_ensemble
 from empnet.training.uncertainty.ensemble_std import EnsembleStd
 from empnet.training.uncertainty.rigidity import LastLayer
 from empnet.training.uncertainty.uncertainty_file import load_last_layer
 
-__all__ = ["Predictor", "as_predictor", "load", "pieces"]
+__all__ = ["Predictor", "as_predictor", "load"]
 
 
 class Predictor:
@@ -44,23 +50,29 @@ class Predictor:
         card: Card of the model: species, properties, units.
         run: The run folder, for messages.
         uncertainty: Predictor of standard deviations; None: there are none.
+        forest: The forest beside a model of clouds or classes; None: there is none.
+        temperature: Number by which logits of classes are divided.
     """
 
     def __init__(
         self,
-        model: PropertyModel | Ensemble,
+        model: Network | Ensemble,
         card: ModelCard,
         run: str = "",
         uncertainty: LastLayer | EnsembleStd | None = None,
+        forest: Forest | None = None,
+        temperature: float = 1.0,
     ) -> None:
         self.model, self.card, self.run, self.uncertainty = model, card, run, uncertainty
+        self.forest, self.temperature = forest, temperature
         self._encoder = card.encoder
 
     @property
-    def _frozen(self) -> PropertyModel | Ensemble:
+    def _frozen(self) -> Network | Ensemble:
         """The frozen model; threads that make it at the same time all take the same one."""
-        made: PropertyModel | Ensemble | None = self.__dict__.get("_made")
-        return self.__dict__.setdefault("_made", self.model.frozen()) if made is None else made  # type: ignore[no-any-return]
+        if (made := self.__dict__.get("_made")) is None:
+            made = self.__dict__.setdefault("_made", self.model.frozen())
+        return made  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         units = ", ".join(f"{name} [{unit}]" for name, unit in zip(self.card.properties, self.card.units, strict=True))
@@ -169,6 +181,8 @@ class Predictor:
             EmpnetError: As :meth:`dataset`.
         """
         cutoff = self.card.architecture.cutoff
+        if self.card.preparation is not None:  # it keeps few points, in an order of its own
+            return self.dataset(systems), [np.arange(len(system)) for system in systems]
         ordered, orders = zip(*(sorted_in_space(system, cutoff) for system in systems), strict=True)
         try:
             return self.dataset(ordered), list(orders)
@@ -222,20 +236,25 @@ class Predictor:
             with compiling():
                 found = energy_and_derivatives(self._frozen, batch, forces=wanted.forces, stress=wanted.stress)
             ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
+            contributions = None if found.contributions is None else found.contributions[:, 0].numpy()
             part = Prediction(
-                found.values.numpy(),
+                found.values.numpy() / self.temperature,
                 self._frozen.composition_baseline(batch).numpy(),
                 self.card.properties,
                 self.card.units,
                 None if found.forces is None else np.split(found.forces.numpy(), ends),
                 None if found.stress is None else found.stress.numpy(),
-                np.split(found.contributions[:, 0].numpy(), ends) if wanted.energies else None,
+                np.split(contributions, ends) if wanted.energies and contributions is not None else None,
                 None if sure is None else sure.std(found, batch),
             )
             parts.append(part)
         joined = Prediction.joined(parts, self.card, replace(wanted, outside=False))
+        if self.forest is not None:
+            joined = replace(joined, baseline=self.forest.predict(dataset, np.arange(len(dataset))))
         if not wanted.outside:
             return joined
+        if self.card.preparation is not None:  # distances of prepared points are alike in all clouds
+            return replace(joined, outside=[""] * len(dataset))
         limits = None if sure is None else sure.limits
         return replace(joined, outside=why_outside(self.card, dataset, joined.std, limits))
 
@@ -257,8 +276,12 @@ class Predictor:
         """
         for system in systems:
             self._refuse_unknown(system)
-        joined = [system.join_features(self.card.features) for system in systems]
-        return Dataset.from_systems(joined, self.card.architecture.cutoff)
+        card = self.card
+        if card.preparation is None:
+            joined = [system.join_features(card.features) for system in systems]
+            return Dataset.from_systems(joined, card.architecture.cutoff)
+        recipe = Recipe(card.properties, card.architecture.cutoff, card.features, preparation=card.preparation)
+        return Dataset.from_rows([rows_of(system, recipe) for system in systems])
 
     def _refuse_unknown(self, system: System) -> None:
         species = species_of(system)
@@ -271,28 +294,6 @@ class Predictor:
                 wanted=f"species among {known}",
                 remedy="train on systems that have it (--from starts from this run)",
             )
-
-
-def pieces(systems: Iterable[System]) -> Iterator[list[System]]:
-    """Yield systems in order, in pieces small enough to be predicted at once.
-
-    Arguments:
-        systems: Any iterable of systems.
-
-    Example:
-        >>> [len(piece) for piece in pieces([System(np.random.rand(1000, 3))] * 5)]
-        [2, 2, 1]
-    """
-    waiting: list[System] = []
-    particles = 0
-    for system in systems:
-        if waiting and particles + len(system) > MAX_PAIRS // 20:
-            yield waiting
-            waiting, particles = [], 0
-        waiting.append(system)
-        particles += len(system)
-    if waiting:
-        yield waiting
 
 
 def as_predictor(run: Predictor | str | os.PathLike[str]) -> Predictor:
@@ -335,4 +336,6 @@ def load(run: str | os.PathLike[str]) -> Predictor:
         ensemble, card, spread = load_ensemble(run)
         return Predictor(ensemble, card, str(run), spread)
     model, card = load_model(run)
+    if isinstance(model, PooledModel):
+        return Predictor(model, card, str(run), None, load_forest(run, card), load_temperature(run))
     return Predictor(model, card, str(run), load_last_layer(run, model))

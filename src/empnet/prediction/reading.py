@@ -13,6 +13,7 @@ from empnet.files.source import Data, iter_systems
 from empnet.files.stated import First, check_stated, first_of, plain_name, stated_unit
 from empnet.inspection.record import UNNAMED_UNIT
 from empnet.system.checks import target_of
+from empnet.system.classes import class_of
 from empnet.system.label_spec import LabelSpec
 from empnet.system.system import System
 from empnet.system.units import convert, parse_unit
@@ -169,7 +170,7 @@ class Reading:
                 frame cannot be read or lacks a named property.
         """
         terms = tuple(self._terms(card))
-        return (_in_model_terms(system, terms) for system in self.read(data))
+        return (self._with_class(_in_model_terms(system, terms), card) for system in self.read(data))
 
     def read(self, data: Data, *, warn: bool = True) -> Iterator[System]:
         """Yield the systems with their own names, with lengths in angstrom.
@@ -192,11 +193,19 @@ class Reading:
         Raises:
             EmpnetError: If it lacks a named property.
         """
-        return _in_model_terms(system, self._terms(card))
+        return self._with_class(_in_model_terms(system, self._terms(card)), card)
+
+    def _with_class(self, system: System, card: ModelCard) -> System:
+        """Return a system with its class by the model's name, if the user named it."""
+        own = card.properties[0]
+        if not card.classes or self.property is None:
+            return system
+        name = named_in_data(self.property, card.properties).get(own, own)
+        return replace(system, info={**system.info, own: class_of(system, name)})
 
     def _terms(self, card: ModelCard) -> Iterator[_Term]:
         for given, own_names, option in (
-            (self.property, card.properties, "--property"),
+            (None if card.classes else self.property, () if card.classes else card.properties, "--property"),
             (self.baseline_key, card.baseline_keys, "--baseline-key"),
         ):
             named = named_in_data(given, own_names, option)

@@ -71,6 +71,8 @@ class Batch:
             None if no forces are learned.
         stress: Target stress in the property's unit per cubic angstrom, with ASE's sign (positive if the system tends
             to shrink) and order xx yy zz yz xz xy, shape (B, 6), float64; nan for systems without stress.
+        clouds: Features of each whole system, shape (B, G), float64; the first is the logarithm of its radius of
+            gyration in the unit of the file; None for systems that are not prepared as clouds.
     """
 
     positions: Float64[Tensor, "N 3"]
@@ -82,6 +84,7 @@ class Batch:
     targets: Float64[Tensor, "B F_prime"] | None = None
     forces: Float64[Tensor, "N 3"] | None = None
     stress: Float64[Tensor, "B 6"] | None = None
+    clouds: Float64[Tensor, "B G"] | None = None
 
     def __len__(self) -> int:
         return self.n_systems

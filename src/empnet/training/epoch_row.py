@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from empnet.training.measure import Compared, Measured
+from empnet.training.measure import AnyMeasured, ClassMeasured, Compared, Measured
 from empnet.training.run.model_file import ModelCard
 
 __all__ = ["columns", "in_words"]
 
 
-def columns(measured: Measured, card: ModelCard) -> dict[str, float]:
+def columns(measured: AnyMeasured, card: ModelCard) -> dict[str, float]:
     """Return the errors of the validation set by column, with their units.
 
     Arguments:
         measured: Predictions beside targets.
         card: Names and units.
     """
+    if isinstance(measured, ClassMeasured):
+        errors = measured.errors(card)
+        return {
+            "validation_log_loss": errors.log_loss.value,
+            "validation_accuracy": errors.accuracy.value,
+            "validation_balanced_accuracy": errors.balanced_accuracy.value,
+        }
     row = {
         f"validation_mae_{name} [{unit}]": float(mae)
         for name, unit, mae in zip(card.properties, card.units, measured.mae, strict=True)
@@ -26,20 +33,29 @@ def columns(measured: Measured, card: ModelCard) -> dict[str, float]:
     return row
 
 
-def in_words(measured: Measured, card: ModelCard) -> str:
+def in_words(measured: AnyMeasured, card: ModelCard) -> str:
     """Return the errors of the validation set in a line, beside those of the composition baseline.
 
     Arguments:
         measured: Predictions beside targets.
         card: Names and units.
     """
-    names = zip(card.properties, card.units, card.baseline_names, strict=True)
+    if isinstance(measured, ClassMeasured):
+        errors = measured.errors(card)
+        loss, accuracy = errors.log_loss.value, errors.balanced_accuracy.value
+        return f"{card.properties[0]}: validation log-loss {loss:.3f}, balanced accuracy {accuracy:.3f}"
+    names = zip(card.properties, card.units, _beside(card), strict=True)
     lines = [
         f"{name}: validation MAE {mae:.4g} {unit} ({beside} {baseline:.4g} {unit})"
         for (name, unit, beside), mae, baseline in zip(names, measured.mae, measured.baseline_mae, strict=True)
     ]
     lines += [f"{what}: MAE {both.mae:.4g} {unit}" for what, both, unit in _derivatives(measured, card)]
     return ", ".join(lines)
+
+
+def _beside(card: ModelCard) -> tuple[str, ...]:
+    """Return the names of the baselines that a network knows while it is trained; the forest is fitted at the end."""
+    return card.baseline_names if card.preparation is None else ("constant",)
 
 
 def _derivatives(measured: Measured, card: ModelCard) -> Iterator[tuple[str, Compared, str]]:

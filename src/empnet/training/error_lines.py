@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from empnet.training.classes.class_errors import ClassErrors
+
 __all__ = ["error_lines"]
 
 
@@ -24,6 +26,9 @@ def error_lines(results: dict[str, Any]) -> list[str]:
 
 
 def _lines(side: str, name: str, errors: dict[str, Any]) -> Iterator[str]:
+    if "errors" in errors:
+        yield from _class_lines(side, name, errors)
+        return
     beside = f"{errors['baseline']}: MAE {errors['baseline_mae']:.4g} {errors['unit']}"
     yield f"{name}: {_both(side, errors)} on {errors['systems']:,} systems ({beside})"
     derivatives = [what for what in ("forces", "stress") if what in errors]
@@ -33,6 +38,17 @@ def _lines(side: str, name: str, errors: dict[str, Any]) -> Iterator[str]:
         found = errors[what]
         beside = f"root mean square in the data {found['target_rms']:.4g} {found['unit']}"
         yield f"{what}: {_both(side, found)} on {found['components']:,} components ({beside})"
+
+
+def _class_lines(side: str, name: str, record: dict[str, Any]) -> Iterator[str]:
+    """Yield the errors of a classifier, and those of the forest beside it."""
+    for line in ClassErrors.from_json(record["errors"]).lines():
+        yield f"{name}: {side} {line}"
+    if record["forest"] is not None:
+        beside = ClassErrors.from_json(record["forest"])
+        accuracy, loss = beside.balanced_accuracy, beside.log_loss
+        interval = f"({accuracy.low:.3f} to {accuracy.high:.3f})"
+        yield f"{name}: forest: balanced accuracy {accuracy.value:.3f} {interval}, log-loss {loss.value:.3f}"
 
 
 def _both(side: str, errors: dict[str, Any]) -> str:

@@ -137,6 +137,9 @@ def start_from(
     """
     assert config.fine_tune is not None
     old, old_card = load_model(config.fine_tune)
+    if not isinstance(old, PropertyModel) or card.architecture.readout == "pooled":
+        text = "models of clouds or classes cannot start from another run's weights yet"
+        raise EmpnetError(text, where=config.fine_tune, remedy="train from the beginning, without --from")
     _refuse_other_number(old_card, card.properties, config.fine_tune)
     if old_card.architecture.n_features != card.architecture.n_features:
         raise EmpnetError(
@@ -155,6 +158,7 @@ def start_from(
         seen = seen.joined(old_card.seen)
     card = replace(card, species=species, architecture=architecture, seen=seen)
     model = card.build()
+    assert isinstance(model, PropertyModel)  # own invariant: its card is the old one's
     _take_weights(model, old, len(old_card.species))
     _change_units(model, old_card, card)
     if new:

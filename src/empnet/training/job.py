@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +15,14 @@ import torch
 from empnet.dataset.cache import Recipe, open_dataset
 from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
-from empnet.dataset.split import Split, split_systems
+from empnet.dataset.split import Split, split_by_class, split_systems
 from empnet.errors import EmpnetError
 from empnet.kernels import choose, reference
 from empnet.kernels.fast_loops import slow_loops_note
 from empnet.model.architecture import Architecture
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.model.summary import summary
+from empnet.preparation.augmentation import VARIANTS
 from empnet.runtime.distribution import processes
 from empnet.runtime.pipes import is_pipe
 from empnet.system.composition import Pooling, choose_pooling
@@ -36,7 +38,13 @@ from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import ModelCard, read_card
 from empnet.training.run.sizes import balanced_batch
 
-__all__ = ["Job", "make_card", "open_data", "recipe_of", "split_data"]
+__all__ = ["Job", "make_card", "open_data", "open_variants", "recipe_of", "split_data"]
+
+DROPOUT = 0.3
+"""Share of the pooled features that are left out in training for classes; a number needs all of them."""
+
+KNOTS, N_BASIS, HIDDEN = 64, 10, 32
+"""Sizes of the filters for clouds: distances of points have no shells, so that coarse filters are enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +57,7 @@ class Job:
         dataset: The data with targets.
         split: Its training, validation and test sets.
         scales: The loss's units.
+        variants: Augmented variants of the data, in the same order; empty if nothing is augmented.
     """
 
     config: TrainConfig
@@ -56,6 +65,7 @@ class Job:
     dataset: Dataset
     split: Split
     scales: Scales
+    variants: tuple[Dataset, ...] = ()
 
     @property
     def batch(self) -> int:
@@ -64,9 +74,7 @@ class Job:
         return self.config.batch or balanced_batch(sizes, derivatives=learned)
 
     @classmethod
-    def of(
-        cls, config: TrainConfig, data: str | Path | Sequence[System], journal: Journal
-    ) -> tuple[Job, PropertyModel]:
+    def of(cls, config: TrainConfig, data: str | Path | Sequence[System], journal: Journal) -> tuple[Job, Network]:
         """Open the data, split them, look them over, describe the model, build it.
 
         Arguments:
@@ -93,7 +101,7 @@ class Job:
         refuse_disagreement(config, card, config.data)
         batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
         journal.say(str(summary(model, inputs=(batch,))))
-        job = cls(config, card, dataset, split, scales)
+        job = cls(config, card, dataset, split, scales, open_variants(data, config, journal.quiet))
         return replace(job, config=config.model_copy(update={"batch": job.batch})), model
 
 
@@ -108,12 +116,29 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
     return open_dataset(data, recipe_of(config), quiet=quiet)
 
 
-def recipe_of(config: TrainConfig) -> Recipe:
+def open_variants(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> tuple[Dataset, ...]:
+    """Open the augmented variants of clouds; none for other systems.
+
+    Arguments:
+        data: A path, the name of bundled data, or systems.
+        config: The configuration.
+        quiet: Show no progress bar.
+    """
+    if config.preparation is None:
+        return ()
+    recipes = (recipe_of(config, variant) for variant in range(1, VARIANTS + 1))
+    return tuple(open_dataset(data, recipe, quiet=quiet) for recipe in recipes)
+
+
+def recipe_of(config: TrainConfig, variant: int = 0) -> Recipe:
     """Return the recipe from which the configuration's data set is made.
 
     Arguments:
         config: Properties, cutoff, features, forces and stress.
+        variant: Number of an augmented variant; 0: the data themselves.
     """
+    # a variant of another size has another height, but the same class, and the same volume over the cube of its size
+    scaled = config.classes or config.scale_power is not None
     return Recipe(
         config.property,
         config.cutoff,
@@ -121,12 +146,20 @@ def recipe_of(config: TrainConfig) -> Recipe:
         config.length_unit,
         config.baseline_key,
         config.derivatives,
+        config.classes,
+        config.preparation,
+        variant,
+        scaled,
     )
 
 
 def split_data(dataset: Dataset, config: TrainConfig) -> Split:
     """Split the data into training, validation and test sets; exact duplicates stay together."""
     groups, seed = dataset.arrays["groups"], config.seed if config.split_seed is None else config.split_seed
+    if config.classes and config.split == "random":
+        labels = dataset.targets[:, 0].astype(np.int64)
+        split = split_by_class(groups, labels, validation=config.val, test=config.test, seed=seed, file=config.data)
+        return split if config.train_size is None else split.with_train_size(config.train_size, seed, config.data)
     keep = np.flatnonzero(dataset.isolated)
     split = split_systems(
         groups, validation=config.val, test=config.test, kind=config.split, seed=seed, file=config.data, keep=keep
@@ -146,8 +179,13 @@ def _refuse_no_neighbours(dataset: Dataset, config: TrainConfig) -> None:
 
 def _say_data(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     least, most = dataset.sizes.min(), dataset.sizes.max()
-    sizes = f"{least} particles each" if least == most else f"{least} to {most} particles"
-    journal.say(f"{config.data}: {dataset.sizes.size} systems, {sizes}")
+    systems, what = ("systems", "particles") if config.preparation is None else ("clouds", "points kept")
+    sizes = f"{least} {what} each" if least == most else f"{least} to {most} {what}"
+    journal.say(f"{config.data}: {dataset.sizes.size} {systems}, {sizes}")
+    if dataset.classes:
+        counts = np.bincount(dataset.targets[:, 0].astype(np.int64), minlength=len(dataset.classes))
+        named = ", ".join(f"{name} {count}" for name, count in zip(dataset.classes, counts, strict=True))
+        journal.say(f"classes: {named}")
     if is_pipe(config.data):
         journal.say("the data came through a pipe: the run keeps their hash, and resumes only if they are given again")
 
@@ -160,7 +198,7 @@ def _say_split(split: Split, config: TrainConfig, journal: Journal) -> None:
 
 def _model(
     card: ModelCard, config: TrainConfig, dataset: Dataset, split: Split, journal: Journal
-) -> tuple[PropertyModel, ModelCard, Scales]:
+) -> tuple[Network, ModelCard, Scales]:
     """Build the model: with fresh weights, or with those of the run that training starts from."""
     if config.fine_tune is None:
         model = card.build()
@@ -200,6 +238,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
             layers=config.layers,
             width=config.width,
             moments=config.moments,
+            **_pooled_sizes(dataset, config),
         ),
         species=species,
         properties=config.property,
@@ -214,11 +253,34 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         processes=processes().size,
         seen=DataCoverage.of(dataset, split.train),
         derivatives=config.derivatives,
+        classes=dataset.classes,
+        preparation=config.preparation,
     )
+
+
+def _pooled_sizes(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
+    """Return the architecture's settings of the readout for classes and clouds; none for other systems."""
+    if not config.classes and config.preparation is None:
+        return {}
+    clouds = dataset.arrays["clouds"].shape[1] - 1 if "clouds" in dataset.arrays else 0  # without the first, log R
+    return {
+        "readout": "pooled",
+        "n_cloud": clouds,
+        "classes": len(dataset.classes),
+        "scale_power": config.scale_power,
+        "dropout": DROPOUT if config.classes else 0.0,
+        "knots": KNOTS,
+        "n_basis": N_BASIS,
+        "hidden": HIDDEN,
+    }
 
 
 def _pooling(dataset: Dataset, split: Split, config: TrainConfig, journal: Journal) -> Iterator[Pooling]:
     """Yield the pooling of each property: as the user sets it, else as the training set shows it."""
+    if config.classes or config.preparation is not None:  # the pooled readout has its own
+        for _ in config.property:
+            yield "mean"
+        return
     if config.derivatives:
         journal.say(f"pooling of {config.property[0]}: sum, for forces or stress are learned with it")
         yield "sum"

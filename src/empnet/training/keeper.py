@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from empnet.errors import EmpnetError
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.runtime.distribution import Processes
 from empnet.runtime.durable_files import flush_to_disk
 from empnet.training.job import Job
@@ -35,12 +35,12 @@ class Trained:
         optimizer: The optimiser with its moments.
     """
 
-    model: PropertyModel
-    average: PropertyModel
+    model: Network
+    average: Network
     optimizer: torch.optim.Optimizer
 
     @property
-    def parts(self) -> tuple[PropertyModel, PropertyModel, torch.optim.Optimizer]:
+    def parts(self) -> tuple[Network, Network, torch.optim.Optimizer]:
         """Model, average, optimiser: the arguments of a checkpoint, in order."""
         return self.model, self.average, self.optimizer
 

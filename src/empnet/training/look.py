@@ -10,6 +10,7 @@ from empnet.files.stated import first_of
 from empnet.inspection import quick_findings
 from empnet.system.label_spec import UNEVEN
 from empnet.system.one_hot import symbol
+from empnet.training.class_targets import tell_few_values
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 from empnet.training.targets import IN_MEMORY
@@ -31,11 +32,17 @@ def look_at(dataset: Dataset, config: TrainConfig, journal: Journal) -> None:
     names = config.property
     if config.baseline_key:
         names = tuple(f"{name} - {key}" for name, key in zip(names, config.baseline_key, strict=True))
-    if tuple(dataset.species) == (0,):
+    if tuple(dataset.species) == (0,) and config.preparation is None:
         first = first_of(config.data if config.data != IN_MEMORY else ()).system
         values = ", ".join([*first.properties, *first.arrays, *first.info]) if first else ""
         there = f"; the data have: {values}" if values else ""
         journal.say(f"species: the data name none; all particles are taken to be alike{there}")
+    if dataset.classes:
+        return
+    for k, name in enumerate(config.property):
+        tell_few_values(dataset.targets[:, k], name, journal)
+    if config.preparation is not None:
+        return
     report_labels(dataset, journal)
     report_isolated(dataset, config, journal)
     findings = quick_findings(

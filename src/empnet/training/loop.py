@@ -14,7 +14,7 @@ from torch import Tensor
 
 from empnet.dataset.balance import balance, work_of
 from empnet.errors import EmpnetError
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.runtime.compilation import compiling
 from empnet.runtime.device import device_for
 from empnet.runtime.distribution import Processes
@@ -22,14 +22,14 @@ from empnet.runtime.interrupt import Interrupt
 from empnet.training.epoch_row import columns, in_words
 from empnet.training.job import Job
 from empnet.training.keeper import Keeper, Trained
-from empnet.training.measure import Measured, measure_together
+from empnet.training.measure import AnyMeasured, measure_together
+from empnet.training.objective_of import objective_of
 from empnet.training.optimiser.average import MovingAverage
 from empnet.training.optimiser.budget import PaceMaker, StepBudget, steps_from_epochs
 from empnet.training.optimiser.clipping import clip_gradients
 from empnet.training.optimiser.descent import epoch_batches, take_step
 from empnet.training.optimiser.diagnosis import Explosion, cause_of
 from empnet.training.optimiser.muon import new_optimizer
-from empnet.training.optimiser.objective import Objective
 from empnet.training.optimiser.schedule import WARM_UP, Schedule
 from empnet.training.run.journal import Journal
 from empnet.training.run.run_folder import RunFolder
@@ -74,7 +74,7 @@ class Trainer:
     def __init__(
         self,
         job: Job,
-        model: PropertyModel,
+        model: Network,
         run: RunFolder,
         journal: Journal,
         processes: Processes | None = None,
@@ -89,7 +89,7 @@ class Trainer:
         self._keeper = Keeper(run, job, trained, journal, self.processes)
         self.progress = self._keeper.take_up()
         self._exploded = Explosion(len(job.split.train), job.batch)
-        self.objective = Objective(job.config, job.card, job.dataset, job.scales, self.device)
+        self.objective = objective_of(job, model, self.device)
         self._start_clock()
         self._budget: StepBudget | None = None
         self._parameters, self._interrupt, self._asked = list(model.parameters()), Interrupt(), False
@@ -204,7 +204,7 @@ class Trainer:
 
     def _alone(self, indices: np.ndarray) -> tuple[float, float]:
         """Take a step in one process; return the loss and the length of its gradient."""
-        loss = self.objective.loss(self.model, indices)
+        loss = self.objective.loss(self.model, indices, step=self.progress.step)
         value = loss.item()
         self._refuse_explosion(value)
         return value, take_step(loss, self.optimizer, clip=self._clip)
@@ -213,7 +213,8 @@ class Trainer:
         """Take a step in several processes, on the mean loss over the whole batch; return loss and length, too."""
         sizes, pairs = self.job.dataset.sizes[indices], self.job.dataset.arrays["n_pairs"][indices]
         mine = balance(work_of(sizes, pairs), self.processes.size)[self.processes.rank]
-        loss = self.objective.loss(self.model, indices, mine) if len(mine) else torch.zeros(())
+        step = self.progress.step
+        loss = self.objective.loss(self.model, indices, mine, step=step) if len(mine) else torch.zeros(())
         value = loss.item()
 
         def backward(loss: Tensor, inputs: list[Tensor]) -> None:
@@ -245,7 +246,9 @@ class Trainer:
         best = self.best_weights()
         self.model.load_state_dict(best)
         self.average.model.load_state_dict(best)
-        if self.processes.from_first(self._exploded(self.objective.loss(self.model, indices).item())):
+        if self.processes.from_first(
+            self._exploded(self.objective.loss(self.model, indices, step=progress.step).item())
+        ):
             self._stop(text, rate)
         self.journal.say(f"{text}; going on from the best weights with half the learning rate")
         self.optimizer.state.clear()
@@ -291,7 +294,7 @@ class Trainer:
             progress.anneal_from = self._schedule.hastened(progress.step, total).anneal_from
             progress.total = total
 
-    def _validate(self) -> Measured:
+    def _validate(self) -> AnyMeasured:
         validation, card = self.job.split.validation, self.job.card
         return measure_together(self.processes, self.average.model, self.job.dataset, validation, card, self.device)
 
@@ -309,16 +312,17 @@ class Trainer:
         progress.epoch += 1
         progress.batch, progress.loss_sum = 0, 0.0
 
-    def _keep_if_best(self, measured: Measured) -> None:
+    def _keep_if_best(self, measured: AnyMeasured) -> None:
         progress = self.progress
         score = self.processes.from_first(self.objective.score(measured))
         if not math.isfinite(score):
             self._start_from_best(f"the validation error is {score}", self.job.split.validation[:256])
-        elif progress.best is None or score < progress.best:
-            progress.best, progress.best_epoch = score, progress.epoch
+        elif progress.best is None or score < progress.best + self.objective.slack(measured):
+            progress.best = score if progress.best is None else min(score, progress.best)
+            progress.best_epoch = progress.epoch
             self._keeper.keep_best()
 
-    def _record(self, measured: Measured) -> None:
+    def _record(self, measured: AnyMeasured) -> None:
         """Write the epoch's row and report it."""
         progress = self.progress
         train_loss = progress.loss_sum / max(1, progress.batch)

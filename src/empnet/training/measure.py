@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,11 +16,12 @@ from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.system_model import SystemModel
 from empnet.runtime.distribution import Processes
 from empnet.system.one_hot import symbol
+from empnet.training.classes.class_errors import ClassErrors
 from empnet.training.run.model_file import ModelCard
 from empnet.training.uncertainty.bootstrap import mean_error, share_of
 from empnet.training.uncertainty.calibration import Coverage
 
-__all__ = ["Compared", "Measured", "measure", "measure_together"]
+__all__ = ["AnyMeasured", "ClassMeasured", "Compared", "Measured", "measure", "measure_together"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,10 +187,43 @@ class Measured:
         return {int(kind): self.forces.of(there & (self.species == kind)) for kind in kinds}
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassMeasured:
+    """Predicted logits with the true classes.
+
+    Arguments:
+        predicted: Logits, shape (n, K).
+        targets: Numbers of the true classes, shape (n, 1), float64.
+        sizes: Number of particles of each system, shape (n,).
+    """
+
+    predicted: Float64[np.ndarray, "n K"]
+    targets: Float64[np.ndarray, "n 1"]
+    sizes: Int64[np.ndarray, " n"]
+
+    @property
+    def labels(self) -> Int64[np.ndarray, " n"]:
+        """Numbers of the true classes."""
+        return self.targets[:, 0].astype(np.int64)
+
+    def errors(self, card: ModelCard, temperature: float = 1.0) -> ClassErrors:
+        """Return accuracy, log-loss and confusion.
+
+        Arguments:
+            card: Names of the classes.
+            temperature: Temperature of the probabilities.
+        """
+        return ClassErrors.of(self.predicted, self.labels, card.classes, temperature)
+
+
+AnyMeasured: TypeAlias = Measured | ClassMeasured
+"""Predictions of properties, or of classes, beside their targets."""
+
+
 @torch.no_grad()
 def measure(
     model: SystemModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
-) -> Measured:
+) -> AnyMeasured:
     """Predict systems in pieces of bounded memory, with forces and stress where they are learned.
 
     Arguments:
@@ -208,12 +242,17 @@ def measure(
         for name, value in zip(rows, outputs, strict=True):
             if value is not None:
                 rows[name].append(value.cpu().numpy())
-    return _beside(dataset, indices, {name: np.concatenate(parts) for name, parts in rows.items() if parts})
+    joined = {name: np.concatenate(parts) for name, parts in rows.items() if parts}
+    return _beside(dataset, indices, joined, card)
 
 
-def _beside(dataset: Dataset, indices: Int64[np.ndarray, " n"], rows: dict[str, np.ndarray]) -> Measured:
+def _beside(
+    dataset: Dataset, indices: Int64[np.ndarray, " n"], rows: dict[str, np.ndarray], card: ModelCard
+) -> AnyMeasured:
     """Return the predictions of these systems with their targets."""
     arrays, sizes = dataset.arrays, dataset.sizes
+    if card.classes:
+        return ClassMeasured(rows["predicted"], dataset.targets[indices], sizes[indices])
     particles = ranges((np.cumsum(sizes) - sizes)[indices], sizes[indices])
     return Measured(
         rows["predicted"],
@@ -233,7 +272,7 @@ def measure_together(
     indices: Int64[np.ndarray, " n"],
     card: ModelCard,
     device: torch.device,
-) -> Measured:
+) -> AnyMeasured:
     """Predict systems on several processes; each process returns all predictions.
 
     Arguments:
@@ -254,6 +293,8 @@ def measure_together(
         if not len(mine):
             return None
         part = measure(model, dataset, mine, card, device)
+        if isinstance(part, ClassMeasured):
+            return {"predicted": part.predicted}
         rows = {"predicted": part.predicted, "baseline": part.baseline}
         derivatives = {"forces": part.forces, "stress": part.stress}
         return rows | {name: both.predicted for name, both in derivatives.items() if both is not None}
@@ -266,4 +307,4 @@ def measure_together(
                 (ranges(first[share], sizes[share]), int(sizes.sum())) if name == "forces" else (share, len(indices))
             )
             rows.setdefault(name, np.empty((n, values.shape[1])))[at] = values
-    return _beside(dataset, indices, rows)
+    return _beside(dataset, indices, rows, card)

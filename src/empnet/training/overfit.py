@@ -20,6 +20,7 @@ from empnet.model.property_model import PropertyModel
 from empnet.runtime.compilation import compiling
 from empnet.runtime.forking import use_threads
 from empnet.runtime.pipes import keeping_pipes
+from empnet.training.cloud_settings import refuse_pooled
 from empnet.training.job import make_card, open_data, split_data
 from empnet.training.optimiser.capacity import ITERATIONS, NIL, STEPS, Attempt, Capacity
 from empnet.training.optimiser.objective import Objective
@@ -104,7 +105,8 @@ def overfit(
         raise EmpnetError("the capacity probe starts from fresh weights, not from a run's", remedy=remedy)
     if unused := _unused(settings):
         journal.say(f"the capacity probe does not use: {', '.join(unused)}")
-    config = name_targets(config, journal, source)
+    refuse_pooled(config, source, "the capacity probe")
+    config = name_targets(config, journal, source).model_copy(update={"points": 0})
     if config.threads is not None:
         use_threads(config.threads)
     dataset = open_data(source, config, quiet)
@@ -180,6 +182,7 @@ class _Prober:
 
     def _build(self, widening: int) -> PropertyModel:
         model = _widened(self.card, widening).build()
+        assert isinstance(model, PropertyModel)  # own invariant: other models are refused
         fit_statistics(model, self.dataset, self.train, self.card.encoder)
         return model
 

@@ -12,15 +12,16 @@ from typing import Any
 
 from empnet.errors import EmpnetError
 from empnet.files.source import Data, as_source
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.runtime.compilation import compiling
 from empnet.runtime.distribution import Processes, processes
 from empnet.runtime.durable_files import plain_name, refuse_input, write_text
 from empnet.runtime.interrupt import ended_by_signals
 from empnet.runtime.pipes import keeping_pipes
 from empnet.system.system import System
+from empnet.training.cloud_settings import adopt_cloud_settings
 from empnet.training.fine_tune import adopt_architecture
-from empnet.training.job import Job, open_data
+from empnet.training.job import Job, open_data, open_variants
 from empnet.training.optimiser.muon import new_optimizer
 from empnet.training.optimiser.statistics import fit_statistics
 from empnet.training.own_data import find_data, keep_place, with_place
@@ -94,7 +95,7 @@ class PreparedRun:
     """Run that is ready to be trained."""
 
     job: Job
-    model: PropertyModel
+    model: Network
     run: RunFolder
     source: str | None
     """Where the data were found; None for systems in memory."""
@@ -119,6 +120,7 @@ def _begin(
     run = RunFolder(reservation.path)
     _set_threads(config.threads, journal)
     config = name_targets(config, journal, data)
+    config = adopt_cloud_settings(config, data, settings, journal)
     job, model = Job.of(config, data, journal)
     job = replace(job, card=with_place(job.card, data, run.path))
     with writing(run.path):
@@ -149,12 +151,12 @@ def _begin_again(
         journal.say(f"data: found at {source}")
     _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
     dataset = open_data(source, config, journal.quiet)
+    variants = open_variants(source, config, journal.quiet)
     split = run.read_split(len(dataset))
     model = card.build()
     scales = fit_statistics(model, dataset, split.train, card.encoder)
-    return PreparedRun(
-        Job(config, card, dataset, split, scales), model, run, source if isinstance(source, str) else None
-    )
+    job = Job(config, card, dataset, split, scales, variants)
+    return PreparedRun(job, model, run, source if isinstance(source, str) else None)
 
 
 def _broadcast_run(
@@ -177,7 +179,8 @@ def _broadcast_run(
         source = found or data
         assert source is not None  # systems in memory are given in every process
         dataset = open_data(source, config, quiet=True)
-        return PreparedRun(Job(config, card, dataset, split, scales), card.build(), run, found)
+        variants = open_variants(source, config, quiet=True)
+        return PreparedRun(Job(config, card, dataset, split, scales, variants), card.build(), run, found)
 
     return team.in_turn(follow)
 
@@ -216,7 +219,7 @@ def _refuse_changed(config: TrainConfig, given: Mapping[str, Any], run: RunFolde
         )
 
 
-def _fill(folder: Path, job: Job, model: PropertyModel) -> None:
+def _fill(folder: Path, job: Job, model: Network) -> None:
     """Write the first files of a run folder, enough to resume; config.toml, which makes it a run, comes last."""
     write_text(folder / "split.json", json.dumps(job.split.to_json()) + "\n")
     save_card(folder, job.card)

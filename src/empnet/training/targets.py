@@ -12,6 +12,7 @@ from empnet.files.stated import check_stated, first_of, plain_name, stated_unit,
 from empnet.inspection.record import UNNAMED_UNIT
 from empnet.system.system import System
 from empnet.system.units import default_unit, parse_unit, per_particle
+from empnet.training.class_targets import as_classes
 from empnet.training.fine_tune import refuse_other_units
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
@@ -61,13 +62,15 @@ def name_targets(
             not pair up, or the run that training starts from has a unit that cannot be converted.
     """
     bundled = bundled_card(config.data)
+    source = config.data if data is None and config.data != IN_MEMORY else data or ()
+    if (classes := as_classes(config, source, journal)) is not None:
+        return classes
     properties = config.property or ((bundled.property,) if bundled else ("energy",))
     given = config.unit * len(properties) if len(config.unit) == 1 else config.unit
     for text in given:
         if text != UNNAMED_UNIT:
             parse_unit(text)
     units = []
-    source = config.data if data is None and config.data != IN_MEMORY else data or ()
     beginning = first_of(source)
     first = beginning.system
     if "length_unit" not in config.model_fields_set and beginning.length:

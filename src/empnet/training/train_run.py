@@ -11,12 +11,14 @@ from jaxtyping import Int64
 
 from empnet.dataset.split import Split
 from empnet.errors import EmpnetError
+from empnet.model.network import Network
 from empnet.model.property_model import PropertyModel
 from empnet.runtime.distribution import Processes
 from empnet.training.error_lines import error_lines
 from empnet.training.job import Job
 from empnet.training.loop import Trainer
-from empnet.training.measure import Measured, measure_together
+from empnet.training.measure import measure_together
+from empnet.training.pooled_results import pooled_results
 from empnet.training.run.checkpoint import PREVIOUS
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import load_model
@@ -43,7 +45,7 @@ class TrainResult:
     results: dict[str, Any]
 
 
-def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, team: Processes) -> TrainResult:
+def train_run(job: Job, model: Network, run: RunFolder, journal: Journal, team: Processes) -> TrainResult:
     """Train a prepared run, and write its results once it has ended.
 
     Arguments:
@@ -84,17 +86,20 @@ def train_run(job: Job, model: PropertyModel, run: RunFolder, journal: Journal, 
     return TrainResult(run.path, True, results)
 
 
-def _write_results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> tuple[list[str], dict[str, Any]]:
+def _write_results(job: Job, run: RunFolder, measured: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """Fit the standard deviations, write ``results.json``, and return lines for the user and the errors."""
     with writing(run.path):
-        lines = keep_last_layer(run.path, job.dataset, job.split)
-        results = _results(job, run, measured)
+        if job.card.architecture.readout == "pooled":
+            lines, results = pooled_results(job, run, measured, _sides(job.split))
+        else:
+            lines = keep_last_layer(run.path, job.dataset, job.split)
+            results = _results(job, run, measured)
         run.write_results(results)
         (run.path / PREVIOUS).unlink(missing_ok=True)  # of no more use
     return lines, results
 
 
-def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Measured]:
+def _measure_sides(job: Job, trainer: Trainer) -> dict[str, Any]:
     """Return the predictions of the best weights for validation and test set."""
     team, device = trainer.processes, trainer.device
     best = job.card.build().eval()
@@ -111,9 +116,10 @@ def _sides(split: Split) -> dict[str, Int64[np.ndarray, " n"]]:
     return {side: indices for side, indices in sides.items() if len(indices)}
 
 
-def _results(job: Job, run: RunFolder, measured: dict[str, Measured]) -> dict[str, Any]:
+def _results(job: Job, run: RunFolder, measured: dict[str, Any]) -> dict[str, Any]:
     """Return the content of ``results.json``: errors and coverage of standard deviations, by set and property."""
     model, card = load_model(run.path)
+    assert isinstance(model, PropertyModel)  # own invariant: models of whole systems have results of their own
     sure = load_last_layer(run.path, model)
     return {
         side: measured[side].summary(

@@ -7,15 +7,18 @@ import torch
 from jaxtyping import Int64
 
 from empnet.dataset.dataset import Dataset
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.training.job import Job
 from empnet.training.measure import measure
 from empnet.training.optimiser.objective import Objective
+from empnet.training.optimiser.pooled_objective import PooledObjective
 
 __all__ = ["warm_up"]
 
 
-def warm_up(objective: Objective, model: PropertyModel, average: PropertyModel, job: Job, device: torch.device) -> None:
+def warm_up(
+    objective: Objective | PooledObjective, model: Network, average: Network, job: Job, device: torch.device
+) -> None:
     """Compute and discard a loss with its gradient and a few predictions, as in training and validation.
 
     Weights, gradients and random numbers do not change.

@@ -18,10 +18,11 @@ from empnet.files.source import Data, as_source
 from empnet.runtime.distribution import processes
 from empnet.runtime.durable_files import refuse_input, write_text
 from empnet.runtime.pipes import keeping_pipes
+from empnet.training.cloud_settings import refuse_pooled
 from empnet.training.earlier import limits_with_earlier
 from empnet.training.error_lines import error_lines
 from empnet.training.job import open_data
-from empnet.training.measure import measure
+from empnet.training.measure import Measured, measure
 from empnet.training.own_data import find_data, refuse_changed_data, with_place
 from empnet.training.run.config import TrainConfig, differences
 from empnet.training.run.journal import Journal
@@ -85,6 +86,7 @@ def train_ensemble(
         raise EmpnetError(f"{members} members", where="--ensemble", wanted="2 or more, such as 5")
     source = as_source(data)
     config = configured(source, property, settings)
+    refuse_pooled(config, source, "--ensemble")
     if out is not None:
         refuse_input(Path(out), [source, settings.get("fine_tune")])
     shared = {**settings, "split_seed": config.seed if config.split_seed is None else config.split_seed}
@@ -161,13 +163,12 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
     for line in missing:
         journal.say(line)
     sides = {"validation": split.validation, "test": split.test}
-    results = {
-        side: measure(model, dataset, indices, card, cpu).summary(
-            card, deviations(spread, model, dataset, indices, card)
-        )
-        for side, indices in sides.items()
-        if len(indices)
-    }
+    results = {}
+    for side, indices in sides.items():
+        if len(indices):
+            measured = measure(model, dataset, indices, card, cpu)
+            assert isinstance(measured, Measured)  # own invariant: classes have no ensembles
+            results[side] = measured.summary(card, deviations(spread, model, dataset, indices, card))
     with writing(folder):
         save_card(folder, with_place(read_card(first.path), source, folder))
         for name in ("split.json", "config.toml"):

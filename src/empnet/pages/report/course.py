@@ -53,7 +53,9 @@ def draw_losses(curves: Curves, loss: str) -> str:
         return svg(figure, "Learning curves: loss of training and validation")
 
 
-def draw_validation_error(curves: Curves, k: int, name: str, unit: str, baseline: tuple[str, float] | None) -> str:
+def draw_validation_error(
+    curves: Curves, k: int, name: str, unit: str, baseline: tuple[str, float] | None, measure: str = "MAE"
+) -> str:
     """Draw the mean absolute error of a property on the validation set.
 
     Arguments:
@@ -62,6 +64,7 @@ def draw_validation_error(curves: Curves, k: int, name: str, unit: str, baseline
         name: Name of the property.
         unit: Unit of the property.
         baseline: Name of the baseline and its validation error in the unit; None if unknown.
+        measure: Name of the error.
     """
     with new_figure(WIDTH, HEIGHT) as figure:
         axes = figure.subplots()
@@ -69,7 +72,7 @@ def draw_validation_error(curves: Curves, k: int, name: str, unit: str, baseline
         if baseline is not None:
             axes.axhline(baseline[1], color="0.55", linestyle="--", linewidth=1.2, label=plain(baseline[0]))
         axes.plot(curves.best + 1, curves.validation_mae[curves.best, k], "o", color=BLUE, label="weights kept")
-        axes.set(ylabel=f"validation MAE of {plain(name)} [{unit}]")
+        axes.set(ylabel=f"validation {measure} of {plain(name)} [{unit}]")
         _logarithmic(axes)
         axes.legend()
         return svg(figure, f"Learning curve: validation error of {name}")

@@ -26,7 +26,8 @@ class Curves:
         learning_rate: Learning rate of the epoch's last step, without unit, shape (epochs,).
         training_loss: Mean loss over the epoch's steps, without unit, shape (epochs,).
         validation_loss: Validation loss of the averaged weights after the epoch, without unit, shape (epochs,).
-        validation_mae: Mean absolute validation error of each property in its unit, shape (epochs, F').
+        validation_mae: Mean absolute validation error of each property in its unit, shape (epochs, F'); of classes the
+            log-loss in nats, shape (epochs, 1).
     """
 
     steps: Float64[np.ndarray, " epochs"]
@@ -58,6 +59,7 @@ def read_curves(run: RunFolder, card: ModelCard) -> tuple[Curves | None, str]:
     """
     rows, damage = run.read_metrics()
     names = [f"validation_mae_{name} [{unit}]" for name, unit in zip(card.properties, card.units, strict=True)]
+    names = ["validation_log_loss"] if card.classes else names
     missing = [name for name in (*COLUMNS, *names) if rows and name not in rows[0]]
     if missing:
         return None, f"{run.metrics_file}: is damaged; there is no column '{missing[0]}'"

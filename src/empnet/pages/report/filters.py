@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from empnet.basis.radial import envelope
 from empnet.model.interaction import Interaction
 from empnet.model.moment_interaction import MomentInteraction
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.pages.report.figures import WIDTH
 from empnet.pages.svg import COLOURS, new_figure, svg
 
@@ -50,7 +50,7 @@ class Filters:
 
 
 @torch.no_grad()
-def filters_of(model: PropertyModel) -> list[Filters]:
+def filters_of(model: Network) -> list[Filters]:
     """Return the filters of each interaction at the knots of their spline, where they are exact.
 
     Arguments:

@@ -9,6 +9,7 @@ from typing import Any
 from empnet.audit import Audit, audit
 from empnet.dataset.split import Split
 from empnet.errors import EmpnetError
+from empnet.pages.report.class_side import ClassSide, measure_class_side
 from empnet.pages.report.curves import Curves, read_curves
 from empnet.pages.report.side import MeasuredSide, measure_side
 from empnet.prediction.accuracy import of_evaluations
@@ -42,6 +43,7 @@ class Material:
         side: Errors measured again, system by system; None if the data are not available.
         audit: Audit on a few systems of that set; None if it was not requested or the data are not available.
         log: Lines of ``log.txt``.
+        class_side: Errors of a classifier measured again; None for a model of numbers.
         left_out: Parts missing in the report, with reasons.
     """
 
@@ -55,6 +57,7 @@ class Material:
     side: MeasuredSide | None
     audit: Audit | None
     log: tuple[str, ...]
+    class_side: ClassSide | None = None
     left_out: tuple[str, ...] = field(default=())
 
 
@@ -72,14 +75,18 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
     folder = RunFolder(run)
     config, card = folder.read_config(), read_card(folder.path)
     left_out: list[str] = []
-    predictor = side = found = None
+    predictor = side = found = class_side = None
     ensemble = is_ensemble(folder.path)
     if ensemble or (folder.path / "model.safetensors").exists():
         predictor = load(run)
         try:
-            side = measure_side(predictor, quiet=quiet)
-            errors = of_evaluations(side.evaluations, side.name)
-            found = audit(predictor, _few(side), errors=errors, quiet=quiet) if audited else None
+            if card.classes:
+                class_side = measure_class_side(predictor, quiet=quiet)
+                found = audit(predictor, _few(class_side), quiet=quiet) if audited else None
+            else:
+                side = measure_side(predictor, quiet=quiet)
+                errors = of_evaluations(side.evaluations, side.name)
+                found = audit(predictor, _few(side), errors=errors, quiet=quiet) if audited else None
         except EmpnetError as error:
             left_out.append(f"Errors of each system, the worst systems and their pictures are left out: {error}.")
     else:
@@ -94,10 +101,12 @@ def gather(run: str | Path, *, audited: bool = True, quiet: bool = False) -> Mat
     if not results:
         left_out.append("Training is not finished: this page shows the best weights so far.")
     split, log = folder.read_split(), _log(folder)
-    return Material(folder, config, card, split, predictor, curves, results, side, found, log, tuple(left_out))
+    return Material(
+        folder, config, card, split, predictor, curves, results, side, found, log, class_side, tuple(left_out)
+    )
 
 
-def _few(side: MeasuredSide) -> list[System]:
+def _few(side: MeasuredSide | ClassSide) -> list[System]:
     """Return systems for the audit, spread evenly over the sample."""
     return list(side.sample[:: max(1, len(side.sample) // AUDITED)][:AUDITED])
 

@@ -13,8 +13,8 @@ from ase.data.colors import jmol_colors
 from jaxtyping import Float64, Int64
 from matplotlib.colors import to_hex
 
-from empnet.dataset.dataset import species_of
 from empnet.dataset.neighbours import neighbour_list
+from empnet.dataset.rows import species_of
 from empnet.pages.svg import COLOURS
 from empnet.system.one_hot import symbol
 from empnet.system.system import System

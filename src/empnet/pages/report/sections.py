@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 
 import numpy as np
+import torch
 
 from empnet.dataset.dataset import collate
 from empnet.model.ensemble import Ensemble
@@ -17,6 +19,7 @@ from empnet.pages.report.course import draw_learning_rate, draw_losses, draw_val
 from empnet.pages.report.filters import draw_filters, filters_of
 from empnet.pages.report.material import Material
 from empnet.pages.report.words import amount, size
+from empnet.preparation.preparation import Preparation
 from empnet.system.one_hot import species_name
 from empnet.system.system import System
 from empnet.training.run.config import TrainConfig
@@ -32,6 +35,8 @@ FILES = {
     "metrics.csv": "one row for each epoch",
     "results.json": "errors on validation and test set",
     "uncertainty.safetensors": "data for computing standard deviations",
+    "temperature.json": "the temperature of the probabilities",
+    "forest.safetensors": "the random forest beside the network",
     "ensemble.json": "the members, and the calibration of their spread",
     "log.txt": "the printed messages",
 }
@@ -46,12 +51,17 @@ def course(material: Material) -> Section | None:
     drawn = [
         figure(
             draw_losses(curves, material.config.loss),
-            "The loss is relative to the spread after subtracting the composition baseline, so it has no unit. The "
+            f"{_loss_in_words(material)} The "
             "training loss is the mean over the epoch, in which the weights change; the validation loss is computed "
             "with their moving average.",
         )
     ]
-    for k, (name, unit) in enumerate(zip(material.card.properties, material.card.units, strict=True)):
+    if material.card.classes:
+        name = material.card.properties[0]
+        caption = f"Log-loss of {name} on the validation set: smaller is better."
+        drawn.append(figure(draw_validation_error(curves, 0, name, "nat", None, "log-loss"), caption))
+    numbers = () if material.card.classes else zip(material.card.properties, material.card.units, strict=True)
+    for k, (name, unit) in enumerate(numbers):
         recorded = material.results.get("validation", {}).get(name)
         beside = None if recorded is None else (material.card.baseline_names[k], recorded["baseline_mae"])
         error = amount(float(curves.validation_mae[curves.best, k]), unit)
@@ -59,6 +69,13 @@ def course(material: Material) -> Section | None:
         drawn.append(figure(draw_validation_error(curves, k, name, unit, beside), caption))
     drawn.append(figure(draw_learning_rate(curves), "The learning rate at the end of each epoch."))
     return Section("Learning curves", _side_by_side(drawn))
+
+
+def _loss_in_words(material: Material) -> str:
+    if material.card.classes:
+        return "The loss is the cross-entropy, in training with smoothed labels, so that it does not fall to zero."
+    base = "constant" if material.card.preparation is not None else "composition baseline"
+    return f"The loss is relative to the spread after subtracting the {base}, so it has no unit."
 
 
 SUMMED = {"phi": "sums of features", "chi": "sums of tensors"}
@@ -69,7 +86,7 @@ def filters(material: Material) -> Section | None:
     """Return the section of each interaction's filters; None before the first weights, and for an ensemble."""
     if material.predictor is None or isinstance(material.predictor.model, Ensemble):
         return None
-    distances = None if material.side is None else material.side.distances
+    distances = None if material.side is None or material.card.preparation is not None else material.side.distances
     lead = paragraph(
         "In each interaction a particle sums the features of its neighbours. Each feature k is weighted by a learned "
         "function phi_k of the distance. The envelope env brings it smoothly to zero at the cutoff. The eight "
@@ -138,17 +155,32 @@ def model_section(material: Material) -> Section:
     """Return the section on the parts of the model."""
     card = material.card
     species = paragraph(f"Species in the model: {', '.join(map(species_name, card.species))}.")
+    if card.preparation is not None:
+        species = paragraph(_preparation(card.preparation))
     model = card.build() if material.predictor is None else material.predictor.model
     layers = escape(str(summary(model, inputs=(_example(card, model),))))
     shapes = "<summary>Layers, with output shapes for a system of two particles</summary>"
     return Section("Model", f"{species}<details>{shapes}<pre>{layers}</pre></details>")
 
 
+def _preparation(preparation: Preparation) -> str:
+    """Describe the preparation of clouds."""
+    which = "about the vertical (z)" if preparation.symmetry == "vertical" else "of any kind"
+    unit = "its own spacing of points" if preparation.length is None else f"{preparation.length:g} units of the file"
+    sized = "a feature" if preparation.sized else "no feature"
+    return (
+        f"Each cloud keeps up to {preparation.points} points, the farthest from each other; its unit of length is "
+        f"{unit}, and its size is {sized}. Rotations {which} change no prediction."
+    )
+
+
 def _example(card: ModelCard, model: SystemModel) -> object:
     """Return a batch of two particles as an input of the model."""
     features = np.zeros((2, card.architecture.n_features))
     system = System(np.eye(2, 3), species=np.array(card.species[:1] * 2), features=features)
-    return collate([system], card.architecture.cutoff, card.encoder, model.dtype)
+    batch = collate([system], card.architecture.cutoff, card.encoder, model.dtype)
+    n_cloud = card.architecture.n_cloud
+    return replace(batch, clouds=torch.zeros(1, n_cloud + 1, dtype=torch.float64)) if n_cloud else batch
 
 
 def files_and_versions(material: Material) -> Section:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.dataset.dataset import species_of
+from empnet.dataset.rows import species_of
 from empnet.kernels.pairs import pair_distances
 from empnet.prediction.derivative_errors import Labels
 from empnet.prediction.evaluate import Evaluation, Side, evaluations_of, measured_side, own_side
+from empnet.prediction.pieces import pieces
 from empnet.prediction.prediction import Prediction
-from empnet.prediction.predictor import Predictor, pieces
+from empnet.prediction.predictor import Predictor
 from empnet.runtime.progress import track
 from empnet.system.checks import target_of
 from empnet.system.system import System

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from empnet.model.ensemble import Ensemble, members_of
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.pages.report.curves import Curves
 from empnet.pages.report.material import Material
 from empnet.prediction.last_words import LEARNED
@@ -68,7 +68,7 @@ def size(n_bytes: int) -> str:
     return f"{n_bytes / 1e3:.1f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def training_summary(material: Material, model: PropertyModel | Ensemble | None) -> str:
+def training_summary(material: Material, model: Network | Ensemble | None) -> str:
     """Describe the data and the length of training, and the model's size."""
     config, split, curves = material.config, material.split, material.curves
     sides = sum(map(len, (split.train, split.validation, split.test)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from empnet.pages.page import Section, page, paragraph
 from empnet.pages.report.audit_section import audit_section, audit_summary
+from empnet.pages.report.class_sections import class_facts, class_section
 from empnet.pages.report.derivative_sections import derivative_section
 from empnet.pages.report.error_sections import error_section
 from empnet.pages.report.material import Material, gather
@@ -17,7 +18,7 @@ from empnet.pages.report.viewer import STYLE, script
 from empnet.pages.report.words import amount, duration, notes, pooling_text, training_summary
 from empnet.prediction.accuracy import of_results
 from empnet.prediction.evaluate import Evaluation
-from empnet.prediction.last_words import course_facts, verdict_of_evaluations
+from empnet.prediction.last_words import course_facts, verdict_of_evaluations, verdict_of_run
 from empnet.prediction.verdict import Verdict, verdict
 from empnet.runtime.durable_files import refuse_to_replace, write_text
 from empnet.training.own_data import inputs_of
@@ -90,6 +91,9 @@ def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
             scenes += more
             errors += map(derivative_section, material.side.evaluations[k].derivatives.values())
         errors += filter(None, [uncertainty_section(material.side)])
+    if material.class_side is not None:
+        clouds = material.card.preparation is not None
+        errors.append(class_section(material.class_side, "clouds" if clouds else "systems", clouds))
     rest = (
         audit_section(material.audit),
         course(material),
@@ -107,12 +111,13 @@ def _lead(material: Material) -> str:
     words = _verdict(material)
     lines = [paragraph(sentence.text, kind=sentence.kind) for sentence in words.sentences]
     lines.append(_facts(material))
-    if material.side is None and words.sentences:
+    if material.side is None and material.class_side is None and words.sentences:
         lines.append(paragraph("These errors were measured when training ended, not again for this page."))
     if material.side is not None and material.side.name == "validation":
         lines.append(paragraph("The run has no test set, so the errors are measured on the validation set."))
     lines.append(paragraph(training_summary(material, model)))
-    lines += [paragraph(pooling_text(material, k)) for k in range(len(material.card.properties))]
+    if material.card.architecture.readout == "additive":
+        lines += [paragraph(pooling_text(material, k)) for k in range(len(material.card.properties))]
     findings = notes(material) if material.audit is None else [audit_summary(material.audit), *notes(material)]
     return "".join([*lines, *(paragraph(line, kind=kind) for line, kind in findings)])
 
@@ -121,6 +126,10 @@ def _verdict(material: Material) -> Verdict:
     """Return the verdict, as ``empnet check`` does, from the new errors or else from the errors in training."""
     if material.side is not None:
         return verdict_of_evaluations(material.side.evaluations, material.side.name, material.run.path)
+    if material.class_side is not None:
+        return verdict_of_evaluations([material.class_side.evaluation], material.class_side.name, material.run.path)
+    if material.card.classes:
+        return verdict_of_run(material.run.path)
     return verdict(of_results(material.results), course_facts(material.run.path))
 
 
@@ -128,6 +137,8 @@ def _facts(material: Material) -> str:
     facts = []
     for evaluation in () if material.side is None else material.side.evaluations:
         facts += _facts_of(evaluation, material.side.name if material.side else "")
+    if material.class_side is not None:
+        facts += class_facts(material.class_side)
     if material.curves is not None:
         facts.append((duration(float(material.curves.seconds[-1])), "of training"))
     cards = (f'<div class="card"><b>{_breakable(value)}</b><span>{escape(what)}</span></div>' for value, what in facts)

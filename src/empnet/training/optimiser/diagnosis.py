@@ -12,7 +12,7 @@ from jaxtyping import Int64
 
 from empnet.dataset.dataset import Dataset
 from empnet.kernels.pairs import pair_distances
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.training.measure import Measured, measure
 from empnet.training.optimiser.scales import Scales
 from empnet.training.run.model_file import ModelCard
@@ -97,7 +97,7 @@ class Suspect:
 
 @torch.no_grad()
 def cause_of(
-    model: PropertyModel,
+    model: Network,
     dataset: Dataset,
     indices: Int64[np.ndarray, " B"],
     card: ModelCard,
@@ -117,14 +117,17 @@ def cause_of(
     broken = [name for name, value in model.named_parameters() if not torch.isfinite(value).all()]
     if broken:
         return f"the weights are no longer finite ({broken[0]}): the learning rate {rate:.3g} was too high"
+    if card.classes or card.preparation is not None:
+        return f"the learning rate {rate:.3g} may be too high"
     suspect = _suspect(model, dataset, indices, card, scales)
     innocent = abs(suspect.deviation) <= FAR_OUT and suspect.shortest >= TOO_NEAR * suspect.usual
     blamed = f"; nothing is odd about it, so the learning rate {rate:.3g} may be too high" if innocent else ""
     return f"learning rate {rate:.3g}; the largest error is at {suspect}{blamed}"
 
 
-def _suspect(model: PropertyModel, dataset: Dataset, indices: np.ndarray, card: ModelCard, scales: Scales) -> Suspect:
+def _suspect(model: Network, dataset: Dataset, indices: np.ndarray, card: ModelCard, scales: Scales) -> Suspect:
     found = measure(model, dataset, indices, card, next(model.parameters()).device)
+    assert isinstance(found, Measured)  # own invariant: classes have no suspects
     unit = scales.of_energies(found.sizes)
     error = _known(found.predicted - found.targets) / unit
     s, k = np.unravel_index(int(np.argmax(error)), error.shape)

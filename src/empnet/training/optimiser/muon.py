@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 
 __all__ = ["Muon", "new_optimizer", "orthogonalised"]
 
@@ -176,7 +176,7 @@ class Muon(torch.optim.Optimizer):
         )
 
 
-def new_optimizer(model: PropertyModel, rate: float) -> Muon:
+def new_optimizer(model: Network, rate: float) -> Muon:
     """Return the optimiser of a run: Muon for matrices inside the network, AdamW for its ends and vectors.
 
     Arguments:

@@ -13,8 +13,8 @@ from torch import Tensor
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
 from empnet.model.energy_derivatives import energy_and_derivatives
-from empnet.model.property_model import PropertyModel
-from empnet.training.measure import Compared, Measured
+from empnet.model.network import Network
+from empnet.training.measure import AnyMeasured, Compared, Measured
 from empnet.training.optimiser.loss import FORCES_WEIGHT, STRESS_WEIGHT, Loss, summed_loss
 from empnet.training.optimiser.scales import Scales
 from empnet.training.run.config import TrainConfig
@@ -104,7 +104,11 @@ class Objective:
         self._n_stress = 6 * dataset.with_stress
 
     def loss(
-        self, model: PropertyModel, indices: Int64[np.ndarray, " B"], part: Int64[np.ndarray, " b"] | None = None
+        self,
+        model: Network,
+        indices: Int64[np.ndarray, " B"],
+        part: Int64[np.ndarray, " b"] | None = None,
+        step: int = 0,
     ) -> Float64[Tensor, ""]:
         """Return the loss of a batch, or the share of some of its systems: shares add up to the whole.
 
@@ -112,13 +116,14 @@ class Objective:
             model: The model.
             indices: The systems of the batch.
             part: Positions in ``indices`` of the systems whose share is computed; None for all.
+            step: Number of the step; not used, because nothing here is drawn at random.
         """
         mine = indices if part is None else indices[part]
         terms = self._terms(model, mine, indices)
         shares = [term.weight / term.count * self._summed(term.predicted, term.targets, term.unit) for term in terms]
         return torch.stack(shares).sum()
 
-    def _terms(self, model: PropertyModel, mine: np.ndarray, whole: np.ndarray) -> Iterator[_Term]:
+    def _terms(self, model: Network, mine: np.ndarray, whole: np.ndarray) -> Iterator[_Term]:
         """Yield predictions and targets of the systems ``mine``, with the number of targets in the whole batch."""
         batch = self._dataset.batch(mine, self._encoder, model.dtype).to(self._device)
         assert batch.targets is not None  # invariant: a data set for training has targets
@@ -140,12 +145,13 @@ class Objective:
         error = torch.where(targets.isnan(), 0.0, predicted - targets) / unit
         return summed_loss(error, self.kind)
 
-    def measured_loss(self, measured: Measured) -> float:
+    def measured_loss(self, measured: AnyMeasured) -> float:
         """Return the loss of measured predictions, defined as in :meth:`loss`.
 
         Arguments:
             measured: Predictions beside targets.
         """
+        assert isinstance(measured, Measured)  # own invariant: classes have another objective
         unit = torch.from_numpy(self.scales.of_energies(measured.sizes))
         parts = [(self.weights.energy, measured.predicted, measured.targets, unit)]
         parts += [
@@ -159,7 +165,7 @@ class Objective:
             total += weight / count * float(lost)
         return total
 
-    def score(self, measured: Measured) -> float:
+    def score(self, measured: AnyMeasured) -> float:
         """Return the validation score: mean absolute errors in the loss's units and weights; smaller is better.
 
         With the default weights the forces decide. Targets that the set lacks are left out.
@@ -167,11 +173,20 @@ class Objective:
         Arguments:
             measured: Predictions beside targets.
         """
+        assert isinstance(measured, Measured)  # own invariant: classes have another objective
         energy = np.abs(measured.predicted - measured.targets) / self.scales.of_energies(measured.sizes)
         parts = [(self.weights.energy, float(energy.mean()))]
         parts += [(weight, both.mae / scale) for weight, both, scale in self._derivatives(measured)]
         weights, errors = np.array(parts).T
         return float(weights @ errors / weights.sum()) if weights.any() else float(energy.mean())
+
+    def slack(self, measured: AnyMeasured) -> float:
+        """Return 0: only weights with a better score are kept.
+
+        Arguments:
+            measured: Predictions beside targets.
+        """
+        return 0.0
 
     def _derivatives(self, measured: Measured) -> Iterator[tuple[float, Compared, float]]:
         """Yield weight, predictions and unit of the forces and of the stress, if there are any."""

@@ -7,15 +7,34 @@ import torch
 from jaxtyping import Float64, Int64
 
 from empnet.dataset.dataset import Dataset
+from empnet.model.network import Network
+from empnet.model.pooled_model import PooledModel
 from empnet.model.property_model import PropertyModel
 from empnet.system.composition import composition_baseline, design
 from empnet.system.one_hot import OneHot
+from empnet.training.optimiser.pooled_statistics import fit_pooled_statistics
 from empnet.training.optimiser.scales import Scales
 
 __all__ = ["fit_statistics"]
 
 
-def fit_statistics(model: PropertyModel, dataset: Dataset, train: Int64[np.ndarray, " n"], encoder: OneHot) -> Scales:
+def fit_statistics(model: Network, dataset: Dataset, train: Int64[np.ndarray, " n"], encoder: OneHot) -> Scales:
+    """Set the statistics of either network, and return the units of the loss.
+
+    Arguments:
+        model: The model, changed in place.
+        dataset: The data with targets.
+        train: Indices of the training set.
+        encoder: One-hot encoder of the species.
+    """
+    if isinstance(model, PooledModel):
+        return fit_pooled_statistics(model, dataset, train)
+    return _fit_additive_statistics(model, dataset, train, encoder)
+
+
+def _fit_additive_statistics(
+    model: PropertyModel, dataset: Dataset, train: Int64[np.ndarray, " n"], encoder: OneHot
+) -> Scales:
     """Set the model's composition baseline, output scale and mean number of neighbours.
 
     The scale is the standard deviation of the baseline's residuals, for a sum divided by the root of the mean number

@@ -25,6 +25,9 @@ SHARED: dict[str, Callable[[ModelCard], Any]] = {
     "moments": lambda card: card.architecture.moments,
     "pooling": lambda card: card.architecture.pooling,
     "threads": lambda card: card.threads,
+    "classes": lambda card: bool(card.classes),
+    "scale_power": lambda card: card.architecture.scale_power,
+    "preparation": lambda card: card.preparation,
 }
 """Settings that the model's card holds, too, each with a function that reads it from the card."""
 

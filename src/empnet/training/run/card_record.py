@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from empnet.errors import EmpnetError
 from empnet.inspection.record import UNNAMED_UNIT
 from empnet.system.units import parse_unit
-from empnet.training.run.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS, WIDEST
+from empnet.training.run.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_POINTS, MOST_THREADS, WIDEST
 
 __all__ = ["CardRecord", "checked_record"]
 
@@ -42,6 +42,11 @@ class ArchitectureRecord(_Record):
     hidden: int = Field(default=64, ge=1, le=4 * WIDEST)
     products: bool = True
     moments: int = Field(default=0, ge=0, le=3)
+    readout: Literal["additive", "pooled"] = "additive"
+    n_cloud: int = Field(default=0, ge=0, le=10_000)
+    classes: int = Field(default=0, ge=0, le=MOST_NAMES)
+    scale_power: float | None = Field(default=None, gt=0, le=10)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
 class SeenRecord(_Record):
@@ -76,6 +81,15 @@ class DerivativesRecord(_Record):
     stress_order: Text = ""
 
 
+class PreparationRecord(_Record):
+    """Record of ``preparation``; see :class:`~empnet.preparation.preparation.Preparation`."""
+
+    points: int = Field(ge=1, le=MOST_POINTS)
+    symmetry: Literal["full", "vertical"] = "full"
+    length: float | None = Field(default=None, gt=0)
+    sized: bool = True
+
+
 class DataRecord(BaseModel):
     """Record of ``data``: path and identity of the training data; other keys are allowed."""
 
@@ -105,11 +119,13 @@ class CardRecord(_Record):
     processes: int = Field(default=1, ge=1, le=1_000_000)
     seen: SeenRecord | None = None
     derivatives: DerivativesRecord = DerivativesRecord()
+    classes: Names = []
+    preparation: PreparationRecord | None = None
 
     @model_validator(mode="after")
     def _counts(self) -> CardRecord:
         F_prime = len(self.properties)
-        for what, names in (("species", self.species), ("properties", self.properties)):
+        for what, names in (("species", self.species), ("properties", self.properties), ("classes", self.classes)):
             if len(set(names)) != len(names):
                 raise ValueError(f"{what} name one of them twice")
         if len(self.species) != self.architecture.n_species:
@@ -117,6 +133,10 @@ class CardRecord(_Record):
         if (len(self.units), len(self.architecture.pooling)) != (F_prime, F_prime):
             text = f"{len(self.units)} units, {len(self.architecture.pooling)} poolings"
             raise ValueError(f"{F_prime} properties, but {text}")
+        if len(self.classes) != self.architecture.classes:
+            raise ValueError(f"{len(self.classes)} classes, but {self.architecture.classes} outputs for them")
+        if bool(self.architecture.n_cloud) != (self.preparation is not None):
+            raise ValueError(f"{self.architecture.n_cloud} features of clouds, but preparation {self.preparation}")
         if len(self.baseline_keys) not in (0, F_prime):
             raise ValueError(f"{F_prime} properties, but {len(self.baseline_keys)} baseline keys")
         for unit in (*self.units, self.length_unit):

@@ -25,10 +25,11 @@ from pydantic import (
 from empnet.dataset.split import SplitKind
 from empnet.errors import EmpnetError
 from empnet.inspection.record import UNNAMED_UNIT
+from empnet.preparation.preparation import Preparation, Symmetry
 from empnet.runtime.durable_files import write_text
 from empnet.system.label_spec import LabelSpec
 from empnet.training.run.aliases import suggestion
-from empnet.training.run.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_THREADS, WIDEST, with_size
+from empnet.training.run.sizes import LONGEST_CUTOFF, MOST_LAYERS, MOST_POINTS, MOST_THREADS, WIDEST, with_size
 
 __all__ = ["TrainConfig", "differences", "read_config", "seconds", "write_config"]
 
@@ -68,6 +69,9 @@ def _several(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 Duration = Annotated[float, BeforeValidator(seconds)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Cutoff = Annotated[
+    float, BeforeValidator(lambda value: 5.0 if value == "auto" else value), Field(gt=0, le=LONGEST_CUTOFF)
+]
 
 
 class TrainConfig(BaseModel):
@@ -95,7 +99,14 @@ class TrainConfig(BaseModel):
     virial: str | None = Field(default=None, description="virial in the data, in place of a stress")
     virial_unit: str | None = Field(default=None, description="its unit in the data, an energy")
 
-    cutoff: PositiveFloat = Field(default=5.0, le=LONGEST_CUTOFF, description="range of a message, angstrom")
+    classes: bool = Field(default=False, description="whether the property is a class: a text, or a whole number")
+    scale_power: PositiveFloat | None = Field(default=None, le=10, description="p, if it grows with size to the p")
+    points: int | None = Field(default=None, ge=0, le=MOST_POINTS, description="points kept of a cloud; 0: all")
+    symmetry: Symmetry = Field(default="full", description="rotations that change nothing: all, or those about z")
+    length: Literal["auto", "each"] | PositiveFloat = Field(default="auto", description="unit of length of clouds")
+    sized: bool | None = Field(default=None, description="whether a cloud's size is a feature; as the data show")
+
+    cutoff: Cutoff = Field(default=5.0, description="range of a message, angstrom; of clouds in units of length")
     layers: PositiveInt = Field(default=2, le=MOST_LAYERS, description="number of interactions; 3 without moments")
     width: PositiveInt = Field(default=64, le=WIDEST, description="features of a particle inside the network")
     pooling: Literal["auto", "sum", "mean"] = Field(default="auto", description="readout over particles")
@@ -208,8 +219,22 @@ class TrainConfig(BaseModel):
             energy_unit=unit if self.forces or self.stress or self.virial else "",
         )
 
+    @builtins.property
+    def preparation(self) -> Preparation | None:
+        """Preparation of clouds; None: particles are taken as they are. Filled in for clouds before training.
+
+        Example:
+            >>> TrainConfig(data="scans", points=64, length="each").preparation.points
+            64
+        """
+        if not self.points:
+            return None
+        length = None if isinstance(self.length, str) else self.length
+        return Preparation(self.points, self.symmetry, length, self.sized is not False)
+
     def _refuse_contradictions(self, where: str) -> None:
-        """Raise if settings of forces and stress contradict each other."""
+        """Raise if settings of classes, forces and stress contradict each other."""
+        self._refuse_as_classes(where)
         if self.stress and self.virial:
             raise EmpnetError("both stress and virial are given", where=where, wanted="one of them")
         given = {"forces": self.forces, "stress": self.stress, "virial": self.virial}
@@ -235,6 +260,21 @@ class TrainConfig(BaseModel):
             )
         if self.pooling == "mean":
             raise EmpnetError("forces or stress with pooling 'mean'", where=where, wanted="sum: an energy adds up")
+
+    def _refuse_as_classes(self, where: str) -> None:
+        """Raise if settings do not fit classes, or a quantity that grows with size."""
+        several = len(self.property) > 1
+        if self.classes:
+            others: dict[str, object] = {"forces": self.forces, "stress": self.stress, "virial": self.virial}
+            others |= {"baseline_key": self.baseline_key, "scale_power": self.scale_power}
+            others |= {"unit": set(self.unit) - {UNNAMED_UNIT}}
+            if given := next((name for name, value in others.items() if value), ""):
+                raise EmpnetError(f"{given} is given, but the property is a class", where=where, wanted="one of them")
+        if several and (self.classes or self.scale_power):
+            what = "classes" if self.classes else "a scale power"
+            raise EmpnetError(f"{what} with {len(self.property)} properties", where=where, wanted="one property")
+        if self.symmetry == "vertical" and self.points == 0:
+            raise EmpnetError("symmetry vertical with points 0", where=where, wanted="a number of points to prepare")
 
 
 def _text(error: ValidationError) -> str:

@@ -15,7 +15,8 @@ import torch
 from empnet.dataset.coverage import DataCoverage
 from empnet.errors import EmpnetError
 from empnet.model.architecture import Architecture
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network, network_of
+from empnet.preparation.preparation import Preparation
 from empnet.runtime.durable_files import replacing, write_text
 from empnet.system.label_spec import LabelSpec
 from empnet.system.one_hot import OneHot
@@ -36,10 +37,10 @@ __all__ = [
     "split_of_weights",
 ]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Format version of the two files. A later version of the package must read all earlier ones.
 
-2: baseline_keys, seen. 3: derivatives, moments.
+2: baseline_keys, seen. 3: derivatives, moments. 4: classes, preparation, the pooled readout.
 """
 
 RESTORE = "restore the run folder from a copy, or train again"
@@ -67,6 +68,8 @@ class ModelCard:
         processes: Number of processes at the start of the run.
         seen: Coverage of the training set: species, sizes, distances; None in files without it.
         derivatives: Forces and stress that were learned with the first property, and their names in the data.
+        classes: Names of the classes in the order of their logits; empty if a number is predicted.
+        preparation: Preparation of clouds; None: particles are taken as they are.
     """
 
     architecture: Architecture
@@ -83,6 +86,13 @@ class ModelCard:
     processes: int = 1
     seen: DataCoverage | None = None
     derivatives: LabelSpec = field(default_factory=LabelSpec)
+    classes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of predicted columns F': of classes, or of properties."""
+        return len(self.classes) or len(self.properties)
 
     @property
     def encoder(self) -> OneHot:
@@ -92,6 +102,8 @@ class ModelCard:
     @property
     def baseline_names(self) -> tuple[str, ...]:
         """Description of the baseline of each property's errors."""
+        if self.preparation is not None:
+            return ("forest",)
         if not self.baseline_keys:
             return ("composition baseline",) * len(self.properties)
         return tuple(f"{key} and composition baseline" for key in self.baseline_keys)
@@ -118,11 +130,13 @@ class ModelCard:
             values["seen"] = DataCoverage.from_json(record["seen"])
         if "derivatives" in values:
             values["derivatives"] = LabelSpec(**record["derivatives"])
+        if values.get("preparation") is not None:
+            values["preparation"] = Preparation(**record["preparation"])
         return cls(**{**values, "architecture": Architecture.from_json(record["architecture"])})
 
-    def build(self) -> PropertyModel:
+    def build(self) -> Network:
         """Return a model of this card with fresh weights."""
-        model = PropertyModel(self.architecture)
+        model = network_of(self.architecture)
         for parameter in model.parameters():  # not model.to: the baseline stays float64
             parameter.data = parameter.data.to(self.torch_dtype)
         return model
@@ -138,7 +152,7 @@ def save_card(folder: Path, card: ModelCard) -> None:
     write_text(folder / CARD, json.dumps(card.to_json(), indent=1) + "\n")
 
 
-def save_weights(folder: Path, model: PropertyModel) -> None:
+def save_weights(folder: Path, model: Network) -> None:
     """Write ``model.safetensors``, whole or not at all, with hashes of its numbers, its card and its split.
 
     The hashes are part of the file, so no reader ever finds weights of one time and hashes of another.
@@ -213,7 +227,7 @@ def read_card(folder: Path) -> ModelCard:
         raise error if str(error).startswith(str(path)) else EmpnetError(f"is damaged ({error})", where=path) from None
 
 
-def load_model(folder: str | Path) -> tuple[PropertyModel, ModelCard]:
+def load_model(folder: str | Path) -> tuple[Network, ModelCard]:
     """Load the model of a run folder, ready to predict.
 
     Arguments:
@@ -268,7 +282,7 @@ def _refuse_other_shapes(shapes: dict[str, tuple[int, ...]], card: ModelCard, pa
     wanted: dict[str, tuple[int, ...]] = {}
     if layers == a.layers and first == (a.width, a.n_species + a.n_features):
         with torch.device("meta"):  # without memory
-            wanted = {name: tuple(value.shape) for name, value in PropertyModel(a).state_dict().items()}
+            wanted = {name: tuple(value.shape) for name, value in network_of(a).state_dict().items()}
     if shapes != wanted:
         found = f"is damaged, or belongs to another model: {layers} interactions, embedding {first}"
         raise EmpnetError(found, where=path, wanted=f"the weights of this run's model ({a.layers} of width {a.width})")

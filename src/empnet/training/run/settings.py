@@ -25,6 +25,12 @@ class Settings(TypedDict, total=False):
     stress_order: str | None
     virial: str | None
     virial_unit: str | None
+    classes: bool | None
+    scale_power: float | None
+    points: int | None
+    symmetry: Literal["full", "vertical"] | None
+    length: Literal["auto", "each"] | float | None
+    sized: bool | None
     cutoff: float | None
     layers: int | None
     width: int | None

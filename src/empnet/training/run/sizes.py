@@ -11,6 +11,7 @@ from jaxtyping import Int64
 __all__ = [
     "LONGEST_CUTOFF",
     "MOST_LAYERS",
+    "MOST_POINTS",
     "MOST_THREADS",
     "SIZES",
     "WIDEST",
@@ -18,8 +19,8 @@ __all__ = [
     "with_size",
 ]
 
-WIDEST, MOST_LAYERS, LONGEST_CUTOFF, MOST_THREADS = 16_384, 100, 1_000.0, 1_024
-"""Bounds on width, layers, cutoff (angstrom) and threads: beyond them a number is a slip or a damaged file."""
+WIDEST, MOST_LAYERS, LONGEST_CUTOFF, MOST_THREADS, MOST_POINTS = 16_384, 100, 1_000.0, 1_024, 100_000
+"""Bounds on width, layers, cutoff (angstrom), threads and points: beyond them a number is a slip or a damaged file."""
 
 SIZES: dict[str, dict[str, int]] = {
     "small": {"moments": 2, "layers": 2, "width": 32},

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from empnet.errors import EmpnetError
 from empnet.model.ensemble import Ensemble
+from empnet.model.property_model import PropertyModel
 from empnet.runtime.durable_files import write_text
 from empnet.training.run.integrity import hash_of_card, refuse_flipped
 from empnet.training.run.model_file import RESTORE, ModelCard, load_model
@@ -147,7 +148,10 @@ def load_members(folder: Path, names: Sequence[str]) -> tuple[Ensemble, ModelCar
     for name, (_, other) in zip(names, loaded, strict=True):
         if _kind(other) != _kind(card):
             raise EmpnetError(f"is a model of another kind than {names[0]}", where=folder / name)
-    return Ensemble([model for model, _ in loaded]).eval(), card
+    models = [model for model, _ in loaded if isinstance(model, PropertyModel)]
+    if len(models) < len(loaded):
+        raise EmpnetError("a member is a model of clouds or classes, which have no ensembles", where=folder)
+    return Ensemble(models).eval(), card
 
 
 def _kind(card: ModelCard) -> tuple[object, ...]:

@@ -41,6 +41,7 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
         A line for each property, and for each earlier run whose data are not available.
     """
     model, card = load_model(folder)
+    assert isinstance(model, PropertyModel)  # own invariant: models of whole systems have no such file
     fitted = fit_last_layer(model, dataset, split, card, torch.device("cpu"))
     if fitted is None:
         (folder / FILE).unlink(missing_ok=True)

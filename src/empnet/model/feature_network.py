@@ -1,0 +1,103 @@
+"""The network that both models share: embedding and interactions, from a batch to features of its particles."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from empnet.basis.radial import RadialBasis
+from empnet.basis.spline import CubicSpline
+from empnet.kernels import pair_directions, pair_weights
+from empnet.model.architecture import Architecture
+from empnet.model.interaction import Geometry, Interaction
+from empnet.model.moment_interaction import MomentInteraction
+from empnet.system.batch import Batch
+
+__all__ = ["FeatureNetwork"]
+
+Network = TypeVar("Network", bound="FeatureNetwork")
+
+
+class FeatureNetwork(torch.nn.Module):
+    r"""Embedding and interactions: features of each particle, unchanged by rotating, translating or reordering.
+
+    .. math::
+        f^0 = W_e f, \quad f^{t+1}, V^{t+1} = \mathrm{interaction}_t(f^t, V^t)
+
+    The base of the two models: :class:`~empnet.model.property_model.PropertyModel` adds up contributions of particles,
+    :class:`~empnet.model.pooled_model.PooledModel` reads whole clouds.
+
+    Arguments:
+        architecture: Sizes, cutoff and pooling.
+    """
+
+    interactions: torch.nn.ModuleList
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.spline = CubicSpline(architecture.knots, architecture.cutoff)
+        self.basis = RadialBasis(architecture.n_basis, architecture.cutoff)
+        columns = architecture.n_species + architecture.n_features
+        self.embedding = torch.nn.Linear(columns, architecture.width, bias=False)
+        self.interactions = torch.nn.ModuleList(self._interaction(t) for t in range(architecture.layers))
+
+    def _interaction(self, t: int) -> torch.nn.Module:
+        """Return the interaction number t, with angular moments or without."""
+        a = self.architecture
+        if not a.moments:
+            return Interaction(a.width, a.n_basis, a.hidden, self.spline, products=a.products)
+        ends = {"first": t == 0, "last": t == a.layers - 1}
+        return MomentInteraction(a.width, a.moments, a.n_basis, a.hidden, self.spline, **ends)
+
+    def frozen(self: Network) -> Network:
+        """Return a copy for predictions: the filters' tables are computed once, and no weight requires a gradient.
+
+        Example:
+            >>> network = FeatureNetwork(Architecture(n_species=2, pooling=("sum",)))
+            >>> any(parameter.requires_grad for parameter in network.frozen().parameters())
+            False
+        """
+        with torch.inference_mode(False):  # else its tensors could not be part of a graph, which forces need
+            model = copy.deepcopy(self).eval().requires_grad_(False)
+            basis = model.basis_at_knots()
+            for interaction in model.interactions:
+                assert isinstance(interaction, Interaction | MomentInteraction)  # own invariant, for the type checker
+                interaction.frozen_table = interaction.filter_table(basis)
+        return model
+
+    @property
+    def is_frozen(self) -> bool:
+        """True if the filters' tables are precomputed and fixed."""
+        return any(interaction.frozen_table is not None for interaction in self.interactions)
+
+    def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:
+        """Return the radial basis at the spline's knots, the input of all filters."""
+        return self.basis(self.spline.knots).to(self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the network's arithmetic; sums over particles are in float64 always."""
+        return self.embedding.weight.dtype
+
+    def geometry(self, batch: Batch) -> Geometry:
+        """Return spline weights, directions and phi's input at the knots; distances are in float64."""
+        basis = None if self.is_frozen else self.basis_at_knots()
+        of_batch = batch.positions, batch.pairs, batch.cells, batch.system_of, self.spline
+        if self.architecture.moments:
+            w, Y, q, _ = pair_directions(*of_batch, self.architecture.moments, self.dtype)
+            return Geometry(w, q, basis, batch.pairs, Y)
+        w, q, _ = pair_weights(*of_batch, self.dtype)
+        return Geometry(w, q, basis, batch.pairs)
+
+    def features(self, batch: Batch) -> Float[Tensor, "N F"]:
+        """Features of the particles after the last interaction."""
+        geometry = self.geometry(batch)
+        f, V = self.embedding(batch.features), None
+        for interaction in self.interactions:
+            f, V = interaction(f, V, geometry)
+        return f  # type: ignore[no-any-return]

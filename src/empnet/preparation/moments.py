@@ -1,0 +1,96 @@
+"""Moments of a cloud about its centroid, and about each of some points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+__all__ = ["GlobalMoments", "LocalMoments"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GlobalMoments:
+    r"""Moments of a whole cloud about its centroid, in units of its radius of gyration R.
+
+    .. math::
+        R^2 = \langle |r|^2 \rangle, \quad M = \langle r r^T \rangle / R^2, \quad v = \langle |r|^2 r \rangle / R^3
+
+    Arguments:
+        R: Radius of gyration, in the unit of the file.
+        M: Second moment, with trace 1.
+        v: Third moment, a vector: it points to the far and thin end.
+        bottom: Lowest height in units of R, from the centroid.
+        top: Highest height in units of R, from the centroid.
+        points: Number of points.
+    """
+
+    R: float
+    M: Float64[np.ndarray, "3 3"]
+    v: Float64[np.ndarray, " 3"]
+    bottom: float
+    top: float
+    points: int
+
+    @classmethod
+    def of(cls, centred: Float64[np.ndarray, "N 3"]) -> GlobalMoments:
+        """Return the moments of a cloud.
+
+        Arguments:
+            centred: Different positions about the centroid.
+        """
+        r2 = np.square(centred).sum(axis=1)
+        R = float(np.sqrt(r2.mean()))
+        heights = centred[:, 2] / R
+        M = centred.T @ centred / (len(centred) * R**2)
+        v = (r2[:, None] * centred).mean(axis=0) / R**3
+        return cls(R, M, v, float(heights.min()), float(heights.max()), len(centred))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocalMoments:
+    r"""Moments of the dense cloud about some points, within a radius.
+
+    .. math::
+        w = (1 - d^2 / \rho^2)^2, \quad m = \sum w, \quad t = \sum w \, d / (m \rho), \quad
+        C = \sum w \, d d^T / (m \rho^2) - t t^T
+
+    The weights w are smooth: a point that comes or goes at the radius changes nothing.
+
+    Arguments:
+        mass: m, sum of the weights, shape (n,).
+        shift: t, the mean displacement in units of the radius, shape (n, 3).
+        spread: C, the second moment about the mean in units of the radius squared, shape (n, 3, 3).
+        means: Weighted means of the cloud's own features, shape (n, F).
+    """
+
+    mass: Float64[np.ndarray, " n"]
+    shift: Float64[np.ndarray, "n 3"]
+    spread: Float64[np.ndarray, "n 3 3"]
+    means: Float64[np.ndarray, "n F"]
+
+    @classmethod
+    def of(
+        cls,
+        centred: Float64[np.ndarray, "N 3"],
+        kept: Float64[np.ndarray, "n 3"],
+        radius: float,
+        values: Float64[np.ndarray, "N F"],
+    ) -> LocalMoments:
+        """Return the moments about points.
+
+        Arguments:
+            centred: The dense cloud.
+            kept: The points, which are among it.
+            radius: The radius, in the unit of the positions.
+            values: The cloud's own features.
+        """
+        from empnet.preparation.loops import local_sums
+
+        sums, means = local_sums(np.ascontiguousarray(centred), np.ascontiguousarray(kept), radius, values)
+        mass = sums[:, 0]
+        shift = sums[:, 1:4] / (mass[:, None] * radius)
+        xx, yy, zz, yz, xz, xy = (sums[:, 4:] / (mass[:, None] * radius**2)).T
+        second = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]).transpose(2, 0, 1)
+        return cls(mass, shift, second - shift[:, :, None] * shift[:, None, :], means)

@@ -1,0 +1,1 @@
+"""The baseline of clouds and classes: a random forest on invariant descriptors."""

@@ -1,0 +1,30 @@
+"""The objective that fits a model."""
+
+from __future__ import annotations
+
+import torch
+
+from empnet.model.network import Network
+from empnet.model.pooled_model import PooledModel
+from empnet.training.job import Job
+from empnet.training.optimiser.objective import Objective
+from empnet.training.optimiser.pooled_objective import PooledObjective
+
+__all__ = ["objective_of"]
+
+
+def objective_of(job: Job, model: Network, device: torch.device) -> Objective | PooledObjective:
+    """Return the objective of a job.
+
+    Arguments:
+        job: Configuration, data and units.
+        model: The model that is trained.
+        device: Device of the model.
+    """
+    if isinstance(model, PooledModel):
+        datasets = (job.dataset, *job.variants)
+        config, spread = job.config, job.scales.energy
+        return PooledObjective(
+            model, datasets, job.split.train, job.card.encoder, spread, config.loss, config.seed, device
+        )
+    return Objective(job.config, job.card, job.dataset, job.scales, device)

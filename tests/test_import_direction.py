@@ -11,7 +11,7 @@ import pytest
 
 from empnet.studies.extra import LIBRARIES
 
-ROOMS = ["runtime", "system", "files", "dataset", "inspection", "basis", "kernels", "model", "training", "prediction"]
+ROOMS = ["runtime", "system", "files", "preparation", "dataset", "inspection", "basis", "kernels", "model", "training", "prediction"]
 ROOMS += ["audit", "pages", "workflows", "studies", "cli"]
 WITHOUT_NETWORKS = ROOMS[: ROOMS.index("basis")]
 MAY_USE_STUDIES = {"studies", "cli"}

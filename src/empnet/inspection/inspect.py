@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 
 import numpy as np
 
 from empnet.errors import EmpnetError
 from empnet.files.bundled import card
+from empnet.files.read import iread_unchecked
 from empnet.files.source import Data, as_source
 from empnet.files.stated import check_stated, first_of, plain_name, stated_unit
+from empnet.inspection.clouds.inspect import inspect_clouds
 from empnet.inspection.consistency import N_FRAMES, consistency_findings, rival_findings
 from empnet.inspection.duplicates import (
     exact_duplicates,
@@ -32,6 +36,7 @@ from empnet.inspection.reference import reference_findings
 from empnet.inspection.stress import stress_findings
 from empnet.inspection.targets import is_energy, isolated_findings, property_facts, target_findings
 from empnet.inspection.time_order import LARGEST_GROUP, order_findings
+from empnet.preparation.preparation import are_clouds
 from empnet.runtime.pipes import keeping_pipes
 from empnet.system.label_spec import RIVALS
 from empnet.system.one_hot import symbol
@@ -71,6 +76,9 @@ def inspect_data(
         error: energy: it is 0 in all 3 frames: there is nothing to learn; is this the right key?
     """
     begun, data = time.perf_counter(), as_source(source)
+    first = next(iter(_first(data)), None)
+    if are_clouds(first):
+        return inspect_clouds(data, properties, quiet)
     first = first_of(data).system
     properties = tuple(plain_name(first, name) for name in properties)
     named = _named_units(data, first, properties, unit)
@@ -98,6 +106,13 @@ def inspect_data(
         *_alike(frames, keys),
     ]
     return _inspection(frames, geometry, gathered, facts, gravest_first(findings), further_frames(near), begun)
+
+
+def _first(data: str | Sequence[System]) -> Iterator[System]:
+    """Yield the first readable system; none if reading fails, which the inspection reports."""
+    with suppress(EmpnetError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the warnings appear when all data are read
+        yield from islice(iread_unchecked(data) if isinstance(data, str) else data, 1)
 
 
 def _named_units(

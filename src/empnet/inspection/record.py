@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from empnet.inspection.clouds.facts import CloudFacts
 
 __all__ = ["UNNAMED_UNIT", "Bars", "Finding", "Inspection", "Key", "Level", "PropertyFacts", "bars", "gravest_first"]
 
@@ -192,6 +195,7 @@ class Inspection:
         histograms: Histograms for the page.
         sampled: Descriptions of the parts that were only sampled; empty if there are none.
         seconds: Duration of the inspection in seconds.
+        clouds: Facts about clouds of points; None for other systems.
     """
 
     file: str
@@ -210,10 +214,12 @@ class Inspection:
     histograms: tuple[Bars, ...]
     sampled: tuple[str, ...]
     seconds: float
+    clouds: CloudFacts | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the results as plain values; numbers that are not finite become None."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        bare = self if self.clouds is None else replace(self, clouds=replace(self.clouds, specimens=()))
+        plain: dict[str, Any] = _plain(asdict(bare))
         return plain
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from empnet.inspection.record import Bars, Finding, Inspection
+from empnet.inspection.clouds.facts import CloudFacts
+from empnet.inspection.record import UNNAMED_UNIT, Bars, Finding, Inspection
+from empnet.pages.clouds.contact_sheet import contact_sheet
 from empnet.pages.inspect_table import KEY_COLUMNS, PROPERTY_COLUMNS, facts, key_rows, property_row
 from empnet.pages.page import Section, figure, page, paragraph, table
 from empnet.pages.parity import plain
@@ -46,7 +48,9 @@ def inspection_page(inspection: Inspection) -> str:
 
 
 def _sections(inspection: Inspection) -> Iterator[Section]:
-    if inspection.properties:
+    if inspection.clouds is not None:
+        yield from _cloud_sections(inspection, inspection.clouds)
+    elif inspection.properties:
         rows = table(PROPERTY_COLUMNS, map(property_row, inspection.properties), numbers=(2, 3, 4))
         why = "".join(paragraph(fact.why, kind="faint") for fact in inspection.properties)
         yield Section("Properties", rows + paragraph(HARDNESS, kind="faint") + why)
@@ -55,6 +59,23 @@ def _sections(inspection: Inspection) -> Iterator[Section]:
     if inspection.histograms:
         drawn = "\n".join(map(_histogram, inspection.histograms))
         yield Section("Histograms", f'<div class="grid">{drawn}</div>')
+
+
+def _cloud_sections(inspection: Inspection, clouds: CloudFacts) -> Iterator[Section]:
+    """Yield the pictures of clouds, and their properties."""
+    shown = clouds.specimens
+    sheet = contact_sheet(
+        [each.points for each in shown],
+        [each.name for each in shown],
+        [each.label for each in shown],
+        unit="" if clouds.unit == UNNAMED_UNIT else clouds.unit,
+    )
+    if sheet:
+        caption = f"{len(shown)} of {inspection.systems:,} clouds. Dark is low (z), bright is high."
+        yield Section("Clouds", figure(sheet, caption))
+    if inspection.properties:
+        rows = [property_row(fact)[:4] for fact in inspection.properties]
+        yield Section("Properties", table(PROPERTY_COLUMNS[:4], rows, numbers=(2, 3)))
 
 
 def _findings(inspection: Inspection) -> str:

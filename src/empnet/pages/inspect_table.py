@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from empnet.inspection.clouds.facts import CloudFacts
 from empnet.inspection.record import Finding, Inspection, Key, Level, PropertyFacts
 
 __all__ = ["facts", "key_row", "key_rows", "print_inspection", "property_row"]
@@ -36,7 +37,10 @@ def print_inspection(inspection: Inspection) -> None:
         console.print(_table("keys in the data", KEY_COLUMNS, key_rows(inspection.keys)))
     if inspection.properties:
         rows = [property_row(fact) for fact in inspection.properties]
-        console.print(_table("properties of the whole system", PROPERTY_COLUMNS, rows))
+        columns: Sequence[str] = PROPERTY_COLUMNS
+        if inspection.clouds is not None:  # without a composition, only the first columns mean something
+            rows, columns = [row[:4] for row in rows], PROPERTY_COLUMNS[:4]
+        console.print(_table("properties of the whole system", columns, rows))
     for finding in inspection.findings[:MOST_FINDINGS]:
         console.print(_line(finding))
     if len(inspection.findings) > MOST_FINDINGS:
@@ -51,6 +55,8 @@ def facts(inspection: Inspection) -> list[tuple[str, str]]:
     Arguments:
         inspection: The inspection.
     """
+    if inspection.clouds is not None:
+        return _cloud_facts(inspection, inspection.clouds)
     least, median, most = inspection.sizes
     size = str(least) if least == most else f"{least} to {most}, median {median}"
     rows = [
@@ -65,6 +71,23 @@ def facts(inspection: Inspection) -> list[tuple[str, str]]:
     rows += [("sampled", text) for text in inspection.sampled]
     rows.append(("duration", f"{inspection.seconds:.1f} s"))
     return rows
+
+
+def _cloud_facts(inspection: Inspection, clouds: CloudFacts) -> list[tuple[str, str]]:
+    """Return the facts about clouds of points."""
+    least, median, most = inspection.sizes
+    points = str(least) if least == most else f"{least:,} to {most:,}, median {median:,}"
+    low, middle, high = clouds.sizes
+    return [
+        ("data", inspection.file or "clouds in memory"),
+        ("clouds", f"{inspection.systems:,}"),
+        ("points", f"{points}; {inspection.particles:,} in total"),
+        ("size", f"radius of gyration {low:.3g} to {high:.3g} {clouds.unit}, median {middle:.3g} {clouds.unit}"),
+        ("fields of points", ", ".join(clouds.features) or "none"),
+        ("coincident points", f"{clouds.coincident:,} in {clouds.with_coincident:,} clouds"),
+        ("duplicates", f"{inspection.exact_duplicates:,} clouds are exactly equal to an earlier one"),
+        ("duration", f"{inspection.seconds:.1f} s"),
+    ]
 
 
 def _periodic(inspection: Inspection) -> str:

@@ -17,7 +17,16 @@ from empnet.preparation.invariants import cloud_row, point_rows
 from empnet.preparation.moments import GlobalMoments, LocalMoments
 from empnet.system.system import System
 
-__all__ = ["LEAST_POINTS", "NEAREST", "Preparation", "PreparedCloud", "Symmetry", "prepare", "spacing"]
+__all__ = [
+    "LEAST_POINTS",
+    "NEAREST",
+    "Preparation",
+    "PreparedCloud",
+    "Symmetry",
+    "are_clouds",
+    "prepare",
+    "spacing",
+]
 
 Symmetry = Literal["full", "vertical"]
 
@@ -68,6 +77,19 @@ class PreparedCloud:
     system: System
     row: Float64[np.ndarray, " G"]
     merged: int
+
+
+def are_clouds(system: System | None) -> bool:
+    """Return True if a system is a cloud of points: it has no species and no cell.
+
+    Arguments:
+        system: The first system of data; None: there is none.
+
+    Example:
+        >>> are_clouds(System([[0, 0, 0]])), are_clouds(System([[0, 0, 0]], species=[1]))
+        (True, False)
+    """
+    return system is not None and system.species is None and system.cell is None
 
 
 def prepare(system: System, preparation: Preparation, variant: int = 0, scaled: bool = True) -> PreparedCloud:

@@ -15,12 +15,12 @@ from empnet.dataset.crowding import WANTED, usual_cutoff
 from empnet.errors import EmpnetError
 from empnet.files.source import iter_systems
 from empnet.preparation.invariants import LOG_SIZE, LOG_SPACING
-from empnet.preparation.preparation import Preparation, PreparedCloud, prepare
+from empnet.preparation.preparation import Preparation, PreparedCloud, are_clouds, prepare
 from empnet.system.system import System
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 
-__all__ = ["PRESET", "adopt_cloud_settings", "are_clouds", "refuse_pooled"]
+__all__ = ["PRESET", "adopt_cloud_settings", "refuse_pooled"]
 
 PRESET: dict[str, Any] = {"points": 256, "width": 32, "layers": 2, "moments": 2, "lr": 2e-3, "loss": "huber"}
 """Settings for clouds that the user leaves out, chosen by experiment (docs/experiments.md)."""
@@ -36,19 +36,6 @@ ALIKE = 1.5
 
 UNITLESS = 50.0
 """Ratio of large to small sizes (95th to 5th percentile) from which clouds cannot have one unit of length."""
-
-
-def are_clouds(system: System | None) -> bool:
-    """Return True if a system is a cloud of points: it has no species and no cell.
-
-    Arguments:
-        system: The first system of data.
-
-    Example:
-        >>> are_clouds(System([[0, 0, 0]])), are_clouds(System([[0, 0, 0]], species=[1]))
-        (True, False)
-    """
-    return system is not None and system.species is None and system.cell is None
 
 
 def adopt_cloud_settings(

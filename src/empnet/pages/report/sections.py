@@ -50,7 +50,7 @@ def course(material: Material) -> Section | None:
         return None
     drawn = [
         figure(
-            draw_losses(curves, material.config.loss),
+            draw_losses(curves, "cross-entropy" if material.card.classes else material.config.loss),
             f"{_loss_in_words(material)} The "
             "training loss is the mean over the epoch, in which the weights change; the validation loss is computed "
             "with their moving average.",

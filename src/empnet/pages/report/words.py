@@ -113,8 +113,17 @@ def notes(material: Material) -> list[tuple[str, str]]:
     """Return remarks, each with the kind of its paragraph ("good", "warn", "bad" or empty)."""
     lines: list[tuple[str, str]] = []
     if material.curves is not None:
-        lines += [*_course(material, material.curves), *_gap(material.curves), *_jumps(material.curves)]
-    if material.config.split == "random":
+        lines += [
+            *_course(material, material.curves),
+            *_gap(material.curves, bool(material.card.classes)),
+            *_jumps(material.curves),
+        ]
+    if material.config.split == "random" and material.card.preparation is not None:
+        text = (
+            "The sets were drawn at random, so the error holds for clouds like these. If neighbouring clouds are alike "
+        )
+        lines.append((f"{text}(one street, one scan), the error is too small.", ""))
+    elif material.config.split == "random":
         lines.append((
             "The sets were drawn at random, so the error holds for systems like these. If frames form a time series, "
             "neighbouring frames are similar and the error is too small: train again with --split blocks.",
@@ -148,9 +157,11 @@ def _course(material: Material, curves: Curves) -> list[tuple[str, str]]:
     )]  # fmt: skip
 
 
-def _gap(curves: Curves) -> list[tuple[str, str]]:
+def _gap(curves: Curves, classes: bool) -> list[tuple[str, str]]:
     """Compare the errors on the training set with those on new systems."""
     training, validation = float(curves.training_loss[-1]), float(curves.validation_loss[-1])
+    if classes:
+        return []  # the training loss has smoothed labels and dropout, the validation loss has neither
     if not (training > 0 and np.isfinite(validation)):
         return []
     ratio = validation / training

@@ -1,0 +1,1 @@
+"""Inspection of clouds of points: sizes, spacings, duplicates, classes."""

@@ -85,7 +85,7 @@ def stopped(monkeypatch, file: Path, frame: int) -> None:
     """Somebody presses Ctrl-C."""
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("empnet.dataset.ingest.SAVE_SECONDS", -1.0)
-        patch.setattr("empnet.dataset.ingest.fingerprint", partial(_stopping, ingest.fingerprint, frame))
+        patch.setattr("empnet.dataset.rows.fingerprint", partial(_stopping, ingest.fingerprint, frame))
         open_dataset(file, ENERGY)
 
 
@@ -115,7 +115,7 @@ def test_one_that_waits_goes_on_when_the_other_is_killed_to_the_same_bits(
 
 def test_two_at_once_wait_for_each_other(other, file, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("empnet.dataset.ingest.print_line", lambda text, quiet: (tmp_path / "gate").touch())
-    monkeypatch.setattr("empnet.dataset.ingest.fingerprint", None)  # this one reads nothing itself
+    monkeypatch.setattr("empnet.dataset.rows.fingerprint", None)  # this one reads nothing itself
     assert len(open_dataset(file, ENERGY)) == N
     assert other.wait() == 0
     assert len(folders(cache)) == 1

@@ -53,7 +53,8 @@ METAVARS = {
     "UNIT": "--unit --length-unit --forces-unit --stress-unit --virial-unit",
     "N": "--points --layers --width --moments --batch --train-size --epochs --patience --seed --threads --overfit "
     "--ensemble",
-    "FLOAT": "--scale-power --energy-weight --forces-weight --stress-weight --lr --val --test",
+    "P": "--scale-power",
+    "FLOAT": "--energy-weight --forces-weight --stress-weight --lr --val --test",
     "full|vertical": "--symmetry",
     "auto|each|LENGTH": "--length",
     "auto|LENGTH": "--cutoff",
@@ -175,7 +176,11 @@ Classes = Annotated[
 ]
 ScalePower = Annotated[
     float | None,
-    option("--scale-power", help="The property grows with size to the P: 3 for volumes, 2 for areas.", group=CLOUDS),
+    option(
+        "--scale-power",
+        help="The property grows with size to the P: 3 for volumes, 2 for areas [as the data show; 0: no].",
+        group=CLOUDS,
+    ),
 ]
 Points = Annotated[
     int | None, option("--points", help="Points kept of each cloud, far from each other; 0: all [256].", group=CLOUDS)

@@ -14,6 +14,7 @@ from empnet.dataset.arrays import drop_pages, narrowest
 from empnet.dataset.joining import pair_joiner, ranges
 from empnet.dataset.neighbours import neighbour_list
 from empnet.dataset.rows import system_arrays
+from empnet.files.clouds.members import members
 from empnet.system.batch import Batch, Pairs
 from empnet.system.classes import class_names, numbered
 from empnet.system.composition import count_kinds
@@ -165,7 +166,15 @@ class Dataset:
 
     def origin(self, index: int) -> Origin:
         """Return the file and the frame of a system."""
-        return Origin(self.file, int(self.arrays["frames"][index]))
+        frame = int(self.arrays["frames"][index])
+        member = int(self.arrays["members"][index]) if "members" in self.arrays else -1
+        file = self._member_files[member] if member >= 0 else self.file
+        return Origin(file, None if member >= 0 and frame < 0 else frame)
+
+    @cached_property
+    def _member_files(self) -> list[str]:
+        """Files of the folder or pattern that the data came from, in order."""
+        return [member.file for member in members(self.file)]
 
     def composition(self, encoder: OneHot) -> np.ndarray:
         """Return the number of particles of each species in each system, shape (S, species), float64.

@@ -21,6 +21,8 @@ from empnet.dataset.label_reader import LabelReader
 from empnet.dataset.recipe import Recipe
 from empnet.dataset.rows import rows_of
 from empnet.errors import EmpnetError
+from empnet.files.clouds.members import members
+from empnet.files.read import is_several
 from empnet.runtime.cache_entries import ABOUT, discard, move_in
 from empnet.runtime.checked_json import DAMAGED, write_checked
 from empnet.runtime.progress import print_line, track
@@ -164,6 +166,7 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
         labels = LabelReader(recipe.derivatives, **writer.saved.get("labels", {}))
         if targets.count:
             print_line(f"{name}: continuing at frame {targets.count}", quiet=quiet)
+        places = {member.file: k for k, member in enumerate(members(name))} if is_several(name) else {}
         rival = RIVALS.get(next(iter(recipe.properties), ""))
         saved = time.monotonic()
         for system in track(systems(targets.count), f"reading {name}", quiet=quiet):
@@ -174,6 +177,8 @@ def _read(systems: Callable[[int], Iterable[System]], recipe: Recipe, folder: Pa
             labels.check_width(rows["features"].shape[1], system)
             if rival and recipe.derivatives:
                 rows["rival"] = np.array([system.properties.get(rival, np.nan)])
+            if places:  # the file of each system, for messages
+                rows["members"] = np.array([places.get(system.origin.file, -1)])
             rows["labels" if recipe.classes else "targets"] = target
             writer.append(**rows, **labels.of(system))
             if time.monotonic() - saved > SAVE_SECONDS:

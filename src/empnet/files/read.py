@@ -27,7 +27,7 @@ from empnet.system.lengths import in_angstrom, in_own_unit, stated_length_unit
 from empnet.system.system import Origin, System
 from empnet.system.units import LENGTH, Unit, parse_unit
 
-__all__ = ["first_frame", "iread", "iread_unchecked", "read", "refuse_length_unit"]
+__all__ = ["first_frame", "iread", "iread_unchecked", "read", "refuse_length_unit", "is_several"]
 
 
 def read(
@@ -130,7 +130,7 @@ def iread_unchecked(
     file = path_text(path)
     if bundled_card(path) is not None and unit is not None:
         refuse_other_length(unit, file, "bundled data are")
-    if _is_several(file):
+    if is_several(file):
         return _iread_many(file, unit, first, table)
     systems = _iread(_opened(file), called(file), unit, first)
     return systems if table is None else joined(systems, table)
@@ -149,8 +149,16 @@ def _iread_many(name: str, unit: Unit | None, first: int, table: str | os.PathLi
     )
 
 
-def _is_several(name: str) -> bool:
-    """Return whether data are a folder or a pattern; bundled data come before a folder of their name."""
+def is_several(name: str) -> bool:
+    """Return whether data are several files; bundled data come before a folder of their name.
+
+    Arguments:
+        name: The user's data argument.
+
+    Example:
+        >>> is_several("scans/*.laz"), is_several("qm7")
+        (True, False)
+    """
     return not is_pipe(name) and bundled_card(name) is None and is_many(name)
 
 
@@ -202,7 +210,7 @@ def first_frame(
         EmpnetError: If the frame cannot be read.
     """
     file = path_text(path)
-    if not _is_several(file):
+    if not is_several(file):
         system, unit = _first_of_file(file)
         return (system if system is None or table is None else read_targets(table).join(system)), unit
     files = members(file)

@@ -32,8 +32,11 @@ class PooledModel(FeatureNetwork):
         o = \mathrm{readout}(\mathrm{norm}(H))
 
     g are features of the whole system. For properties, y = b + s o, with b and s fixed before training; with a scale
-    power p, y = R^p exp(b + s o), R being the radius of gyration; for classes, o + b are the logits. The layer
-    normalisation keeps clouds of uneven density finite: particles with 200 neighbours beside some with none.
+    power p, y = R^p exp(b + s o), R being the radius of gyration; for classes, o + b are the logits.
+
+    Clouds are unevenly dense: particles with 200 neighbours are beside some with none, and products of four sums of
+    200 overflow within two interactions. So features are normalised between interactions, and tensors are divided by
+    the root of 1 + their mean square norm, which no rotation changes.
 
     Features beside the species, and g, enter in standard deviations of the training set, and saturate at three.
 
@@ -64,6 +67,7 @@ class PooledModel(FeatureNetwork):
         super().__init__(architecture)
         a = architecture
         joined = 3 * HEAD + a.n_cloud
+        self.between = torch.nn.ModuleList(torch.nn.LayerNorm(a.width) for _ in range(a.layers - 1))
         self.norm = torch.nn.LayerNorm(a.width)
         self.point = torch.nn.Sequential(torch.nn.Linear(a.width, HEAD), torch.nn.SiLU())
         self.readout = torch.nn.Sequential(
@@ -94,7 +98,9 @@ class PooledModel(FeatureNetwork):
         """Features of the particles after the last interaction."""
         geometry = self.geometry(batch)
         f, V = self.embedding(self.standardised(batch)), None
-        for interaction in self.interactions:
+        for t, interaction in enumerate(self.interactions):
+            if t:
+                f, V = self.between[t - 1](f), _bounded(V)
             f, V = interaction(f, V, geometry)
         return f  # type: ignore[no-any-return]
 
@@ -150,6 +156,11 @@ class PooledModel(FeatureNetwork):
             pooling: Not used: this model pools in all three ways.
         """
         return self.readout[:-1](self.pooled(batch)).double()  # type: ignore[no-any-return]
+
+
+def _bounded(V: Tensor | None) -> Tensor | None:
+    """Return tensors of at most unit size for each particle."""
+    return None if V is None else V * torch.rsqrt(1 + V.square().mean(dim=(1, 2), keepdim=True))
 
 
 def _saturated(x: Tensor) -> Tensor:

@@ -232,6 +232,6 @@ def _write_table(predictor: Predictor, systems: Iterator[System], out: Path) -> 
             origin = system.origin
             where = [origin.frame, system.formula]
             if card.preparation is not None:
-                where = [origin.file, origin.frame, len(system)]
+                where = [origin.file, "" if origin.frame is None else origin.frame, len(system)]
             values = (*(system.info[name] for name in texts), *(repr(system.properties[name]) for name in names))
             writer.writerow([*where, *values, system.info.get(OUTSIDE, "")])

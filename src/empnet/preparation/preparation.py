@@ -30,6 +30,9 @@ __all__ = [
 
 Symmetry = Literal["full", "vertical"]
 
+PHYSICAL = frozenset({"energy", "free_energy", "forces", "stress", "virial"})
+"""Names of values that only particles have."""
+
 LEAST_POINTS = 4
 """Least number of different points of a cloud: fewer have no volume."""
 
@@ -80,7 +83,9 @@ class PreparedCloud:
 
 
 def are_clouds(system: System | None) -> bool:
-    """Return True if a system is a cloud of points: it has no species and no cell.
+    """Return True if a system is a cloud of points: it has no species, no cell, no energy and no forces.
+
+    Particles with an energy or forces are taken as particles that are all alike.
 
     Arguments:
         system: The first system of data; None: there is none.
@@ -89,7 +94,9 @@ def are_clouds(system: System | None) -> bool:
         >>> are_clouds(System([[0, 0, 0]])), are_clouds(System([[0, 0, 0]], species=[1]))
         (True, False)
     """
-    return system is not None and system.species is None and system.cell is None
+    if system is None or system.species is not None or system.cell is not None:
+        return False
+    return PHYSICAL.isdisjoint({*system.arrays, *system.properties, *system.info})
 
 
 def prepare(system: System, preparation: Preparation, variant: int = 0, scaled: bool = True) -> PreparedCloud:

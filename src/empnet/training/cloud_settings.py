@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -13,6 +14,7 @@ from jaxtyping import Float64
 
 from empnet.dataset.crowding import WANTED, usual_cutoff
 from empnet.errors import EmpnetError
+from empnet.files.bundled import card as bundled_card
 from empnet.files.source import iter_systems
 from empnet.preparation.invariants import LOG_SIZE, LOG_SPACING
 from empnet.preparation.preparation import Preparation, PreparedCloud, are_clouds, prepare
@@ -33,6 +35,12 @@ SAMPLE = 60
 
 ALIKE = 1.5
 """Ratio of large to small spacings (90th to 10th percentile) up to which one unit of length serves all clouds."""
+
+FEW_CLOUDS = 20
+"""Number of clouds below which they do not show how a property grows."""
+
+GROWS, NEAR = 0.9, 0.25
+"""A property grows with size if the logarithms of both are correlated, and the power is near a whole number."""
 
 UNITLESS = 50.0
 """Ratio of large to small sizes (95th to 5th percentile) from which clouds cannot have one unit of length."""
@@ -57,9 +65,14 @@ def adopt_cloud_settings(
     if not are_clouds(first) or derivatives or config.points == 0:
         _refuse_for_particles(config, given, first)
         return config.model_copy(update={"points": 0})
-    values = {name: value for name, value in PRESET.items() if given.get(name) is None and not _sized(name, given)}
+    preset = {**PRESET, **_settings_of_card(config)}
+    values = {name: value for name, value in preset.items() if given.get(name) is None and not _sized(name, given)}
+    if "scale_power" in values:
+        journal.say(f"{config.property[0]}: grows with size to the {values['scale_power']:g}, as the data's card says")
     config = config.model_copy(update=values)
     clouds = [prepare(system, Preparation(points=config.points or 0)) for system in _sample(data, config)]
+    if not config.classes and "scale_power" not in preset and given.get("scale_power") is None:
+        config = config.model_copy(update={"scale_power": _scale_power(clouds, config, journal)})
     if total := sum(cloud.merged for cloud in clouds):
         journal.say(f"points that coincide are merged: {total:,} in {len(clouds)} clouds looked at")
     length, sized = _length(clouds, config, journal), _are_sized(clouds, config, journal)
@@ -67,6 +80,12 @@ def adopt_cloud_settings(
     if given.get("cutoff") in (None, "auto"):
         config = config.model_copy(update={"cutoff": _cutoff(clouds, config, journal)})
     return config
+
+
+def _settings_of_card(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings that the card of bundled data states for the property."""
+    bundled = bundled_card(config.data)
+    return {} if bundled is None or len(config.property) != 1 else bundled.settings.get(config.property[0], {})
 
 
 def refuse_pooled(config: TrainConfig, data: str | Path | Sequence[System], what: str) -> None:
@@ -96,7 +115,9 @@ def _sized(name: str, given: Mapping[str, Any]) -> bool:
 
 
 def _some(data: str | Path | Sequence[System], n: int) -> list[System]:
-    return list(islice(iter_systems(data, warn=False), n))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the warnings appear when all data are read
+        return list(islice(iter_systems(data, warn=False), n))
 
 
 def _refuse_for_particles(config: TrainConfig, given: Mapping[str, Any], first: System | None) -> None:
@@ -113,6 +134,24 @@ def _sample(data: str | Path | Sequence[System], config: TrainConfig) -> list[Sy
     systems = _some(data, LOOKED_AT)
     step = max(1, len(systems) // SAMPLE)
     return [system.join_features(config.features) for system in systems[::step]]
+
+
+def _scale_power(clouds: Sequence[PreparedCloud], config: TrainConfig, journal: Journal) -> float | None:
+    """Return the whole power of size with which the property grows, if the clouds show one; else None."""
+    if len(config.property) != 1:
+        return None
+    name = config.property[0]
+    values = np.array([cloud.system.properties.get(name, np.nan) for cloud in clouds])
+    sizes = np.array([cloud.row[LOG_SIZE] for cloud in clouds])
+    if len(clouds) < FEW_CLOUDS or not (values > 0).all() or np.ptp(sizes) == 0 or np.ptp(values) == 0:
+        return None
+    slope = float(np.polyfit(sizes, np.log(values), 1)[0])
+    power, correlation = round(slope), float(np.corrcoef(sizes, np.log(values))[0, 1])
+    if not 1 <= power <= 3 or abs(slope - power) > NEAR or correlation < GROWS:
+        return None
+    text = f"it grows with size to the {slope:.2f}, so what is learned is log({name} / size^{power})"
+    journal.say(f"{name}: {text} (change with --scale-power; 0: as it is)")
+    return float(power)
 
 
 def _spacings(clouds: Sequence[PreparedCloud]) -> Float64[np.ndarray, " n"]:

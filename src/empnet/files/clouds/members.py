@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import os
 import re
@@ -14,7 +15,7 @@ from empnet.errors import EmpnetError
 from empnet.files.clouds.table import TABLES, is_table
 from empnet.files.compression import inner_name
 
-__all__ = ["SINGLE", "Member", "is_many", "is_pattern", "members", "members_root"]
+__all__ = ["FILE_COLUMNS", "SINGLE", "Member", "is_listing", "is_many", "is_pattern", "members", "members_root"]
 
 SINGLE = (".las", ".laz", ".ply", ".off", ".stl", ".obj", ".pcd", ".pts", ".txt", ".csv", ".tsv", ".asc")
 """Suffixes of files with one cloud each, within folders."""
@@ -28,6 +29,8 @@ KNOWN_NAMES = ("outcar", "poscar", "contcar", "xdatcar", "vasprun.xml")  # how n
 NO_DATA = ("thumbs.db",)  # written by desktops
 SIDES = frozenset({"train", "training", "test", "testing", "val", "valid", "validation"})
 """Names of folders for the sides of a split; such a folder is not a class."""
+FILE_COLUMNS = ("file", "filename", "name", "path")
+"""Headers of a table's first column that names files."""
 WILDCARD = re.compile(r"[*?\[]")
 
 
@@ -65,8 +68,35 @@ def is_pattern(name: str) -> bool:
     return False
 
 
+def is_listing(name: str) -> bool:
+    """Return whether a name is a table (CSV or TSV) whose first column names files that are there.
+
+    Arguments:
+        name: The user's data argument.
+
+    Example:
+        >>> is_listing("water.xyz")
+        False
+    """
+    path = Path(name)
+    if path.suffix.lower() not in (".csv", ".tsv") or not path.is_file():
+        return False
+    with suppress(OSError, UnicodeDecodeError), path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=_delimiter(path))
+        header, first = next(rows, []), next(rows, [])
+        named = bool(header and first) and header[0].strip().lower() in FILE_COLUMNS
+        return named and (path.parent / first[0].strip()).is_file()
+    return False
+
+
+def _delimiter(path: Path) -> str:
+    with path.open(encoding="utf-8-sig") as file:
+        head = file.readline(10_000)
+    return max((",", ";", "\t"), key=head.count)
+
+
 def is_many(name: str) -> bool:
-    """Return whether a name is a folder or a pattern.
+    """Return whether a name is a folder, a pattern, or a table that lists files.
 
     Arguments:
         name: The user's data argument.
@@ -76,7 +106,7 @@ def is_many(name: str) -> bool:
         (True, False)
     """
     with suppress(OSError, ValueError):
-        return bool(name) and (Path(name).is_dir() or is_pattern(name))
+        return bool(name) and (Path(name).is_dir() or is_pattern(name) or is_listing(name))
     return False
 
 
@@ -100,14 +130,16 @@ def members_root(name: str) -> Path:
 def members(name: str) -> list[Member]:
     """Return the files of a folder, with all folders in it, or of a pattern, in the order of their paths.
 
+    The files of a table that lists them are in the order of its rows; their paths begin at the table's folder.
+
     Hidden files and files of unknown kinds are skipped. If each file lies in a sub-folder, the first sub-folder is the
     class of its files; folders named train, test and the like are passed over.
 
     Arguments:
-        name: A folder or a pattern.
+        name: A folder, a pattern, or a table whose first column names files.
 
     Raises:
-        EmpnetError: If there are no files to read.
+        EmpnetError: If there are no files to read, or a listed file is missing or listed twice.
 
     Example:
         >>> import tempfile
@@ -118,6 +150,8 @@ def members(name: str) -> list[Member]:
         >>> [(member.inner, member.label) for member in members(str(folder))]
         [('chair/a.xyz', 'chair'), ('table/a.xyz', 'table')]
     """
+    if is_listing(name):
+        return _listed(Path(name))
     root, pattern = members_root(name), is_pattern(name)
     try:
         found = set(_matched(name)) if pattern else {path for path in _walk(root) if _is_known(path)}
@@ -132,6 +166,26 @@ def members(name: str) -> list[Member]:
     labels = _labels(inner)
     rows = zip(paths, inner, labels, strict=True)
     return [Member(path, str(path), within.as_posix(), label) for path, within, label in rows]
+
+
+def _listed(table: Path) -> list[Member]:
+    """Return the files that a table lists."""
+    found: list[Member] = []
+    seen: set[str] = set()
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=_delimiter(table))
+        next(rows)
+        for number, row in enumerate(rows, start=2):
+            if not row or not row[0].strip():
+                continue
+            inner = row[0].strip()
+            path = table.parent / inner
+            if inner in seen or not path.is_file():
+                text = f"'{inner}' is listed twice" if inner in seen else f"there is no file '{inner}'"
+                raise EmpnetError(text, where=f"{table}, line {number}", wanted="one row for each file")
+            seen.add(inner)
+            found.append(Member(path, str(path), Path(inner).as_posix()))
+    return found
 
 
 def _labels(inner: list[Path]) -> list[str]:

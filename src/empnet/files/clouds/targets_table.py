@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from empnet.errors import EmpnetError, nearest
-from empnet.files.clouds.members import Member, is_pattern, members_root
+from empnet.files.clouds.members import Member, is_listing, is_pattern, members_root
 from empnet.system.system import System
 
 __all__ = ["TargetTable", "joined", "own_table", "read_targets"]
@@ -204,11 +204,13 @@ def own_table(name: str, files: Sequence[Member]) -> Path | None:
     The header of this column is file, filename, name or path. Tables of predictions do not count.
 
     Arguments:
-        name: A folder or a pattern; a pattern has no table of its own.
+        name: A folder, a pattern, which has no table of its own, or a table that lists files.
         files: Files of the folder.
     """
     if is_pattern(name):
         return None
+    if is_listing(name):
+        return Path(name)
     found = []
     listed = {path.resolve() for path in (member.path for member in files)}
     for path in sorted(Path(name).glob("*.csv")):

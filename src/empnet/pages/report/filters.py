@@ -78,12 +78,13 @@ def filters_of(model: Network) -> list[Filters]:
     return found
 
 
-def draw_filters(filters: Filters, distances: Float64[np.ndarray, " P"] | None) -> str:
+def draw_filters(filters: Filters, distances: Float64[np.ndarray, " P"] | None, unit: str = "angstrom") -> str:
     """Draw the filters of one interaction against distance, one panel for each degree, the most varying in colour.
 
     Arguments:
         filters: The filters.
-        distances: Distances in the data, in angstrom, shape (P,); None if they are unknown.
+        distances: Distances in the data, in the unit, shape (P,); None if they are unknown.
+        unit: Unit of distances.
     """
     known = distances if distances is not None and len(distances) else None
     degrees = filters.values.shape[1]
@@ -91,7 +92,7 @@ def draw_filters(filters: Filters, distances: Float64[np.ndarray, " P"] | None) 
         panels = figure.subplots(degrees, 1, sharex=True, squeeze=False)[:, 0]
         for degree, axes in enumerate(panels):
             _draw_degree(axes, filters, degree, known)
-        panels[-1].set(xlabel="distance d [angstrom]")
+        panels[-1].set(xlabel=f"distance d [{unit}]")
         what = "Learned filters" if filters.name == "phi" else "Learned filters of tensors"
         return svg(figure, f"{what} of interaction {filters.number}")
 

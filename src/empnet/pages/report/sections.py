@@ -93,10 +93,11 @@ def filters(material: Material) -> Section | None:
         "filters that vary most are coloured; the others are grey. At distances below the shortest one in the data, "
         "the filters are not fitted."
     )
+    unit = "angstrom" if material.card.preparation is None else "units of length of the clouds"
     behind = "; the grey area behind shows how often each distance occurs in the data"
     behind = "" if distances is None else behind
     drawn = [
-        figure(draw_filters(one, distances), f"Interaction {one.number}, {SUMMED[one.name]}{behind}.")
+        figure(draw_filters(one, distances, unit), f"Interaction {one.number}, {SUMMED[one.name]}{behind}.")
         for one in filters_of(material.predictor.model)
     ]
     if material.card.architecture.moments:
@@ -134,13 +135,18 @@ def split(material: Material) -> Section:
     return Section("Split", lead + table(["set", "systems", "share", "use"], rows, numbers=[1, 2]))
 
 
+OF_PARTICLES = frozenset({"length_unit", "energy_weight", "pooling"})
+"""Settings that mean nothing for clouds."""
+
+
 def configuration(material: Material) -> Section:
     """Return the section of all settings with their values and meanings."""
     values = material.config.model_dump(mode="json", exclude_none=True)
+    hidden = OF_PARTICLES if material.card.preparation is not None else frozenset()
     rows = [
-        [name, _setting(value), TrainConfig.model_fields[name].description or ""]
+        [name, _setting(value), (TrainConfig.model_fields[name].description or "").replace("angstrom; of clouds ", "")]
         for name, value in values.items()
-        if value != []
+        if value != [] and name not in hidden
     ]
     return Section("Configuration", table(["setting", "value", "meaning"], rows))
 

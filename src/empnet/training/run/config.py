@@ -68,6 +68,10 @@ def _several(value: Any) -> Any:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 Duration = Annotated[float, BeforeValidator(seconds)]
+ScalePower = Annotated[
+    Annotated[float, Field(gt=0, le=10)] | None,
+    BeforeValidator(lambda value: None if str(value) in ("0", "0.0") else value),
+]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Cutoff = Annotated[
     float, BeforeValidator(lambda value: 5.0 if value == "auto" else value), Field(gt=0, le=LONGEST_CUTOFF)
@@ -100,7 +104,7 @@ class TrainConfig(BaseModel):
     virial_unit: str | None = Field(default=None, description="its unit in the data, an energy")
 
     classes: bool = Field(default=False, description="whether the property is a class: a text, or a whole number")
-    scale_power: PositiveFloat | None = Field(default=None, le=10, description="p, if it grows with size to the p")
+    scale_power: ScalePower = Field(default=None, description="p, if it grows with size to the p; 0: it does not")
     points: int | None = Field(default=None, ge=0, le=MOST_POINTS, description="points kept of a cloud; 0: all")
     symmetry: Symmetry = Field(default="full", description="rotations that change nothing: all, or those about z")
     length: Literal["auto", "each"] | PositiveFloat = Field(default="auto", description="unit of length of clouds")

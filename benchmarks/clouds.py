@@ -1,12 +1,12 @@
 """Folds on clouds of points: network and forest on data that neither has seen, upright and turned.
 
     python benchmarks/clouds.py DATA --property label --symmetry vertical --time 5m
-    python benchmarks/clouds.py DATA --property volume --group block --time 5m
+    python benchmarks/clouds.py DATA --property volume --number --group block --time 5m
 
-Classes are divided in stratified folds, numbers by groups of the key ``--group`` (neighbours stay together). Each fold
 Classes are divided in stratified folds, numbers by groups of the key ``--group`` (neighbours stay together). Each fold
 trains on the others with one thread, without a test set of its own. Turned: each test cloud is rotated at random, about
 z for vertical symmetry, and listed in another order. The hull is the volume of the convex hull with one fitted factor.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,9 @@ def test_buildings_hold_what_their_readme_says(buildings):
     assert len(buildings) == 131
     assert {len(building) for building in buildings} == {1024}
     assert all(building.species is None and building.cell is None for building in buildings)
+    assert all({*building.properties} == {"volume", "area", "height"} for building in buildings)
+    blocks = [building.info["block"] for building in buildings]
+    assert len(set(blocks)) == 19 == 1 + sum(one != other for one, other in pairwise(blocks))
     assert [building.info["name"] for building in buildings] == [f"3dbag-{n:04d}" for n in range(1, 132)]
     assert Counter(building.info["roof"] for building in buildings) == {
         "slanted": 108, "horizontal": 14, "multiple horizontal": 9

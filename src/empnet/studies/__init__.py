@@ -38,6 +38,7 @@ _PACKAGES = {
     "regularisation": "question_2b_regularisation",
     "transpose_autoencoder": "question_3_transpose_autoencoder",
     "universal_approximation": "question_4_universal_approximation",
+    "clouds": "question_5_point_clouds",
     "message_passing": "question_5_message_passing",
 }
 """Package of each study, which defines ``STUDY``."""

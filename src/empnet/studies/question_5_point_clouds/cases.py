@@ -107,8 +107,8 @@ def rotations(n: int, axis: str, rng: np.random.Generator) -> Float64[np.ndarray
         rng: Source of randomness.
 
     Example:
-        >>> rotations(2, "vertical", np.random.default_rng(0))[:, 2].tolist()
-        [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]]
+        >>> np.allclose(rotations(2, "vertical", np.random.default_rng(0))[:, 2], [0, 0, 1])
+        True
     """
     if axis == "any":
         return Rotation.random(n, random_state=rng).as_matrix()  # type: ignore[no-any-return]
@@ -121,6 +121,13 @@ def changed(systems: Sequence[System], case: str) -> list[System]:
     Arguments:
         systems: The clouds.
         case: One of :data:`CASES`.
+
+    Example:
+        >>> clouds = scanned_surfaces(1)
+        >>> turned, tilted = (changed(clouds, case)[2].positions for case in ("turned", "tilted"))
+        >>> heights = clouds[2].positions[:, 2]
+        >>> np.allclose(turned[:, 2], heights), np.allclose(tilted[:, 2], heights)
+        (True, False)
     """
     rng = np.random.default_rng([7, CASES.index(case)])
     if case == "upright":
@@ -140,6 +147,10 @@ def spread_points(systems: Sequence[System], N: int) -> Float64[np.ndarray, "B {
     Arguments:
         systems: The clouds.
         N: Number of points.
+
+    Example:
+        >>> spread_points(scanned_surfaces(1), 50).shape
+        (6, 50, 3)
     """
     return np.stack([_scaled(_spread(system, N), N) for system in systems])
 
@@ -150,6 +161,11 @@ def listed_points(systems: Sequence[System], N: int) -> Float64[np.ndarray, "B {
     Arguments:
         systems: The clouds.
         N: Number of points.
+
+    Example:
+        >>> line = System(np.arange(5.0)[:, None] * [1.0, 0.0, 0.0])
+        >>> listed_points([line], 3)[0, :, 0].round(2).tolist()
+        [-1.22, 0.0, 1.22]
     """
     steps = (np.linspace(0, len(system) - 1, N).round().astype(np.int64) for system in systems)
     return np.stack([_scaled(system.positions[rows], N) for system, rows in zip(systems, steps, strict=True)])

@@ -37,8 +37,9 @@ def kept(lost: Interval, most: float) -> Verdict:
         most: Largest fall that does not count.
 
     Example:
-        >>> kept(Interval(0.2, 0.1, 0.3), 0.05), kept(Interval(0.2, 0.0, 0.4), 0.05), kept(Interval(0, 0, 0), 0.05)
-        ('false', 'undecided', 'true')
+        >>> falls = Interval(0.2, 0.1, 0.3), Interval(0.2, 0.0, 0.4), Interval(0.0, 0.0, 0.0)
+        >>> [kept(each, 0.05) for each in falls]
+        ['false', 'undecided', 'true']
     """
     if lost.value <= most:
         return verdict(True)
@@ -51,6 +52,11 @@ def unmoved(trial: Trial, case: str) -> Verdict:
     Arguments:
         trial: Answers of the network.
         case: The change.
+
+    Example:
+        >>> same = Trial((0,), {"upright": (1.0,)}, same={"tilted": 1.0}, moved={"tilted": 2e-6}, seconds=1.0)
+        >>> unmoved(same, "tilted")
+        'true'
     """
     return verdict(trial.same[case] == 1.0 and trial.moved[case] <= MOVED)
 

@@ -190,7 +190,7 @@ class OnPictures:
             learning_rate=1e-3,
             batch_size=BATCH,
             epochs=plan.epochs,
-            validation_fraction=0,
+            validation_fraction=0.0,
             random_state=seed,
             quiet=True,
         ).fit(rendered_views(r), labels)
@@ -256,6 +256,12 @@ def contender(kind: str, clouds: Clouds, points: int, plan: Plan, seed: int) -> 
         points: Points of each cloud.
         plan: Cost of the training.
         seed: Seed of the training.
+
+    Example:
+        >>> from empnet.studies.question_5_point_clouds.cases import clouds_for
+        >>> clouds = clouds_for("generated", "label", True)
+        >>> contender("dense", clouds, 32, plan_for(True), seed=0).logits(clouds.test[:2]).shape
+        (2, 6)
     """
     name, _, more = kind.partition(", ")
     axis = "any" if more == "all orientations" else "vertical"

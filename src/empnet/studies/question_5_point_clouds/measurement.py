@@ -113,6 +113,12 @@ def fall(before: Trial, after: Trial, case: str) -> Interval:
         before: Trial whose upright clouds are taken.
         after: Trial whose changed clouds are taken.
         case: The change.
+
+    Example:
+        >>> right = {"upright": (1.0, 1.0), "tilted": (1.0, 0.0)}
+        >>> trial = Trial((0, 1), right, same={"tilted": 0.5}, moved={"tilted": 3.0}, seconds=1.0)
+        >>> fall(trial, trial, "tilted").value
+        0.5
     """
     lost = np.subtract(before.right["upright"], after.right[case])
     return balanced(lost, np.array(before.labels))

@@ -31,6 +31,7 @@ class Card:
         units: Unit of each property.
         licence: Licence and owner of the data.
         citation: Publications to cite.
+        length_unit: Unit of lengths; angstrom if it is empty.
         settings: Settings of ``train`` that suit each property; the user's own settings come first.
 
     Example:
@@ -46,6 +47,7 @@ class Card:
     units: dict[str, str]
     licence: str
     citation: str
+    length_unit: str = ""
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 

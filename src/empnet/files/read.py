@@ -27,7 +27,7 @@ from empnet.system.lengths import in_angstrom, in_own_unit, stated_length_unit
 from empnet.system.system import Origin, System
 from empnet.system.units import LENGTH, Unit, parse_unit
 
-__all__ = ["first_frame", "iread", "iread_unchecked", "read", "refuse_length_unit", "is_several"]
+__all__ = ["first_frame", "iread", "iread_unchecked", "is_several", "read", "refuse_length_unit"]
 
 
 def read(

@@ -34,7 +34,10 @@ def print_inspection(inspection: Inspection) -> None:
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_grid(facts(inspection)))
     if inspection.keys:
-        console.print(_table("keys in the data", KEY_COLUMNS, key_rows(inspection.keys)))
+        rows = key_rows(inspection.keys)
+        if inspection.clouds is not None:
+            rows = [tuple(cell.replace("per particle", "per point") for cell in row) for row in rows]
+        console.print(_table("keys in the data", KEY_COLUMNS, rows))
     if inspection.properties:
         rows = [property_row(fact) for fact in inspection.properties]
         columns: Sequence[str] = PROPERTY_COLUMNS

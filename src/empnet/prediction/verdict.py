@@ -279,7 +279,9 @@ def _next(accuracies: Sequence[Accuracy], course: CourseFacts) -> str:
 def _steps(accuracies: Sequence[Accuracy], course: CourseFacts) -> Iterator[str]:
     shares = [a.share.value for a in accuracies if a.share is not None]
     shares += [d.share for a in accuracies for d in a.derivatives if d.share is not None]
-    systems, remedy = min(a.systems for a in accuracies), _remedy(course, any(a.derivatives for a in accuracies))
+    kind = "potential" if any(a.derivatives for a in accuracies) else "energies"
+    kind = "clouds" if any(a.baseline == "forest" for a in accuracies) else kind
+    systems, remedy = min(a.systems for a in accuracies), _remedy(course, kind)
     if not course.finished:
         yield f"let training end (empnet train --resume {course.run or 'RUN'})."
         return
@@ -302,14 +304,14 @@ def _steps(accuracies: Sequence[Accuracy], course: CourseFacts) -> Iterator[str]
         yield f"Few systems have most of the error of {', '.join(heavy)}: look at the worst ones (report.html)."
 
 
-def _remedy(course: CourseFacts, potential: bool) -> str:
-    """Advise more time or more data, from the run's own losses; figures of QM7 do not apply to a potential."""
-    ratio, steps = course.loss_ratio, course.steps
+def _remedy(course: CourseFacts, kind: str) -> str:
+    """Advise more time or more data, from the run's own losses; figures of QM7 apply to energies of molecules alone."""
+    ratio, steps, potential = course.loss_ratio, course.steps, kind == "potential"
     more = "more frames" if potential else "more data"
     measured = "" if potential else " (empnet learn-curve measures it)"
     if ratio is not None and ratio > MORE_DATA:
         return f"{more} help most, since the loss is far smaller on the training set{measured}."
-    twice = "" if potential else f" {TWICE}"
+    twice = f" {TWICE}" if kind == "energies" else ""
     if steps is not None and steps < SHORT:
         return f"first more time, since it had {steps:,} steps only (--time, or --epochs).{twice}"
     return f"try twice the time (--time, or --epochs), or {more}{measured}.{twice}"

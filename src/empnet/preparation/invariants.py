@@ -142,7 +142,9 @@ def cloud_row(
     flat = 27 * np.linalg.det(M)
     values = [np.log(whole.R), float(sized) * np.log(whole.R), np.log(spacing / whole.R), np.log(whole.points)]
     values += [np.square(M).sum(), flat, np.log(max(flat, 0.0) + 1e-4), np.sqrt(v @ v), v @ M @ v / _length(v) ** 2]
+    # as a share of all points, which is a shape, and as a number, which is the density of the scan
     values += [np.log(each.mass.mean() / whole.points) for each in about]
+    values += [np.log(each.mass.mean()) for each in about]
     if vertical:
         span, lean = whole.top - whole.bottom, M[:2, 2]
         values += [

@@ -149,9 +149,9 @@ class System:
 
     @property
     def formula(self) -> str:
-        """Chemical formula in Hill order, or the number of particles if they have no species."""
+        """Chemical formula in Hill order, or the number of points if they have no species."""
         if self.species is None:
-            return f"{len(self)} particles"
+            return f"{len(self)} points"
         from ase.formula import Formula
         from ase.symbols import Symbols
 

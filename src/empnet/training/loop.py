@@ -23,7 +23,7 @@ from empnet.training.epoch_row import columns, in_words
 from empnet.training.job import Job
 from empnet.training.keeper import Keeper, Trained
 from empnet.training.measure import AnyMeasured, measure_together
-from empnet.training.objective_of import objective_of
+from empnet.training.objective_of import decay_of, objective_of
 from empnet.training.optimiser.average import MovingAverage
 from empnet.training.optimiser.budget import PaceMaker, StepBudget, steps_from_epochs
 from empnet.training.optimiser.clipping import clip_gradients
@@ -82,7 +82,7 @@ class Trainer:
         self.job, self.config, self.run, self.journal = job, job.config, run, journal
         self.processes = processes or Processes()
         self.device = device_for(job.config.device, self.processes)
-        self.model, self.average = model.to(self.device), MovingAverage(model)
+        self.model, self.average = model.to(self.device), MovingAverage(model, decay_of(model))
         self.optimizer = new_optimizer(model, job.config.lr)
         self.average.model.to(self.device)
         trained = Trained(model, self.average.model, self.optimizer)

@@ -1,4 +1,4 @@
-"""The objective that fits a model."""
+"""What suits a model in training: its objective, and the memory of its average."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from empnet.training.job import Job
 from empnet.training.optimiser.objective import Objective
 from empnet.training.optimiser.pooled_objective import PooledObjective
 
-__all__ = ["objective_of"]
+__all__ = ["decay_of", "objective_of"]
+
+SHORT_MEMORY, LONG_MEMORY = 0.9, 0.99
+"""Decays of the moving average of weights: runs on clouds take hundreds of steps, others thousands."""
 
 
 def objective_of(job: Job, model: Network, device: torch.device) -> Objective | PooledObjective:
@@ -28,3 +31,12 @@ def objective_of(job: Job, model: Network, device: torch.device) -> Objective | 
             model, datasets, job.split.train, job.card.encoder, spread, config.loss, config.seed, device
         )
     return Objective(job.config, job.card, job.dataset, job.scales, device)
+
+
+def decay_of(model: Network) -> float:
+    """Return the decay of the moving average of the weights.
+
+    Arguments:
+        model: The model that is trained.
+    """
+    return SHORT_MEMORY if isinstance(model, PooledModel) else LONG_MEMORY

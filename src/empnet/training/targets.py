@@ -63,6 +63,11 @@ def name_targets(
     """
     bundled = bundled_card(config.data)
     source = config.data if data is None and config.data != IN_MEMORY else data or ()
+    beginning = first_of(source)
+    first = beginning.system
+    if "length_unit" not in config.model_fields_set and beginning.length:
+        config = config.model_copy(update={"length_unit": beginning.length})
+        journal.say(f"lengths: in {beginning.length}, as the data state")
     if (classes := as_classes(config, source, journal)) is not None:
         return classes
     properties = config.property or ((bundled.property,) if bundled else ("energy",))
@@ -71,11 +76,6 @@ def name_targets(
         if text != UNNAMED_UNIT:
             parse_unit(text)
     units = []
-    beginning = first_of(source)
-    first = beginning.system
-    if "length_unit" not in config.model_fields_set and beginning.length:
-        config = config.model_copy(update={"length_unit": beginning.length})
-        journal.say(f"lengths: in {beginning.length}, as the data state")
     config, properties = _in_plain_names(config, properties, first)
     for k, name in enumerate(properties):
         usual, stated = default_unit(name), "" if given else stated_unit(first, name)

@@ -111,9 +111,13 @@ class CloudTally:
             step = max(1, len(system) // DRAWN_POINTS)
             kept.append(Specimen(np.asarray(system.positions)[::step], str(system.origin), label))
 
-    def facts(self) -> CloudFacts:
-        """Return the facts."""
-        unit = next(iter(self.units)) if len(self.units) == 1 else ""
+    def facts(self, unit: str = "") -> CloudFacts:
+        """Return the facts.
+
+        Arguments:
+            unit: Unit of lengths, if the files state none.
+        """
+        unit = next(iter(self.units)) or unit if len(self.units) == 1 else ""
         low, median, high = np.percentile(self.radii, [0, 50, 100]).tolist()
         specimens = [each for kept in self._kept.values() for each in kept]
         few_texts = {

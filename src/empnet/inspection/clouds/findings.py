@@ -49,11 +49,10 @@ def cloud_findings(
         yield from _of_class(name, counts)
     for name, values in properties.items():
         yield from _of_number(name, values, radii)
-    total = max(facts.features.values(), default=0)
-    for name, count in facts.features.items():
-        if count < total:
-            text = f"only {count:,} of {total:,} clouds have it, so it cannot be a feature of points"
-            yield Finding("note", name, text)
+    if partial := [name for name, count in facts.features.items() if count < len(radii)]:
+        listed = ", ".join(partial[:8]) + (f" and {len(partial) - 8} more" if len(partial) > 8 else "")
+        text = f"not all clouds have {listed}: these cannot be features of points"
+        yield Finding("note", "fields of points", text)
 
 
 def _of_class(name: str, counts: Mapping[str, int]) -> Iterator[Finding]:

@@ -85,7 +85,7 @@ def inspect_clouds(data: str | Sequence[System], properties: Sequence[str], quie
     found.read(data, quiet)
     if not found.sizes:
         raise EmpnetError(found.refused[0] if found.refused else "there are no clouds")
-    facts, radii, sizes = found.clouds.facts(), np.array(found.clouds.radii), np.array(found.sizes)
+    facts, radii, sizes = found.clouds.facts(_length_unit(data)), np.array(found.clouds.radii), np.array(found.sizes)
     scalars, units, exact = found.scalars(properties), _units(data), found.duplicates()
     findings = [
         *cloud_findings(facts, scalars, radii),
@@ -131,6 +131,12 @@ def _missing(properties: Sequence[str], scalars: dict[str, np.ndarray], facts: C
 def _units(data: str | Sequence[System]) -> dict[str, str]:
     bundled = card(data) if isinstance(data, str) else None
     return {} if bundled is None else bundled.units
+
+
+def _length_unit(data: str | Sequence[System]) -> str:
+    """Return the unit of lengths that the card of bundled data states; empty for other data."""
+    bundled = card(data) if isinstance(data, str) else None
+    return "" if bundled is None else bundled.length_unit
 
 
 def _property(name: str, y: Float64[np.ndarray, " n"], unit: str) -> PropertyFacts:

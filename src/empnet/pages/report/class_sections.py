@@ -99,6 +99,7 @@ def _confused(side: ClassSide, clouds: bool) -> str:
         [each.true for each in worst],
         [each.predicted for each in worst],
         [each.probability for each in worst],
+        unit=str(side.worst[0].info.get("length_unit", "")),
     )
     caption = "Three views of each of them: from the front, from the side, from above. Dark is low, bright is high."
     return "<h3>The most confused</h3>" + listed + figure(picture, caption)

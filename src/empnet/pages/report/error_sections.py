@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from empnet.pages.clouds.three_views import three_views
 from empnet.pages.page import Section, figure, paragraph, table
 from empnet.pages.report.figures import Group, distribution, grouped, mae_of_groups, parity, residuals, size_groups
 from empnet.pages.report.scene import Scene, formula_of, scene_of
@@ -21,7 +22,9 @@ __all__ = ["error_section"]
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 
 
-def error_section(side: MeasuredSide, k: int, species: tuple[int, ...], first: int) -> tuple[Section, list[Scene]]:
+def error_section(
+    side: MeasuredSide, k: int, species: tuple[int, ...], first: int, clouds: bool = False
+) -> tuple[Section, list[Scene]]:
     """Return the section on the errors of one property.
 
     Arguments:
@@ -29,11 +32,14 @@ def error_section(side: MeasuredSide, k: int, species: tuple[int, ...], first: i
         k: Index of the property.
         species: Species of the model, in the order of the counts.
         first: Index of the section's first scene on the page.
+        clouds: Whether the systems are clouds of points, which have three views and no species.
 
     Returns:
         The section, and the scenes of its pictures.
     """
     evaluation = side.evaluations[k]
+    if clouds:
+        return _cloud_errors(evaluation, side, k), []
     scenes = [scene_of(system) for system in side.worst[k]]
     body = "".join((
         _parity(evaluation, side.name),
@@ -42,6 +48,26 @@ def error_section(side: MeasuredSide, k: int, species: tuple[int, ...], first: i
         "<h3>The worst systems</h3>", _worst(evaluation), _pictures(evaluation, scenes, first),
     ))  # fmt: skip
     return Section(f"Errors of {evaluation.name}", body), scenes
+
+
+def _cloud_errors(evaluation: Evaluation, side: MeasuredSide, k: int) -> Section:
+    """Return the section on the errors of a property of clouds."""
+    worst = evaluation.worst[: len(side.worst[k])]
+    titles = [f"true {each.target:.4g}, predicted {each.predicted:.4g} {evaluation.unit}" for each in worst]
+    views = [
+        figure(
+            three_views(np.asarray(system.positions), unit=str(system.info.get("length_unit", "")), label=title),
+            f"{rank}. {each.origin}: {title}.",
+        )
+        for rank, (system, each, title) in enumerate(zip(side.worst[k], worst, titles, strict=True), start=1)
+    ]
+    body = "".join((
+        _parity(evaluation, side.name),
+        "<h3>Distribution of errors</h3>", _distribution(evaluation),
+        "<h3>The worst clouds</h3>", _worst(evaluation),
+        paragraph("Three views of each: front, side, top. Dark is low, bright is high.", kind="faint"), *views,
+    ))  # fmt: skip
+    return Section(f"Errors of {evaluation.name}", body)
 
 
 def _parity(evaluation: Evaluation, side: str) -> str:

@@ -86,7 +86,8 @@ def _sections(material: Material) -> tuple[list[Section], list[Scene]]:
     errors = []
     if material.side is not None:
         for k in range(len(material.card.properties)):
-            section, more = error_section(material.side, k, material.card.species, len(scenes))
+            clouds = material.card.preparation is not None
+            section, more = error_section(material.side, k, material.card.species, len(scenes), clouds)
             errors.append(section)
             scenes += more
             errors += map(derivative_section, material.side.evaluations[k].derivatives.values())

@@ -30,7 +30,7 @@ def draw_accuracies(figure: Figure, e: PointCloudTrials) -> str:
         values = np.array([each.value for each in found])
         ends = np.array([[each.value - each.low, each.high - each.value] for each in found]).T
         where = places + 0.27 * (row - 1)
-        axes.barh(where, values, 0.25, xerr=ends.clip(0), error_kw={"linewidth": 0.8}, label=words)
+        axes.barh(where, values, 0.25, xerr=ends.clip(0), error_kw={"linewidth": 0.8, "ecolor": "grey"}, label=words)
     axes.axvline(1 / len(e.classes), color="grey", linewidth=0.8, linestyle="--", label="chance")
     axes.set_yticks(places, list(PARTS.values()))
     axes.invert_yaxis()

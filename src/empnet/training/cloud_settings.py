@@ -64,7 +64,8 @@ def adopt_cloud_settings(
     derivatives = config.forces or config.stress or config.virial
     if not are_clouds(first) or derivatives or config.points == 0:
         _refuse_for_particles(config, given, first)
-        return config.model_copy(update={"points": 0})
+        config = config.model_copy(update={"points": 0})
+        return _with_usual_cutoff(config, data, journal) if given.get("cutoff") == "auto" else config
     preset = {**PRESET, **_settings_of_card(config)}
     values = {name: value for name, value in preset.items() if given.get(name) is None and not _sized(name, given)}
     if "scale_power" in values:
@@ -80,6 +81,16 @@ def adopt_cloud_settings(
     if given.get("cutoff") in (None, "auto"):
         config = config.model_copy(update={"cutoff": _cutoff(clouds, config, journal)})
     return config
+
+
+def _with_usual_cutoff(config: TrainConfig, data: str | Path | Sequence[System], journal: Journal) -> TrainConfig:
+    """Return the configuration with the cutoff that gives the wanted number of neighbours; of open systems only."""
+    systems = [system for system in _sample(data, config) if len(system) > 1]
+    if not systems or any(any(system.pbc) for system in systems):
+        raise EmpnetError("--cutoff auto is for open systems of several particles", where=config.data)
+    cutoff = float(f"{usual_cutoff(systems):.3g}")
+    journal.say(f"cutoff: {cutoff:g}, for {WANTED} neighbours in the mean (change with --cutoff)")
+    return config.model_copy(update={"cutoff": cutoff})
 
 
 def _settings_of_card(config: TrainConfig) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 
 from empnet.studies.extra import LIBRARIES
 
-ROOMS = ["runtime", "system", "files", "preparation", "dataset", "inspection", "basis", "kernels", "model", "training", "prediction"]
-ROOMS += ["audit", "pages", "workflows", "studies", "cli"]
+ROOMS = ["runtime", "system", "files", "preparation", "dataset", "inspection", "basis", "kernels", "model", "training"]
+ROOMS += ["prediction", "audit", "pages", "workflows", "studies", "cli"]
 WITHOUT_NETWORKS = ROOMS[: ROOMS.index("basis")]
 MAY_USE_STUDIES = {"studies", "cli"}
 EXTRA = {"kornia", "mpmath", "PIL"}

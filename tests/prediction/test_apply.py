@@ -71,7 +71,7 @@ def test_a_property_that_is_not_predicted(predictor):
 
 def test_pieces_change_rounding_only(predictor, monkeypatch):
     together = predictor.predict(springs()).values
-    monkeypatch.setattr("empnet.prediction.predictor.MAX_PAIRS", 40)
+    monkeypatch.setattr("empnet.prediction.pieces.MAX_PAIRS", 40)
     pieces = predictor.predict(springs()).values
     assert np.allclose(together, pieces, rtol=0, atol=1e-5)  # eV; float32 sums in another order
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,7 +69,7 @@ def test_kept_points_are_among_the_points_and_spread():
     assert len(set(chosen.tolist())) == 50
     assert chosen[0] == np.argmax(np.linalg.norm(centred, axis=1))
     nearest = [np.linalg.norm(centred[chosen[k]] - centred[chosen[:k]], axis=1).min() for k in range(1, 50)]
-    assert all(a >= b - 1e-12 for a, b in zip(nearest, nearest[1:], strict=False))  # each time the farthest is taken
+    assert all(a >= b - 1e-12 for a, b in pairwise(nearest))  # each time the farthest is taken
 
 
 def test_farthest_points_against_a_plain_loop():

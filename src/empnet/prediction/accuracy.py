@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from empnet.prediction.evaluate import Evaluation
+from empnet.training.relative_errors import Relative
 from empnet.training.uncertainty.bootstrap import Interval
 from empnet.training.uncertainty.calibration import Coverage
 
@@ -57,6 +58,7 @@ class Accuracy:
         derivatives: Errors of forces and stress, if they were learned and the data have them.
         coverage: Errors within the predicted standard deviations; None without standard deviations, or if it was not
             recorded.
+        relative: Relative errors, of a quantity that grows with size; None for others.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Accuracy:
     per_particle: float | None = None
     derivatives: tuple[DerivativeAccuracy, ...] = ()
     coverage: Coverage | None = None
+    relative: Relative | None = None
 
 
 def of_results(results: Mapping[str, Any]) -> list[Accuracy]:
@@ -111,6 +114,7 @@ def _recorded(side: str, name: str, errors: Mapping[str, Any]) -> Accuracy:
             if (text := errors.get(what)) is not None
         ),
         coverage=None if coverage is None else Coverage(**coverage),
+        relative=Relative(**errors["relative"]) if "relative" in errors else None,
     )
 
 
@@ -154,4 +158,5 @@ def _measured(evaluation: Evaluation, side: str) -> Accuracy:
             for errors in evaluation.derivatives.values()
         ),
         coverage=evaluation.coverage,
+        relative=evaluation.relative,
     )

@@ -26,6 +26,7 @@ from empnet.runtime.progress import track
 from empnet.system.checks import target_of
 from empnet.system.system import System
 from empnet.training.own_data import find_data
+from empnet.training.relative_errors import Relative, in_its_measure
 from empnet.training.run.agreement import refuse_disagreement
 from empnet.training.run.journal import Journal
 from empnet.training.run.model_file import ModelCard
@@ -84,6 +85,7 @@ class Evaluation:
         derivatives: Errors of forces and stress by name, if they were learned and the data have them.
         share: Its mean absolute error as a share of the baseline's; None if the baseline has no error.
         std: Predicted standard deviations, shape (n,); None if the run predicts none.
+        relative: Relative errors, of a quantity that grows with size; None for others.
     """
 
     name: str
@@ -98,6 +100,7 @@ class Evaluation:
     derivatives: dict[str, DerivativeErrors] = field(default_factory=dict)
     share: Metric | None = None
     std: Float64[np.ndarray, " n"] | None = None
+    relative: Relative | None = None
 
     @property
     def coverage(self) -> Coverage | None:
@@ -116,6 +119,8 @@ class Evaluation:
             "share_of_baseline": None if self.share is None else asdict(self.share),
             "worst": [asdict(system) for system in self.worst],
         }
+        if self.relative is not None:
+            record["relative"] = asdict(self.relative)
         if self.per_particle is not None:
             record["per_particle"] = {"unit": f"{self.unit}/particle", "metrics": _plain(self.per_particle)}
         if self.coverage is not None:
@@ -275,8 +280,12 @@ def _evaluation(
     largest = np.argsort(-np.abs(y_hat - y), kind="stable")[:N_WORST]
     worst = tuple(Worst(origins[i], formulas[i], float(y[i]), float(y_hat[i])) for i in largest)
     name, unit, beside = card.properties[k], card.units[k], card.baseline_names[k]
-    share = share_of(y_hat - y, y_0 - y, y)
-    return Evaluation(name, unit, y, y_hat, metrics_of(y, y_hat), metrics_of(y, y_0), beside, worst, share=share)
+    power = card.architecture.scale_power
+    t, t_hat, t_0 = (in_its_measure(values, power) for values in (y, y_hat, y_0))
+    share = share_of(t_hat - t, t_0 - t, t)
+    relative = None if power is None else Relative.of(y_hat, y_0, y)
+    metrics, base = metrics_of(y, y_hat), metrics_of(y, y_0)
+    return Evaluation(name, unit, y, y_hat, metrics, base, beside, worst, share=share, relative=relative)
 
 
 def measured_side(run: RunFolder) -> Side:

@@ -124,7 +124,10 @@ def verdict(accuracies: Sequence[Accuracy], course: CourseFacts | None = None) -
     if not course.finished:
         lines.append(Sentence("Training has not ended: these are results of the best weights so far.", "warn"))
     for accuracy in accuracies:
-        lines += [_headline(accuracy), Sentence(_typical(accuracy))]
+        lines.append(_headline(accuracy))
+        if accuracy.relative is not None:
+            lines.append(Sentence(f"{accuracy.name}: {accuracy.relative}."))
+        lines.append(Sentence(_typical(accuracy)))
         lines += [_derivative(derivative, accuracy) for derivative in accuracy.derivatives]
         lines.append(_uncertainty(accuracy, course))
     warnings = tuple(sentence.text for sentence in lines if sentence.kind == "bad")
@@ -170,6 +173,8 @@ def _systems(accuracy: Accuracy) -> str:
 def _headline(accuracy: Accuracy) -> Sentence:
     """State the remaining share of the baseline's error."""
     name, base, on, share = accuracy.name, accuracy.baseline, _systems(accuracy), accuracy.share
+    if accuracy.relative is not None:
+        name = f"{name} (relative error)"
     if share is None:
         why = f"{name}: the {base} has no error on {on}, so there is no share of it; the model's own error follows."
         return Sentence(why, "warn")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from empnet.training.classes.class_errors import ClassErrors
+from empnet.training.relative_errors import Relative
 
 __all__ = ["error_lines"]
 
@@ -30,6 +31,8 @@ def _lines(side: str, name: str, errors: dict[str, Any]) -> Iterator[str]:
         yield from _class_lines(side, name, errors)
         return
     beside = f"{errors['baseline']}: MAE {errors['baseline_mae']:.4g} {errors['unit']}"
+    if "relative" in errors:
+        yield f"{name}: {side} {Relative(**errors['relative'])}"
     yield f"{name}: {_both(side, errors)} on {errors['systems']:,} systems ({beside})"
     derivatives = [what for what in ("forces", "stress") if what in errors]
     if derivatives and "per_particle" in errors:  # potentials are compared by errors per particle

@@ -17,6 +17,7 @@ from empnet.model.system_model import SystemModel
 from empnet.runtime.distribution import Processes
 from empnet.system.one_hot import symbol
 from empnet.training.classes.class_errors import ClassErrors
+from empnet.training.relative_errors import Relative, in_its_measure
 from empnet.training.run.model_file import ModelCard
 from empnet.training.uncertainty.bootstrap import mean_error, share_of
 from empnet.training.uncertainty.calibration import Coverage
@@ -146,10 +147,13 @@ class Measured:
                 "baseline": card.baseline_names[k],
                 "unit": card.units[k],
                 "systems": len(self.targets),
-                **self._intervals(k),
+                **self._intervals(k, card.architecture.scale_power),
             }
             for k, name in enumerate(card.properties)
         }
+        if card.architecture.scale_power is not None:
+            relative = Relative.of(self.predicted[:, 0], self.baseline[:, 0], self.targets[:, 0])
+            record[card.properties[0]]["relative"] = asdict(relative)
         for k, name in enumerate(card.properties):
             if card.architecture.pooling[k] == "sum":
                 each = self.per_particle(k)
@@ -168,11 +172,11 @@ class Measured:
             first["stress"] = self.stress.summary(f"{card.units[0]}/angstrom^3")
         return record
 
-    def _intervals(self, k: int) -> dict[str, Any]:
+    def _intervals(self, k: int, power: float | None) -> dict[str, Any]:
         """Return the interval of property k's mean absolute error, and its share of the baseline's error."""
-        targets = self.targets[:, k]
-        errors, beside = self.predicted[:, k] - targets, self.baseline[:, k] - targets
-        mae, share = mean_error(errors), share_of(errors, beside, targets)
+        targets = in_its_measure(self.targets[:, k], power)
+        errors, beside = (in_its_measure(each[:, k], power) - targets for each in (self.predicted, self.baseline))
+        mae, share = mean_error(self.predicted[:, k] - self.targets[:, k]), share_of(errors, beside, targets)
         return {
             "mae_interval": [mae.low, mae.high],
             "share_of_baseline": None if share is None else asdict(share),

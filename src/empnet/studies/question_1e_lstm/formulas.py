@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from empnet.dataset.dataset import species_of
+from empnet.dataset.rows import species_of
 from empnet.dataset.split import Split
 from empnet.files.read import iread
 from empnet.prediction.predictor import load

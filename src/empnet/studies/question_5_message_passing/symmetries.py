@@ -12,7 +12,7 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from empnet.audit.variants import reordered
-from empnet.dataset.dataset import species_of
+from empnet.dataset.rows import species_of
 from empnet.model.property_predictor import PropertyPredictor
 from empnet.studies.networks.handedness import signed_volumes
 from empnet.studies.networks.symmetry_breaking import MarkedPredictor

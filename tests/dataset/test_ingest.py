@@ -13,7 +13,7 @@ import pytest
 from ase.build import molecule
 from ase.io import write as ase_write
 
-from empnet.dataset import ingest
+from empnet.dataset import rows
 from empnet.dataset.cache import Recipe, open_dataset
 from empnet.errors import EmpnetError
 from empnet.files.read import iread, read
@@ -25,17 +25,17 @@ N = 30
 OTHER = """
 import sys, time
 from pathlib import Path
-from empnet.dataset import cache, ingest, neighbours
+from empnet.dataset import cache, ingest, neighbours, rows
 ingest.SAVE_SECONDS, neighbours.FEW = -1.0, 0
 file, stop, gate = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
-plain = ingest.fingerprint
+plain = rows.fingerprint
 def slow(system):
     if system.origin.frame == stop:
         print("waiting", flush=True)
         while not gate.exists():
             time.sleep(0.01)
     return plain(system)
-ingest.fingerprint = slow
+rows.fingerprint = slow
 cache.open_dataset(file, cache.Recipe(("energy",), cutoff=4.0))
 """
 
@@ -85,7 +85,7 @@ def stopped(monkeypatch, file: Path, frame: int) -> None:
     """Somebody presses Ctrl-C."""
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("empnet.dataset.ingest.SAVE_SECONDS", -1.0)
-        patch.setattr("empnet.dataset.rows.fingerprint", partial(_stopping, ingest.fingerprint, frame))
+        patch.setattr("empnet.dataset.rows.fingerprint", partial(_stopping, rows.fingerprint, frame))
         open_dataset(file, ENERGY)
 
 

@@ -14,12 +14,15 @@ from empnet.dataset.cache import data_hash
 from empnet.errors import EmpnetError
 from empnet.files.source import Data, as_source
 from empnet.pages.report import write_report
+from empnet.prediction.class_evaluation import ClassEvaluation
 from empnet.prediction.evaluate import Evaluation, evaluate
+from empnet.prediction.metrics import Metric
 from empnet.prediction.predictor import load
 from empnet.runtime.compilation import compiling
 from empnet.runtime.durable_files import plain_name, refuse_standard_output, write_text
 from empnet.runtime.pipes import keeping_pipes
 from empnet.system.system import System
+from empnet.training.cloud_settings import adopt_cloud_settings
 from empnet.training.fine_tune import adopt_architecture
 from empnet.training.job import open_data, split_data
 from empnet.training.own_data import refuse_changed_data
@@ -37,6 +40,9 @@ from empnet.workflows.curve_figure import curve_figure
 from empnet.workflows.power_law import LearningCurve, Point
 
 __all__ = ["LearningCurve", "Point", "learning_curve"]
+
+WRONG = "share of wrong classes"
+"""Unit of the errors of a classifier: one minus the balanced accuracy."""
 
 
 @keeping_pipes
@@ -99,6 +105,7 @@ def _checked(
     if config.test == 0:
         raise EmpnetError("there is no test set", where="--test", wanted="a test set on which all sizes are measured")
     config = name_targets(config, Journal(quiet), source)
+    config = adopt_cloud_settings(config, source, settings, Journal(quiet))
     split_data(open_data(source, config, quiet), config)
     return config
 
@@ -160,15 +167,30 @@ def _measure(folder: Path, sizes: Sequence[int], source: str | Sequence[System])
     return [
         LearningCurve(
             name=last.name,
-            unit=last.unit,
-            points=tuple(Point(size, row[k].metrics["mae"]) for size, row in zip(sizes, found, strict=True)),
-            baseline=last.baseline["mae"].value,
+            unit=WRONG if isinstance(last, ClassEvaluation) else last.unit,
+            points=tuple(Point(size, _error(row[k])) for size, row in zip(sizes, found, strict=True)),
+            baseline=_baseline(last),
         )
         for k, last in enumerate(found[-1])
     ]
 
 
-def _evaluate(run: Path, source: str | Sequence[System]) -> list[Evaluation]:
+def _error(evaluation: Evaluation | ClassEvaluation) -> Metric:
+    """Return the mean absolute error, or the share of wrong classes, class by class."""
+    if not isinstance(evaluation, ClassEvaluation):
+        return evaluation.metrics["mae"]
+    accuracy = evaluation.errors.balanced_accuracy
+    return Metric(1 - accuracy.value, 1 - accuracy.high, 1 - accuracy.low)
+
+
+def _baseline(evaluation: Evaluation | ClassEvaluation) -> float:
+    """Return the error of the baseline; of classes that of naming always the same."""
+    if not isinstance(evaluation, ClassEvaluation):
+        return evaluation.baseline["mae"].value
+    return 1 - evaluation.errors.majority_balanced_accuracy
+
+
+def _evaluate(run: Path, source: str | Sequence[System]) -> Sequence[Evaluation | ClassEvaluation]:
     """Return the errors on the test set; systems in memory are passed on, because run folders do not store them."""
     test = None if isinstance(source, str) else [source[k] for k in RunFolder(run).read_split().test]
     return evaluate(load(run), test, quiet=True)

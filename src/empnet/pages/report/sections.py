@@ -144,11 +144,17 @@ def configuration(material: Material) -> Section:
     values = material.config.model_dump(mode="json", exclude_none=True)
     hidden = OF_PARTICLES if material.card.preparation is not None else frozenset()
     rows = [
-        [name, _setting(value), (TrainConfig.model_fields[name].description or "").replace("angstrom; of clouds ", "")]
+        [name, _setting(value), _meaning(name, material.card.preparation is not None)]
         for name, value in values.items()
         if value != [] and name not in hidden
     ]
     return Section("Configuration", table(["setting", "value", "meaning"], rows))
+
+
+def _meaning(name: str, clouds: bool) -> str:
+    """Return the meaning of a setting; that of the cutoff has a unit for particles and one for clouds."""
+    particles, _, of_clouds = (TrainConfig.model_fields[name].description or "").partition("; of clouds ")
+    return particles.replace("angstrom", of_clouds) if clouds and of_clouds else particles
 
 
 def _setting(value: object) -> str:

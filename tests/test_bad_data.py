@@ -120,7 +120,7 @@ TEXT_CASES = {
         ["frame 2", "'energy_dftb' is a vector of shape (3,)", "one number"],
     ),
     "coincident particles": (frame(5, row(1, "O 0.0 0.0 0.0")), (), ["frame 5", "particles 0 and 1 coincide"]),
-    "no particles": (lambda t: t + "0\nenergy=1.0\n", (), ["frame 30", "no particles", "at least one"]),
+    "no particles": (lambda t: t + "0\nenergy=1.0\n", (), ["frame 30", "no points", "at least one"]),
     "zero volume": (frame(6, header('pbc="F F F"', LATTICE)), (), ["frame 6", "zero volume"]),
     "periodic without a cell": (frame(6, header('pbc="F F F"', 'pbc="T T T"')), (), ["frame 6", "periodic", "Lattice"]),
     "truncated": (lambda t: t[: t.rindex("O ")], (), ["frame 29", "the file ends after 1 of 2 particles", "cut short"]),

@@ -79,7 +79,7 @@ def test_each_setting_that_both_hold_is_compared():
     card = {each.name for kind in (ModelCard, Architecture) for each in fields(kind)}
     of_card = card | {"property", "unit", "baseline_key"}  # there in the plural
     both = (set(TrainConfig.model_fields) & of_card) - {"data"}  # in the card: how it was found and its hash
-    assert both | {"derivatives"} == set(SHARED)
+    assert both | {"derivatives", "preparation"} == set(SHARED)
 
 
 @pytest.mark.parametrize("name", list(OTHERS))

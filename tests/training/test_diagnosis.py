@@ -43,9 +43,9 @@ def test_the_best_weights_so_far_are_kept(tmp_path, monkeypatch):
 
     healthy, steps = Objective.loss, []
 
-    def loss(*arguments):
+    def loss(*arguments, **named):
         steps.append(1)
-        value = healthy(*arguments)
+        value = healthy(*arguments, **named)
         return value * float("nan") if len(steps) > 30 else value
 
     monkeypatch.setattr(Objective, "loss", loss)
@@ -58,9 +58,9 @@ def test_a_run_that_explodes_goes_on_from_its_best_weights_more_slowly(tmp_path,
 
     healthy, steps = Objective.loss, []
 
-    def loss(*arguments):
+    def loss(*arguments, **named):
         steps.append(1)
-        return healthy(*arguments) * (float("inf") if len(steps) == 31 else 1.0)
+        return healthy(*arguments, **named) * (float("inf") if len(steps) == 31 else 1.0)
 
     def epochs_of(name: str) -> np.ndarray:
         run = train(springs(), "energy", out=tmp_path / name, epochs=10, **SMALL).run

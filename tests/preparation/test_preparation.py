@@ -171,3 +171,8 @@ def test_periodic_systems_are_no_clouds():
     assert not are_clouds(crystal) and are_clouds(System(a_cloud(n=20)))
     with pytest.raises(EmpnetError, match="periodic"):
         prepare(crystal, Preparation())
+
+
+def test_a_model_of_other_features_says_so():
+    with pytest.raises(EmpnetError, match="version 99 of the features of clouds"):
+        prepare(System(a_cloud(n=20)), Preparation(version=99))

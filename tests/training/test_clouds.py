@@ -76,6 +76,10 @@ def test_report_check_and_evaluate_speak_of_classes(run, shapes, tmp_path):
     found = audit(run, shapes, quiet=True)
     assert found.passed, [line for line in found.lines if line.verdict == "fail"]
     assert {"rotation", "duplicates", "kept points"} <= {line.name for line in found.lines}
+    from empnet.pages.map.write import map_run
+
+    found = map_run(run, shapes, colour="error", out=tmp_path / "map.html", quiet=True)
+    assert set(found.predicted.tolist()) <= {0.0, 1.0, 2.0} and "wrong" in found.page.read_text()
     (evaluation,) = evaluate(run, shapes, quiet=True)
     assert evaluation.errors.systems == len(shapes) and evaluation.forest is not None
 

@@ -33,6 +33,9 @@ Symmetry = Literal["full", "vertical"]
 PHYSICAL = frozenset({"energy", "free_energy", "forces", "stress", "virial"})
 """Names of values that only particles have."""
 
+VERSION = 1
+"""Version of the features. Models hold it: with other features they would be wrong in silence, or fail."""
+
 LEAST_POINTS = 4
 """Least number of different points of a cloud: fewer have no volume."""
 
@@ -55,6 +58,7 @@ class Preparation:
         length: Unit of length in the unit of the file, one for all clouds; None: each cloud's own spacing.
         sized: Whether the size of a cloud in the unit of the file is a feature: not so if clouds have units of their
             own.
+        version: Version of the features, which a model is trained on.
 
     Example:
         >>> Preparation(points=128).symmetry
@@ -65,6 +69,7 @@ class Preparation:
     symmetry: Symmetry = "full"
     length: float | None = None
     sized: bool = True
+    version: int = VERSION
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +126,9 @@ def prepare(system: System, preparation: Preparation, variant: int = 0, scaled: 
         >>> len(cloud.system), cloud.row.ndim
         (64, 1)
     """
+    if preparation.version != VERSION:
+        text = f"the model was trained on version {preparation.version} of the features of clouds, not on {VERSION}"
+        raise EmpnetError(text, remedy="train it again, or use the empnet that trained it")
     if any(system.pbc):
         raise EmpnetError("the system is periodic, and clouds of points are not", where=system.origin)
     own = np.zeros((len(system), 0)) if system.features is None else np.asarray(system.features)

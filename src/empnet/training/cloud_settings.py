@@ -25,7 +25,7 @@ from empnet.training.run.journal import Journal
 __all__ = ["PRESET", "adopt_cloud_settings", "refuse_pooled"]
 
 PRESET: dict[str, Any] = {"points": 256, "width": 32, "layers": 2, "moments": 2, "lr": 2e-3, "loss": "huber"}
-"""Settings for clouds that the user leaves out, chosen by experiment (docs/experiments.md)."""
+"""Settings for clouds that the user leaves out, chosen by experiment (docs/clouds.md)."""
 
 LOOKED_AT = 2_000
 """Number of systems, from the first on, that decide."""

@@ -11,12 +11,14 @@ from jaxtyping import Float64, Int64
 
 from empnet.errors import EmpnetError
 from empnet.files.source import Data, name_of
+from empnet.prediction.class_evaluation import number_of_class
 from empnet.prediction.evaluate import measured_side, own_side
 from empnet.prediction.predictor import Predictor
 from empnet.prediction.reading import Reading, named_in_data
 from empnet.runtime.progress import track
 from empnet.system.checks import target_of
 from empnet.system.system import System
+from empnet.training.run.model_file import ModelCard
 from empnet.training.run.run_folder import RunFolder
 
 __all__ = ["MOST_PARTICLES", "MOST_POINTS", "Points", "gather"]
@@ -41,6 +43,7 @@ class Points:
         predicted: The predicted property, shape (n,), in the unit.
         shown: Indices of the systems on the page, ascending, shape (m,).
         systems: The systems on the page.
+        classes: Names of the classes, whose numbers are target and prediction; empty for a number.
     """
 
     name: str
@@ -51,11 +54,16 @@ class Points:
     predicted: Float64[np.ndarray, " n"]
     shown: Int64[np.ndarray, " m"]
     systems: tuple[System, ...]
+    classes: tuple[str, ...] = ()
 
     @property
     def error(self) -> Float64[np.ndarray, " n"]:
-        """Predicted minus true value, shape (n,), in the property's unit; nan where the data do not contain it."""
-        return self.predicted - self.target
+        """Predicted minus true value, shape (n,), in the property's unit; nan where the data do not contain it.
+
+        Of classes: 1 where the predicted one is wrong, 0 where it is right.
+        """
+        apart = self.predicted - self.target
+        return np.where(np.isnan(apart), np.nan, (apart != 0).astype(np.float64)) if self.classes else apart
 
 
 @dataclass(slots=True)
@@ -126,7 +134,7 @@ def gather(
         EmpnetError: If the data cannot be read or predicted, or if errors are needed and the data lack the property.
     """
     asked = named_in_data(reading.property, predictor.card.properties)
-    number = predictor.number_of(next(iter(asked), None))
+    number, classes = predictor.number_of(next(iter(asked), None)), predictor.card.classes
     name = predictor.card.properties[number]
     systems, side = _systems(predictor, data, reading, renamed=asked.get(name, name) != name)
     sample, target = Sample(seed), list[float]()
@@ -134,18 +142,28 @@ def gather(
     representation: list[np.ndarray] = []
     for piece, values, _ in predictor.stream(track(systems, f"mapping {side}", quiet=quiet)):
         for system in piece:
-            known = errors or name in system.properties
-            target.append(target_of(system, name) if known else np.nan)
+            target.append(_target(system, name, predictor.card, needed=errors))
             sample.offer(system)
         rows = predictor.represent(piece, name)
-        _refuse_infinite(piece, np.column_stack([rows, values[:, number]]), predictor.run)
-        predicted.append(values[:, number])
+        column = values.argmax(axis=1).astype(np.float64) if classes else values[:, number]
+        _refuse_infinite(piece, np.column_stack([rows, column]), predictor.run)
+        predicted.append(column)
         representation.append(rows)
     if not target:
         raise EmpnetError("no systems", where=side, wanted="three or more")
     numbers, shown = zip(*sample.kept(), strict=True)
     rows, values = np.concatenate(representation), np.concatenate(predicted)
-    return Points(name, predictor.card.units[number], side, rows, np.array(target), values, np.array(numbers), shown)
+    listed = ", ".join(f"{k} {each}" for k, each in enumerate(classes))
+    unit = f"class: {listed}" if classes else predictor.card.units[number]
+    return Points(name, unit, side, rows, np.array(target), values, np.array(numbers), shown, classes)
+
+
+def _target(system: System, name: str, card: ModelCard, *, needed: bool) -> float:
+    """Return the property of a system, or the number of its class; nan if the data do not have it."""
+    if card.classes:
+        known = needed or name in system.info or name in system.properties
+        return float(number_of_class(system, name, card)) if known else np.nan
+    return target_of(system, name) if needed or name in system.properties else np.nan
 
 
 def _systems(

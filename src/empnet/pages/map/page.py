@@ -190,7 +190,14 @@ def _record(points: Points, layout: Layout, scale: Scale) -> dict[str, object]:
 
 
 def _fields(points: Points) -> list[str]:
-    return ["where", "particles", f"{points.name} in the data", "predicted", "error", "on the map"]
+    return [
+        "where",
+        "points" if points.systems[0].species is None else "particles",
+        f"{points.name} in the data",
+        "predicted",
+        "error",
+        "on the map",
+    ]
 
 
 def _texts(points: Points, layout: Layout, system: System, i: int) -> Sequence[str]:
@@ -198,11 +205,19 @@ def _texts(points: Points, layout: Layout, system: System, i: int) -> Sequence[s
     known = bool(np.isfinite(target))
     x, y = layout.places[i].tolist()
     drawn = f" ({MOST:,} drawn)" if len(system) > MOST else ""
+    if points.classes:
+        true = points.classes[int(target)] if known else "not in the data"
+        verdict = ("right" if target == predicted else "wrong") if known else "unknown"
+        values = [true, points.classes[int(predicted)], verdict]
+    else:
+        values = [
+            f"{target:.6g}\u00a0{unit}" if known else "not in the data",
+            f"{predicted:.6g}\u00a0{unit}",
+            f"{predicted - target:+.4g}\u00a0{unit}" if known else "unknown",
+        ]
     return [
         str(system.origin) or f"system {i}",
         f"{len(system):,}{drawn}",
-        f"{target:.6g}\u00a0{unit}" if known else "not in the data",
-        f"{predicted:.6g}\u00a0{unit}",
-        f"{predicted - target:+.4g}\u00a0{unit}" if known else "unknown",
+        *values,
         f"{x:.3g}, {y:.3g}",
     ]

@@ -88,6 +88,7 @@ class PreparationRecord(_Record):
     symmetry: Literal["full", "vertical"] = "full"
     length: float | None = Field(default=None, gt=0)
     sized: bool = True
+    version: int = Field(default=1, ge=1, le=1_000_000)
 
 
 class DataRecord(BaseModel):

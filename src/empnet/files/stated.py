@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from empnet.errors import EmpnetError
 from empnet.files.bundled import card
 from empnet.files.compression import inner_name
 from empnet.files.npz.layout import ROLES
-from empnet.files.read import first_frame
+from empnet.files.read import first_frame, is_several
 from empnet.system.system import System
 from empnet.system.units import ENERGY, FORCE, PRESSURE, parse_unit
 
-__all__ = ["First", "check_stated", "first_of", "plain_name", "stated_unit", "states_unit"]
+__all__ = ["First", "check_stated", "first_of", "first_system", "plain_name", "stated_unit", "states_unit"]
 
 USUAL_NAMES = {
     "energy": ("e_unit", "E_unit", "energy_units", "energies_unit", "unit_energy"),
@@ -78,9 +79,38 @@ def first_of(source: str | os.PathLike[str] | System | Iterable[Any]) -> First:
     try:
         with warnings.catch_warnings():  # the warnings appear later, when all data are read
             warnings.simplefilter("ignore")
-            return First(*first_frame(source))
+            return First(*_first_frame(source))
     except EmpnetError:  # the error is raised later, when all data are read
         return First()
+
+
+def first_system(source: str | os.PathLike[str] | System | Iterable[Any]) -> System | None:
+    """Return the first system of data, of bundled data, too; None if it cannot be read, which reading all will report.
+
+    Arguments:
+        source: Path, name of bundled data, or systems.
+
+    Example:
+        >>> first_system("qm7").formula
+        'C4H7NO2'
+    """
+    if isinstance(source, str | os.PathLike) and card(source) is not None:
+        return _first_frame(source)[0]
+    return first_of(source).system
+
+
+def _first_frame(source: str | os.PathLike[str]) -> tuple[System | None, str]:
+    """Return the first frame and its unit of length; of a file that has not changed, it is read once."""
+    path = Path(source)
+    if is_several(str(source)) or not path.is_file():
+        return first_frame(source)
+    state = path.stat()
+    return _first_frame_of(str(path), state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)  # a compressed file is unpacked as a whole for its first frame
+def _first_frame_of(path: str, changed: int, size: int) -> tuple[System | None, str]:
+    return first_frame(path)
 
 
 def plain_name(system: System | None, name: str) -> str:

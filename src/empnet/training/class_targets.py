@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from empnet.errors import EmpnetError
 from empnet.files.bundled import card as bundled_card
-from empnet.files.source import iter_systems
+from empnet.files.stated import first_system
 from empnet.inspection.record import UNNAMED_UNIT
 from empnet.system.system import System
 from empnet.training.run.config import TrainConfig
@@ -34,7 +32,7 @@ def as_classes(config: TrainConfig, source: str | Path | Sequence[System], journ
         source: A path, the name of bundled data, or systems.
         journal: Receives the choice.
     """
-    first = _first(source)
+    first = first_system(source)
     if first is None:
         return None
     names = config.property or _usual(config, first)
@@ -48,14 +46,6 @@ def as_classes(config: TrainConfig, source: str | Path | Sequence[System], journ
         journal.say(f"{names[0]}: classes, because it is a text" if texts else f"property: {names[0]}")
     values = {**config.model_dump(), "property": names, "classes": True}
     return TrainConfig.make(values).model_copy(update={"unit": (UNNAMED_UNIT,)})
-
-
-def _first(source: str | Path | Sequence[System]) -> System | None:
-    """Return the first system; None if there is none, or it cannot be read, which the reader of all data reports."""
-    with suppress(EmpnetError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the warnings appear when all data are read
-        return next(iter(iter_systems(source, warn=False)), None)
-    return None
 
 
 def _usual(config: TrainConfig, first: System) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from empnet.dataset.crowding import WANTED, usual_cutoff
 from empnet.errors import EmpnetError
 from empnet.files.bundled import card as bundled_card
 from empnet.files.source import iter_systems
+from empnet.files.stated import first_system
 from empnet.preparation.invariants import LOG_SIZE, LOG_SPACING
 from empnet.preparation.preparation import Preparation, PreparedCloud, are_clouds, prepare
 from empnet.system.system import System
@@ -60,7 +61,7 @@ def adopt_cloud_settings(
     Raises:
         EmpnetError: If settings of clouds are given for data that are none, or a cloud has too few points.
     """
-    first = next(iter(_some(data, 1)), None)
+    first = first_system(data)
     derivatives = config.forces or config.stress or config.virial
     if not are_clouds(first) or derivatives or config.points == 0:
         _refuse_for_particles(config, given, first)
@@ -110,7 +111,7 @@ def refuse_pooled(config: TrainConfig, data: str | Path | Sequence[System], what
     Raises:
         EmpnetError: If so.
     """
-    first = next(iter(_some(data, 1)), None)
+    first = first_system(data)
     if first is None:
         return
     texts = [name for name in config.property if isinstance(first.info.get(name), str | np.str_)]

@@ -49,8 +49,8 @@ def test_a_time_budget_does_not_pay_for_the_first_call(tmp_path, monkeypatch):
     """The clock starts after the first loss, which compiles the loops, was computed."""
     loss, fix, first, clocks = Objective.loss, loop.Trainer._fix_total, [], []
 
-    def computed(self, *arguments):
-        value = loss(self, *arguments)
+    def computed(self, *arguments, **named):
+        value = loss(self, *arguments, **named)
         first.append(time.perf_counter())
         return value
 

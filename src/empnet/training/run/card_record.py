@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -115,7 +115,7 @@ class CardRecord(_Record):
     length_unit: Name = "angstrom"
     dtype: Literal["float32", "float64"] = "float32"
     data: DataRecord = DataRecord()
-    versions: dict[str, Any] = {}
+    versions: dict[str, str] = {}
     threads: int = Field(default=1, ge=1, le=MOST_THREADS)
     processes: int = Field(default=1, ge=1, le=1_000_000)
     seen: SeenRecord | None = None

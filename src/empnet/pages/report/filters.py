@@ -58,6 +58,7 @@ def filters_of(model: Network) -> list[Filters]:
 
     Example:
         >>> from empnet.model.architecture import Architecture
+        >>> from empnet.model.property_model import PropertyModel
         >>> filters = filters_of(PropertyModel(Architecture(n_species=1, pooling=("sum",), layers=2)))
         >>> len(filters), filters[0].values.shape, float(abs(filters[0].values[-1]).max())
         (2, (128, 1, 64), 0.0)

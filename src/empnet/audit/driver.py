@@ -93,7 +93,7 @@ def audit(
     clouds = predictor.card.preparation is not None
     sample = sample_of(systems, rng, CLOUD_POINTS) if clouds else sample_of(systems, rng)
     if predictor.card.architecture.readout == "pooled":
-        return _audit_pooled(predictor, systems, sample, called, errors, rng, own=data is None)
+        return _audit_pooled(predictor, systems, sample, called, errors, rng, _side(predictor, data))
     tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)
     with compiling():
         lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
@@ -109,16 +109,15 @@ def _audit_pooled(
     called: str,
     errors: Sequence[Accuracy] | None,
     rng: np.random.Generator,
-    own: bool,
+    side: str,
 ) -> Audit:
     """Test a model for clouds or classes: its symmetries from file to prediction, its errors, its dead units."""
-    side = measured_side(RunFolder(predictor.run)) if own else "given"
     with compiling():
         lines = pooled_lines(predictor, sample, rng)
         dead = dead_units_line(Subject(predictor), predictor.dataset(sample))
         if predictor.card.classes:
             lines = [*class_accuracy_lines(predictor, systems), *lines, dead]
-            words = verdict_of_run(predictor.run) if own and predictor.run else Verdict()
+            words = Verdict() if side == "given" else verdict_of_run(predictor.run)
         else:
             found = accuracies(predictor, systems, side) if errors is None else list(errors)
             lines, words = [*accuracy_lines(predictor, found), *lines, dead], words_of(predictor, found)

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
 from empnet.audit.record import AuditLine, skipped, verdict_of
-from empnet.audit.subject import origin_of
+from empnet.audit.subject import batches, origin_of
 from empnet.audit.variants import mapped, reordered
 from empnet.errors import EmpnetError
 from empnet.model.pooled_model import PooledModel
@@ -76,10 +76,7 @@ def _outputs(predictor: Predictor, systems: Sequence[System]) -> Float64[np.ndar
     """Return the outputs of the network in units of its scale: logits, or properties in standard deviations."""
     model = predictor.model
     assert isinstance(model, PooledModel)  # own invariant: the driver chooses these tests for such models
-    dataset, card = predictor.dataset(systems), predictor.card
-    chunks = dataset.chunks(np.arange(len(dataset)))
-    batches = (dataset.batch(chunk, card.encoder, card.torch_dtype) for chunk in chunks)
-    return np.concatenate([(model.outputs(batch) / model.scale).numpy() for batch in batches])
+    return np.concatenate([(model.outputs(batch) / model.scale).numpy() for batch in batches(predictor, systems)])
 
 
 def _about(predictor: Predictor) -> str:

@@ -80,7 +80,9 @@ def _former_hash(systems: Sequence[System]) -> str:
 
 
 @keeping_pipes
-def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet: bool = False) -> Dataset:
+def open_dataset(
+    source: str | Path | Sequence[System], recipe: Recipe, *, quiet: bool = False, known_hash: str = ""
+) -> Dataset:
     """Return the data as flat arrays, from the cache if possible; otherwise build them and show the progress.
 
     An interrupted build continues where it stopped, and only one process builds at a time (see
@@ -92,6 +94,7 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
         source: A path, the name of bundled data, or systems.
         recipe: Properties, cutoff, features, forces and stress.
         quiet: Whether to hide the progress bar.
+        known_hash: Hash of the data from :func:`data_hash`, if it is at hand; else all data are read for it.
 
     Raises:
         EmpnetError: If the data cannot be read, do not match the recipe, or are not valid.
@@ -104,7 +107,7 @@ def open_dataset(source: str | Path | Sequence[System], recipe: Recipe, *, quiet
     file = str(source) if isinstance(source, str | Path) else ""
     if not file:
         refuse_length_unit(recipe.length_unit)
-    fingerprint_of_data = data_hash(source)
+    fingerprint_of_data = known_hash or data_hash(source)
     folder = cache_folder() / _key(source, fingerprint_of_data, recipe)
 
     def systems(first: int) -> Iterable[System]:

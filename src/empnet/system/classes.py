@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from jaxtyping import Int64, UInt8
+from jaxtyping import Float64, Int64, UInt8
 
 from empnet.errors import EmpnetError, nearest
 from empnet.system.system import System
 
-__all__ = ["LONGEST", "class_names", "class_of", "encoded", "numbered"]
+__all__ = ["LONGEST", "class_names", "class_of", "encoded", "look_like_classes", "numbered"]
+
+FEW_VALUES = 20
+"""Largest number of different whole numbers that look like classes."""
 
 LONGEST = 64
 """Largest number of bytes in the name of a class."""
@@ -50,6 +53,21 @@ def class_of(system: System, name: str) -> str:
         found = f"class '{text[:40]}...' is too long" if text else f"'{name}' is empty"
         raise EmpnetError(found, where=system.origin, wanted=f"the name of a class, at most {LONGEST} bytes")
     return text
+
+
+def look_like_classes(values: Float64[np.ndarray, " n"]) -> int:
+    """Return the number of different values if these are few whole numbers, each three times in the mean; else 0.
+
+    Arguments:
+        values: Values of a property.
+
+    Example:
+        >>> look_like_classes(np.array([1.0, 2.0] * 3)), look_like_classes(np.array([0.5] * 9))
+        (2, 0)
+    """
+    different = np.unique(values)
+    few = len(different) <= FEW_VALUES and len(values) >= 3 * len(different)
+    return len(different) if few and bool((different == np.round(different)).all()) else 0
 
 
 def encoded(name: str) -> UInt8[np.ndarray, "64"]:

@@ -11,14 +11,12 @@ from empnet.errors import EmpnetError
 from empnet.files.bundled import card as bundled_card
 from empnet.files.stated import first_system
 from empnet.inspection.record import UNNAMED_UNIT
+from empnet.system.classes import look_like_classes
 from empnet.system.system import System
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.journal import Journal
 
-__all__ = ["FEW_VALUES", "as_classes", "tell_few_values"]
-
-FEW_VALUES = 20
-"""Largest number of different whole numbers that look like classes."""
+__all__ = ["as_classes", "tell_few_values"]
 
 USUAL = ("label", "class", "category")
 """Names of texts that are the target if the user names none and there is no energy."""
@@ -64,6 +62,5 @@ def tell_few_values(targets: np.ndarray, name: str, journal: Journal) -> None:
         name: Its name.
         journal: Receives the question.
     """
-    values = np.unique(targets)
-    if len(values) <= FEW_VALUES and len(targets) >= 3 * len(values) and (values == np.round(values)).all():
-        journal.say(f"{name}: only {len(values)} values, all whole numbers: classes? say --classes")
+    if count := look_like_classes(targets):
+        journal.say(f"{name}: only {count} values, all whole numbers: classes? say --classes")

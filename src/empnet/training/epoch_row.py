@@ -33,16 +33,16 @@ def columns(measured: AnyMeasured, card: ModelCard) -> dict[str, float]:
     return row
 
 
-def in_words(measured: AnyMeasured, card: ModelCard) -> str:
+def in_words(measured: AnyMeasured, card: ModelCard, row: dict[str, float]) -> str:
     """Return the errors of the validation set in a line, beside those of the composition baseline.
 
     Arguments:
         measured: Predictions beside targets.
         card: Names and units.
+        row: The same errors by column (:func:`columns`).
     """
     if isinstance(measured, ClassMeasured):
-        errors = measured.errors(card)
-        loss, accuracy = errors.log_loss.value, errors.balanced_accuracy.value
+        loss, accuracy = row["validation_log_loss"], row["validation_balanced_accuracy"]
         return f"{card.properties[0]}: validation log-loss {loss:.3f}, balanced accuracy {accuracy:.3f}"
     names = zip(card.properties, card.units, _beside(card), strict=True)
     lines = [

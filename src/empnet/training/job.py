@@ -101,7 +101,7 @@ class Job:
         refuse_disagreement(config, card, config.data)
         batch = dataset.batch(split.train[:1], card.encoder, card.torch_dtype)
         journal.say(str(summary(model, inputs=(batch,))))
-        job = cls(config, card, dataset, split, scales, open_variants(data, config, journal.quiet))
+        job = cls(config, card, dataset, split, scales, open_variants(data, config, dataset, journal.quiet))
         return replace(job, config=config.model_copy(update={"batch": job.batch})), model
 
 
@@ -116,18 +116,21 @@ def open_data(data: str | Path | Sequence[System], config: TrainConfig, quiet: b
     return open_dataset(data, recipe_of(config), quiet=quiet)
 
 
-def open_variants(data: str | Path | Sequence[System], config: TrainConfig, quiet: bool = False) -> tuple[Dataset, ...]:
+def open_variants(
+    data: str | Path | Sequence[System], config: TrainConfig, dataset: Dataset, quiet: bool = False
+) -> tuple[Dataset, ...]:
     """Open the augmented variants of clouds; none for other systems.
 
     Arguments:
         data: A path, the name of bundled data, or systems.
         config: The configuration.
+        dataset: The data themselves, whose hash serves the variants.
         quiet: Show no progress bar.
     """
     if config.preparation is None:
         return ()
     recipes = (recipe_of(config, variant) for variant in range(1, VARIANTS + 1))
-    return tuple(open_dataset(data, recipe, quiet=quiet) for recipe in recipes)
+    return tuple(open_dataset(data, recipe, quiet=quiet, known_hash=dataset.data_hash) for recipe in recipes)
 
 
 def recipe_of(config: TrainConfig, variant: int = 0) -> Recipe:

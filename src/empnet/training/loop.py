@@ -334,8 +334,9 @@ class Trainer:
             "train_loss": train_loss,
             "validation_loss": self.objective.measured_loss(measured),
         }
-        self._keeper.keep_row(row | columns(measured, self.job.card))
-        text = f"loss {train_loss:.4f}, {in_words(measured, self.job.card)}"
+        errors = columns(measured, self.job.card)
+        self._keeper.keep_row(row | errors)
+        text = f"loss {train_loss:.4f}, {in_words(measured, self.job.card, errors)}"
         self.journal.note(f"epoch {progress.epoch + 1}, step {progress.step}: {text}")
         self.journal.show(done=progress.step, total=progress.total, epoch=progress.epoch + 1, text=text)
 

@@ -1,4 +1,4 @@
-"""What suits a model in training: its objective, and the memory of its average."""
+"""Choose the objective of a model, and the decay of its moving average."""
 
 from __future__ import annotations
 

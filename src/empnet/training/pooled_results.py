@@ -15,7 +15,6 @@ from empnet.training.classes.temperature_file import save_temperature
 from empnet.training.forest.forest import fit_forest, save_forest
 from empnet.training.job import Job
 from empnet.training.measure import AnyMeasured, ClassMeasured
-from empnet.training.run.model_file import load_model
 from empnet.training.run.run_folder import RunFolder
 
 __all__ = ["class_record", "pooled_results"]
@@ -34,7 +33,7 @@ def pooled_results(
         measured: Predictions for each set.
         sides: Indices of each set.
     """
-    _, card = load_model(run.path)
+    card = job.card
     forest = fit_forest(job.dataset, job.split.train, card)
     save_forest(run.path, forest)
     lines, temperature = [], 1.0

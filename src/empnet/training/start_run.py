@@ -151,7 +151,7 @@ def _begin_again(
         journal.say(f"data: found at {source}")
     _set_threads(card.threads if card.processes == processes().size else config.threads, journal)
     dataset = open_data(source, config, journal.quiet)
-    variants = open_variants(source, config, journal.quiet)
+    variants = open_variants(source, config, dataset, journal.quiet)
     split = run.read_split(len(dataset))
     model = card.build()
     scales = fit_statistics(model, dataset, split.train, card.encoder)
@@ -179,7 +179,7 @@ def _broadcast_run(
         source = found or data
         assert source is not None  # systems in memory are given in every process
         dataset = open_data(source, config, quiet=True)
-        variants = open_variants(source, config, quiet=True)
+        variants = open_variants(source, config, dataset, quiet=True)
         return PreparedRun(Job(config, card, dataset, split, scales, variants), card.build(), run, found)
 
     return team.in_turn(follow)

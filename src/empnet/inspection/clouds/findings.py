@@ -9,11 +9,12 @@ from jaxtyping import Float64
 
 from empnet.inspection.clouds.facts import CloudFacts
 from empnet.inspection.record import Finding
+from empnet.system.classes import look_like_classes
 
 __all__ = ["cloud_findings"]
 
-FEW_VALUES = 20
-"""Largest number of different whole numbers that look like classes."""
+FEW_CLOUDS = 20
+"""Number of clouds below which they do not show how a property grows."""
 
 FEW_MEMBERS = 3
 """Number of members below which a class cannot be learned: one each for training, validation and test."""
@@ -67,11 +68,10 @@ def _of_class(name: str, counts: Mapping[str, int]) -> Iterator[Finding]:
 def _of_number(name: str, values: Float64[np.ndarray, " n"], radii: Float64[np.ndarray, " n"]) -> Iterator[Finding]:
     known = np.isfinite(values)
     values, radii = values[known], radii[known]
-    different = np.unique(values)
-    if len(different) <= FEW_VALUES and len(values) >= 3 * len(different) and (different == different.round()).all():
-        yield Finding("advice", name, f"{len(different)} values, all whole numbers: classes?", "say --classes")
+    if count := look_like_classes(values):
+        yield Finding("advice", name, f"{count} values, all whole numbers: classes?", "say --classes")
         return
-    if len(values) < FEW_VALUES or not (values > 0).all() or np.ptp(radii) == 0:
+    if len(values) < FEW_CLOUDS or not (values > 0).all() or np.ptp(radii) == 0:
         return
     slope = float(np.polyfit(np.log(radii), np.log(values), 1)[0])
     correlation = float(np.corrcoef(np.log(radii), np.log(values))[0, 1])

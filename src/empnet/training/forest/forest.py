@@ -12,7 +12,6 @@ from jaxtyping import Float64, Int64
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from empnet.dataset.dataset import Dataset
-from empnet.dataset.joining import ranges
 from empnet.errors import EmpnetError
 from empnet.preparation.invariants import LOG_SIZE, descriptor
 from empnet.runtime.durable_files import replacing
@@ -73,7 +72,7 @@ def descriptors(dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelC
         return dataset.composition(card.encoder)[indices]
     firsts, rows = np.cumsum(dataset.sizes) - dataset.sizes, []
     for index in indices:
-        of_points = np.asarray(dataset.arrays["features"][ranges(firsts[[index]], dataset.sizes[[index]])])
+        of_points = np.asarray(dataset.arrays["features"][firsts[index] : firsts[index] + dataset.sizes[index]])
         rows.append(descriptor(of_points, np.asarray(dataset.arrays["clouds"][index])))
     return np.array(rows)
 

@@ -86,7 +86,7 @@ def test_only_what_is_far_off_is_drawn_at_the_edge():
 def test_only_what_is_far_off_is_left_off_the_scale_of_a_map(errors):
     def scale(values):
         target = np.zeros_like(values) if errors else values
-        points = made(Points, target=target, predicted=values, name="e", unit="eV")
+        points = made(Points, target=target, predicted=values, classes=(), name="e", unit="eV")
         return scale_of(points, errors=errors)
 
     assert scale(np.linspace(-1, 1, 8)).beyond == 0

@@ -95,7 +95,7 @@ def test_features_are_smooth_in_the_points():
 def test_local_moments_against_sums_in_numpy():
     points = a_cloud(1, 100)
     values = np.random.default_rng(1).random((len(points), 2))
-    found = LocalMoments.of(points, points[:7], 1.3, values)
+    found = LocalMoments.within([0.9, 1.3], points, points[:7], values)[1]
     for i in range(7):
         d = points - points[i]
         w = (1 - (d**2).sum(1) / 1.3**2).clip(0) ** 2

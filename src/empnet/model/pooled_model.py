@@ -121,7 +121,10 @@ class PooledModel(FeatureNetwork):
 
     def outputs(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """Return b + s o: the properties, their logarithms over R^p, or the logits of the classes."""
-        return self.baseline[0] + self.scale * self.readout(self.pooled(batch)).double()
+        return self._outputs(self.readout[:-1](self.pooled(batch)))
+
+    def _outputs(self, hidden: Float[Tensor, "B F"]) -> Float64[Tensor, "B F_prime"]:
+        return self.baseline[0] + self.scale * self.readout[-1](hidden).double()
 
     def in_units(self, outputs: Float64[Tensor, "B F_prime"], batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """Return the properties in their units from the network's outputs; logits stay as they are.
@@ -138,7 +141,8 @@ class PooledModel(FeatureNetwork):
 
     def predict(self, batch: Batch) -> BatchPrediction:
         """Return the properties of each system, or the logits of its classes."""
-        return BatchPrediction(self.in_units(self.outputs(batch), batch), None)
+        hidden = self.readout[:-1](self.pooled(batch))
+        return BatchPrediction(self.in_units(self._outputs(hidden), batch), None, hidden)
 
     def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """Return the properties of each system in their units, or the logits of its classes."""

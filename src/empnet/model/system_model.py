@@ -24,8 +24,8 @@ class BatchPrediction:
     Arguments:
         values: The properties of each system, or the logits of its classes, shape (B, F'), float64.
         contributions: Each particle's part of the properties, shape (N, F'), float64; None if they do not add up.
-        hidden: Input of the network's last layer, from which its standard deviation is computed, shape (N, F); None for
-            an ensemble.
+        hidden: Input of the network's last layer, from which its standard deviation is computed: a row for each
+            particle, shape (N, F), or for each system, shape (B, F), if whole systems are read; None for an ensemble.
         members: Values by each member of an ensemble, shape (K, B, F'); None for a single network.
         forces: -dE/dr in U per angstrom, shape (N, 3), float64; None if not requested.
         stress: (1/V) dE / d strain in U per cubic angstrom, xx yy zz yz xz xy, with ASE's sign: positive if the system
@@ -34,7 +34,7 @@ class BatchPrediction:
 
     values: Float64[Tensor, "B F_prime"]
     contributions: Float64[Tensor, "N F_prime"] | None
-    hidden: Float[Tensor, "N F"] | None = None
+    hidden: Float[Tensor, "rows F"] | None = None
     members: Float64[Tensor, "K B F_prime"] | None = None
     forces: Float64[Tensor, "N 3"] | None = None
     stress: Float64[Tensor, "B 6"] | None = None

@@ -218,7 +218,7 @@ def _write_table(predictor: Predictor, systems: Iterator[System], out: Path) -> 
     card = predictor.card
     names, units = [f"empnet_{name}" for name in card.properties], list(card.units)
     texts: list[str] = []
-    if predictor.uncertainty is not None:
+    if predictor.uncertainty is not None and not card.classes:
         names, units = [*names, *(f"{name}_std" for name in names)], 2 * units
     columns = [f"{name} [{unit}]" for name, unit in zip(names, units, strict=True)]
     if card.classes:

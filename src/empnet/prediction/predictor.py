@@ -232,11 +232,13 @@ class Predictor:
             The predictions; particles are in the data set's order.
         """
         parts, sure = [], self.uncertainty
+        spreads = [] if sure is None else [np.zeros((0, len(sure.limits)))]
         for batch in self._batches(dataset):
             with compiling():
                 found = energy_and_derivatives(self._frozen, batch, forces=wanted.forces, stress=wanted.stress)
             ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
             contributions = None if found.contributions is None else found.contributions[:, 0].numpy()
+            spread = None if sure is None else sure.spread(found, batch)
             part = Prediction(
                 found.values.numpy() / self.temperature,
                 self._frozen.composition_baseline(batch).numpy(),
@@ -245,18 +247,17 @@ class Predictor:
                 None if found.forces is None else np.split(found.forces.numpy(), ends),
                 None if found.stress is None else found.stress.numpy(),
                 np.split(contributions, ends) if wanted.energies and contributions is not None else None,
-                None if sure is None else sure.std(found, batch),
+                None if sure is None or spread is None or self.card.classes else sure.in_units(spread, found),
             )
             parts.append(part)
+            spreads += [] if spread is None else [spread]
         joined = Prediction.joined(parts, self.card, replace(wanted, outside=False))
         if self.forest is not None:
             joined = replace(joined, baseline=self.forest.predict(dataset, np.arange(len(dataset))))
         if not wanted.outside:
             return joined
-        if self.card.preparation is not None:  # distances of prepared points are alike in all clouds
-            return replace(joined, outside=[""] * len(dataset))
-        limits = None if sure is None else sure.limits
-        return replace(joined, outside=why_outside(self.card, dataset, joined.std, limits))
+        spread, limits = (None, None) if sure is None else (np.concatenate(spreads), sure.limits)
+        return replace(joined, outside=why_outside(self.card, dataset, spread, limits))
 
     def _known_beforehand(self, systems: Sequence[System]) -> Float64[np.ndarray, "B F_prime"]:
         """Return the baseline keys' values of the systems, which the model adds (delta learning); else zero."""
@@ -337,5 +338,6 @@ def load(run: str | os.PathLike[str]) -> Predictor:
         return Predictor(ensemble, card, str(run), spread)
     model, card = load_model(run)
     if isinstance(model, PooledModel):
-        return Predictor(model, card, str(run), None, load_forest(run, card), load_temperature(run))
+        known = load_last_layer(run, model)
+        return Predictor(model, card, str(run), known, load_forest(run, card), load_temperature(run))
     return Predictor(model, card, str(run), load_last_layer(run, model))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int64
 
-__all__ = ["TIE", "farthest_points"]
+__all__ = ["FIRST", "TIE", "farthest_points"]
 
 TIE = 1e-7
 """Relative difference of squared distances below which two points are equally far. Scans lie on grids, so that ties are
 common, and a rotation changes distances by rounding."""
+
+
+FIRST = 256
+"""Number of points from the first on that are always far from each other, even if all points are kept."""
 
 
 def farthest_points(centred: Float64[np.ndarray, "N 3"], n: int) -> Int64[np.ndarray, " k"]:
@@ -29,7 +33,8 @@ def farthest_points(centred: Float64[np.ndarray, "N 3"], n: int) -> Int64[np.nda
         n: Number of points wanted.
 
     Returns:
-        The indices, in the order of choice; of all points if there are at most n.
+        The indices, in the order of choice. If there are at most n points, all of them: the first 256 in the order of
+        choice, then the others.
 
     Example:
         >>> line = np.linspace(-1, 1, 5)[:, None] * [1.0, 0, 0]
@@ -38,5 +43,9 @@ def farthest_points(centred: Float64[np.ndarray, "N 3"], n: int) -> Int64[np.nda
     """
     from empnet.preparation.loops import choose_farthest
 
-    chosen: Int64[np.ndarray, " k"] = choose_farthest(np.ascontiguousarray(centred), min(n, len(centred)), TIE)
-    return chosen
+    x, N = np.ascontiguousarray(centred), len(centred)
+    if n < N:
+        chosen: Int64[np.ndarray, " k"] = choose_farthest(x, n, TIE)
+        return chosen
+    first = choose_farthest(x, min(FIRST, N), TIE)
+    return np.concatenate([first, np.setdiff1d(np.arange(N), first)])

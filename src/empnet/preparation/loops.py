@@ -61,34 +61,42 @@ def choose_farthest(x, n, tolerance):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @compiled()
-def local_sums(x, centres, radius, values):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Return sums of w, w d and w d d^T over the points at d about each centre, and weighted means of their values."""
-    n, F = len(centres), values.shape[1]
-    sums, means = np.zeros((n, 10)), np.zeros((n, F))
-    within = radius * radius
+def local_sums(x, centres, radii, values, firsts, ends):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return sums of w, w d and w d d^T over the points at d about each centre, and weighted means of their values.
+
+    There is a row for each radius; the radii ascend, so that each distance is computed once. Centre i looks at the
+    points ``firsts[i]`` to ``ends[i]``, which contain all within the largest radius.
+    """
+    n, F, R = len(centres), values.shape[1], len(radii)
+    sums, means = np.zeros((R, n, 10)), np.zeros((R, n, F))
+    farthest = radii[R - 1] * radii[R - 1]
     for i in range(n):
-        s = sums[i]
-        for j in range(len(x)):
+        for j in range(firsts[i], ends[i]):
             a, b, c = x[j, 0] - centres[i, 0], x[j, 1] - centres[i, 1], x[j, 2] - centres[i, 2]
             d2 = a * a + b * b + c * c
-            if d2 >= within:
+            if d2 >= farthest:
                 continue
-            share = 1.0 - d2 / within
-            w = share * share
-            s[0] += w
-            s[1] += w * a
-            s[2] += w * b
-            s[3] += w * c
-            s[4] += w * a * a
-            s[5] += w * b * b
-            s[6] += w * c * c
-            s[7] += w * b * c
-            s[8] += w * a * c
-            s[9] += w * a * b
+            for k in range(R - 1, -1, -1):
+                within = radii[k] * radii[k]
+                if d2 >= within:
+                    break
+                share = 1.0 - d2 / within
+                w, s = share * share, sums[k, i]
+                s[0] += w
+                s[1] += w * a
+                s[2] += w * b
+                s[3] += w * c
+                s[4] += w * a * a
+                s[5] += w * b * b
+                s[6] += w * c * c
+                s[7] += w * b * c
+                s[8] += w * a * c
+                s[9] += w * a * b
+                for f in range(F):
+                    means[k, i, f] += w * values[j, f]
+        for k in range(R):
             for f in range(F):
-                means[i, f] += w * values[j, f]
-        for f in range(F):
-            means[i, f] /= s[0]
+                means[k, i, f] /= sums[k, i, 0]
     return sums, means
 
 
@@ -105,18 +113,19 @@ def pair_correlations(x, distances, spread, shells, width):  # type: ignore[no-u
             g[i, s] = np.exp(-0.5 * u * u)
     norm = g.sum(axis=0) + 1e-12
     for i in range(n):
-        for j in range(n):
+        for j in range(i + 1):  # each pair once, and the point itself
+            twice = 1.0 if i == j else 2.0
             dot = x[i, 0] * x[j, 0] + x[i, 1] * x[j, 1] + x[i, 2] * x[j, 2]
             d = np.sqrt(max(0.0, r[i] * r[i] + r[j] * r[j] - 2.0 * dot))
             for k in range(D):
                 u = (d - distances[k]) / spread
                 if -4.0 < u < 4.0:
-                    histogram[k] += np.exp(-0.5 * u * u)
+                    histogram[k] += twice * np.exp(-0.5 * u * u)
             cos = dot / (r[i] * r[j] + 1e-6)
             c2 = cos * cos
             p2, p3, p4 = 1.5 * c2 - 0.5, cos * (2.5 * c2 - 1.5), (4.375 * c2 - 3.75) * c2 + 0.375
             for s in range(S):
-                w = g[i, s] * g[j, s]
+                w = twice * g[i, s] * g[j, s]
                 spectrum[s, 0] += w * cos
                 spectrum[s, 1] += w * p2
                 spectrum[s, 2] += w * p3

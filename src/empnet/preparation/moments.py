@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,24 +72,35 @@ class LocalMoments:
     means: Float64[np.ndarray, "n F"]
 
     @classmethod
-    def of(
+    def within(
         cls,
+        radii: Sequence[float],
         centred: Float64[np.ndarray, "N 3"],
         kept: Float64[np.ndarray, "n 3"],
-        radius: float,
         values: Float64[np.ndarray, "N F"],
-    ) -> LocalMoments:
-        """Return the moments about points.
+    ) -> list[LocalMoments]:
+        """Return the moments about points, within each of some radii.
 
         Arguments:
+            radii: The radii, ascending, in the unit of the positions.
             centred: The dense cloud.
             kept: The points, which are among it.
-            radius: The radius, in the unit of the positions.
             values: The cloud's own features.
         """
         from empnet.preparation.loops import local_sums
 
-        sums, means = local_sums(np.ascontiguousarray(centred), np.ascontiguousarray(kept), radius, values)
+        # sorted along the longest axis, so that each centre looks at a slab of the points only
+        axis = int(np.argmax(np.ptp(centred, axis=0)))
+        order = np.argsort(centred[:, axis], kind="stable")
+        x, centres = np.ascontiguousarray(centred[order]), np.ascontiguousarray(kept)
+        ends = [np.searchsorted(x[:, axis], kept[:, axis] + sign * radii[-1]) for sign in (-1, 1)]
+        found = local_sums(x, centres, np.array(radii), values[order], *ends)
+        return [cls._of_sums(sums, means, radius) for sums, means, radius in zip(*found, radii, strict=True)]
+
+    @classmethod
+    def _of_sums(
+        cls, sums: Float64[np.ndarray, "n 10"], means: Float64[np.ndarray, "n F"], radius: float
+    ) -> LocalMoments:
         mass = sums[:, 0]
         shift = sums[:, 1:4] / (mass[:, None] * radius)
         xx, yy, zz, yz, xz, xy = (sums[:, 4:] / (mass[:, None] * radius**2)).T

@@ -142,7 +142,7 @@ def prepare(system: System, preparation: Preparation, variant: int = 0, scaled: 
     own_spacing = spacing(kept)
     unit = preparation.length or own_spacing
     whole = GlobalMoments.of(centred)
-    about = [LocalMoments.of(centred, kept, reach * own_spacing, own) for reach in REACH]
+    about = LocalMoments.within([reach * own_spacing for reach in REACH], centred, kept, own)
     vertical = preparation.symmetry == "vertical"
     rows = np.concatenate([point_rows(kept, whole, about, vertical), about[0].means], axis=1)
     row = cloud_row(kept, whole, about, own_spacing, vertical, preparation.sized)

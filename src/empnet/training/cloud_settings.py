@@ -34,6 +34,9 @@ LOOKED_AT = 2_000
 SAMPLE = 60
 """Number of these that are prepared, evenly spaced."""
 
+LOOKED_AT_POINTS, HELD_POINTS = 50_000_000, 10_000_000
+"""Numbers of points that are read and held at most in that look: a folder of scans may be larger than memory."""
+
 ALIKE = 1.5
 """Ratio of large to small spacings (90th to 10th percentile) up to which one unit of length serves all clouds."""
 
@@ -126,12 +129,6 @@ def _sized(name: str, given: Mapping[str, Any]) -> bool:
     return given.get("size") is not None and name in ("width", "layers", "moments")
 
 
-def _some(data: str | Path | Sequence[System], n: int) -> list[System]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the warnings appear when all data are read
-        return list(islice(iter_systems(data, warn=False), n))
-
-
 def _refuse_for_particles(config: TrainConfig, given: Mapping[str, Any], first: System | None) -> None:
     """Raise if settings of clouds are given for systems that are no clouds."""
     for name in ("points", "symmetry", "length", "sized", "scale_power"):
@@ -142,10 +139,23 @@ def _refuse_for_particles(config: TrainConfig, given: Mapping[str, Any], first: 
 
 
 def _sample(data: str | Path | Sequence[System], config: TrainConfig) -> list[System]:
-    """Return some of the first systems, evenly spaced: files are often sorted by class."""
-    systems = _some(data, LOOKED_AT)
-    step = max(1, len(systems) // SAMPLE)
-    return [system.join_features(config.features) for system in systems[::step]]
+    """Return some of the first systems, evenly spaced: files are often sorted by class.
+
+    The number of systems is not known beforehand: every system is kept at first, then every second, every fourth.
+    """
+    kept: list[System] = []
+    step, points = 1, 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the warnings appear when all data are read
+        for k, system in enumerate(islice(iter_systems(data, warn=False), LOOKED_AT)):
+            points += len(system)
+            if k % step == 0:
+                kept.append(system.join_features(config.features))
+            while len(kept) > 1 and (len(kept) >= 2 * SAMPLE or sum(map(len, kept)) > HELD_POINTS):
+                kept, step = kept[::2], 2 * step
+            if points > LOOKED_AT_POINTS:
+                break
+    return kept
 
 
 def _scale_power(clouds: Sequence[PreparedCloud], config: TrainConfig, journal: Journal) -> float | None:

@@ -16,6 +16,7 @@ from empnet.training.forest.forest import fit_forest, save_forest
 from empnet.training.job import Job
 from empnet.training.measure import AnyMeasured, ClassMeasured
 from empnet.training.run.run_folder import RunFolder
+from empnet.training.uncertainty.uncertainty_file import deviations_of, keep_last_layer
 
 __all__ = ["class_record", "pooled_results"]
 
@@ -25,7 +26,7 @@ Sides = dict[str, Int64[np.ndarray, " n"]]
 def pooled_results(
     job: Job, run: RunFolder, measured: dict[str, AnyMeasured], sides: Sides
 ) -> tuple[list[str], dict[str, Any]]:
-    """Fit the forest and the temperature, and return lines for the user and the content of ``results.json``.
+    """Fit forest, temperature and standard deviations; return lines for the user and the content of ``results.json``.
 
     Arguments:
         job: The job of the run.
@@ -36,7 +37,7 @@ def pooled_results(
     card = job.card
     forest = fit_forest(job.dataset, job.split.train, card)
     save_forest(run.path, forest)
-    lines, temperature = [], 1.0
+    lines, temperature = keep_last_layer(run.path, job.dataset, job.split), 1.0
     validation = measured.get("validation")
     if isinstance(validation, ClassMeasured):
         temperature = fit_temperature(validation.predicted, validation.labels)
@@ -53,7 +54,8 @@ def pooled_results(
             record["better"] = asdict(difference(found.labels, right, forest_right))
             results[side] = {card.properties[0]: record}
         else:
-            results[side] = replace(found, baseline=beside).summary(card)
+            std = deviations_of(run, job.dataset, sides[side], card)
+            results[side] = replace(found, baseline=beside).summary(card, std)
     return lines, results
 
 

@@ -12,7 +12,6 @@ from jaxtyping import Int64
 from empnet.dataset.split import Split
 from empnet.errors import EmpnetError
 from empnet.model.network import Network
-from empnet.model.property_model import PropertyModel
 from empnet.runtime.distribution import Processes
 from empnet.training.error_lines import error_lines
 from empnet.training.job import Job
@@ -21,11 +20,9 @@ from empnet.training.measure import measure_together
 from empnet.training.pooled_results import pooled_results
 from empnet.training.run.checkpoint import PREVIOUS
 from empnet.training.run.journal import Journal
-from empnet.training.run.model_file import load_model
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.unwritten import go_on_with, writing
-from empnet.training.uncertainty.rigidity import deviations
-from empnet.training.uncertainty.uncertainty_file import keep_last_layer, load_last_layer
+from empnet.training.uncertainty.uncertainty_file import deviations_of, keep_last_layer
 
 __all__ = ["TrainResult", "train_run"]
 
@@ -118,12 +115,7 @@ def _sides(split: Split) -> dict[str, Int64[np.ndarray, " n"]]:
 
 def _results(job: Job, run: RunFolder, measured: dict[str, Any]) -> dict[str, Any]:
     """Return the content of ``results.json``: errors and coverage of standard deviations, by set and property."""
-    model, card = load_model(run.path)
-    assert isinstance(model, PropertyModel)  # own invariant: models of whole systems have results of their own
-    sure = load_last_layer(run.path, model)
     return {
-        side: measured[side].summary(
-            card, None if sure is None else deviations(sure, model, job.dataset, indices, card)
-        )
+        side: measured[side].summary(job.card, deviations_of(run, job.dataset, indices, job.card))
         for side, indices in _sides(job.split).items()
     }

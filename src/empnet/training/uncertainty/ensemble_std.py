@@ -49,6 +49,26 @@ class EnsembleStd:
             found: The ensemble's prediction.
             batch: The systems.
         """
+        return self.spread(found, batch)
+
+    def in_units(
+        self, spread: Float64[np.ndarray, "B F_prime"], found: BatchPrediction
+    ) -> Float64[np.ndarray, "B F_prime"]:
+        """Return standard deviations in the properties' units, which they have.
+
+        Arguments:
+            spread: They, as the limits have them.
+            found: The prediction.
+        """
+        return spread
+
+    def spread(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
+        """Return the standard deviations as the limits have them, in the properties' units.
+
+        Arguments:
+            found: The ensemble's prediction.
+            batch: The systems.
+        """
         assert found.members is not None  # invariant: an ensemble predicts with its members
         q = found.members.std(dim=0).detach().cpu().numpy()
         return np.stack([each.std(q[:, k]) for k, each in enumerate(self.calibrations)], axis=1)

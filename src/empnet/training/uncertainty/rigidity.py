@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.split import Split
 from empnet.kernels.pairs import POOLINGS
+from empnet.model.network import Network
 from empnet.model.property_model import PropertyModel
 from empnet.model.system_model import BatchPrediction, SystemModel
 from empnet.system.batch import Batch
@@ -31,6 +33,13 @@ RIDGES = 10.0 ** np.arange(-4, -13, -1)
 USUAL_RIDGE = 1e-8
 """Ridge if there are too few errors to choose one."""
 
+WHOLE_RIDGES, USUAL_WHOLE_RIDGE = 10.0 ** np.arange(-1, -5, -1), 1e-3
+"""The same for models of whole systems: with fewer systems than hidden features a smaller ridge would call each training
+system certain. Classes have no errors to choose one by."""
+
+Rows = Pooling | Literal["whole"]
+"""Origin of h: pooled over particles as the property is, or made by a model that reads whole systems."""
+
 INSIDE = 0.995
 """Share of ordinary systems whose standard deviation is below the limit."""
 
@@ -41,6 +50,10 @@ class Deviation(Protocol):
 
     def std(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
         """Return the standard deviation of each prediction, in the properties' units."""
+        ...
+
+    def spread(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
+        """Return the standard deviations as the limits of ordinary ones have them."""
         ...
 
 
@@ -56,22 +69,28 @@ class LastLayer:
     come from the validation set's errors: lambda by their likelihood, alpha, nu and gamma as in
     :class:`~empnet.training.uncertainty.calibration.Calibration`.
 
+    A model of whole systems has one h for each. With a scale power its errors grow with the property, so that q, s and
+    the limits are shares of the prediction. For classes there is no s: q itself tells how unlike the training set a
+    system is.
+
     References:
         A prediction rigidity formalism for low-cost uncertainties in trained neural networks, Bigi et al., 2024,
         https://arxiv.org/abs/2403.02251; Being Bayesian, even just a bit, fixes overconfidence in ReLU networks,
         Kristiadi et al., 2020, https://arxiv.org/abs/2002.10118
 
     Arguments:
-        whitening: W of each property, shape (F', F + 1, F + 1).
+        whitening: W of each property, shape (F', F + 1, F + 1); a single one for classes.
         limits: 99.5 % quantile of the standard deviations of training and validation set, shape (F',).
-        calibrations: Map from q to s, for each property.
-        pooling: Pooling of each property.
+        calibrations: Map from q to s, for each property; for classes s = q.
+        pooling: Pooling of each property; "whole" if a whole system has one h.
+        relative: Whether standard deviations are shares of the predictions.
     """
 
     whitening: Float64[Tensor, "F_prime D D"]
     limits: Float64[np.ndarray, " F_prime"]
     calibrations: tuple[Calibration, ...]
-    pooling: tuple[Pooling, ...]
+    pooling: tuple[Rows, ...]
+    relative: bool = False
 
     def std(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
         """Return the standard deviation of each prediction, in the properties' units.
@@ -83,6 +102,26 @@ class LastLayer:
         Returns:
             Shape (B, F'), float64, on the CPU.
         """
+        return self.in_units(self.spread(found, batch), found)
+
+    def in_units(
+        self, spread: Float64[np.ndarray, "B F_prime"], found: BatchPrediction
+    ) -> Float64[np.ndarray, "B F_prime"]:
+        """Return standard deviations in the properties' units.
+
+        Arguments:
+            spread: They, as the limits have them.
+            found: The prediction.
+        """
+        return spread * np.abs(found.values.detach().cpu().numpy()) if self.relative else spread
+
+    def spread(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
+        """Return the standard deviations as the limits have them: in the properties' units, or as shares.
+
+        Arguments:
+            found: The fitted model's prediction, or its frozen copy's.
+            batch: The systems.
+        """
         assert found.hidden is not None  # invariant: a network predicts with its hidden features
         rows = {kind: _rows(found.hidden, batch, kind) for kind in set(self.pooling)}
         columns = [
@@ -92,9 +131,11 @@ class LastLayer:
         return np.stack(columns, axis=1)
 
 
-def _rows(hidden: Tensor, batch: Batch, pooling: Pooling) -> Float64[np.ndarray, "B D"]:
+def _rows(hidden: Tensor, batch: Batch, pooling: Rows) -> Float64[np.ndarray, "B D"]:
     """Return h of each system: pooled features, and the number of particles or 1."""
-    pooled = POOLINGS[pooling](hidden.detach(), batch.system_of, batch.n_systems)
+    pooled = hidden.detach()
+    if pooling != "whole":
+        pooled = POOLINGS[pooling](pooled, batch.system_of, batch.n_systems)
     sizes = torch.bincount(batch.system_of, minlength=batch.n_systems).to(pooled)
     bias = sizes if pooling == "sum" else torch.ones_like(sizes)
     return torch.cat([pooled, bias[:, None]], dim=1).double().cpu().numpy()
@@ -106,7 +147,7 @@ def _spread(rows: Float64[np.ndarray, "n D"], whitening: Float64[np.ndarray, "D 
 
 
 def fit_last_layer(
-    model: PropertyModel, dataset: Dataset, split: Split, card: ModelCard, device: torch.device
+    model: Network, dataset: Dataset, split: Split, card: ModelCard, device: torch.device
 ) -> LastLayer | None:
     """Fit in two passes: over the training set for the features, and over the validation set for the errors.
 
@@ -126,24 +167,45 @@ def fit_last_layer(
     training = split.train
     if len(training) > MOST:
         training = np.sort(np.random.default_rng(0).choice(training, MOST, replace=False))
+    kinds = rows_of_model(model)
     seen, _ = _pass(model, dataset, training, card, device)
     held_out, predicted = _pass(model, dataset, split.validation, card, device)
-    errors = predicted - dataset.targets[split.validation]
-    if not all(np.isfinite(part).all() for part in (errors, *seen.values(), *held_out.values())):
+    if not all(np.isfinite(part).all() for part in (predicted, *seen.values(), *held_out.values())):
         return None
-    kinds = model.architecture.pooling
     spectra = {kind: np.linalg.eigh(rows.T @ rows) for kind, rows in seen.items()}
-    fits = [_fit(seen[kind], held_out[kind], errors[:, k], *spectra[kind]) for k, kind in enumerate(kinds)]
+    relative = model.architecture.scale_power is not None
+    if card.classes:
+        fits = [_fit_unlabelled(seen["whole"], held_out["whole"], *spectra["whole"])]
+    else:
+        errors = predicted - dataset.targets[split.validation]
+        errors = errors / np.abs(predicted) if relative else errors
+        fits = [
+            _fit(seen[kind], held_out[kind], errors[:, k], *spectra[kind], _ridges(kind, len(errors)))
+            for k, kind in enumerate(kinds)
+        ]
     whitenings, limits, calibrations = zip(*fits, strict=True)
-    return LastLayer(torch.from_numpy(np.stack(whitenings)), np.array(limits), calibrations, kinds)
+    return LastLayer(torch.from_numpy(np.stack(whitenings)), np.array(limits), calibrations, kinds, relative)
+
+
+def rows_of_model(model: Network) -> tuple[Rows, ...]:
+    """Return the origin of h for each property of a network; one for all classes.
+
+    Arguments:
+        model: The network.
+    """
+    a = model.architecture
+    if isinstance(model, PropertyModel):
+        return a.pooling
+    whole: Rows = "whole"
+    return (whole,) * (1 if a.classes else a.n_outputs)
 
 
 @torch.no_grad()
 def _pass(
-    model: PropertyModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
-) -> tuple[dict[Pooling, np.ndarray], np.ndarray]:
-    """Return h of each system by pooling, and the predictions."""
-    rows: dict[Pooling, list[np.ndarray]] = {kind: [] for kind in model.architecture.pooling}
+    model: Network, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
+) -> tuple[dict[Rows, np.ndarray], np.ndarray]:
+    """Return h of each system by its origin, and the predictions."""
+    rows: dict[Rows, list[np.ndarray]] = {kind: [] for kind in rows_of_model(model)}
     predicted, encoder = [], card.encoder
     for piece in dataset.chunks(indices):
         batch = dataset.batch(piece, encoder, card.torch_dtype).to(device)
@@ -155,17 +217,43 @@ def _pass(
     return {kind: np.concatenate(pieces) for kind, pieces in rows.items()}, np.concatenate(predicted)
 
 
+def _fit_unlabelled(
+    seen: Float64[np.ndarray, "n D"],
+    held_out: Float64[np.ndarray, "m D"],
+    eigenvalues: Float64[np.ndarray, " D"],
+    eigenvectors: Float64[np.ndarray, "D D"],
+) -> tuple[Float64[np.ndarray, "D D"], float, Calibration]:
+    """Return W, the limit of ordinary spreads, and no calibration: classes have no errors to calibrate on."""
+    W = _whitening(eigenvalues, eigenvectors, USUAL_WHOLE_RIDGE)
+    ordinary = np.concatenate([_spread(held_out, W), _left_out(_spread(seen, W))])
+    return W, float(np.quantile(ordinary, INSIDE, method="higher")), Calibration(1.0)
+
+
+def _whitening(
+    eigenvalues: Float64[np.ndarray, " D"], eigenvectors: Float64[np.ndarray, "D D"], ridge: float
+) -> Float64[np.ndarray, "D D"]:
+    return np.asarray(eigenvectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge * eigenvalues.mean()))
+
+
+def _ridges(kind: Rows, n: int) -> list[float]:
+    """Return the ridges that are tried with n errors."""
+    if kind == "whole":
+        return WHOLE_RIDGES.tolist() if n >= FEW else [USUAL_WHOLE_RIDGE]
+    return RIDGES.tolist() if n >= FEW else [USUAL_RIDGE]
+
+
 def _fit(
     seen: Float64[np.ndarray, "n D"],
     held_out: Float64[np.ndarray, "m D"],
     errors: Float64[np.ndarray, " m"],
     eigenvalues: Float64[np.ndarray, " D"],
     eigenvectors: Float64[np.ndarray, "D D"],
+    ridges: Sequence[float],
 ) -> tuple[Float64[np.ndarray, "D D"], float, Calibration]:
     """Fit one property: return W, the limit of ordinary standard deviations, and the calibration."""
     tried = []
-    for ridge in RIDGES if len(errors) >= FEW else [USUAL_RIDGE]:
-        W = eigenvectors / np.sqrt(np.maximum(eigenvalues, 0.0) + ridge * eigenvalues.mean())
+    for ridge in ridges:
+        W = _whitening(eigenvalues, eigenvectors, ridge)
         q = _spread(held_out, W)
         calibration = Calibration.of(errors, q)
         tried.append((calibration.likelihood(errors, q), W, q, calibration))
@@ -175,7 +263,12 @@ def _fit(
 
 
 def deviations(
-    sure: Deviation, model: SystemModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard
+    sure: Deviation,
+    model: SystemModel,
+    dataset: Dataset,
+    indices: Int64[np.ndarray, " n"],
+    card: ModelCard,
+    as_limits: bool = False,
 ) -> Float64[np.ndarray, "n F_prime"]:
     """Return predicted standard deviations of systems of a data set, in pieces of bounded memory, on the CPU.
 
@@ -185,11 +278,12 @@ def deviations(
         dataset: The data.
         indices: Indices of the systems, at least one.
         card: Species and dtype of the model.
+        as_limits: Whether to return them as the limits of ordinary ones have them.
     """
-    encoder = card.encoder
+    encoder, of = card.encoder, sure.spread if as_limits else sure.std
     batches = (dataset.batch(piece, encoder, card.torch_dtype) for piece in dataset.chunks(indices))
     with torch.no_grad():
-        return np.concatenate([sure.std(model.predict(batch), batch) for batch in batches])
+        return np.concatenate([of(model.predict(batch), batch) for batch in batches])
 
 
 def _left_out(q: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:

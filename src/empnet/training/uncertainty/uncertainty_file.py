@@ -6,25 +6,28 @@ import warnings
 from dataclasses import astuple, replace
 from pathlib import Path
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
+from jaxtyping import Float64, Int64
 
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.split import Split
 from empnet.errors import EmpnetError
-from empnet.model.property_model import PropertyModel
+from empnet.model.network import Network
 from empnet.runtime.durable_files import replacing
 from empnet.training.earlier import limits_with_earlier
 from empnet.training.run.integrity import file_of_tensors, hash_of_tensors, refuse_flipped
-from empnet.training.run.model_file import load_model
+from empnet.training.run.model_file import ModelCard, load_model
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.uncertainty.calibration import Calibration
-from empnet.training.uncertainty.rigidity import LastLayer, fit_last_layer
+from empnet.training.uncertainty.rigidity import LastLayer, deviations, fit_last_layer, rows_of_model
 
-__all__ = ["FILE", "FORMAT_VERSION", "keep_last_layer", "load_last_layer", "save_last_layer"]
+__all__ = ["FILE", "FORMAT_VERSION", "deviations_of", "keep_last_layer", "load_last_layer", "save_last_layer"]
 
 FILE = "uncertainty.safetensors"
+_NO_STD = "predictions will have no standard deviation"
 FORMAT_VERSION = 1
 """Format version of the file. A later version of the package must read all earlier ones."""
 
@@ -41,23 +44,27 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
         A line for each property, and for each earlier run whose data are not available.
     """
     model, card = load_model(folder)
-    assert isinstance(model, PropertyModel)  # own invariant: models of whole systems have no such file
     fitted = fit_last_layer(model, dataset, split, card, torch.device("cpu"))
     if fitted is None:
         (folder / FILE).unlink(missing_ok=True)
-        return ["predictions will have no standard deviation: there is no validation set to calibrate it on"]
+        lost = (
+            "no class is called unlike the training data" if card.classes else "predictions have no standard deviation"
+        )
+        return [f"{lost}: there is no validation set to calibrate it on"]
     config = RunFolder(folder).read_config()
     limits, missing = limits_with_earlier(fitted.limits, fitted, model, config, card)
     save_last_layer(folder, replace(fitted, limits=limits), model)
+    if card.classes:
+        return missing
     lines = [f"{name}: {each.summary()}" for name, each in zip(card.properties, fitted.calibrations, strict=True)]
     return lines + missing
 
 
-def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None = None) -> None:
+def save_last_layer(folder: Path, fitted: LastLayer, model: Network | None = None) -> None:
     """Write ``uncertainty.safetensors``, whole or not at all.
 
     ================  ===========================================================================
-    whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias
+    whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias; one for all classes
     limits            the standard deviation above which a system is out of distribution
     calibrations      alpha, nu, gamma, the width that holds 95 %, and the number of errors used,
                       shape (F', 5), float64
@@ -80,7 +87,7 @@ def save_last_layer(folder: Path, fitted: LastLayer, model: PropertyModel | None
         unfinished.write_bytes(file_of_tensors(tensors, metadata))
 
 
-def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | None:
+def load_last_layer(folder: str | Path, model: Network) -> LastLayer | None:
     """Read the file that :func:`save_last_layer` wrote.
 
     Arguments:
@@ -116,7 +123,24 @@ def load_last_layer(folder: str | Path, model: PropertyModel) -> LastLayer | Non
         raise EmpnetError("belongs to other weights than model.safetensors", where=path, remedy=remedy)
     rows = kept["calibrations"].tolist()
     calibrations = tuple(Calibration(row[0], row[1], row[2], row[3], int(row[4])) for row in rows)
-    return LastLayer(kept["whitening"], kept["limits"].numpy(), calibrations, model.architecture.pooling)
+    relative = model.architecture.scale_power is not None
+    return LastLayer(kept["whitening"], kept["limits"].numpy(), calibrations, rows_of_model(model), relative)
+
+
+def deviations_of(
+    run: RunFolder, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard
+) -> Float64[np.ndarray, "n F_prime"] | None:
+    """Return standard deviations of systems by a run's best weights; None if it predicts none.
+
+    Arguments:
+        run: The run folder.
+        dataset: The data.
+        indices: Indices of the systems, at least one.
+        card: Its card.
+    """
+    model, _ = load_model(run.path)
+    sure = load_last_layer(run.path, model)
+    return None if sure is None else deviations(sure, model, dataset, indices, card)
 
 
 def _warn_if_lost(path: Path) -> None:
@@ -127,9 +151,9 @@ def _warn_if_lost(path: Path) -> None:
         warnings.warn(text, stacklevel=3)
 
 
-def _refuse_other_shapes(kept: dict[str, torch.Tensor], model: PropertyModel, path: Path, remedy: str) -> None:
+def _refuse_other_shapes(kept: dict[str, torch.Tensor], model: Network, path: Path, remedy: str) -> None:
     """Raise if the shapes are those of another model, or a value that must be finite is not."""
-    F_prime, F = model.readout[-1].weight.shape  # type: ignore[misc, union-attr]
+    F_prime, F = len(rows_of_model(model)), model.readout[-1].weight.shape[1]  # type: ignore[index, union-attr]
     wanted = {"whitening": (F_prime, F + 1, F + 1), "limits": (F_prime,), "calibrations": (F_prime, 5)}
     for name, shape in wanted.items():
         if tuple(kept[name].shape) != shape or kept[name].dtype != torch.float64:

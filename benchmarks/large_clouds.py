@@ -3,10 +3,10 @@
     python -m venv peer && peer/bin/pip install torch torch-geometric && peer/bin/pip install torch-cluster
     python benchmarks/large_clouds.py --peer peer/bin/python [--points 10000] [--rounds 10]
 
-Both go from positions to logits of ten classes, with fresh weights, which cost the same as trained ones. empnet keeps all
-points, with about 30 neighbours each, two interactions of width 32 (its preset). PointNet++ is the classifier of
-torch-geometric's examples: half of the points with up to 64 neighbours within 0.2, a quarter of these within 0.4, then
-a maximum; the cloud fills the unit ball, as it expects. The cloud is a noisy ellipsoid.
+Both go from positions to logits of ten classes, with fresh weights, which cost the same as trained ones. empnet keeps
+all points, with about 30 neighbours each, two interactions of width 32 (its preset). PointNet++ is the classifier of
+torch-geometric's examples: half of the points, with up to 64 neighbours within 0.2; a quarter of these, within 0.4;
+then a maximum. The cloud is a noisy ellipsoid that fills the unit ball, as PointNet++ expects.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def main() -> None:
     rows = [{name: _asked(worker) for name, worker in workers.items()} for _ in range(options.rounds)]
     for name in workers:
         times = np.array([row[name][0] for row in rows])
-        memory = f"peak memory {rows[-1][name][1]:.0f} MB, of which {rows[-1][name][2]:.0f} MB before the first cloud"
-        print(
-            f"{name}: median {np.median(times):.3f} s, least {times.min():.3f} s for {options.points:,} points; {memory}"
-        )
+        _, peak, before = rows[-1][name]
+        memory = f"peak memory {peak:.0f} MB, of which {before:.0f} MB before the first cloud"
+        spent = f"median {np.median(times):.3f} s, least {times.min():.3f} s"
+        print(f"{name}: {spent} for {options.points:,} points; {memory}")
     if len(workers) == 2:
         ratios = [row["PointNet++"][0] / row["empnet"][0] for row in rows]
         print(f"PointNet++ takes {np.median(ratios):.2f} x the time ({min(ratios):.2f} to {max(ratios):.2f})")

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from empnet import System
 from empnet.errors import EmpnetError
 from empnet.preparation.duplicates import merged
-from empnet.preparation.farthest_points import farthest_points
+from empnet.preparation.farthest_points import FIRST, farthest_points
 from empnet.preparation.invariants import LOG_SIZE, LOG_SPACING, descriptor
 from empnet.preparation.moments import LocalMoments
 from empnet.preparation.preparation import Preparation, are_clouds, prepare
@@ -80,6 +80,23 @@ def test_farthest_points_against_a_plain_loop():
         d = np.min([((centred - centred[k]) ** 2).sum(1) for k in chosen], axis=0)
         chosen.append(int(np.argmax(d)))
     assert farthest_points(centred, 30).tolist() == chosen
+
+
+def test_all_points_are_kept_once_in_an_order_that_starts_far_apart():
+    points = a_cloud(5, 400)
+    centred = points - points.mean(axis=0)
+    chosen = farthest_points(centred, 10_000)
+    assert sorted(chosen.tolist()) == list(range(len(points)))
+    assert chosen[:FIRST].tolist() == farthest_points(centred, FIRST).tolist()
+
+
+def test_many_points_are_prepared_alike_in_any_order():
+    points, random = a_cloud(2, 3_000), np.random.default_rng(1)
+    q, _ = np.linalg.qr(random.normal(size=(3, 3)))
+    turned = points[random.permutation(len(points))] @ q.T
+    a, b = (prepare(System(each), Preparation(points=10_000)) for each in (points, turned))
+    assert np.abs(a.row - b.row).max() < EXACT
+    assert np.allclose(np.sort(a.system.features, axis=0), np.sort(b.system.features, axis=0), atol=1e-8)
 
 
 def test_features_are_smooth_in_the_points():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -124,6 +126,45 @@ def test_volume_grows_with_size_without_being_asked(tmp_path):
     assert result.results["test"]["volume"]["baseline"] == "forest"
 
 
+def test_numbers_have_deviations_which_flag_what_is_strange(tmp_path):
+    shapes = [shape("ball", i) for i in range(48)]
+    result = empnet.train(shapes, "volume", out=tmp_path / "run", val=0.3, **{**QUICK, "epochs": 60})
+    predictor = empnet.load(result.run)
+    assert predictor.uncertainty.relative  # volumes grow with size, and so do their errors
+    found = predictor.predict(shapes)
+    assert found.std.shape == (len(shapes), 1) and (found.std > 0).all()
+    assert not any(found.outside[:30])
+    predictor.uncertainty = replace(predictor.uncertainty, limits=np.array([0.0]))
+    share = float(found.std[0, 0] / found.values[0, 0])
+    assert predictor.predict(shapes[:1]).outside == [f"volume +- {100 * share:.3g} %"]
+    assert result.results["validation"]["volume"]["coverage"]["systems"] == 14
+
+
+def test_classes_have_no_deviation_but_strange_clouds_are_flagged(run, shapes, tmp_path):
+    predictor = empnet.load(run)
+    assert predictor.predict(shapes).std is None and sum(map(bool, predictor.predict(shapes).outside)) <= 2
+    from empnet.prediction.predict import predict_file
+
+    out = tmp_path / "p.csv"
+    predict_file(run, shapes, out=out, quiet=True)
+    header, *rows = out.read_text().splitlines()
+    assert "_std" not in header and header.endswith("empnet_outside") and len(rows) == len(shapes)
+
+
+def test_a_look_at_the_data_holds_few_points(monkeypatch):
+    from empnet.training import cloud_settings
+    from empnet.training.run.config import TrainConfig
+
+    monkeypatch.setattr(cloud_settings, "HELD_POINTS", 1_000)
+    monkeypatch.setattr(cloud_settings, "LOOKED_AT_POINTS", 40_000)
+    systems = [shape("ball", i) for i in range(900)]
+    kept = cloud_settings._sample(systems, TrainConfig(data="balls"))
+    assert len(kept) > 1 and sum(map(len, kept)) <= 1_000
+    numbers = [next(k for k, system in enumerate(systems) if system is each) for each in kept]
+    assert len({b - a for a, b in pairwise(numbers)}) == 1 and numbers[-1] > 200  # evenly, of the first 500
+    assert len(cloud_settings._sample(systems[:1], TrainConfig(data="balls"))) == 1
+
+
 def test_whole_numbers_are_asked_about_and_taken_as_classes(shapes, tmp_path):
     result = empnet.train(shapes, "kind", out=tmp_path / "number", scale_power=0, **QUICK)
     assert "only 2 values, all whole numbers: classes? say --classes" in (result.run / "log.txt").read_text()
@@ -135,8 +176,6 @@ def test_vertical_symmetry_and_features_of_points(shapes, tmp_path):
     result = empnet.train(shapes, "label", symmetry="vertical", features="intensity", out=tmp_path / "run", **QUICK)
     predictor = empnet.load(result.run)
     about_z = np.array([[0.6, -0.8, 0], [0.8, 0.6, 0], [0, 0, 1.0]])
-    from dataclasses import replace
-
     turned = [replace(system, positions=system.positions @ about_z.T) for system in shapes]
     tilted = [replace(system, positions=system.positions[:, [2, 0, 1]]) for system in shapes]
     base = predictor.predict(shapes).values

@@ -48,7 +48,7 @@ def why_outside(
         reasons[system].append(f"{symbol(a)}-{symbol(b)} {d:.2f} angstrom")
     if spread is not None and limits is not None:
         for system, k in zip(*np.nonzero(spread > limits), strict=True):
-            reasons[system].append(_too_wide(card, k, spread[system, k], limits[k]))
+            reasons[system].append(_too_wide(card, int(k), float(spread[system, k]), float(limits[k])))
     return ["; ".join(those) for those in reasons]
 
 

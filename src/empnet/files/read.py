@@ -170,12 +170,12 @@ def _rows(name: str, files: list[Member], table: str | os.PathLike[str] | None) 
 
 def _each(files: list[Member], unit: Unit | None, first: int) -> Iterator[tuple[Member, System]]:
     """Yield the systems of several files from a frame on, counted through all files."""
-    number, told = 0, set[str]()
+    number, reported = 0, set[str]()
     for member in files:
         if _is_single(member) and number < first:
             number += 1
             continue
-        for system in _iread(nullcontext(member.path), member.file, unit, 0, told):
+        for system in _iread(nullcontext(member.path), member.file, unit, 0, reported):
             if number >= first:
                 yield member, system
             number += 1
@@ -236,12 +236,12 @@ def _opened(file: str) -> AbstractContextManager[Path]:
 
 
 def _iread(
-    source: AbstractContextManager[Path], file: str, unit: Unit | None, first: int, told: set[str] | None = None
+    source: AbstractContextManager[Path], file: str, unit: Unit | None, first: int, reported: set[str] | None = None
 ) -> Iterator[System]:
-    """Yield the systems of one file; warnings in ``told`` have appeared for other files of the folder."""
+    """Yield the systems of one file; warnings in ``reported`` have appeared for other files of the folder."""
     with source as path, plain_file(path, file) as plain:
         reader, number = reader_of(plain, file, unit), first
-        for system in _guarded(reader, plain, file, first, told):
+        for system in _guarded(reader, plain, file, first, reported):
             if is_cloud(reader):
                 yield in_own_unit(system, unit)
             else:
@@ -277,10 +277,10 @@ NO_ELEMENT = (
 )
 
 
-def _guarded(reader: Reader, path: Path, file: str, first: int, told: set[str] | None = None) -> Iterator[System]:
+def _guarded(reader: Reader, path: Path, file: str, first: int, reported: set[str] | None = None) -> Iterator[System]:
     """Yield the systems of a reader; convert each error to one line with the file and the frame."""
     systems = reader(path, file, first)
-    text: set[str] = set() if told is None else told
+    text: set[str] = set() if reported is None else reported
     for number in itertools.count(first):
         origin = Origin(file, number or None)  # an error at the beginning can concern any frame or none
         try:

@@ -87,8 +87,8 @@ def sampled_mesh(data: bytes, kind: str, origin: Origin) -> System:
             remedy="correct or remove the file",
         )
     points: Float64[np.ndarray, "N 3"] = np.asarray(trimesh.sample.sample_surface(mesh, SAMPLES, seed=SEED)[0])
-    told = f"{SAMPLES} points drawn from the surface by area, seed {SEED}"
-    return System(positions=points, info={SAMPLED: told}, origin=origin)
+    how = f"{SAMPLES} points drawn from the surface by area, seed {SEED}"
+    return System(positions=points, info={SAMPLED: how}, origin=origin)
 
 
 def _check_off(data: bytes, file: str) -> int:

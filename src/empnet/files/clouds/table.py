@@ -37,7 +37,7 @@ def first_line(path: Path) -> str:
     try:
         with opener(path, "rb") as stream:
             head = stream.read(LONGEST_LINE)
-    except (OSError, EOFError, ValueError):  # the reader will tell
+    except (OSError, EOFError, ValueError):  # the reader raises it again, with the cause
         return ""
     if b"\x00" in head:
         return ""

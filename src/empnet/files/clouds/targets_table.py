@@ -118,7 +118,7 @@ def joined(
     """Yield systems with values from a table: numbers become properties, texts go into info.
 
     The first column of the table names files, with or without suffix, or with their path within the folder. A row
-    without a file is told in a warning at the end.
+    without a file is named in a warning at the end.
 
     Arguments:
         systems: Systems from files.

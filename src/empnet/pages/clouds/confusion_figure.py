@@ -90,7 +90,7 @@ def draw_confusion(
 
 
 def _upright(classes: Sequence[str]) -> bool:
-    """Whether the names of columns are written upwards, because they are wider than a cell."""
+    """Return True if the names of columns are written upwards, because they are wider than a cell."""
     return max(map(len, classes), default=0) > (4 if len(classes) <= WORDY else 2)
 
 

@@ -111,7 +111,7 @@ FAMILIES: dict[str, Things] = {
     "vehicle": _vehicle,
     "wall": _wall,
 }
-"""What draws the surfaces of a thing, by class."""
+"""Functions that draw the surfaces of a thing, by class."""
 
 
 def scanned_surfaces(each: int, seed: int = 0, families: Sequence[str] = tuple(FAMILIES)) -> list[System]:

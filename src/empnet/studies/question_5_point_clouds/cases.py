@@ -23,7 +23,7 @@ from empnet.system.system import System
 __all__ = ["CASES", "Clouds", "changed", "clouds_for", "listed_points", "rotations", "spread_points"]
 
 CASES = ("upright", "turned", "tilted", "reordered")
-"""What is done to the test clouds: nothing, a rotation about z, any rotation, another order of the points."""
+"""Changes of the test clouds: nothing, a rotation about z, any rotation, another order of the points."""
 
 TEST = 1 / 3
 """Share of each class that is for the test."""

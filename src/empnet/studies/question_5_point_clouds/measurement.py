@@ -30,7 +30,7 @@ PARTS = {
     "pictures_all": "pictures, all orientations",
     "dense": "dense",
 }
-"""What is tested, by its name in :class:`PointCloudTrials`."""
+"""Contenders, by their names in :class:`PointCloudTrials`."""
 
 RESAMPLES = 2000
 ENDS = (2.5, 97.5)
@@ -38,7 +38,7 @@ ENDS = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Trial:
-    """What one classifier said of the test clouds.
+    """Predictions of one classifier for the test clouds.
 
     Arguments:
         labels: Number of each cloud's true class.

@@ -34,7 +34,7 @@ USUAL_RIDGE = 1e-8
 """Ridge if there are too few errors to choose one."""
 
 WHOLE_RIDGES, USUAL_WHOLE_RIDGE = 10.0 ** np.arange(-1, -5, -1), 1e-3
-"""The same for models of whole systems: with fewer systems than hidden features a smaller ridge would call each
+"""Ridges for models of whole systems: with fewer systems than hidden features a smaller ridge would call each
 training system certain. Classes have no errors to choose one by."""
 
 Rows = Pooling | Literal["whole"]

@@ -128,7 +128,7 @@ def test_volume_grows_with_size_without_being_asked(tmp_path):
 
 def test_numbers_have_deviations_which_flag_what_is_strange(tmp_path):
     shapes = [shape("ball", i) for i in range(48)]
-    result = empnet.train(shapes, "volume", out=tmp_path / "run", val=0.3, **{**QUICK, "epochs": 60})
+    result = empnet.train(shapes, "volume", out=tmp_path / "run", val=0.3, **{**QUICK, "epochs": 10})
     predictor = empnet.load(result.run)
     assert predictor.uncertainty.relative  # volumes grow with size, and so do their errors
     found = predictor.predict(shapes)

@@ -1,6 +1,7 @@
 """Prediction for one large cloud: empnet beside PointNet++ of torch-geometric, in turns, one thread each.
 
-    python -m venv peer && peer/bin/pip install torch torch-geometric && peer/bin/pip install torch-cluster
+    python -m venv peer && peer/bin/pip install -r benchmarks/peers/pins/pyg.txt setuptools wheel
+    peer/bin/pip install --no-build-isolation torch-cluster    # compiled from source, if there is no wheel
     python benchmarks/large_clouds.py --peer peer/bin/python [--points 10000] [--rounds 10]
 
 Both go from positions to logits of ten classes, with fresh weights, which cost the same as trained ones. empnet keeps

@@ -57,7 +57,7 @@ def limits_with_earlier(
         except EmpnetError as error:
             lines.append(f"systems like those of {run} may be called unlike the training data ({error})")
             continue
-        found = deviations(sure, model, dataset, chosen, card, as_limits=True)
+        found = deviations(sure.spread, model, dataset, chosen, card)
         limits = np.maximum(limits, np.quantile(found, INSIDE, axis=0, method="higher"))
     return limits, lines
 

@@ -16,7 +16,7 @@ from empnet.training.forest.forest import fit_forest, save_forest
 from empnet.training.job import Job
 from empnet.training.measure import AnyMeasured, ClassMeasured
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.uncertainty.uncertainty_file import deviations_of, keep_last_layer
+from empnet.training.uncertainty.uncertainty_file import deviations_of_sets, keep_last_layer
 
 __all__ = ["class_record", "pooled_results"]
 
@@ -44,6 +44,7 @@ def pooled_results(
         save_temperature(run.path, temperature, len(validation.labels))
         on = f"fitted to {len(validation.labels)} validation {_what(job)}"
         lines.append(f"probabilities: logits are divided by a temperature of {temperature:.3g}, {on}")
+    stds = {} if card.classes else deviations_of_sets(run.path, job.dataset, sides, card)
     results: dict[str, Any] = {}
     for side, found in measured.items():
         beside = forest.predict(job.dataset, sides[side])
@@ -54,8 +55,7 @@ def pooled_results(
             record["better"] = asdict(difference(found.labels, right, forest_right))
             results[side] = {card.properties[0]: record}
         else:
-            std = deviations_of(run, job.dataset, sides[side], card)
-            results[side] = replace(found, baseline=beside).summary(card, std)
+            results[side] = replace(found, baseline=beside).summary(card, stds.get(side))
     return lines, results
 
 

@@ -22,7 +22,7 @@ from empnet.training.run.checkpoint import PREVIOUS
 from empnet.training.run.journal import Journal
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.run.unwritten import go_on_with, writing
-from empnet.training.uncertainty.uncertainty_file import deviations_of, keep_last_layer
+from empnet.training.uncertainty.uncertainty_file import deviations_of_sets, keep_last_layer
 
 __all__ = ["TrainResult", "train_run"]
 
@@ -115,7 +115,6 @@ def _sides(split: Split) -> dict[str, Int64[np.ndarray, " n"]]:
 
 def _results(job: Job, run: RunFolder, measured: dict[str, Any]) -> dict[str, Any]:
     """Return the content of ``results.json``: errors and coverage of standard deviations, by set and property."""
-    return {
-        side: measured[side].summary(job.card, deviations_of(run, job.dataset, indices, job.card))
-        for side, indices in _sides(job.split).items()
-    }
+    sets = _sides(job.split)
+    stds = deviations_of_sets(run.path, job.dataset, sets, job.card)
+    return {side: measured[side].summary(job.card, stds.get(side)) for side in sets}

@@ -168,7 +168,7 @@ def _finish(folder: Path, names: list[str], data: Any, journal: Journal) -> dict
         if len(indices):
             measured = measure(model, dataset, indices, card, cpu)
             assert isinstance(measured, Measured)  # own invariant: classes have no ensembles
-            results[side] = measured.summary(card, deviations(spread, model, dataset, indices, card))
+            results[side] = measured.summary(card, deviations(spread.std, model, dataset, indices, card))
     with writing(folder):
         save_card(folder, with_place(read_card(first.path), source, folder))
         for name in ("split.json", "config.toml"):

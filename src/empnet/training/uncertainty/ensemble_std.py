@@ -15,13 +15,13 @@ from empnet.model.system_model import BatchPrediction
 from empnet.system.batch import Batch
 from empnet.training.run.model_file import ModelCard
 from empnet.training.uncertainty.calibration import Calibration
-from empnet.training.uncertainty.rigidity import INSIDE
+from empnet.training.uncertainty.rigidity import INSIDE, Deviation
 
 __all__ = ["EnsembleStd", "fit_spread"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EnsembleStd:
+class EnsembleStd(Deviation):
     r"""Standard deviation of an ensemble's prediction.
 
     .. math::
@@ -42,33 +42,8 @@ class EnsembleStd:
     limits: Float64[np.ndarray, " F_prime"]
     calibrations: tuple[Calibration, ...]
 
-    def std(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
-        """Return the standard deviation of each prediction, in the properties' units.
-
-        Arguments:
-            found: The ensemble's prediction.
-            batch: The systems.
-        """
-        return self.spread(found, batch)
-
-    def in_units(
-        self, spread: Float64[np.ndarray, "B F_prime"], found: BatchPrediction
-    ) -> Float64[np.ndarray, "B F_prime"]:
-        """Return standard deviations in the properties' units, which they have.
-
-        Arguments:
-            spread: They, as the limits have them.
-            found: The prediction.
-        """
-        return spread
-
     def spread(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
-        """Return the standard deviations as the limits have them, in the properties' units.
-
-        Arguments:
-            found: The ensemble's prediction.
-            batch: The systems.
-        """
+        """Return the standard deviations in the properties' units: see :meth:`Deviation.spread`."""
         assert found.members is not None  # invariant: an ensemble predicts with its members
         q = found.members.std(dim=0).detach().cpu().numpy()
         return np.stack([each.std(q[:, k]) for k, each in enumerate(self.calibrations)], axis=1)

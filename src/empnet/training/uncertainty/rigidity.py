@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -34,8 +35,8 @@ USUAL_RIDGE = 1e-8
 """Ridge if there are too few errors to choose one."""
 
 WHOLE_RIDGES, USUAL_WHOLE_RIDGE = 10.0 ** np.arange(-1, -5, -1), 1e-3
-"""Ridges for models of whole systems: with fewer systems than hidden features a smaller ridge would call each
-training system certain. Classes have no errors to choose one by."""
+"""Ridges for models of whole systems: with fewer systems than hidden features a smaller ridge gives each
+training system a standard deviation near zero. Classes have no errors to choose one by."""
 
 Rows = Pooling | Literal["whole"]
 """Origin of h: pooled over particles as the property is, or made by a model that reads whole systems."""
@@ -44,21 +45,47 @@ INSIDE = 0.995
 """Share of ordinary systems whose standard deviation is below the limit."""
 
 
-@runtime_checkable
-class Deviation(Protocol):
-    """Protocol of objects that predict standard deviations: a last layer's rigidity, or an ensemble's spread."""
+class Deviation(ABC):
+    """Predictor of standard deviations: a last layer's rigidity, or an ensemble's spread."""
+
+    __slots__ = ()
+    relative = False
+
+    @abstractmethod
+    def spread(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
+        """Return the standard deviations as the limits have them: in the properties' units, or as shares if relative.
+
+        Arguments:
+            found: The model's prediction, or its frozen copy's.
+            batch: The systems.
+        """
+
+    def in_units(
+        self, spread: Float64[np.ndarray, "B F_prime"], found: BatchPrediction
+    ) -> Float64[np.ndarray, "B F_prime"]:
+        """Return standard deviations in the properties' units.
+
+        Arguments:
+            spread: Standard deviations from :meth:`spread`.
+            found: The prediction.
+        """
+        return spread * np.abs(found.values.detach().cpu().numpy()) if self.relative else spread
 
     def std(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
-        """Return the standard deviation of each prediction, in the properties' units."""
-        ...
+        """Return the standard deviation of each prediction, in the properties' units.
 
-    def spread(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
-        """Return the standard deviations as the limits of ordinary ones have them."""
-        ...
+        Arguments:
+            found: The model's prediction, or its frozen copy's.
+            batch: The systems.
+
+        Returns:
+            Shape (B, F'), float64, on the CPU.
+        """
+        return self.in_units(self.spread(found, batch), found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LastLayer:
+class LastLayer(Deviation):
     r"""Standard deviation of a prediction, from a linear fit on the input of the last layer.
 
     .. math::
@@ -70,8 +97,8 @@ class LastLayer:
     :class:`~empnet.training.uncertainty.calibration.Calibration`.
 
     A model of whole systems has one h for each. With a scale power its errors grow with the property, so that q, s and
-    the limits are shares of the prediction. For classes there is no s: q itself tells how unlike the training set a
-    system is.
+    the limits are shares of the prediction. Classes have no s; there q alone
+    measures the distance from the training set.
 
     References:
         A prediction rigidity formalism for low-cost uncertainties in trained neural networks, Bigi et al., 2024,
@@ -92,36 +119,8 @@ class LastLayer:
     pooling: tuple[Rows, ...]
     relative: bool = False
 
-    def std(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
-        """Return the standard deviation of each prediction, in the properties' units.
-
-        Arguments:
-            found: The fitted model's prediction, or its frozen copy's.
-            batch: The systems.
-
-        Returns:
-            Shape (B, F'), float64, on the CPU.
-        """
-        return self.in_units(self.spread(found, batch), found)
-
-    def in_units(
-        self, spread: Float64[np.ndarray, "B F_prime"], found: BatchPrediction
-    ) -> Float64[np.ndarray, "B F_prime"]:
-        """Return standard deviations in the properties' units.
-
-        Arguments:
-            spread: They, as the limits have them.
-            found: The prediction.
-        """
-        return spread * np.abs(found.values.detach().cpu().numpy()) if self.relative else spread
-
     def spread(self, found: BatchPrediction, batch: Batch) -> Float64[np.ndarray, "B F_prime"]:
-        """Return the standard deviations as the limits have them: in the properties' units, or as shares.
-
-        Arguments:
-            found: The fitted model's prediction, or its frozen copy's.
-            batch: The systems.
-        """
+        """Return the standard deviations as the limits have them: see :meth:`Deviation.spread`."""
         assert found.hidden is not None  # invariant: a network predicts with its hidden features
         rows = {kind: _rows(found.hidden, batch, kind) for kind in set(self.pooling)}
         columns = [
@@ -225,8 +224,14 @@ def _fit_unlabelled(
 ) -> tuple[Float64[np.ndarray, "D D"], float, Calibration]:
     """Return W, the limit of ordinary spreads, and no calibration: classes have no errors to calibrate on."""
     W = _whitening(eigenvalues, eigenvectors, USUAL_WHOLE_RIDGE)
-    ordinary = np.concatenate([_spread(held_out, W), _left_out(_spread(seen, W))])
-    return W, float(np.quantile(ordinary, INSIDE, method="higher")), Calibration(1.0)
+    calibration = Calibration(1.0)
+    return W, _limit(calibration, _spread(held_out, W), _spread(seen, W)), calibration
+
+
+def _limit(calibration: Calibration, held_out: Float64[np.ndarray, " m"], seen: Float64[np.ndarray, " n"]) -> float:
+    """Return the limit of ordinary standard deviations from the spreads of validation and training set."""
+    ordinary = calibration.std(np.concatenate([held_out, _left_out(seen)]))
+    return float(np.quantile(ordinary, INSIDE, method="higher"))
 
 
 def _whitening(
@@ -258,29 +263,26 @@ def _fit(
         calibration = Calibration.of(errors, q)
         tried.append((calibration.likelihood(errors, q), W, q, calibration))
     _, W, q, calibration = max(tried, key=lambda each: each[0])
-    ordinary = calibration.std(np.concatenate([q, _left_out(_spread(seen, W))]))
-    return W, float(np.quantile(ordinary, INSIDE, method="higher")), calibration
+    return W, _limit(calibration, q, _spread(seen, W)), calibration
 
 
 def deviations(
-    sure: Deviation,
+    of: Callable[[BatchPrediction, Batch], Float64[np.ndarray, "B F_prime"]],
     model: SystemModel,
     dataset: Dataset,
     indices: Int64[np.ndarray, " n"],
     card: ModelCard,
-    as_limits: bool = False,
 ) -> Float64[np.ndarray, "n F_prime"]:
     """Return predicted standard deviations of systems of a data set, in pieces of bounded memory, on the CPU.
 
     Arguments:
-        sure: Predictor of the standard deviations.
+        of: :meth:`Deviation.std`, or :meth:`Deviation.spread`.
         model: The model of the predictor.
         dataset: The data.
         indices: Indices of the systems, at least one.
         card: Species and dtype of the model.
-        as_limits: Whether to return them as the limits of ordinary ones have them.
     """
-    encoder, of = card.encoder, sure.spread if as_limits else sure.std
+    encoder = card.encoder
     batches = (dataset.batch(piece, encoder, card.torch_dtype) for piece in dataset.chunks(indices))
     with torch.no_grad():
         return np.concatenate([of(model.predict(batch), batch) for batch in batches])

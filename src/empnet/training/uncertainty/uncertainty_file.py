@@ -24,10 +24,9 @@ from empnet.training.run.run_folder import RunFolder
 from empnet.training.uncertainty.calibration import Calibration
 from empnet.training.uncertainty.rigidity import LastLayer, deviations, fit_last_layer, rows_of_model
 
-__all__ = ["FILE", "FORMAT_VERSION", "deviations_of", "keep_last_layer", "load_last_layer", "save_last_layer"]
+__all__ = ["FILE", "FORMAT_VERSION", "deviations_of_sets", "keep_last_layer", "load_last_layer", "save_last_layer"]
 
 FILE = "uncertainty.safetensors"
-_NO_STD = "predictions will have no standard deviation"
 FORMAT_VERSION = 1
 """Format version of the file. A later version of the package must read all earlier ones."""
 
@@ -47,10 +46,9 @@ def keep_last_layer(folder: Path, dataset: Dataset, split: Split) -> list[str]:
     fitted = fit_last_layer(model, dataset, split, card, torch.device("cpu"))
     if fitted is None:
         (folder / FILE).unlink(missing_ok=True)
-        lost = (
-            "no class is called unlike the training data" if card.classes else "predictions have no standard deviation"
-        )
-        return [f"{lost}: there is no validation set to calibrate it on"]
+        if card.classes:
+            return ["systems unlike the training data will not be flagged: that needs a validation set"]
+        return ["predictions will have no standard deviation: there is no validation set to calibrate it on"]
     config = RunFolder(folder).read_config()
     limits, missing = limits_with_earlier(fitted.limits, fitted, model, config, card)
     save_last_layer(folder, replace(fitted, limits=limits), model)
@@ -64,7 +62,8 @@ def save_last_layer(folder: Path, fitted: LastLayer, model: Network | None = Non
     """Write ``uncertainty.safetensors``, whole or not at all.
 
     ================  ===========================================================================
-    whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias; one for all classes
+    whitening         W, shape (F', F + 1, F + 1), float64; the last row belongs to the bias;
+                      a single one for classes
     limits            the standard deviation above which a system is out of distribution
     calibrations      alpha, nu, gamma, the width that holds 95 %, and the number of errors used,
                       shape (F', 5), float64
@@ -127,20 +126,22 @@ def load_last_layer(folder: str | Path, model: Network) -> LastLayer | None:
     return LastLayer(kept["whitening"], kept["limits"].numpy(), calibrations, rows_of_model(model), relative)
 
 
-def deviations_of(
-    run: RunFolder, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard
-) -> Float64[np.ndarray, "n F_prime"] | None:
-    """Return standard deviations of systems by a run's best weights; None if it predicts none.
+def deviations_of_sets(
+    folder: Path, dataset: Dataset, sets: dict[str, Int64[np.ndarray, " n"]], card: ModelCard
+) -> dict[str, Float64[np.ndarray, "n F_prime"]]:
+    """Return standard deviations of sets by a run's best weights; empty if it predicts none.
 
     Arguments:
-        run: The run folder.
+        folder: The run folder.
         dataset: The data.
-        indices: Indices of the systems, at least one.
+        sets: Indices of each set, at least one system in each.
         card: Its card.
     """
-    model, _ = load_model(run.path)
-    sure = load_last_layer(run.path, model)
-    return None if sure is None else deviations(sure, model, dataset, indices, card)
+    model, _ = load_model(folder)
+    sure = load_last_layer(folder, model)
+    if sure is None:
+        return {}
+    return {name: deviations(sure.std, model, dataset, indices, card) for name, indices in sets.items()}
 
 
 def _warn_if_lost(path: Path) -> None:

@@ -8,23 +8,28 @@ PIP := $(BIN)/python -m pip
 GPU ?=
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 STAMP := $(VENV)/.installed$(if $(filter 1,$(GPU)),-gpu)
+NATIVE := $(VENV)/.native
+SOURCES := CMakeLists.txt $(wildcard src/empnet/native/source/*)
+# The machine's C++ compiler; where there is none, the one in the wheel of ziglang.
+ZIG := $(abspath $(VENV))/bin/zig-c++
+COMPILER ?= $(shell command -v c++ || command -v g++ || command -v clang++)
 # A process for each core, of one thread; a file's tests stay together, for what they share.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 DEMO ?= runs/demo
 DEMO_TIME ?= 2m
 
-.PHONY: demo test faults lint types doctest check clean install torch-for-cpus torch-for-gpus
+.PHONY: demo native test faults lint types doctest check clean install torch-for-cpus torch-for-gpus
 
-demo: $(STAMP)
+demo: $(NATIVE)
 	$(BIN)/empnet train qm7 --time $(DEMO_TIME) --out $(DEMO) --force
 	$(BIN)/empnet evaluate $(DEMO)
 	@echo "report: $(DEMO)/report.html"
 
-test: $(STAMP)
+test: $(NATIVE)
 	$(PYTEST) tests
 
 # Faults injected at length: killed runs, damaged files, full disks.
-faults: $(STAMP)
+faults: $(NATIVE)
 	EMPNET_FAULTS=long OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults
 
 lint: $(STAMP)
@@ -34,12 +39,12 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-doctest: $(STAMP)
+doctest: $(NATIVE)
 	$(PYTEST) --doctest-modules src/empnet
 
 check: lint types test doctest
 
-install: $(STAMP)
+install: $(NATIVE)
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -47,8 +52,19 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --upgrade pip
 	@$(MAKE) --no-print-directory $(if $(filter 1,$(GPU)),torch-for-gpus,torch-for-cpus)
-	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
-	@touch $(STAMP)
+	$(if $(COMPILER),,$(PIP) install --quiet -c constraints.txt ziglang)
+	$(if $(COMPILER),,@printf '#!/bin/sh\nexec "%s" -m ziglang c++ "$$@"\n' "$(abspath $(BIN))/python" >$(ZIG) && chmod +x $(ZIG))
+	$(if $(COMPILER),,CXX=$(ZIG)) $(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $(STAMP) $(NATIVE)
+
+# libempnet again, after a change of its sources.
+native: $(NATIVE)
+
+# The installation has just built it where no source is newer.
+$(NATIVE): $(STAMP) $(SOURCES)
+	@[ -z "$$(find $(SOURCES) -newer $(NATIVE) 2>&1)" ] || \
+		$(if $(COMPILER),,CXX=$(ZIG)) $(PIP) install --quiet --no-deps -c constraints.txt -e .
+	@touch $(NATIVE)
 
 # Only Linux has two builds. One try: where the index is not reached, the default build is installed at once.
 torch-for-cpus:
@@ -61,4 +77,4 @@ torch-for-gpus:
 		$(PIP) uninstall --quiet --yes torch
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist src/*.egg-info src/empnet/native/libempnet-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

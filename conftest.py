@@ -2,17 +2,13 @@
 
 import os
 import tempfile
-from pathlib import Path
 
 # Before anything imports torch or matplotlib: small tests are slower on many threads, and there is no screen.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ["MPLBACKEND"] = "Agg"
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
-if not WORKER:  # workers share the folder of the process that started them, so that loops are compiled once
+if not WORKER:  # workers share the folder of the process that started them, so that data are read once
     os.environ["EMPNET_CACHE"] = tempfile.mkdtemp(prefix="empnet-tests-")
-    if kernels := os.environ.get("EMPNET_TEST_KERNELS"):  # a folder that keeps compiled loops between runs of the tests
-        Path(kernels).mkdir(parents=True, exist_ok=True)
-        Path(os.environ["EMPNET_CACHE"], "kernels").symlink_to(Path(kernels).resolve())
 
 import shutil
 

@@ -100,7 +100,7 @@ def prototype_step(folder: Path, batch: Batch, forces: torch.Tensor) -> Callable
 def _load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("prototype_moments", path)
     assert spec is not None and spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # Numba's files name it
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 

@@ -11,8 +11,20 @@ import pytest
 
 from empnet.studies.extra import LIBRARIES
 
-ROOMS = ["runtime", "system", "files", "preparation", "dataset", "inspection", "basis", "kernels", "model", "training"]
-ROOMS += ["prediction", "audit", "pages", "workflows", "studies", "cli"]
+ROOMS = [
+    "runtime",
+    "system",
+    "native",
+    "files",
+    "preparation",
+    "dataset",
+    "inspection",
+    "basis",
+    "kernels",
+    "model",
+    "training",
+]
+ROOMS += ["training", "prediction", "audit", "pages", "workflows", "studies", "cli"]
 WITHOUT_NETWORKS = ROOMS[: ROOMS.index("basis")]
 MAY_USE_STUDIES = {"studies", "cli"}
 EXTRA = {"kornia", "mpmath", "PIL"}
@@ -21,7 +33,7 @@ EXTRA = {"kornia", "mpmath", "PIL"}
 OTHER_MODULES = {"scikit-learn": "sklearn"}
 """Modules that are not named as their library is."""
 
-PARTS = {"cycler": "matplotlib", "llvmlite": "numba"}
+PARTS = {"cycler": "matplotlib"}
 """Libraries that come with another one, whose interface names them."""
 
 DRAWERS = {"utils", "misc", "helpers", "common", "tools"}

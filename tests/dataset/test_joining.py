@@ -1,18 +1,14 @@
 """The compiled joining of pairs against the plain one."""
 
-import sys
-
 import numpy as np
 import pytest
 from ase.build import bulk, molecule
 
-import empnet.dataset
-from empnet.dataset import joining, loops
-from empnet.dataset.acceleration import compiled_loops
+from empnet.dataset import joining
 from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.neighbours import neighbour_list
-from empnet.runtime.numba_probe import numba_works
+from empnet.native import library
 from empnet.system.one_hot import OneHot
 from empnet.system.system import System
 
@@ -46,7 +42,8 @@ def test_compiled_and_plain_joining_are_equal(dataset, name):
     first = [np.cumsum(arrays[name]) - arrays[name] for name in ("n_particles", "n_pairs")]
     arguments = (first[0][indices], dataset.sizes[indices], first[1][indices], arrays["n_pairs"][indices])
     found, wanted = (
-        join(*arguments, arrays["neighbours"], arrays["senders"]) for join in (loops.join_pairs, joining.join_pairs)
+        join(*arguments, arrays["neighbours"], arrays["senders"])
+        for join in (joining.pair_joiner(), joining.join_pairs)
     )
     for a, b in zip(found, wanted, strict=True):
         assert a.dtype == b.dtype == np.int64
@@ -55,7 +52,7 @@ def test_compiled_and_plain_joining_are_equal(dataset, name):
 
 
 @pytest.mark.parametrize("name", SELECTIONS)
-def test_batches_without_numba_are_the_same(dataset, name, monkeypatch):
+def test_batches_without_the_library_are_the_same(dataset, name, monkeypatch):
     indices, encoder = np.array(SELECTIONS[name], dtype=np.int64), OneHot([1, 6, 8, 14, 29])
     batch = dataset.batch(indices, encoder)
     monkeypatch.setattr("empnet.dataset.dataset.pair_joiner", lambda: joining.join_pairs)
@@ -67,32 +64,24 @@ def test_batches_without_numba_are_the_same(dataset, name, monkeypatch):
 
 
 @pytest.fixture
-def forgotten(monkeypatch):
-    """Clear the caches of what is known about Numba, before and after."""
-    monkeypatch.delattr(empnet.dataset, "loops", raising=False)
-    monkeypatch.delitem(sys.modules, "empnet.dataset.loops", raising=False)
-    for known in (compiled_loops, numba_works):
-        known.cache_clear()
+def forgotten():
+    """Clear the caches of what is known about libempnet, before and after."""
+    known = library._library, library.native
+    for each in known:
+        each.cache_clear()
     yield
-    for known in (compiled_loops, numba_works):
-        known.cache_clear()
+    for each in known:
+        each.cache_clear()
 
 
-def test_without_numba_plain_numpy_does_the_same(dataset, forgotten, monkeypatch):
+def test_without_the_library_plain_numpy_does_the_same(dataset, forgotten, monkeypatch, tmp_path):
     seen, pairs = DataCoverage.of(dataset), neighbour_list(of(molecule("C6H6")), 4.0)
-    compiled_loops.cache_clear()
-    numba_works.cache_clear()
-    monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
-    with pytest.warns(UserWarning, match="^Numba does not work here"):
+    library._library.cache_clear()
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
+    with pytest.warns(UserWarning, match="^libempnet was not built for this machine"):
         assert joining.pair_joiner() is joining.join_pairs
     assert DataCoverage.of(dataset) == seen
     assert np.array_equal(neighbour_list(of(molecule("C6H6")), 4.0).senders, pairs.senders)
-
-
-def test_a_mistake_in_the_compiled_loops_is_an_error(forgotten, monkeypatch):
-    monkeypatch.delattr("empnet.runtime.compiled.compiled")  # which the loops import
-    with pytest.raises(ImportError, match="cannot import name 'compiled'"):
-        joining.pair_joiner()
 
 
 def test_mapped_arrays_may_be_dropped_at_any_time(dataset, monkeypatch, tmp_path):

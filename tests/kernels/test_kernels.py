@@ -1,6 +1,7 @@
 """The sum over pairs against a literal loop, and its derivatives against finite differences."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from empnet import kernels
 from empnet.errors import EmpnetError
 from empnet.kernels.pairs import sum_over_neighbours
-from empnet.runtime.numba_probe import numba_works
+from empnet.native import library
 from empnet.system.batch import Pairs
 
 K = 6
@@ -194,32 +195,37 @@ def test_slices_and_expanded_gradients(monkeypatch) -> None:
 
 @pytest.fixture
 def forgotten(monkeypatch: pytest.MonkeyPatch):
-    """Clear the caches of what is known about Numba, before and after."""
+    """Clear the caches of what is known about libempnet, before and after."""
     monkeypatch.delenv("EMPNET_KERNELS", raising=False)
     monkeypatch.delattr(kernels, "compiled", raising=False)
-    for known in (kernels._compiled, numba_works):
+    for known in (kernels._compiled, library._library, library.native):
         known.cache_clear()
     yield
-    for known in (kernels._compiled, numba_works):
+    for known in (kernels._compiled, library._library, library.native):
         known.cache_clear()
 
 
-def no_numba(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "numba", None)  # importing it fails
+def not_built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
 
 
-def numba_without_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
-    def njit(**_: object) -> object:
-        raise OSError("Could not find LLVM")
+def damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for kind in library.KINDS:
+        (tmp_path / f"libempnet-{kind}{library.ENDING}").write_bytes(b"\x7fELF and then nothing")
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
 
-    monkeypatch.setattr("numba.njit", njit)
+
+def of_another_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(library, "VERSION", -1)
 
 
-@pytest.mark.parametrize("broken", [no_numba, numba_without_llvm])
-def test_without_numba_there_is_one_warning_and_the_same_result(broken, forgotten, monkeypatch) -> None:
-    broken(monkeypatch)
+@pytest.mark.parametrize("broken", [not_built, damaged, of_another_version])
+def test_without_the_library_there_is_one_warning_and_the_same_result(broken, forgotten, monkeypatch, tmp_path) -> None:
+    broken(monkeypatch, tmp_path)
     args = problem(5, 23, 3, None)
-    with pytest.warns(UserWarning, match=r"^Numba does not work here \(.*\), so plain torch and NumPy take its place"):
+    with pytest.warns(
+        UserWarning, match="^libempnet was not built for this machine, so plain torch and NumPy take its"
+    ):
         A = kernels.pair_sums(*args)
     assert torch.equal(A, kernels.pair_sums(*args))  # and no second one
     torch.testing.assert_close(A, loop(*args), rtol=0, atol=1e-12)

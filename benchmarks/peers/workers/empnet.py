@@ -105,4 +105,4 @@ def epoch(work: Work, form: str, question: dict) -> dict:
 
 
 if __name__ == "__main__":
-    serve(prepare, ("empnet", "numba"), epoch)
+    serve(prepare, ("empnet",), epoch)

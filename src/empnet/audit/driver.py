@@ -27,7 +27,6 @@ from empnet.prediction.last_words import verdict_of_run
 from empnet.prediction.predictor import Predictor, as_predictor
 from empnet.prediction.reading import Reading
 from empnet.prediction.verdict import Verdict
-from empnet.runtime.compilation import compiling
 from empnet.runtime.pipes import keeping_pipes
 from empnet.runtime.progress import track
 from empnet.system.system import System
@@ -95,8 +94,7 @@ def audit(
     if predictor.card.architecture.readout == "pooled":
         return _audit_pooled(predictor, systems, sample, called, errors, rng, _side(predictor, data))
     tests = _tests(Subject(predictor), systems, sample, rng, own=data is None)
-    with compiling():
-        lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
+    lines = [line for piece in track(tests, "auditing", quiet=quiet) for line in piece]
     found = accuracies(predictor, systems, _side(predictor, data)) if errors is None else list(errors)
     lines = [*accuracy_lines(predictor, found), *lines]
     return Audit(predictor.run, called, len(systems), len(sample), tuple(lines), words_of(predictor, found))
@@ -112,15 +110,14 @@ def _audit_pooled(
     side: str,
 ) -> Audit:
     """Test a model for clouds or classes: its symmetries from file to prediction, its errors, its dead units."""
-    with compiling():
-        lines = pooled_lines(predictor, sample, rng)
-        dead = dead_units_line(Subject(predictor), predictor.dataset(sample))
-        if predictor.card.classes:
-            lines = [*class_accuracy_lines(predictor, systems), *lines, dead]
-            words = Verdict() if side == "given" else verdict_of_run(predictor.run)
-        else:
-            found = accuracies(predictor, systems, side) if errors is None else list(errors)
-            lines, words = [*accuracy_lines(predictor, found), *lines, dead], words_of(predictor, found)
+    lines = pooled_lines(predictor, sample, rng)
+    dead = dead_units_line(Subject(predictor), predictor.dataset(sample))
+    if predictor.card.classes:
+        lines = [*class_accuracy_lines(predictor, systems), *lines, dead]
+        words = Verdict() if side == "given" else verdict_of_run(predictor.run)
+    else:
+        found = accuracies(predictor, systems, side) if errors is None else list(errors)
+        lines, words = [*accuracy_lines(predictor, found), *lines, dead], words_of(predictor, found)
     return Audit(predictor.run, called, len(systems), len(sample), tuple(lines), words)
 
 

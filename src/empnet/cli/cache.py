@@ -16,7 +16,7 @@ from empnet.runtime.cache_entries import KINDS, CacheEntry
 
 __all__ = ["cache"]
 
-cache = typer.Typer(invoke_without_command=True, help="Files kept to save time: data sets, compiled loops, pictures.")
+cache = typer.Typer(invoke_without_command=True, help="Files kept to save time: data sets, pictures.")
 
 # Seconds of each unit of time.
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -55,7 +55,7 @@ def _rows(entries: Sequence[CacheEntry]) -> list[tuple[str, str, int, float, str
     loops = [entry for entry in entries if entry.kind == "loops"]
     rows = [(e.kind, e.source, e.size, e.used, e.path.name[:12]) for e in entries if e.kind != "loops"]
     if loops:
-        text = f"compiled loops, {len(loops)} folders"
+        text = f"compiled loops of earlier versions, {len(loops)} folders"
         rows.append(("loops", text, sum(e.size for e in loops), max(e.used for e in loops), "kernels"))
     return rows
 

@@ -83,7 +83,9 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"empnet {__version__}")
+        from empnet.native.library import tell
+
+        typer.echo(f"empnet {__version__}; {tell()}")
         raise typer.Exit
 
 

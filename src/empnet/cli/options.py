@@ -268,7 +268,7 @@ Time = Annotated[
     str | None,
     option(
         "--time",
-        help="Training time instead of epochs: 90s, 10m, 1h30m, without reading and compiling.",
+        help="Training time instead of epochs: 90s, 10m, 1h30m, without reading.",
         group=RUN,
     ),
 ]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from empnet.dataset.acceleration import compiled_loops
 from empnet.dataset.dataset import Block, Dataset
+from empnet.native.library import is_built, native
 
 __all__ = ["BIN", "DataCoverage"]
 
@@ -219,10 +219,9 @@ def _pairs(
     dataset: Dataset, chosen: np.ndarray, names: np.ndarray, one_way: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield receiver, code of the two species and distance of each pair of the chosen systems, block by block."""
-    loops = compiled_loops()
     for block in dataset.blocks():
         periodic = dataset.arrays["periodic"][block.systems].any()
-        of_block = _of_open_block if loops is not None and not periodic else _of_block
+        of_block = _of_open_block if is_built() and not periodic else _of_block
         receivers, kinds, d = of_block(dataset, block, chosen[block.systems], names, one_way)
         yield receivers + block.particles.start, kinds, d
 
@@ -231,15 +230,15 @@ def _of_open_block(
     dataset: Dataset, block: Block, chosen: np.ndarray, names: np.ndarray, one_way: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the result of :func:`_of_block` for open systems, computed by a compiled loop."""
-    loops, arrays = compiled_loops(), dataset.arrays
-    assert loops is not None  # own invariant: checked by the caller
+    arrays = dataset.arrays
     place = np.searchsorted(names, arrays["species"][block.particles])
-    neighbours, positions = (arrays[name][block.particles] for name in ("neighbours", "positions"))
-    senders, sizes = arrays["senders"][block.pairs], dataset.sizes[block.systems]
-    found: tuple[np.ndarray, np.ndarray, np.ndarray] = loops.pair_distances(
-        sizes, neighbours, senders, positions, place, len(names), chosen, one_way
-    )
-    return found
+    neighbours, senders = arrays["neighbours"][block.particles], arrays["senders"][block.pairs]
+    positions = np.ascontiguousarray(arrays["positions"][block.particles], dtype=np.float64)
+    stored = neighbours, neighbours.itemsize, senders, senders.itemsize
+    receivers, codes, d = np.empty(len(senders), np.int64), np.empty(len(senders), np.int64), np.empty(len(senders))
+    given = len(block_sizes := dataset.sizes[block.systems]), block_sizes, *stored, positions, place, len(names), chosen
+    P = native("pair_distances")(*given, one_way, receivers, codes, d)
+    return receivers[:P], codes[:P], d[:P]
 
 
 def _of_block(

@@ -302,7 +302,7 @@ class Dataset:
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
-    """Return a read-only view, as mapped arrays are: Numba treats read-only and writable arrays as different types."""
+    """Return a read-only view, as mapped arrays are."""
     view = array.view()
     view.flags.writeable = False
     return view

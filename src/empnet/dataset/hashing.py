@@ -21,7 +21,7 @@ __all__ = ["hash_of_files", "hash_of_system", "reader_version"]
 READ_BY = ("runtime", "system", "files", "dataset")
 """Subpackages whose source code affects the data as read."""
 
-READ_WITH = ("ase", "empnet", "h5py", "laspy", "lazrs", "numba", "numpy", "plyfile", "trimesh", "vesin")
+READ_WITH = ("ase", "empnet", "h5py", "laspy", "lazrs", "numpy", "plyfile", "trimesh", "vesin")
 """Packages whose versions may affect the data as read."""
 
 

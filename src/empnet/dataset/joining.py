@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from empnet.dataset.acceleration import compiled_loops
+from empnet.native.library import is_built, native
 
 __all__ = ["Joined", "join_pairs", "pair_joiner", "ranges"]
 
@@ -16,9 +16,27 @@ of these pairs in the list of ordered pairs."""
 
 
 def pair_joiner() -> Callable[..., Joined]:
-    """Return the function that joins pairs: the compiled version if Numba works."""
-    loops = compiled_loops()
-    return loops.join_pairs if loops else join_pairs
+    """Return the function that joins pairs: the compiled version where libempnet is built."""
+    return _join_pairs_in_loops if is_built() else join_pairs
+
+
+def _join_pairs_in_loops(
+    first_particle: np.ndarray,
+    n_particles: np.ndarray,
+    first_pair: np.ndarray,
+    n_pairs: np.ndarray,
+    neighbours: np.ndarray,
+    senders: np.ndarray,
+) -> Joined:
+    """Return the result of :func:`join_pairs`, computed by libempnet: counted first, then filled."""
+    stored = neighbours, neighbours.itemsize, senders, senders.itemsize
+    B, N = len(n_particles), int(n_particles.sum())
+    rows, columns = np.empty(N + 1, np.int64), np.empty(N + 1, np.int64)
+    P = native("count_pairs")(B, first_particle, n_particles, first_pair, *stored, rows)
+    first, second, transposed, kept = (np.empty(P, np.int64) for _ in range(4))
+    given = B, first_particle, n_particles, first_pair, n_pairs, *stored, N, P
+    native("join_pairs")(*given, first, second, transposed, columns, kept)
+    return first, second, rows, transposed, columns, kept
 
 
 def ranges(first: np.ndarray, count: np.ndarray) -> np.ndarray:

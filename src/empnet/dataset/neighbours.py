@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Int32
 from vesin import NeighborList
 
-from empnet.dataset.acceleration import compiled_loops
 from empnet.errors import EmpnetError
+from empnet.native.library import is_built, native
 from empnet.system.system import System
 
 __all__ = ["COINCIDENT", "NeighbourList", "neighbour_list"]
@@ -61,12 +61,19 @@ def neighbour_list(system: System, cutoff: float) -> NeighbourList:
         ([0, 1], [1, 0])
     """
     few = not any(system.pbc) and len(system) <= FEW  # a loop over all pairs is then faster
-    loops = compiled_loops() if few else None
-    if loops is not None:
-        receivers, senders, coincide = loops.pairs_within(system.positions, float(cutoff), COINCIDENT)
-        if not coincide:  # otherwise the search below finds the particles
-            return NeighbourList(receivers, senders, np.zeros((len(receivers), 3), dtype=np.int32))
-    return _search(system, cutoff)
+    found = _all_within(system, cutoff) if few and is_built() else None
+    return _search(system, cutoff) if found is None else found
+
+
+def _all_within(system: System, cutoff: float) -> NeighbourList | None:
+    """Return the pairs of an open system by a loop over all pairs; None if two particles coincide."""
+    n = len(system)
+    receivers, senders = np.empty((2, n * (n - 1)), dtype=np.int32)
+    positions = np.ascontiguousarray(system.positions, dtype=np.float64)
+    P = native("pairs_within")(n, positions, float(cutoff), COINCIDENT, receivers, senders)
+    if P < 0:
+        return None
+    return NeighbourList(receivers[:P].copy(), senders[:P].copy(), np.zeros((P, 3), dtype=np.int32))
 
 
 def _search(system: System, cutoff: float) -> NeighbourList:

@@ -31,7 +31,7 @@ from torch import Tensor
 from empnet.basis.spline import CubicSpline
 from empnet.errors import EmpnetError
 from empnet.kernels import reference
-from empnet.runtime.numba_probe import numba_works
+from empnet.native.library import is_built
 from empnet.system.batch import Pairs
 
 __all__ = [
@@ -55,7 +55,7 @@ def choose(device: torch.device, dtype: torch.dtype) -> ModuleType:
     """Return the implementation for a device and a dtype: the fastest one, or the one that ``EMPNET_KERNELS`` names.
 
     Compiled loops serve float32 and float64 on CPUs. Plain torch serves everything else and, after one warning,
-    machines on which Numba does not work. An error in the compiled kernels themselves is raised.
+    machines for which libempnet was not built. An error in the compiled kernels themselves is raised.
 
     Arguments:
         device: The tensors' device.
@@ -80,10 +80,10 @@ def choose(device: torch.device, dtype: torch.dtype) -> ModuleType:
 
 @cache
 def _compiled() -> ModuleType:
-    """Return the compiled loops, or plain torch where Numba does not work."""
-    if not numba_works():
+    """Return the compiled loops, or plain torch where libempnet is not built."""
+    if not is_built():
         return reference
-    from empnet.kernels import compiled  # when first needed, since Numba takes its time
+    from empnet.kernels import compiled  # imports this package
 
     return compiled
 

@@ -1,9 +1,9 @@
 """Moments of the neighbours in compiled loops, with the second derivatives that training on forces needs.
 
-Formula: :func:`empnet.kernels.reference.moments`. Loops: ``moment_loops`` and ``moment_gradient_loops``, for degree 2
-and the widths of ``fast_loops``; other sizes, and derivatives of the third order, use the sums of ``autograd_sums``.
+Formula: :func:`empnet.kernels.reference.moments`. Loops: ``native/source/moments.hpp``; derivatives of the third order
+use the sums of ``autograd_sums``.
 
-The form of ``moment_loops`` has seven slots: w, Y, phi, x, chi, V and g. It is opened in three groups: pairs (w and Y),
+The form of ``moments.hpp`` has seven slots: w, Y, phi, x, chi, V and g. It is opened in three groups: pairs (w and Y),
 features (x and V) and tables (phi and chi). Each group has a node of its own, because forces need no gradient of
 tables, and training on them needs none of the pairs.
 """
@@ -12,16 +12,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 from empnet.kernels.autograd_sums import pair_sums_at, tensor_sums_at
-from empnet.kernels.fast_loops import has_fast_loops
-from empnet.kernels.moment_loops import MomentLoops, moment_loops
 from empnet.kernels.multilinear import AttachGradients, Slots
 from empnet.kernels.topology import Topology
+from empnet.native.library import native_of, threads
 from empnet.system.batch import Pairs
 
 __all__ = ["moments"]
@@ -42,35 +40,28 @@ class Loops:
     """
 
     def __init__(self, at: Topology, slots: Slots) -> None:
-        self.at, self.like = at, slots[0]
-        self.w, self.Y, self.phi, self.x, self.chi, self.V, *g = map(_flat, slots)
+        self.at = at
+        self.w, self.Y, self.phi, self.x, self.chi, self.V, *g = (None if x is None else x.contiguous() for x in slots)
         self.g = g[0] if g else None
-        F = at.table[2]
-        self.tensors = slots[5] is not None
-        self.loops: MomentLoops = moment_loops(F, self.w.dtype, self.tensors)
-        self.shapes = {
-            "g": (len(at.rows) - 1, 9, F),
-            "x": (len(at.rows) - 1, F),
-            "w": (len(at.q), 4),
-            "Y": (len(at.q), 9),
-        }
-        if not self.tensors:
-            self.chi, self.V = np.empty(0, self.w.dtype), np.empty((1, 9 * F), self.w.dtype)
+        assert self.w is not None  # own invariant: w is always there
+        self.like, self.sizes = self.w, (at.record, at.degree, at.table[2])
 
-    def _new(self, slot: str) -> tuple[Tensor, np.ndarray]:
-        """Return an empty tensor for a slot, and the same memory as loops take it."""
-        assert self.like is not None  # own invariant: w is always there
-        tensor = self.like.new_empty(self.shapes[slot])
-        return tensor, _flat(tensor)
+    def _call(self, name: str, *arguments: Any) -> None:
+        native_of(name, self.like.dtype)(*self.sizes, *arguments, threads())
 
-    def _new_tensors(self) -> tuple[Tensor | None, np.ndarray]:
-        """Return an empty gradient of V, or None and unused memory without tensors."""
-        return self._new("g") if self.tensors else (None, self.V)
+    def _new(self, *shape: int) -> Tensor:
+        return self.like.new_empty(shape)
+
+    def _features(self) -> tuple[Tensor, Tensor | None]:
+        """Return memory for gradients of x and V."""
+        at = self.at
+        V = None if self.V is None and self.chi is None else self._new(at.n_particles, at.n_components, at.table[2])
+        return self._new(at.n_particles, at.table[2]), V
 
     def forward(self) -> Tensor:
         """Return the moments themselves."""
-        A, out = self._new("g")
-        self.loops.forward(*self.at.by_rows_and_columns, self.w, self.Y, self.phi, self.x, self.chi, self.V, out)
+        A = self._new(self.at.n_particles, self.at.n_components, self.at.table[2])
+        self._call("moments", self.w, self.Y, self.phi, self.x, self.chi, self.V, self.V, A)
         return A
 
     def gradients(self, group: str) -> Slots:
@@ -79,50 +70,32 @@ class Loops:
 
     def grad_pairs(self) -> Slots:
         """Return the gradients of w and Y."""
-        (grad_w, out_w), (grad_Y, out_Y) = self._new("w"), self._new("Y")
-        given = self.w, self.Y, self.phi, self.x, self.chi, self.V, self.g
-        self.loops.grad_pairs(*self.at.by_rows, *given, out_w, out_Y)
-        return grad_w, grad_Y
+        out = self._new(self.at.n_pairs, 4), self._new(self.at.n_pairs, self.at.n_components)
+        self._call("moments_grad_pairs", self.w, self.Y, self.phi, self.x, self.chi, self.V, self.g, *out)
+        return out
 
     def grad_features(self) -> Slots:
         """Return the gradients of x and V."""
-        (grad_x, out_x), (grad_V, out_V) = self._new("x"), self._new_tensors()
-        given = self.w, self.Y, self.phi, self.chi, self.g
-        self.loops.grad_features(*self.at.by_rows_and_columns, *given, out_x, out_V)
-        return grad_x, grad_V
+        out = self._features()
+        self._call("moments_grad_features", self.w, self.Y, self.phi, self.chi, self.g, self.g, *out)
+        return out
 
     def grad_tables(self, h_w: Tensor | None = None, h_Y: Tensor | None = None) -> Slots:
         """Return the gradients of phi and chi; with h, those of h times the gradients of the pairs."""
-        chunks, tables = self.at.chunks(), [self.at.tables(self.w.dtype) for _ in range(1 + self.tensors)]
-        flat = [x.reshape(len(x), -1) for x in tables]
-        grad_phi, grad_chi = flat if self.tensors else (*flat, np.empty((len(chunks), 1), self.w.dtype))
-        given = self.w, self.Y, self.x, self.V, self.g
-        if h_w is None or h_Y is None:
-            self.loops.grad_tables(chunks, *self.at.by_rows, *given, grad_phi, grad_chi)
-        else:
-            h = _flat(h_w), _flat(h_Y)
-            self.loops.second_order_tables(chunks, *self.at.by_rows, *given, *h, grad_phi, grad_chi)
-        summed = [torch.from_numpy(x[0] if len(x) == 1 else x.sum(0)) for x in tables]
-        return summed[0], summed[1] if self.tensors else None
+        out = self._new(*self.at.table), None if self.V is None else self._new(*self.at.table)
+        given = self.at.table[0], self.w, self.Y, self.x, self.V, self.g, h_w, h_Y
+        self._call("moments_grad_tables", *given, *out)
+        return out
 
     def second_order(self, h_w: Tensor, h_Y: Tensor) -> Slots:
         """Return the gradients of the network's slots, of h times the gradients of the pairs."""
-        (grad_g, out_g), (grad_x, out_x), (grad_V, out_V) = self._new("g"), self._new("x"), self._new_tensors()
-        given = self.w, self.Y, self.phi, self.x, self.chi, self.V, self.g, _flat(h_w), _flat(h_Y)
-        self.loops.second_order(*self.at.by_rows_and_columns, *given, out_g, out_x, out_V)
-        grad_phi, grad_chi = self.grad_tables(h_w, h_Y)
+        h = h_w.contiguous(), h_Y.contiguous()
+        grad_g = self._new(self.at.n_particles, self.at.n_components, self.at.table[2])
+        grad_x, grad_V = self._features()
+        given = self.w, self.Y, self.phi, self.x, self.chi, self.V, self.g
+        self._call("moments_second_order", *given, *h, grad_g, grad_x, grad_V)
+        grad_phi, grad_chi = self.grad_tables(*h)
         return grad_phi, grad_x, grad_chi, grad_V, grad_g
-
-
-def _flat(x: Tensor | None) -> Any:
-    """Return an array as loops take it: a table in one piece, moments with a row for each particle."""
-    if x is None:
-        return None
-    array = x.detach().contiguous().numpy()
-    if array.ndim < 3:
-        return array
-    rows, components, F = array.shape
-    return array.reshape(rows, 9 * F) if components == 9 else array.reshape(-1)
 
 
 def _by_sums(at: Topology, slots: Slots) -> Tensor:
@@ -237,10 +210,8 @@ def moments(
     q: Int64[Tensor, " P"],
     pairs: Pairs,
 ) -> Float[Tensor, "N S F"]:
-    """Compute :func:`empnet.kernels.moments` in compiled loops, the fast ones if there are any; tensors on the CPU."""
+    """Compute :func:`empnet.kernels.moments` in compiled loops; tensors on the CPU."""
     at, slots = Topology.of(pairs, q, phi), (w, Y, phi, x, chi, V)
-    if not has_fast_loops(phi.shape[2], phi.shape[1] - 1):
-        return _by_sums(at, slots)
     A = Loops(at, slots).forward()
     if not torch.is_grad_enabled():
         return A

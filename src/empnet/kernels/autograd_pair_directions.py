@@ -1,7 +1,7 @@
 """From positions to spline weights and spherical harmonics in compiled loops, with derivatives of every order.
 
-Formula: :func:`empnet.kernels.reference.pair_directions`. Loops: ``pair_direction_loops``. Two nodes stand one after
-the other: positions and cells -> :class:`Vectors` -> :class:`Directions`.
+Formula: :func:`empnet.kernels.reference.pair_directions`. Loops: ``native/source/geometry.cpp``. Two nodes stand
+one after the other: positions and cells -> :class:`Vectors` -> :class:`Directions`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from torch import Tensor
 from empnet.basis.harmonics import harmonics
 from empnet.basis.radial import envelope
 from empnet.basis.spline import CubicSpline
-from empnet.kernels import pair_direction_loops as loops
-from empnet.kernels.autograd_pair_weights import PairIndex, SplineGrid, arrays_of
+from empnet.kernels.autograd_pair_weights import PairIndex, SplineGrid
 from empnet.kernels.pairs import distances, sum_over_neighbours
+from empnet.native.library import native, native_of, threads
+from empnet.native.structures import NeighbourRecord
 from empnet.system.batch import Pairs
 
 __all__ = ["pair_directions"]
@@ -49,9 +50,7 @@ class VectorsBackward(torch.autograd.Function):
         """Return the gradient of the positions, shape (N, 3)."""
         ctx.index = index
         out = g.new_empty(n, 3)
-        at = index.pairs
-        lists = (at.row_pointers, at.column_pointers, at.transposed)
-        loops.vectors_backward(*(x.numpy() for x in lists), g.detach().contiguous().numpy(), out.numpy())
+        native("vectors_backward")(NeighbourRecord.of(index.pairs), g.detach().contiguous(), out, threads())
         return out
 
     @staticmethod
@@ -70,8 +69,7 @@ def _without_shifts(pairs: Pairs) -> Pairs:
 
 def _vectors(index: PairIndex, positions: Tensor, cells: Tensor | None) -> Tensor:
     out = positions.new_empty(len(index.pairs), 3)
-    first, second = index.pairs.first.numpy(), index.pairs.second.numpy()
-    loops.vectors(first, second, *arrays_of(index, positions, cells), out.numpy())
+    native("vectors")(*index.records(positions, cells), out, threads())
     return out
 
 
@@ -118,8 +116,9 @@ class DirectionsBackward(torch.autograd.Function):
         ctx.grid = grid
         ctx.save_for_backward(*saved)
         out = torch.empty_like(saved[0])
-        gradients = (x.detach().contiguous().numpy() for x in (gw, gY))
-        loops.directions_backward(saved[0].detach().numpy(), *grid, *gradients, out.numpy())
+        v, gradients = saved[0].detach(), (x.detach().contiguous() for x in (gw, gY))
+        given = len(v), v.contiguous(), grid.record, math.isqrt(gY.shape[1]) - 1
+        native_of("directions_backward", gY.dtype)(*given, *gradients, out, threads())
         return out
 
     @staticmethod
@@ -129,7 +128,8 @@ class DirectionsBackward(torch.autograd.Function):
         if torch.is_grad_enabled():
             return None, None, *_second_order(ctx.grid, v, gw, gY, h)[1:]
         w, Y = gw.new_empty(gw.shape), gY.new_empty(gY.shape)
-        loops.directions_jvp(v.numpy(), *ctx.grid, h.contiguous().numpy(), w.numpy(), Y.numpy())
+        given = len(v), v.contiguous(), ctx.grid.record, math.isqrt(gY.shape[1]) - 1
+        native_of("directions_jvp", gY.dtype)(*given, h.contiguous(), w, Y, threads())
         return None, None, w, Y
 
 
@@ -184,7 +184,7 @@ def _directions(grid: SplineGrid, degree: int, dtype: torch.dtype, v: Tensor) ->
     P = len(v)
     w, Y = v.new_empty((P, 4), dtype=dtype), v.new_empty((P, (degree + 1) ** 2), dtype=dtype)
     q, d = v.new_empty(P, dtype=torch.int64), v.new_empty(P)
-    loops.directions(v.detach().numpy(), *grid, d.numpy(), q.numpy(), w.numpy(), Y.numpy())
+    native_of("directions", dtype)(P, v.detach().contiguous(), grid.record, degree, d, q, w, Y, threads())
     return w, Y, q, d
 
 

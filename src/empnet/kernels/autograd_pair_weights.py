@@ -1,7 +1,7 @@
 """From positions to distances and spline weights in compiled loops, with derivatives of every order.
 
-Formula: :func:`empnet.kernels.reference.pair_weights`. Loops: ``pair_weight_loops``. Two nodes stand one after the
-other: positions and cells -> :class:`Distances` -> :class:`FirstWeights`.
+Formula: :func:`empnet.kernels.reference.pair_weights`. Loops: ``native/source/geometry.cpp``. Two nodes stand one
+after the other: positions and cells -> :class:`Distances` -> :class:`FirstWeights`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from numpy.polynomial import polynomial
 from torch import Tensor
 
 from empnet.basis.spline import CubicSpline
-from empnet.kernels import pair_weight_loops as loops
 from empnet.kernels.pairs import displacements, distances
+from empnet.native.library import native, native_of, threads
+from empnet.native.structures import Grid, NeighbourRecord, Space
 from empnet.system.batch import Pairs
 
-__all__ = ["PairIndex", "SplineGrid", "arrays_of", "pair_weights", "polynomials"]
+__all__ = ["PairIndex", "SplineGrid", "pair_weights", "polynomials"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,9 +38,17 @@ class PairIndex:
     pairs: Pairs
     system_of: Tensor | None
 
+    def records(self, positions: Tensor, cells: Tensor | None) -> tuple[NeighbourRecord, Space]:
+        """Return the list and the positions as libempnet takes them.
+
+        Raises:
+            ValueError: If the pairs have shifts, but there are no cells.
+        """
+        return NeighbourRecord.of(self.pairs), Space.of(self.pairs, positions, cells, self.system_of)
+
 
 class SplineGrid(NamedTuple):
-    """The knots of a spline, as loops take them.
+    """The knots of a spline, as libempnet takes them.
 
     Arguments:
         spacing: h, between knots, in angstrom.
@@ -55,6 +64,11 @@ class SplineGrid(NamedTuple):
     def of(cls, spline: CubicSpline) -> SplineGrid:
         """Return the grid of a spline."""
         return cls(spline.spacing, float(spline.r_max), spline.n_knots - 2)
+
+    @property
+    def record(self) -> Grid:
+        """The grid as libempnet takes it."""
+        return Grid(*self)
 
 
 class Distances(torch.autograd.Function):
@@ -76,10 +90,7 @@ class Distances(torch.autograd.Function):
         if torch.is_grad_enabled() or ctx.needs_input_grad[2]:
             return None, *_gradients(ctx.index, positions, cells, g, ctx.needs_input_grad[1:])
         out = torch.empty_like(positions, memory_format=torch.contiguous_format)
-        at = ctx.index.pairs
-        lists = (at.row_pointers, at.column_pointers, at.transposed, at.first, at.second)
-        arrays = arrays_of(ctx.index, positions, cells)
-        loops.distances_backward(*(x.numpy() for x in lists), *arrays, d.numpy(), g.contiguous().numpy(), out.numpy())
+        native("distances_backward")(*ctx.index.records(positions, cells), d, g.contiguous(), out, threads())
         return None, out, None
 
 
@@ -98,28 +109,9 @@ def _gradients(
     return next(found) if wanted[0] else None, next(found) if wanted[1] else None
 
 
-def arrays_of(index: PairIndex, positions: Tensor, cells: Tensor | None) -> tuple[np.ndarray | None, ...]:
-    """Return positions, shifts, cells and systems as loops take them.
-
-    Arguments:
-        index: The neighbour list and the system of each particle.
-        positions: Positions in angstrom, shape (N, 3), float64.
-        cells: Lattice vectors in angstrom, shape (B, 3, 3), float64; None for open systems.
-
-    Raises:
-        ValueError: If the pairs have shifts, but there are no cells.
-    """
-    shifts = index.pairs.shifts
-    if shifts is not None and cells is None:
-        raise ValueError("cells: wanted shape (B, 3, 3), because the pairs have shifts, given None")
-    arrays = (positions, shifts, cells if shifts is not None else None, index.system_of)
-    return tuple(None if x is None else x.detach().contiguous().numpy() for x in arrays)
-
-
 def _distances(index: PairIndex, positions: Tensor, cells: Tensor | None) -> Tensor:
     d = positions.new_empty(len(index.pairs))
-    first, second = index.pairs.first.numpy(), index.pairs.second.numpy()
-    loops.distances(first, second, *arrays_of(index, positions, cells), d.numpy())
+    native("distances")(*index.records(positions, cells), d, threads())
     return d
 
 
@@ -167,7 +159,8 @@ class Weights(torch.autograd.Function):
         ctx.save_for_backward(d)
         w = d.new_empty((len(d), 4), dtype=dtype)
         factors = polynomials(grid.spacing, grid.r_max, enveloped, order)
-        loops.weights_derivative(d.detach().numpy(), *grid, *factors, w.numpy())
+        given = len(d), d.detach().contiguous(), grid.record, order + 1, *factors
+        native_of("weights_derivative", dtype)(*given, w, threads())
         return w
 
     @staticmethod
@@ -202,13 +195,14 @@ def _distance_gradient(grid: SplineGrid, enveloped: bool, order: int, d: Tensor,
         return (g * w).sum(1).to(d.dtype)
     out = torch.empty_like(d)
     factors = polynomials(grid.spacing, grid.r_max, enveloped, order)
-    loops.weights_backward(d.detach().numpy(), *grid, *factors, g.detach().contiguous().numpy(), out.numpy())
+    given = len(d), d.detach().contiguous(), grid.record, order + 1, *factors
+    native_of("weights_backward", g.dtype)(*given, g.detach().contiguous(), out, threads())
     return out
 
 
 def _weights(grid: SplineGrid, enveloped: bool, dtype: torch.dtype, d: Tensor) -> tuple[Tensor, Tensor]:
     w, q = d.new_empty((len(d), 4), dtype=dtype), d.new_empty(len(d), dtype=torch.int64)
-    loops.weights(d.detach().numpy(), *grid, enveloped, q.numpy(), w.numpy())
+    native_of("weights", dtype)(len(d), d.detach().contiguous(), grid.record, enveloped, q, w, threads())
     return w, q
 
 

@@ -1,7 +1,7 @@
 """Products, mixtures and gates of moments in compiled loops, with derivatives of every order.
 
-Formulas: ``products``, ``mixed`` and ``gated`` of :mod:`empnet.kernels.reference`. Loops: ``product_loops``, and
-``gate_loops`` of ``moment_loops``, for degree 2 and the widths of ``fast_loops``; other sizes use the formulas.
+Formulas: ``products``, ``mixed`` and ``gated`` of :mod:`empnet.kernels.reference`. Loops:
+``native/source/products.cpp``.
 """
 
 from __future__ import annotations
@@ -9,18 +9,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from empnet.basis.harmonics import degree_of
-from empnet.kernels.fast_loops import has_fast_loops
-from empnet.kernels.moment_loops import gate_loops
 from empnet.kernels.multilinear import Slots, value
-from empnet.kernels.product_loops import ProductLoops, product_loops
-from empnet.kernels.reference import gated as reference_gated
 from empnet.kernels.reference import products as reference_products
+from empnet.native.library import native_of, threads
 
 __all__ = ["gated", "mixed", "products"]
 
@@ -51,7 +47,7 @@ class ProductsBackward(torch.autograd.Function):
         """Return the gradients, shapes (N, F), (N, 9, F) and (N, 9, F)."""
         ctx.save_for_backward(A, B, g, g_D)
         g_A, g_B = A.new_empty(A.shape), A.new_empty(A.shape)
-        _loops(A).backward(*_flat(A, B, g, g_D, g_A, g_B))
+        _call("products_backward", A, B, g, g_D, g_A, g_B)
         return g.detach()[:, 0], g_A, g_B
 
     @staticmethod
@@ -60,7 +56,7 @@ class ProductsBackward(torch.autograd.Function):
         inputs = ctx.saved_tensors
         if not torch.is_grad_enabled():
             out = tuple(x.new_empty(x.shape) for x in inputs)
-            _loops(inputs[0]).second_order(*_flat(*inputs, h_f, h_A, h_B, *out))
+            _call("products_second_order", *inputs, h_f, h_A, h_B, *out)
             return out
         views = [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in inputs]
         f = inputs[0].new_zeros(h_f.shape, requires_grad=True)
@@ -71,24 +67,20 @@ class ProductsBackward(torch.autograd.Function):
 
 def _products(f: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
     invariants, D = A.new_empty(len(A), N_INVARIANTS, A.shape[2]), A.new_empty(A.shape)
-    _loops(A).forward(*_flat(f, A, B, invariants, D))
+    _call("products", f, A, B, invariants, D)
     return invariants, D
 
 
-def _loops(A: Tensor) -> ProductLoops:
-    return product_loops(A.shape[2], A.detach().numpy().dtype)
-
-
-def _flat(*tensors: Tensor) -> tuple[Any, ...]:
-    return tuple(x.detach().contiguous().flatten(1).numpy() for x in tensors)
+def _call(name: str, *tensors: Tensor) -> None:
+    """Call a function on N particles and F features; the first tensor that is not f is A, of shape (N, 9, F)."""
+    A = next(x for x in tensors if x.ndim == 3)
+    native_of(name, A.dtype)(len(A), A.shape[2], *(x.detach().contiguous() for x in tensors), threads())
 
 
 def products(
     f: Float[Tensor, "N F"], A: Float[Tensor, "N 9 F"], B: Float[Tensor, "N 9 F"]
 ) -> tuple[Float[Tensor, "N 11 F"], Float[Tensor, "N 9 F"]]:
-    """Compute :func:`empnet.kernels.products`, in compiled loops where there are any; tensors on the CPU."""
-    if not has_fast_loops(A.shape[2]):
-        return reference_products(f, A, B)
+    """Compute :func:`empnet.kernels.products`, in compiled loops; tensors on the CPU."""
     if torch.is_grad_enabled() and any(x.requires_grad for x in (f, A, B)):
         return Products.apply(f, A, B)  # type: ignore[no-any-return, no-untyped-call]
     return _products(f, A, B)
@@ -118,16 +110,16 @@ class Gate:
 
     def evaluate(self, slot: int, slots: Slots) -> Tensor:
         """Return the form with ``slot`` open (of g, X, G)."""
-        g, X, G = (None if x is None else x.detach().contiguous().flatten(1).numpy() for x in slots)
+        g, X, G = (None if x is None else x.detach().contiguous() for x in slots)
         given = X if slot == 2 else G
         assert given is not None  # own invariant: only the open slot is empty
-        F = given.shape[1] // 9
-        out = torch.from_numpy(np.empty((len(given), 9 if slot else 3, F), given.dtype))
-        loops, into = gate_loops(F), out.flatten(1).numpy()
+        N, S, F = given.shape
+        degree = math.isqrt(S) - 1
+        out = given.new_empty(N, S if slot else degree + 1, F)
         if slot == 0:
-            loops.grad_gates(X, G, into)
+            native_of("gated_grad", out.dtype)(N, degree, F, X, G, out, threads())
         else:
-            loops.forward(g, given, into)
+            native_of("gated", out.dtype)(N, degree, F, g, given, out, threads())
         return out
 
 
@@ -137,7 +129,5 @@ def mixed(A: Float[Tensor, "N S F"], W: Float[Tensor, "L_1 F F_out"]) -> Float[T
 
 
 def gated(g: Float[Tensor, "N L_1 F"], X: Float[Tensor, "N S F"]) -> Float[Tensor, "N S F"]:
-    """Compute :func:`empnet.kernels.gated`, in compiled loops where there are any; tensors on the CPU."""
-    if not has_fast_loops(g.shape[2], g.shape[1] - 1):
-        return reference_gated(g, X)
+    """Compute :func:`empnet.kernels.gated`, in compiled loops; tensors on the CPU."""
     return value(Gate(), 2, [g, X, None])

@@ -1,22 +1,19 @@
 """Sums over pairs as multilinear forms in compiled loops: O(P) memory, derivatives of every order.
 
-Formulas: :func:`empnet.kernels.reference.pair_sums` and :func:`~empnet.kernels.reference.tensor_sums`. Loops:
-``pair_sum_loops`` and ``tensor_sum_loops``, for any degree and width. For moments of degree 2, ``autograd_moments`` is
-several times as fast.
+Formulas: :func:`empnet.kernels.reference.pair_sums` and :func:`~empnet.kernels.reference.tensor_sums`. Loops: those of
+moments, ``native/source/moments.hpp``, without tensors or without features.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from empnet.kernels import pair_sum_loops, tensor_sum_loops
 from empnet.kernels.multilinear import Slots, value
 from empnet.kernels.topology import Topology
+from empnet.native.library import native_of, threads
 from empnet.system.batch import Pairs
 
 __all__ = ["pair_sums", "pair_sums_at", "tensor_sums", "tensor_sums_at"]
@@ -32,30 +29,24 @@ class PairSums:
 
     def evaluate(self, slot: int, slots: Slots) -> Tensor:
         """Return the form with ``slot`` open."""
-        w, T, Y, f, g = (None if x is None else x.detach().contiguous().numpy() for x in slots)
+        w, T, Y, f, g = (None if x is None else x.detach().contiguous() for x in slots)
         like = next(x for x in slots if x is not None)
-        at = self.at
-        n, degrees = len(at.rows) - 1, at.table[1]
-        shapes = {"w": (len(at.q), 4), "T": at.table, "Y": (len(at.q), degrees**2), "f": (n, at.table[2])}
-        out = like.new_empty(shapes.get(SLOTS[slot], (n, degrees**2, at.table[2])))
-        self._fill(SLOTS[slot], w, T, Y, f, g, out.numpy())
-        return out
-
-    def _fill(self, slot: str, w: Any, T: Any, Y: Any, f: Any, g: Any, out: np.ndarray) -> None:
-        """Write the form with ``slot`` open to ``out``."""
-        at = self.at
-        if slot == "g":
-            pair_sum_loops.forward(*at.by_rows_and_columns, w, T, Y, f, out)
-        elif slot == "f" and Y is None and g is not None:  # then f and g can be exchanged
-            pair_sum_loops.forward(*at.by_rows_and_columns, w, T, None, g[:, 0], out[:, None])
-        elif slot == "f":
-            pair_sum_loops.grad_f(*at.by_rows_and_columns, w, T, Y, g, out)
-        elif slot == "w":
-            pair_sum_loops.grad_w(*at.by_rows, T, Y, f, g, out)
-        elif slot == "Y":
-            pair_sum_loops.grad_Y(*at.by_rows, w, T, f, g, out)
+        at, name = self.at, SLOTS[slot]
+        n, S, F = at.n_particles, at.n_components, at.table[2]
+        shapes = {"w": (at.n_pairs, 4), "T": at.table, "Y": (at.n_pairs, S), "f": (n, F), "g": (n, S, F)}
+        out = like.new_empty(shapes[name])
+        of, calls = (at.record, at.degree, F), threads()
+        if name == "g":
+            native_of("moments", out.dtype)(*of, w, Y, T, f, None, None, None, out, calls)
+        elif name == "f":
+            native_of("moments_grad_features", out.dtype)(*of, w, Y, T, None, g, None, out, None, calls)
+        elif name == "T":
+            given = at.table[0], w, Y, f, None, g, None, None
+            native_of("moments_grad_tables", out.dtype)(*of, *given, out, None, calls)
         else:
-            pair_sum_loops.grad_T(at.chunks(), *at.by_rows, w, Y, f, g, at.tables(out.dtype), out)
+            both = (out, None) if name == "w" else (None, out)
+            native_of("moments_grad_pairs", out.dtype)(*of, w, Y, T, f, None, None, g, *both, calls)
+        return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,18 +57,21 @@ class TensorSums:
 
     def evaluate(self, slot: int, slots: Slots) -> Tensor:
         """Return the form with ``slot`` open."""
-        w, T, V, g = (None if x is None else x.detach().contiguous().numpy() for x in slots)
+        w, T, V, g = (None if x is None else x.detach().contiguous() for x in slots)
         like = next(x for x in slots if x is not None)
         at = self.at
-        shapes = ((len(at.q), 4), at.table)
-        out = like.new_empty(shapes[slot] if slot < 2 else (len(at.rows) - 1, at.table[1] ** 2, at.table[2]))
-        into = out.numpy()
+        of, calls, F = (at.record, at.degree, at.table[2]), threads(), at.table[2]
         if slot == 0:
-            tensor_sum_loops.grad_w(*at.by_rows, T, V, g, into)
+            out = like.new_empty(at.n_pairs, 4)
+            native_of("moments_grad_pairs", out.dtype)(*of, None, None, None, None, T, V, g, out, None, calls)
         elif slot == 1:
-            tensor_sum_loops.grad_T(at.chunks(), *at.by_rows, w, V, g, at.tables(into.dtype), into)
+            out = like.new_empty(at.table)
+            given = at.table[0], w, None, None, V, g, None, None
+            native_of("moments_grad_tables", out.dtype)(*of, *given, None, out, calls)
         else:
-            tensor_sum_loops.forward(*at.by_rows_and_columns, w, T, g if slot == 2 else V, into)
+            out = like.new_empty(at.n_particles, at.n_components, F)
+            V = g if slot == 2 else V
+            native_of("moments", out.dtype)(*of, w, None, None, None, T, V, None, out, calls)
         return out
 
 

@@ -1,13 +1,12 @@
-"""A neighbour list as the compiled loops take it, cut into one chunk of particles for each thread."""
+"""A neighbour list and the rows of a table that each pair reads: all derivatives of a sum share it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
-from empnet.runtime.compiled import n_threads
+from empnet.native.structures import NeighbourRecord
 from empnet.system.batch import Pairs
 
 __all__ = ["Topology"]
@@ -15,48 +14,38 @@ __all__ = ["Topology"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Topology:
-    """A neighbour list and the rows of a table that each pair reads: all derivatives of a sum share it.
+    """A neighbour list as libempnet takes it, and the shape of the tables.
 
     Arguments:
-        rows, columns, transposed, first, second: See :class:`~empnet.system.batch.Pairs`.
-        q: First of each pair's four coefficients.
-        table: Shape of the table.
+        record: The list.
+        table: Shape of a table: rows, degrees L + 1, features F.
     """
 
-    rows: np.ndarray
-    columns: np.ndarray
-    transposed: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    q: np.ndarray
-    table: tuple[int, ...]
+    record: NeighbourRecord
+    table: tuple[int, int, int]
 
     @classmethod
     def of(cls, pairs: Pairs, q: Tensor, T: Tensor) -> Topology:
         """Return the topology of a neighbour list whose pairs read a table at given rows."""
-        rows, columns, transposed = (x.numpy() for x in (pairs.row_pointers, pairs.column_pointers, pairs.transposed))
-        return cls(rows, columns, transposed, pairs.first.numpy(), pairs.second.numpy(), q.numpy(), tuple(T.shape))
-
-    def chunks(self) -> np.ndarray:
-        """Return the bounds of one chunk of particles for each thread, with about equal numbers of pairs."""
-        n, number = len(self.rows) - 1, n_threads()
-        if number == 1:
-            return np.array([0, n])
-        wanted = np.linspace(0, self.rows[-1], number + 1)
-        bounds = np.searchsorted(self.rows, wanted)
-        bounds[0], bounds[-1] = 0, n
-        return np.maximum.accumulate(np.minimum(bounds, n))
+        rows, degrees, F = T.shape
+        return cls(NeighbourRecord.of(pairs, q.contiguous()), (rows, degrees, F))
 
     @property
-    def by_rows_and_columns(self) -> tuple[np.ndarray, ...]:
-        """Arguments of loops that write to particles: each particle visits all its pairs, listed either way."""
-        return self.chunks(), self.rows, self.columns, self.transposed, self.first, self.second, self.q
+    def n_particles(self) -> int:
+        """N."""
+        return int(self.record.N)
 
     @property
-    def by_rows(self) -> tuple[np.ndarray, ...]:
-        """Arguments of loops that write to pairs or tables: each pair is visited once."""
-        return self.rows, self.second, self.q
+    def n_pairs(self) -> int:
+        """P."""
+        return int(self.record.P)
 
-    def tables(self, dtype: np.dtype) -> np.ndarray:
-        """Return memory for a private table of each chunk."""
-        return np.empty((len(self.chunks()) - 1, *self.table), dtype)
+    @property
+    def degree(self) -> int:
+        """L, the highest degree."""
+        return self.table[1] - 1
+
+    @property
+    def n_components(self) -> int:
+        """S = (L + 1)^2."""
+        return self.table[1] ** 2

@@ -23,7 +23,6 @@ from empnet.model.pooled_model import PooledModel
 from empnet.prediction.outside import why_outside
 from empnet.prediction.pieces import pieces
 from empnet.prediction.prediction import Outputs, Prediction
-from empnet.runtime.compilation import compiling
 from empnet.system.batch import Batch
 from empnet.system.checks import target_of
 from empnet.system.one_hot import symbol
@@ -144,8 +143,7 @@ class Predictor:
         if not listed:
             raise EmpnetError("no systems to represent", where=self.run, wanted="at least one")
         dataset, _ = self.sorted_dataset(listed)
-        with compiling():
-            rows = [self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)]
+        rows = [self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)]
         return np.concatenate(rows)
 
     def _each(self, systems: Data) -> Iterator[System]:
@@ -234,8 +232,7 @@ class Predictor:
         parts, sure = [], self.uncertainty
         spreads = [] if sure is None else [np.zeros((0, len(sure.limits)))]
         for batch in self._batches(dataset):
-            with compiling():
-                found = energy_and_derivatives(self._frozen, batch, forces=wanted.forces, stress=wanted.stress)
+            found = energy_and_derivatives(self._frozen, batch, forces=wanted.forces, stress=wanted.stress)
             ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
             contributions = None if found.contributions is None else found.contributions[:, 0].numpy()
             spread = None if sure is None else sure.spread(found, batch)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from empnet.native.library import is_built, native
+
 __all__ = ["FIRST", "TIE", "farthest_points"]
 
 TIE = 1e-7
@@ -41,11 +43,34 @@ def farthest_points(centred: Float64[np.ndarray, "N 3"], n: int) -> Int64[np.nda
         >>> farthest_points(line + [0.01, 0, 0], 3).tolist()
         [4, 0, 2]
     """
-    from empnet.preparation.loops import choose_farthest
-
     x, N = np.ascontiguousarray(centred), len(centred)
     if n < N:
-        chosen: Int64[np.ndarray, " k"] = choose_farthest(x, n, TIE)
-        return chosen
-    first = choose_farthest(x, min(FIRST, N), TIE)
+        return _chosen(x, n)
+    first = _chosen(x, min(FIRST, N))
     return np.concatenate([first, np.setdiff1d(np.arange(N), first)])
+
+
+def _chosen(x: Float64[np.ndarray, "N 3"], n: int) -> Int64[np.ndarray, " n"]:
+    """Return the first n points of the order of choice."""
+    if not is_built():
+        return _chosen_in_numpy(x, n)
+    chosen = np.empty(n, np.int64)
+    native("choose_farthest")(len(x), x, n, TIE, chosen)
+    return chosen
+
+
+def _chosen_in_numpy(x: Float64[np.ndarray, "N 3"], n: int) -> Int64[np.ndarray, " n"]:
+    """Return the result of :func:`_chosen`, in plain NumPy: the formula."""
+    d2 = np.square(x).sum(axis=1)
+    size, chosen = d2.mean(), np.empty(n, np.int64)
+    for k in range(n):
+        ties = np.flatnonzero(d2 >= d2.max() * (1 - TIE))
+        crowds = [_crowding(x, int(i), size) for i in ties] if len(ties) > 1 else [1.0]
+        chosen[k] = ties[int(np.argmax(crowds))]
+        d2 = np.minimum(np.inf if k == 0 else d2, np.square(x - x[chosen[k]]).sum(axis=1))
+    return chosen
+
+
+def _crowding(x: Float64[np.ndarray, "N 3"], i: int, size: float) -> float:
+    """Return sum_j 1 / (1 + |x_j - x_i|^2 / size): an invariant number of a point, for ties."""
+    return float((1 / (1 + np.square(x - x[i]).sum(axis=1) / size)).sum())

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Float64
 
+from empnet.native.library import is_built, native
 from empnet.preparation.farthest_points import FIRST
 from empnet.preparation.moments import GlobalMoments, LocalMoments
 
@@ -33,8 +34,14 @@ SMALLEST = 1e-4
 DISTANCES = np.arange(0.25, 3.3, 0.25)
 """Centres of the histogram of all distances, in radii of gyration."""
 
+SPREAD = 0.18
+"""Standard deviation of the histogram's bells, in radii of gyration."""
+
 SHELLS = np.array([0.3, 0.7, 1.1, 1.6])
 """Radii of the shells of the angular spectrum, in radii of gyration."""
+
+WIDTH = 0.2
+"""Width of a shell, in radii of gyration."""
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -166,10 +173,34 @@ def _correlations(r: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, " c"]:
 
     Of many points the first 256 serve, which are far from each other: all pairs of 10,000 would take seconds.
     """
-    from empnet.preparation.loops import pair_correlations
-
-    histogram, spectrum = pair_correlations(np.ascontiguousarray(r), DISTANCES, 0.18, SHELLS, 0.2)
+    correlations = _correlations_in_loops if is_built() else _correlations_in_numpy
+    histogram, spectrum = correlations(np.ascontiguousarray(r))
     return np.concatenate([histogram, np.log(np.abs(spectrum).ravel() + 1e-3)])
+
+
+def _correlations_in_loops(
+    r: Float64[np.ndarray, "n 3"],
+) -> tuple[Float64[np.ndarray, " D"], Float64[np.ndarray, "S 4"]]:
+    """Return the histogram, and sum_ij g_s(r_i) g_s(r_j) P_l(cos) for shells s, l = 1 to 4, by libempnet."""
+    sizes = len(r), len(DISTANCES), len(SHELLS)
+    histogram, spectrum = np.empty(sizes[1]), np.empty((sizes[2], 4))
+    native("pair_correlations")(*sizes, r, DISTANCES, SPREAD, SHELLS, WIDTH, histogram, spectrum)
+    return histogram, spectrum
+
+
+def _correlations_in_numpy(
+    r: Float64[np.ndarray, "n 3"],
+) -> tuple[Float64[np.ndarray, " D"], Float64[np.ndarray, "S 4"]]:
+    """Return the result of :func:`_correlations_in_loops`, in plain NumPy: the formula."""
+    length = np.sqrt(np.square(r).sum(axis=1))
+    g = np.exp(-0.5 * np.square((length[:, None] - SHELLS) / WIDTH))
+    dot, d = r @ r.T, np.sqrt(np.square(r[:, None] - r).sum(axis=2))
+    u = (d[:, :, None] - DISTANCES) / SPREAD
+    histogram = np.where(np.abs(u) < 4, np.exp(-0.5 * u * u), 0).sum(axis=(0, 1)) / len(r) ** 2
+    cos = dot / (length[:, None] * length + 1e-6)
+    P = [cos, 1.5 * cos**2 - 0.5, cos * (2.5 * cos**2 - 1.5), (4.375 * cos**2 - 3.75) * cos**2 + 0.375]
+    spectrum = np.stack([np.einsum("is,ij,js->s", g, each, g) for each in P], axis=1)
+    return histogram, spectrum / (g.sum(axis=0) + 1e-12)[:, None] ** 2
 
 
 def descriptor(rows: Float64[np.ndarray, "n F"], row: Float64[np.ndarray, " G"]) -> Float64[np.ndarray, " D"]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
+
+from empnet.native.library import is_built, native
 
 __all__ = ["GlobalMoments", "LocalMoments"]
 
@@ -87,14 +89,13 @@ class LocalMoments:
             kept: The points, which are among it.
             values: The cloud's own features.
         """
-        from empnet.preparation.loops import local_sums
-
         # sorted along the longest axis, so that each centre looks at a slab of the points only
         axis = int(np.argmax(np.ptp(centred, axis=0)))
         order = np.argsort(centred[:, axis], kind="stable")
         x, centres = np.ascontiguousarray(centred[order]), np.ascontiguousarray(kept)
         ends = [np.searchsorted(x[:, axis], kept[:, axis] + sign * radii[-1]) for sign in (-1, 1)]
-        found = local_sums(x, centres, np.array(radii), values[order], *ends)
+        sums = _local_sums if is_built() else _local_sums_in_numpy
+        found = sums(x, centres, np.array(radii, dtype=np.float64), np.ascontiguousarray(values[order]), *ends)
         return [cls._of_sums(sums, means, radius) for sums, means, radius in zip(*found, radii, strict=True)]
 
     @classmethod
@@ -106,3 +107,43 @@ class LocalMoments:
         xx, yy, zz, yz, xz, xy = (sums[:, 4:] / (mass[:, None] * radius**2)).T
         second = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]).transpose(2, 0, 1)
         return cls(mass, shift, second - shift[:, :, None] * shift[:, None, :], means)
+
+
+def _local_sums(
+    x: Float64[np.ndarray, "N 3"],
+    centres: Float64[np.ndarray, "n 3"],
+    radii: Float64[np.ndarray, " R"],
+    values: Float64[np.ndarray, "N F"],
+    firsts: Int64[np.ndarray, " n"],
+    ends: Int64[np.ndarray, " n"],
+) -> tuple[Float64[np.ndarray, "R n 10"], Float64[np.ndarray, "R n F"]]:
+    """Return sums of w, w d and w d d^T over the points at d about each centre, and weighted means of their values.
+
+    There is a row for each radius. Centre i looks at the points ``firsts[i]`` to ``ends[i]``, which contain all within
+    the largest radius.
+    """
+    n, R, F = len(centres), len(radii), values.shape[1]
+    sums, means = np.empty((R, n, 10)), np.empty((R, n, F))
+    native("local_sums")(n, len(x), F, R, x, centres, radii, values, firsts, ends, sums, means)
+    return sums, means
+
+
+def _local_sums_in_numpy(
+    x: Float64[np.ndarray, "N 3"],
+    centres: Float64[np.ndarray, "n 3"],
+    radii: Float64[np.ndarray, " R"],
+    values: Float64[np.ndarray, "N F"],
+    firsts: Int64[np.ndarray, " n"],
+    ends: Int64[np.ndarray, " n"],
+) -> tuple[Float64[np.ndarray, "R n 10"], Float64[np.ndarray, "R n F"]]:
+    """Return the result of :func:`_local_sums`, in plain NumPy: the formula."""
+    sums, means = np.zeros((len(radii), len(centres), 10)), np.zeros((len(radii), len(centres), values.shape[1]))
+    for i, (centre, first, end) in enumerate(zip(centres, firsts, ends, strict=True)):
+        d = x[first:end] - centre
+        a, b, c = d.T
+        terms = np.stack([np.ones(len(d)), a, b, c, a * a, b * b, c * c, b * c, a * c, a * b])
+        for k, radius in enumerate(radii):
+            w = np.square(np.maximum(1 - np.square(d).sum(axis=1) / radius**2, 0))
+            sums[k, i] = terms @ w
+            means[k, i] = w @ values[first:end] / w.sum()
+    return sums, means

@@ -61,7 +61,7 @@ class Interrupt:
 def signal_behind(error: BaseException | None) -> KeyboardInterrupt | None:
     """Return the signal's exception behind an error; None if there is none.
 
-    C code that calls Python, such as Numba's loader, wraps it in SystemErrors; typer turns it into a silent exit.
+    C code that calls Python, such as a library's callback, wraps it in SystemErrors; typer turns it into a silent exit.
 
     Arguments:
         error: The error.

@@ -17,8 +17,6 @@ from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.split import Split, split_by_class, split_systems
 from empnet.errors import EmpnetError
-from empnet.kernels import choose, reference
-from empnet.kernels.fast_loops import slow_loops_note
 from empnet.model.architecture import Architecture
 from empnet.model.network import Network
 from empnet.model.summary import summary
@@ -218,7 +216,7 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
         dataset: The data.
         split: Its sets; only the training set decides.
         config: The configuration.
-        journal: Receives messages about the choice of pooling and about slow sizes.
+        journal: Receives messages about the choice of pooling.
 
     Raises:
         EmpnetError: If the data do not show whether a property adds up over particles.
@@ -228,10 +226,6 @@ def make_card(dataset: Dataset, split: Split, config: TrainConfig, journal: Jour
     untrained = [symbol(kind) for kind, count in zip(species, counts, strict=True) if count == 0]
     if untrained:
         journal.say(f"no system for training has {', '.join(untrained)}: predictions for these species mean nothing")
-    device = "cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu"
-    compiled = choose(torch.device(device), torch.float32) is not reference  # plain torch has no preferred sizes
-    if compiled and (note := slow_loops_note(config.width, config.moments)):
-        journal.say(note)
     return ModelCard(
         architecture=Architecture(
             n_species=len(species),

@@ -15,7 +15,6 @@ from torch import Tensor
 from empnet.dataset.balance import balance, work_of
 from empnet.errors import EmpnetError
 from empnet.model.network import Network
-from empnet.runtime.compilation import compiling
 from empnet.runtime.device import device_for
 from empnet.runtime.distribution import Processes
 from empnet.runtime.interrupt import Interrupt
@@ -33,7 +32,6 @@ from empnet.training.optimiser.muon import new_optimizer
 from empnet.training.optimiser.schedule import WARM_UP, Schedule
 from empnet.training.run.journal import Journal
 from empnet.training.run.run_folder import RunFolder
-from empnet.training.warm_up import warm_up
 
 __all__ = ["Trainer"]
 
@@ -100,12 +98,6 @@ class Trainer:
         self._started = self._saved - self.progress.elapsed
         self._pace = self._new_pace()
 
-    def _warm_up(self) -> None:
-        """Compile all loops before the clock starts; one process compiles, the others read its cache."""
-        average, device = self.average.model, self.device
-        with compiling():
-            self.processes.in_turn(lambda: warm_up(self.objective, self.model, average, self.job, device))
-
     @cached_property
     def steps_an_epoch(self) -> int:
         """Steps in one pass over the training set."""
@@ -122,7 +114,6 @@ class Trainer:
         """
         progress = self.progress
         if not progress.done:
-            self._warm_up()
             self._start_clock()
         if progress.total is None:
             progress.total = steps_from_epochs(self.config, self.steps_an_epoch)

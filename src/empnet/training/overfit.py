@@ -17,7 +17,6 @@ from empnet.errors import EmpnetError
 from empnet.files.source import Data, as_source
 from empnet.kernels.pairs import pair_distances
 from empnet.model.property_model import PropertyModel
-from empnet.runtime.compilation import compiling
 from empnet.runtime.forking import use_threads
 from empnet.runtime.pipes import keeping_pipes
 from empnet.training.cloud_settings import refuse_pooled
@@ -117,8 +116,7 @@ def overfit(
         )
     indices = np.sort(np.random.default_rng(config.seed).permutation(split.train)[:systems])
     card = make_card(dataset, split, config, journal)
-    with compiling(journal.say, quiet=quiet):
-        return _Prober(dataset, split.train, indices, card, config, journal).run()
+    return _Prober(dataset, split.train, indices, card, config, journal).run()
 
 
 def _unused(settings: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,6 @@ from typing import Any
 from empnet.errors import EmpnetError
 from empnet.files.source import Data, as_source
 from empnet.model.network import Network
-from empnet.runtime.compilation import compiling
 from empnet.runtime.distribution import Processes, processes
 from empnet.runtime.durable_files import plain_name, refuse_input, write_text
 from empnet.runtime.interrupt import ended_by_signals
@@ -83,7 +82,7 @@ def _trained(
     """
     team = processes()
     journal = Journal(quiet, mute=not team.first)
-    with ExitStack() as held, journal.keeping_warnings(), compiling(journal.say, quiet=journal.quiet):
+    with ExitStack() as held, journal.keeping_warnings():
         if team.first:  # a signal ends the first process cleanly; the others end with it
             held.enter_context(ended_by_signals())
         begun = _broadcast_run(team, team.together(lambda: begin(journal, held) if team.first else None), source)

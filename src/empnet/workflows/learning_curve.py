@@ -18,7 +18,6 @@ from empnet.prediction.class_evaluation import ClassEvaluation
 from empnet.prediction.evaluate import Evaluation, evaluate
 from empnet.prediction.metrics import Metric
 from empnet.prediction.predictor import load
-from empnet.runtime.compilation import compiling
 from empnet.runtime.durable_files import plain_name, refuse_standard_output, write_text
 from empnet.runtime.pipes import keeping_pipes
 from empnet.system.system import System
@@ -83,8 +82,7 @@ def learning_curve(
     with _own_folder(folder, config, source):
         for size in ordered:
             journal.say(f"training on {size} systems")
-            with compiling(journal.say, quiet=quiet):
-                finished = _train(folder / f"n-{size}", source, property, size, settings)
+            finished = _train(folder / f"n-{size}", source, property, size, settings)
             if not finished:
                 journal.say(f"stopped; to continue {folder}, use the same command")
                 return []

@@ -11,7 +11,6 @@ from empnet.files.source import Data
 from empnet.pages.report import write_report
 from empnet.prediction.last_words import verdict_of_run
 from empnet.prediction.verdict import Verdict
-from empnet.runtime.compilation import compiling
 from empnet.runtime.distribution import processes
 from empnet.runtime.pipes import keeping_pipes
 from empnet.training.run.journal import Journal
@@ -89,7 +88,7 @@ def reported(result: TrainResult, quiet: bool) -> TrainResult:
     journal = Journal(quiet)
     journal.write_to(RunFolder(result.run).log_file)
     try:
-        with journal.keeping_warnings(), compiling(journal.say, quiet=quiet):
+        with journal.keeping_warnings():
             report = write_report(result.run, quiet=quiet)
         journal.say(f"report: {report}")
     except (EmpnetError, OSError) as error:  # the run is complete: hours of training must not end with an error

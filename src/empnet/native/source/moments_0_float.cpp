@@ -1,0 +1,5 @@
+#include "moments_of_degree.hpp"
+
+namespace empnet {
+EMPNET_DEGREE(float, 0)
+}

@@ -14,7 +14,7 @@ from empnet.basis.spline import CubicSpline
 from empnet.dataset.dataset import collate
 from empnet.kernels import pair_directions, pair_sums
 from empnet.native import library
-from empnet.native.library import native, native_of, tell, threads
+from empnet.native.library import description, native, native_of, threads
 from empnet.native.structures import NeighbourRecord
 from empnet.preparation import farthest_points, invariants, moments
 from empnet.system.one_hot import OneHot
@@ -32,8 +32,8 @@ def test_every_declared_function_is_in_the_library_and_every_header_line_is_a_de
 
 
 def test_version_names_compiler_instructions_and_threads():
-    assert tell().startswith("libempnet by ")
-    assert tell().endswith(f"{threads()} thread{'s' * (threads() > 1)}")
+    assert description().startswith("libempnet by ")
+    assert description().endswith(f"{threads()} thread{'s' * (threads() > 1)}")
 
 
 @pytest.mark.parametrize(

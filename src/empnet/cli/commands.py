@@ -83,9 +83,9 @@ app = typer.Typer(
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        from empnet.native.library import tell
+        from empnet.native.library import description
 
-        typer.echo(f"empnet {__version__}; {tell()}")
+        typer.echo(f"empnet {__version__}; {description()}")
         raise typer.Exit
 
 

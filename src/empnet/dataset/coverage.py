@@ -235,8 +235,9 @@ def _of_open_block(
     neighbours, senders = arrays["neighbours"][block.particles], arrays["senders"][block.pairs]
     positions = np.ascontiguousarray(arrays["positions"][block.particles], dtype=np.float64)
     stored = neighbours, neighbours.itemsize, senders, senders.itemsize
-    receivers, codes, d = np.empty(len(senders), np.int64), np.empty(len(senders), np.int64), np.empty(len(senders))
-    given = len(block_sizes := dataset.sizes[block.systems]), block_sizes, *stored, positions, place, len(names), chosen
+    sizes, n = dataset.sizes[block.systems], len(senders)
+    receivers, codes, d = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
+    given = len(sizes), sizes, *stored, positions, place, len(names), chosen
     P = native("pair_distances")(*given, one_way, receivers, codes, d)
     return receivers[:P], codes[:P], d[:P]
 

@@ -55,7 +55,7 @@ class Loops:
     def _features(self) -> tuple[Tensor, Tensor | None]:
         """Return memory for gradients of x and V."""
         at = self.at
-        V = None if self.V is None and self.chi is None else self._new(at.n_particles, at.n_components, at.table[2])
+        V = None if self.chi is None else self._new(at.n_particles, at.n_components, at.table[2])
         return self._new(at.n_particles, at.table[2]), V
 
     def forward(self) -> Tensor:

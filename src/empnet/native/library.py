@@ -23,7 +23,7 @@ from torch import Tensor
 
 from empnet.runtime.forking import is_forked
 
-__all__ = ["is_built", "native", "native_of", "tell", "threads"]
+__all__ = ["address_of", "description", "is_built", "native", "native_of", "threads"]
 
 FOLDER = Path(__file__).parent
 """Folder of the library and of its sources."""
@@ -33,7 +33,8 @@ KINDS = ("avx512", "avx2", "baseline")
 """Instruction sets for which the library is built, the fastest first."""
 
 VERSION = 1
-"""``empnet_version`` of the library that these declarations belong to."""
+"""``empnet_version`` of the library that these declarations belong to. Raise both where lists.cpp finds other pairs:
+the key of cached data depends on this file, and not on the library."""
 
 ENDING = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 
@@ -54,7 +55,7 @@ def is_built() -> bool:
     return _library() is not None
 
 
-def tell() -> str:
+def description() -> str:
     """Return compiler, instruction set and threads of libempnet, in words."""
     library = _library()
     if library is None:
@@ -160,17 +161,32 @@ def _converter(kind: str) -> Callable[[Any], Any]:
     if bare.startswith("empnet_"):
         return lambda x: ctypes.addressof(x)
     if bare == "void":
-        return lambda x: x.ctypes.data if isinstance(x, np.ndarray) else x
+        return lambda x: x.ctypes.data
     in_torch, in_numpy = TORCH.get(bare), np.dtype(NUMPY[bare])
 
     def address(x: Any) -> int | None:
-        if x is None:
-            return None
-        if isinstance(x, Tensor):
-            if x.dtype is in_torch and x.is_contiguous():
-                return x.data_ptr() or EMPTY
-        elif x.dtype == in_numpy and x.flags.c_contiguous:
+        if x is None or isinstance(x, Tensor):
+            return address_of(x, in_torch)
+        if x.dtype == in_numpy and x.flags.c_contiguous:
             return int(x.ctypes.data)
         raise TypeError(f"libempnet: wanted {in_numpy} in one piece, given {x.dtype} of shape {tuple(x.shape)}")
 
     return address
+
+
+def address_of(x: Tensor | None, dtype: torch.dtype | None) -> int | None:
+    """Return where a tensor's numbers begin; None for None.
+
+    Arguments:
+        x: The tensor.
+        dtype: The type that the library reads; None: no tensor has it.
+
+    Raises:
+        TypeError: If the tensor has another type, is not in one piece, or is not on the CPU.
+    """
+    if x is None:
+        return None
+    if x.dtype is dtype and x.is_contiguous() and x.is_cpu:
+        return x.data_ptr() or EMPTY
+    wanted = str(dtype).removeprefix("torch.")
+    raise TypeError(f"libempnet: wanted {wanted} in one piece, given {x.dtype} of shape {tuple(x.shape)} on {x.device}")

@@ -8,20 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from empnet.native.library import address_of
 from empnet.system.batch import Pairs
 
 __all__ = ["Grid", "NeighbourRecord", "Space"]
 
 _POINTER = ctypes.c_void_p
-
-
-def _address(x: Tensor | None, dtype: torch.dtype = torch.int64) -> int | None:
-    """Return where a tensor's numbers begin."""
-    if x is None:
-        return None
-    if x.dtype is not dtype or not x.is_contiguous() or x.device.type != "cpu":
-        raise TypeError(f"libempnet: wanted {dtype} in one piece on the CPU, given {x.dtype} of strides {x.stride()}")
-    return x.data_ptr()
 
 
 class NeighbourRecord(ctypes.Structure):
@@ -42,7 +34,7 @@ class NeighbourRecord(ctypes.Structure):
             q: First of the four rows of a table that each pair reads, shape (P,), int64; None if none is read.
         """
         lists = pairs.row_pointers, pairs.column_pointers, pairs.transposed, pairs.first, pairs.second, q
-        record = cls(len(pairs.row_pointers) - 1, len(pairs), *map(_address, lists))
+        record = cls(len(pairs.row_pointers) - 1, len(pairs), *(address_of(x, torch.int64) for x in lists))
         record.kept = lists  # the memory must not be given back before the call
         return record
 
@@ -74,7 +66,7 @@ class Space(ctypes.Structure):
         real: list[Any] = [None if x is None else x.detach().contiguous() for x in (positions, shifts)]
         cell = None if shifts is None or cells is None else cells.detach().contiguous()
         system = None if cell is None or system_of is None else system_of.contiguous()
-        found = (*(_address(x, torch.float64) for x in (*real, cell)), _address(system))
+        found = (*(address_of(x, torch.float64) for x in (*real, cell)), address_of(system, torch.int64))
         record = cls(*found, 0 if cell is None else len(cell))
         record.kept = (*real, cell, system)
         return record

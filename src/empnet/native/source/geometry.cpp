@@ -29,29 +29,23 @@ inline Vec3 pair_vector(const empnet_space& space, int64_t p, int64_t j, int64_t
 
 inline double length(Vec3 v) { return std::sqrt(v.x * v.x + v.y * v.y + v.z * v.z); }
 
-// Calls body(particle, begin, end) for even shares of the particles.
-template <class Body>
-void over_particles(const empnet_list& list, int threads, Body&& body) {
-    in_chunks(list, threads, [&](int, int64_t begin, int64_t end) {
-        for (int64_t j = begin; j < end; ++j) body(j);
-    });
-}
-
 // Writes the sum of what the pairs of each particle give: minus what `of` returns for those it is the first of.
 template <class Of>
 void gather(const empnet_list& list, int threads, double* out, Of&& of) {
-    over_particles(list, threads, [&](int64_t j) {
-        double a = 0, b = 0, c = 0;
-        for (int64_t p = list.rows[j]; p < list.rows[j + 1]; ++p) {
-            const Vec3 g = of(p, j, list.second[p]);
-            a -= g.x, b -= g.y, c -= g.z;
+    in_chunks(list, threads, [&](int64_t begin, int64_t end) {
+        for (int64_t j = begin; j < end; ++j) {
+            double a = 0, b = 0, c = 0;
+            for (int64_t p = list.rows[j]; p < list.rows[j + 1]; ++p) {
+                const Vec3 g = of(p, j, list.second[p]);
+                a -= g.x, b -= g.y, c -= g.z;
+            }
+            for (int64_t column = list.columns[j]; column < list.columns[j + 1]; ++column) {
+                const int64_t p = list.transposed[column];
+                const Vec3 g = of(p, list.first[p], j);
+                a += g.x, b += g.y, c += g.z;
+            }
+            out[3 * j] = a, out[3 * j + 1] = b, out[3 * j + 2] = c;
         }
-        for (int64_t column = list.columns[j]; column < list.columns[j + 1]; ++column) {
-            const int64_t p = list.transposed[column];
-            const Vec3 g = of(p, list.first[p], j);
-            a += g.x, b += g.y, c += g.z;
-        }
-        out[3 * j] = a, out[3 * j + 1] = b, out[3 * j + 2] = c;
     });
 }
 
@@ -88,7 +82,7 @@ inline int64_t weights_at(double d, const empnet_grid& grid, bool enveloped, rea
 // dw/dd of the four weights times the envelope.
 inline void weights_slope(double d, const empnet_grid& grid, double* slope) {
     const double u = locate(d, grid).u, v = 1 - u, y = std::max(1 - d / grid.r_max, 0.0);
-    const double env = y * y * y * (10 + y * (6 * y - 15)) / 6, env_slope = -5 * y * y * (1 - y) * (1 - y) / grid.r_max;
+    const double env = envelope(d, grid.r_max), env_slope = -5 * y * y * (1 - y) * (1 - y) / grid.r_max;
     const double per_knot = env / grid.spacing;
     slope[0] = -3 * v * v * per_knot + v * v * v * env_slope;
     slope[1] = (9 * u * u - 12 * u) * per_knot + (u * u * (3 * u - 6) + 4) * env_slope;
@@ -303,7 +297,5 @@ void empnet_vectors_backward(const empnet_list* list, const double* g, double* o
         directions_jvp(P, v, *grid, L, h, h_w, h_Y, threads);                                                           \
     }
 
-#define SINGLE(x) empnet_##x##_f32
-#define DOUBLE(x) empnet_##x##_f64
 DEFINE(float, SINGLE)
 DEFINE(double, DOUBLE)

@@ -69,7 +69,5 @@ using empnet::Inputs;
         choose<real>(L, x, V).second_order(in, h_w, h_Y, out_g, out_x, out_V, threads);                                \
     }
 
-#define SINGLE(x) empnet_##x##_f32
-#define DOUBLE(x) empnet_##x##_f64
 DEFINE(float, SINGLE)
 DEFINE(double, DOUBLE)

@@ -161,7 +161,7 @@ struct Moments {
     }
 
     void forward(const T* start, T* out, int threads) const {
-        in_chunks(in.list, threads, [&](int, int64_t begin, int64_t end) {
+        in_chunks(in.list, threads, [&](int64_t begin, int64_t end) {
             begin_at(out, start, begin, end, S * F);
             receive(*this, out, begin, end);
         });
@@ -186,7 +186,7 @@ struct Moments {
     }
 
     void grad_features(const T* start, T* out_x, T* out_V, int threads) const {
-        in_chunks(in.list, threads, [&](int, int64_t begin, int64_t end) {
+        in_chunks(in.list, threads, [&](int64_t begin, int64_t end) {
             if constexpr (features) begin_at(out_x, nullptr, begin, end, F);
             if constexpr (tensors) begin_at(out_V, start, begin, end, S * F);
             receive_gradient(*this, out_x, out_V, begin, end);
@@ -260,7 +260,7 @@ struct Moments {
     }
 
     void grad_pairs(T* out_w, T* out_Y, int threads) const {
-        in_chunks(in.list, threads, [&](int, int64_t begin, int64_t end) { give_pairs(*this, out_w, out_Y, begin, end); });
+        in_chunks(in.list, threads, [&](int64_t begin, int64_t end) { give_pairs(*this, out_w, out_Y, begin, end); });
     }
 
     // Adds w_b h to the gradient of the four rows of a table; with v, also v_b i.
@@ -344,7 +344,7 @@ struct Moments {
     }
 
     void second_order(const T* h_w, const T* h_Y, T* out_g, T* out_x, T* out_V, int threads) const {
-        in_chunks(in.list, threads, [&](int, int64_t begin, int64_t end) {
+        in_chunks(in.list, threads, [&](int64_t begin, int64_t end) {
             begin_at(out_g, nullptr, begin, end, S * F);
             begin_at(out_x, nullptr, begin, end, F);
             if constexpr (tensors) begin_at(out_V, nullptr, begin, end, S * F);

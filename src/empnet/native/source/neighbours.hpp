@@ -33,11 +33,11 @@ inline std::vector<Chunk> chunks_of(const empnet_list& list, int threads) {
     return chunks;
 }
 
-// Calls body(chunk number, begin, end) for each chunk, in parallel.
+// Calls body(begin, end) for each chunk, in parallel.
 template <class Body>
 void in_chunks(const empnet_list& list, int threads, Body&& body) {
     const std::vector<Chunk> chunks = chunks_of(list, threads);
-    on_threads(int(chunks.size()), [&](int c) { body(c, chunks[c].begin, chunks[c].end); });
+    on_threads(int(chunks.size()), [&](int c) { body(chunks[c].begin, chunks[c].end); });
 }
 
 }  // namespace empnet

@@ -216,7 +216,5 @@ void gated_grad(int64_t N, int L, int64_t F, const T* X, const T* G, T* out, int
         empnet::gated_grad(N, L, F, X, G, out, threads);                                                               \
     }
 
-#define SINGLE(x) empnet_##x##_f32
-#define DOUBLE(x) empnet_##x##_f64
 DEFINE(float, SINGLE)
 DEFINE(double, DOUBLE)

@@ -26,7 +26,7 @@ struct Shared {
     std::atomic<int> next{0};
 };
 
-// OpenMP may give fewer threads than wanted, so each takes numbers until none is left; its own comes first.
+// OpenMP may give fewer threads than wanted, so each takes numbers until none is left.
 void work(void* pointer) {
     Shared& shared = *static_cast<Shared*>(pointer);
     for (int c; (c = shared.next.fetch_add(1)) < shared.n;) shared.task(shared.context, c);

@@ -18,7 +18,7 @@ from empnet.system.system import System
 
 __all__ = ["hash_of_files", "hash_of_system", "reader_version"]
 
-READ_BY = ("runtime", "system", "files", "dataset")
+READ_BY = ("runtime", "system", "native", "files", "dataset")
 """Subpackages whose source code affects the data as read."""
 
 READ_WITH = ("ase", "empnet", "h5py", "laspy", "lazrs", "numpy", "plyfile", "trimesh", "vesin")

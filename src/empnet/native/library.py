@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from empnet.runtime.forking import is_forked
+from empnet.runtime.forking import gnu_openmp, is_forked
 
 __all__ = ["address_of", "description", "is_built", "native", "native_of", "threads"]
 
@@ -147,10 +146,8 @@ def _declarations() -> list[tuple[str, str, tuple[str, ...]]]:
 
 def _share_threads(library: Any) -> None:
     """Let the library use the threads of torch's OpenMP, if it is GNU's: two pools would take each other's cores."""
-    pools = [p for p in ThreadpoolController().select(user_api="openmp").lib_controllers if "gomp" in str(p.prefix)]
-    pools.sort(key=lambda pool: "torch" not in Path(pool.filepath).parts)
-    for pool in pools[:1]:
-        library.empnet_share_threads(ctypes.cast(pool.dynlib.GOMP_parallel, ctypes.c_void_p))
+    for openmp in gnu_openmp()[:1]:
+        library.empnet_share_threads(ctypes.cast(openmp.GOMP_parallel, ctypes.c_void_p))
 
 
 def _converter(kind: str) -> Callable[[Any], Any]:

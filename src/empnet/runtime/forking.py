@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from pathlib import Path
 
 import torch
 from threadpoolctl import ThreadpoolController
 
 from empnet.errors import EmpnetError
 
-__all__ = ["is_forked", "use_threads"]
+__all__ = ["gnu_openmp", "is_forked", "use_threads"]
 
 _forked = False
 
@@ -52,15 +53,24 @@ def use_threads(count: int) -> None:
 
 
 @cache
-def _gnu_libraries() -> list[Any]:
-    """Return the copies of GNU's OpenMP in this process; LLVM's and Intel's handle forks themselves."""
+def gnu_openmp() -> list[ctypes.CDLL]:
+    """Return the copies of GNU's OpenMP in this process, torch's own first.
+
+    LLVM's and Intel's are not among them: they handle forks themselves.
+
+    Example:
+        >>> all(isinstance(library, ctypes.CDLL) for library in gnu_openmp())
+        True
+    """
     found = ThreadpoolController().select(user_api="openmp").lib_controllers
-    return [each.dynlib for each in found if "gomp" in str(each.prefix)]
+    paths = [each.filepath for each in found if "gomp" in str(each.prefix)]
+    paths.sort(key=lambda path: "torch" not in Path(path).parts)
+    return [ctypes.CDLL(path) for path in paths]
 
 
 def _before_fork() -> None:
     """Release the pool of the forking thread; the next parallel region starts a new one."""
-    for library in _gnu_libraries():
+    for library in gnu_openmp():
         with suppress(AttributeError):  # the library is older than OpenMP 5
             library.omp_pause_resource_all(HARD)
 

@@ -1,4 +1,4 @@
-"""The model of whole clouds: symmetries, uneven density, classes, quantities that grow with size."""
+"""The model of whole clouds: symmetries, uneven density, classes, quantities that grow with size, a coarser level."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 from empnet import System
 from empnet.dataset.dataset import collate
 from empnet.model.architecture import Architecture
+from empnet.model.coarser_level import coarser_level
 from empnet.model.pooled_model import PooledModel
 from empnet.system.one_hot import OneHot
 
@@ -92,3 +93,58 @@ def test_derivative_against_a_difference():
     moved = (replace(batch, positions=batch.positions + s * h * direction) for s in (1, -1))
     up, down = (model(each)[0, 0].detach() for each in moved)
     assert float((slope * direction).sum()) == pytest.approx(float((up - down) / (2 * h)), rel=1e-5, abs=1e-8)
+
+
+SIZES = [(40, 30), (5, 16), (16, 1), (1, 20), (3, 3)]
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("cutoff", [0.0, 0.4, 1.0, 9.0])
+def test_pairs_are_those_of_the_first_points(sizes, cutoff):
+    M, clouds = 16, [points_of(n, seed) for seed, n in enumerate(sizes)]
+    kept, coarse = coarser_level(a_batch(*clouds), M, cutoff)
+    shrunk = [cloud[:M] * min(1, M / len(cloud)) ** 0.5 for cloud in clouds]
+    wanted = collate([System(points) for points in shrunk], max(cutoff, 1e-9), ENCODER)
+    assert kept.tolist() == [k for k, n in enumerate(np.concatenate([np.arange(n) for n in sizes])) if n < M]
+    assert torch.allclose(coarse.positions, wanted.positions)
+    assert coarse.system_of.tolist() == wanted.system_of.tolist()
+    for name in ("first", "second", "row_pointers", "transposed", "column_pointers"):
+        assert getattr(coarse.pairs, name).tolist() == getattr(wanted.pairs, name).tolist(), name
+
+
+def test_a_surface_has_as_many_neighbours_on_both_levels():
+    """400 of 6,400 points of a square, evenly spaced: the wider spacing is undone by the shrinking."""
+    along = np.arange(80.0)
+    grid = np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2)
+    grid = np.c_[grid, 0 * grid[:, 0]]
+    coarse_first = np.lexsort(((grid % 4 != 0).any(axis=1),))
+    batch = a_batch(grid[coarse_first], cutoff=2.5)
+    _, coarse = coarser_level(batch, 400, 2.5)
+    fine = 2 * len(batch.pairs) / 6400
+    assert 2 * len(coarse.pairs) / 400 == pytest.approx(fine, rel=0.2)  # more of the few are at the rim
+
+
+def test_rotation_translation_and_batch_change_no_logit():
+    model, one, other = a_model(coarser=16), points_of(40), points_of(9, 1)
+    R = Rotation.random(random_state=0).as_matrix()
+    base = model(a_batch(one, other))
+    assert torch.allclose(model(a_batch(one @ R.T + [3, -2, 1], other)), base, atol=1e-5)
+    assert torch.allclose(torch.cat([model(a_batch(one)), model(a_batch(other))]), base, atol=1e-5)
+    within = np.r_[np.random.default_rng(1).permutation(16), np.random.default_rng(2).permutation(np.arange(16, 40))]
+    assert torch.allclose(model(a_batch(one[within], other)), base, atol=1e-5)
+
+
+def test_the_level_matters_and_frozen_predicts_the_same():
+    model, batch = a_model(coarser=16), a_batch(points_of(30))
+    assert torch.allclose(model.frozen()(batch), model(batch), atol=1e-5)
+    assert len(model.tabulated()) == 3
+    base = model(batch)
+    with torch.no_grad():
+        model.coarser_interaction.phi[0].weight.mul_(2)
+    assert not torch.allclose(model(batch), base, atol=1e-3)
+
+
+def test_models_of_earlier_versions_have_no_such_level():
+    record = Architecture(n_species=1, pooling=("mean",), readout="pooled", classes=3).to_json()
+    del record["coarser"]
+    assert Architecture.from_json(record).coarser == 0

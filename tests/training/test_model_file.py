@@ -36,7 +36,7 @@ def test_what_was_learned_is_kept(tmp_path):
     _, card = load_model(FIRST_VERSION)
     learned = LabelSpec("forces", "kcal/mol/angstrom", "virial", "eV", virial=True, energy_unit="eV")
     save_card(tmp_path, replace(card, derivatives=learned))
-    assert json.loads((tmp_path / "model.json").read_text())["format_version"] == FORMAT_VERSION == 4
+    assert json.loads((tmp_path / "model.json").read_text())["format_version"] == FORMAT_VERSION == 5
     assert read_card(tmp_path).derivatives == learned
 
 

@@ -91,7 +91,7 @@ def test_the_run_folder_holds_what_it_should(finished):
     assert [int(row["epoch"]) for row in rows] == list(range(6))
     assert "validation_mae_energy [eV]" in rows[0]
     card = json.loads((finished / "model.json").read_text())
-    assert card["format_version"] == 4
+    assert card["format_version"] == 5
     assert len(card["data"]["sha256"]) == 64
     assert {"empnet", "torch", "python"} <= card["versions"].keys()
 

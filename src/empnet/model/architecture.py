@@ -36,6 +36,7 @@ class Architecture:
         classes: Number of classes, whose logits are predicted in place of properties; 0: none.
         scale_power: p, if the property grows with size to the p: the network then learns log(y / R^p).
         dropout: Share of the pooled features that are left out in training.
+        coarser: Number of points of each cloud on the coarser level (:mod:`~empnet.model.coarser_level`); 0: none.
 
     Raises:
         ValueError: If the degree of moments is not supported.
@@ -61,6 +62,7 @@ class Architecture:
     classes: int = 0
     scale_power: float | None = None
     dropout: float = 0.0
+    coarser: int = 0
 
     @property
     def n_outputs(self) -> int:

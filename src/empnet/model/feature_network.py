@@ -46,13 +46,17 @@ class FeatureNetwork(torch.nn.Module):
         self.embedding = torch.nn.Linear(columns, architecture.width, bias=False)
         self.interactions = torch.nn.ModuleList(self._interaction(t) for t in range(architecture.layers))
 
-    def _interaction(self, t: int) -> torch.nn.Module:
-        """Return the interaction number t, with angular moments or without."""
+    def _interaction(self, t: int, alone: bool = False) -> Interaction | MomentInteraction:
+        """Return the interaction number t, or one that takes and returns no tensors, with moments or without."""
         a = self.architecture
         if not a.moments:
             return Interaction(a.width, a.n_basis, a.hidden, self.spline, products=a.products)
-        ends = {"first": t == 0, "last": t == a.layers - 1}
+        ends = {"first": alone or t == 0, "last": alone or t == a.layers - 1}
         return MomentInteraction(a.width, a.moments, a.n_basis, a.hidden, self.spline, **ends)
+
+    def tabulated(self) -> list[Interaction | MomentInteraction]:
+        """Return all interactions: their filters are tables."""
+        return [module for module in self.modules() if isinstance(module, Interaction | MomentInteraction)]
 
     def frozen(self: Network) -> Network:
         """Return a copy for predictions: the filters' tables are computed once, and no weight requires a gradient.
@@ -65,15 +69,14 @@ class FeatureNetwork(torch.nn.Module):
         with torch.inference_mode(False):  # else its tensors could not be part of a graph, which forces need
             model = copy.deepcopy(self).eval().requires_grad_(False)
             basis = model.basis_at_knots()
-            for interaction in model.interactions:
-                assert isinstance(interaction, Interaction | MomentInteraction)  # own invariant, for the type checker
+            for interaction in model.tabulated():
                 interaction.frozen_table = interaction.filter_table(basis)
         return model
 
     @property
     def is_frozen(self) -> bool:
         """True if the filters' tables are precomputed and fixed."""
-        return any(interaction.frozen_table is not None for interaction in self.interactions)
+        return any(interaction.frozen_table is not None for interaction in self.tabulated())
 
     def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:
         """Return the radial basis at the spline's knots, the input of all filters."""

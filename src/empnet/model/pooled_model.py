@@ -8,6 +8,7 @@ from torch import Tensor
 
 from empnet.kernels.pairs import POOLINGS
 from empnet.model.architecture import Architecture
+from empnet.model.coarser_level import coarser_level
 from empnet.model.feature_network import FeatureNetwork
 from empnet.model.system_model import BatchPrediction
 from empnet.preparation.invariants import LOG_SIZE
@@ -38,10 +39,15 @@ class PooledModel(FeatureNetwork):
     200 overflow within two interactions. So features are normalised between interactions, and tensors are divided by
     the root of 1 + their mean square norm, which no rotation changes.
 
+    With a coarser level the first M points of each cloud, which are far from each other
+    (:mod:`~empnet.model.coarser_level`), exchange messages once more over a wider cutoff, and H holds their mean, std
+    and max, too: :math:`\tilde f = \mathrm{interaction}(\mathrm{norm}(f^L_j)), \; j < M`.
+
     Features beside the species, and g, enter in standard deviations of the training set, and saturate at three.
 
     References:
         PointNet, Qi et al., 2017, https://arxiv.org/abs/1612.00593 (the maximum);
+        PointNet++, Qi et al., 2017, https://arxiv.org/abs/1706.02413 (levels of points);
         Layer normalization, Ba et al., 2016, https://arxiv.org/abs/1607.06450.
 
     Arguments:
@@ -66,10 +72,13 @@ class PooledModel(FeatureNetwork):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture)
         a = architecture
-        joined = 3 * HEAD + a.n_cloud
+        joined = (6 if a.coarser else 3) * HEAD + a.n_cloud
         self.between = torch.nn.ModuleList(torch.nn.LayerNorm(a.width) for _ in range(a.layers - 1))
-        self.norm = torch.nn.LayerNorm(a.width)
-        self.point = torch.nn.Sequential(torch.nn.Linear(a.width, HEAD), torch.nn.SiLU())
+        self.norm, self.point = _before_pooling(a.width)
+        if a.coarser:
+            self.coarser_interaction = self._interaction(0, alone=True)
+            self.before_coarser = torch.nn.LayerNorm(a.width)
+            self.coarser_norm, self.coarser_point = _before_pooling(a.width)
         self.readout = torch.nn.Sequential(
             torch.nn.LayerNorm(joined),
             torch.nn.Dropout(a.dropout),
@@ -105,18 +114,17 @@ class PooledModel(FeatureNetwork):
         return f  # type: ignore[no-any-return]
 
     def pooled(self, batch: Batch) -> Float[Tensor, "B G"]:
-        """Return H: mean, standard deviation and maximum of the particles' features, and the system's own."""
-        h = self.point(self.norm(self.features(batch)))
-        mean = POOLINGS["mean"](h, batch.system_of, batch.n_systems)
-        square = POOLINGS["mean"](h.double().square(), batch.system_of, batch.n_systems)
-        deviation = (square - mean.square()).clamp(min=1e-6).sqrt()
-        lowest = torch.full((batch.n_systems, h.shape[1]), -torch.inf, dtype=h.dtype, device=h.device)
-        highest = lowest.scatter_reduce(0, batch.system_of[:, None].expand_as(h), h, "amax")
-        parts = [mean.to(h.dtype), deviation.to(h.dtype), highest]
-        if self.architecture.n_cloud:
+        """Return H: the particles' features pooled in three ways, on both levels, and the system's own features."""
+        a, f = self.architecture, self.features(batch)
+        parts = [_pooled_in_three_ways(self.point(self.norm(f)), batch)]
+        if a.coarser:
+            kept, coarse = coarser_level(batch, a.coarser, a.cutoff)
+            f, _ = self.coarser_interaction(self.before_coarser(f[kept]), None, self.geometry(coarse))
+            parts.append(_pooled_in_three_ways(self.coarser_point(self.coarser_norm(f)), coarse))
+        if a.n_cloud:
             assert batch.clouds is not None  # own invariant: a model with such features has a preparation
             g = batch.clouds[:, LOG_SIZE + 1 :]
-            parts.append(_saturated((g - self.cloud_mean) / self.cloud_scale).to(h.dtype))
+            parts.append(_saturated((g - self.cloud_mean) / self.cloud_scale).to(f.dtype))
         return torch.cat(parts, dim=1)
 
     def outputs(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
@@ -160,6 +168,21 @@ class PooledModel(FeatureNetwork):
             pooling: Not used: this model pools in all three ways.
         """
         return self.readout[:-1](self.pooled(batch)).double()  # type: ignore[no-any-return]
+
+
+def _before_pooling(F: int) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """Return norm and W, b of h = SiLU(W norm(f) + b)."""
+    return torch.nn.LayerNorm(F), torch.nn.Sequential(torch.nn.Linear(F, HEAD), torch.nn.SiLU())
+
+
+def _pooled_in_three_ways(h: Float[Tensor, "N H"], batch: Batch) -> Float[Tensor, "B 3*H"]:
+    """Return mean, standard deviation and maximum of the particles' h in each system."""
+    mean = POOLINGS["mean"](h, batch.system_of, batch.n_systems)
+    square = POOLINGS["mean"](h.double().square(), batch.system_of, batch.n_systems)
+    deviation = (square - mean.square()).clamp(min=1e-6).sqrt()
+    lowest = torch.full((batch.n_systems, h.shape[1]), -torch.inf, dtype=h.dtype, device=h.device)
+    highest = lowest.scatter_reduce(0, batch.system_of[:, None].expand_as(h), h, "amax")
+    return torch.cat([mean.to(h.dtype), deviation.to(h.dtype), highest], dim=1)
 
 
 def _bounded(V: Tensor | None) -> Tensor | None:

@@ -97,7 +97,7 @@ def interaction_table_errors(model: PropertyModel) -> list[TableError]:
     def window(d: Float64[Tensor, " P"]) -> Float64[Tensor, "P 1"]:
         return envelope(d, cutoff)[:, None]
 
-    return [table_error(filter_of(interaction), model.spline, window) for interaction in model.interactions]
+    return [table_error(filter_of(interaction), model.spline, window) for interaction in model.tabulated()]
 
 
 def with_knots(model: PropertyModel, knots: int) -> PropertyModel:

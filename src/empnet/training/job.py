@@ -41,6 +41,9 @@ __all__ = ["Job", "make_card", "open_data", "open_variants", "recipe_of", "split
 DROPOUT = 0.3
 """Share of the pooled features that are left out in training for classes; a number needs all of them."""
 
+COARSER = 64
+"""Number of points of a cloud that are a coarser level beside all points."""
+
 KNOTS, N_BASIS, HIDDEN = 64, 10, 32
 """Sizes of the filters for clouds: distances of points have no shells, so that coarse filters are enough."""
 
@@ -266,6 +269,7 @@ def _pooled_sizes(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
         "classes": len(dataset.classes),
         "scale_power": config.scale_power,
         "dropout": DROPOUT if config.classes else 0.0,
+        "coarser": COARSER if clouds else 0,
         "knots": KNOTS,
         "n_basis": N_BASIS,
         "hidden": HIDDEN,

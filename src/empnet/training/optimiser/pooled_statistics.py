@@ -45,8 +45,8 @@ def fit_pooled_statistics(model: PooledModel, dataset: Dataset, train: Int64[np.
         model.baseline[:] = torch.from_numpy(targets.mean(axis=0))
         model.scale[:] = torch.from_numpy(spread)
     neighbours = dataset.arrays["n_pairs"][train].sum() / dataset.sizes[train].sum()
-    for interaction in model.interactions:
-        interaction.mean_neighbours.fill_(max(1.0, float(neighbours)))  # type: ignore[operator, union-attr]
+    for interaction in model.tabulated():
+        interaction.mean_neighbours.fill_(max(1.0, float(neighbours)))
     return Scales(spread)
 
 

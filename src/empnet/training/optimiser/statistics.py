@@ -68,8 +68,8 @@ def _fit_additive_statistics(
         model.scale[:] = forces  # times an angstrom
         spread = np.maximum(spread, forces)
     neighbours = dataset.arrays["n_pairs"][train].sum() / sizes.sum()
-    for interaction in model.interactions:
-        interaction.mean_neighbours.fill_(max(1.0, float(neighbours)))  # type: ignore[operator, union-attr]
+    for interaction in model.tabulated():
+        interaction.mean_neighbours.fill_(max(1.0, float(neighbours)))
     return Scales(spread, forces or 1.0, stress or 1.0, per_root=dataset.has_forces or dataset.has_stress)
 
 

@@ -47,6 +47,7 @@ class ArchitectureRecord(_Record):
     classes: int = Field(default=0, ge=0, le=MOST_NAMES)
     scale_power: float | None = Field(default=None, gt=0, le=10)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    coarser: int = Field(default=0, ge=0, le=10_000)
 
 
 class SeenRecord(_Record):

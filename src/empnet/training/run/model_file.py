@@ -37,10 +37,10 @@ __all__ = [
     "split_of_weights",
 ]
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Format version of the two files. A later version of the package must read all earlier ones.
 
-2: baseline_keys, seen. 3: derivatives, moments. 4: classes, preparation, the pooled readout.
+2: baseline_keys, seen. 3: derivatives, moments. 4: classes, preparation, the pooled readout. 5: coarser.
 """
 
 RESTORE = "restore the run folder from a copy, or train again"

@@ -14,6 +14,7 @@ from empnet.audit.coverage import coverage_lines
 from empnet.audit.dead_units import dead_units_line
 from empnet.audit.derivatives import derivative_lines
 from empnet.audit.dynamics import drift_lines
+from empnet.audit.engine import engine_lines
 from empnet.audit.material import CLOUD_POINTS, drawn, material, sample_of
 from empnet.audit.pooled import class_accuracy_lines, pooled_lines
 from empnet.audit.record import Audit, AuditLine
@@ -53,9 +54,11 @@ def audit(
     Rotation, reflection, translation, permutation, batches, two copies and a supercell are judged against bounds on
     rounding, in the network's own precision and in float64 (:meth:`~empnet.audit.subject.Subject.compare`).
     Smoothness means no jumps along paths (:func:`~empnet.audit.smoothness.smoothness_lines`). Determinism means the
-    same bits. For an energy, forces and stress are compared with finite differences, and net force and torque with
-    zero (:func:`~empnet.audit.derivatives.derivative_lines`); if the model was trained on forces, the energy drift is
-    measured in a short run of dynamics (:func:`~empnet.audit.dynamics.drift_lines`). Dead units are counted
+    same bits. Where libempnet evaluates the network, it is compared with torch
+    (:func:`~empnet.audit.engine.engine_lines`). For an energy, forces and stress are compared with finite
+    differences, and net force and torque with zero (:func:`~empnet.audit.derivatives.derivative_lines`); if the model
+    was trained on forces, the energy drift is measured in a short run of dynamics
+    (:func:`~empnet.audit.dynamics.drift_lines`). Dead units are counted
     (:func:`~empnet.audit.dead_units.dead_units_line`), and the data are compared with the range of the training set
     (:func:`~empnet.audit.coverage.coverage_lines`). If the data have the property, the errors are compared with the
     baseline's (:func:`~empnet.audit.accuracy.accuracy_lines`). With delta learning, the tests apply to the learned
@@ -132,6 +135,7 @@ def _tests(
     yield symmetry_lines(subject, base, rng)
     yield additivity_lines(subject, base)
     yield [batch_line(subject, base), determinism_line(subject, base)]
+    yield engine_lines(subject, base)
     yield smoothness_lines(subject, sample[:PATHS], rng)
     yield derivative_lines(subject, base, rng)
     yield drift_lines(subject, sample, rng)

@@ -13,7 +13,7 @@ from empnet.model.system_model import BatchPrediction, SystemModel
 from empnet.system.batch import Batch
 from empnet.system.label_spec import VOIGT
 
-__all__ = ["energy_and_derivatives", "volumes"]
+__all__ = ["energy_and_derivatives", "stress_of_virial", "volumes"]
 
 
 def energy_and_derivatives(
@@ -98,10 +98,30 @@ def _stress(at: Batch, negative: tuple[Tensor, ...]) -> Float64[Tensor, "B 6"]:
     if at.cells is None:
         return negative[0].new_full((at.n_systems, 6), float("nan"))
     virial = sum_per_system(at.positions[:, :, None] * negative[0][:, None, :], at.system_of, at.n_systems)
-    virial = virial + at.cells.mT @ negative[1]
-    V = volumes(at.cells)
+    return stress_of_virial(-(virial + at.cells.mT @ negative[1]), at.cells)
+
+
+def stress_of_virial(
+    virial: Float64[Tensor, "B 3 3"], cells: Float64[Tensor, "B 3 3"] | None
+) -> Float64[Tensor, "B 6"]:
+    r"""Return the stress, :math:`\sigma = \frac{1}{V} \frac{\partial E}{\partial \epsilon}`, made symmetric.
+
+    Arguments:
+        virial: dE / d strain, shape (B, 3, 3), float64.
+        cells: Lattice vectors as rows in angstrom, shape (B, 3, 3); None if nothing repeats.
+
+    Returns:
+        xx yy zz yz xz xy, shape (B, 6); nan for systems without a volume.
+
+    Example:
+        >>> stress_of_virial(torch.eye(3).double()[None], 2 * torch.eye(3).double()[None]).tolist()
+        [[0.125, 0.125, 0.125, 0.0, 0.0, 0.0]]
+    """
+    if cells is None:
+        return virial.new_full((len(virial), 6), float("nan"))
+    V = volumes(cells)
     flat = V == 0  # masked before the division, so that no gradient becomes nan, and after it
-    full = virial / (-2 * V.masked_fill(flat, 1))[:, None, None]
+    full = virial / (2 * V.masked_fill(flat, 1))[:, None, None]
     rows, columns = VOIGT
     return (full[:, rows, columns] + full[:, columns, rows]).masked_fill(flat[:, None], float("nan"))
 

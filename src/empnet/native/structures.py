@@ -11,7 +11,7 @@ from torch import Tensor
 from empnet.native.library import address_of
 from empnet.system.batch import Pairs
 
-__all__ = ["Grid", "NeighbourRecord", "Space"]
+__all__ = ["Grid", "InteractionRecord", "NeighbourRecord", "NetworkRecord", "Space"]
 
 _POINTER = ctypes.c_void_p
 
@@ -76,3 +76,24 @@ class Grid(ctypes.Structure):
     """The knots of a spline: ``empnet_grid``."""
 
     _fields_ = [("spacing", ctypes.c_double), ("r_max", ctypes.c_double), ("last", ctypes.c_int64)]
+
+
+class InteractionRecord(ctypes.Structure):
+    """The weights of one interaction: ``empnet_interaction``."""
+
+    _fields_ = [
+        *((name, _POINTER) for name in ("phi", "chi", "own", "W", "W_l", "W_1", "W_2")),
+        *((name, _POINTER) for name in ("psi_1", "psi_1_bias", "psi_2", "psi_2_bias", "gate", "gate_bias")),
+    ]
+
+
+class NetworkRecord(ctypes.Structure):
+    """A network with fixed weights: ``empnet_network``."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("L", "layers", "F", "n_features", "n_species", "n_outputs", "n_rows")),
+        ("grid", Grid),
+        ("interactions", _POINTER),
+        *((name, _POINTER) for name in ("embedding", "readout_1", "readout_1_bias", "readout_2", "readout_2_bias")),
+        *((name, _POINTER) for name in ("baseline", "scale")),
+    ]

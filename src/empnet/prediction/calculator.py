@@ -13,8 +13,9 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
+from empnet.model.evaluator import Engine
 from empnet.prediction.prediction import Outputs
-from empnet.prediction.predictor import Predictor, as_predictor
+from empnet.prediction.predictor import Predictor, load
 from empnet.system.atoms import from_atoms
 from empnet.system.checks import check_geometry
 from empnet.system.one_hot import symbol
@@ -39,6 +40,8 @@ class EMPNetCalculator(Calculator):
         run: The run folder, or a predictor that was loaded from one.
         close: Reaction to two particles that are nearer to each other than any two of their species in training:
             ``"warn"`` once, or ``"error"``.
+        engine: ``"auto"``, ``"native"`` (libempnet) or ``"torch"``: see :class:`~empnet.model.evaluator.Evaluator`;
+            a predictor has its own.
 
     Raises:
         EmpnetError: If the run's first property is not an energy, or is a mean over particles. In calculations, if a
@@ -58,12 +61,17 @@ class EMPNetCalculator(Calculator):
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress"]
 
     def __init__(
-        self, run: str | os.PathLike[str] | Predictor, *, close: Literal["warn", "error"] = "warn", **options: Any
+        self,
+        run: str | os.PathLike[str] | Predictor,
+        *,
+        close: Literal["warn", "error"] = "warn",
+        engine: Engine = "auto",
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         if close not in ("warn", "error"):
             raise EmpnetError(f"close '{close}' is not known", wanted="warn or error")
-        self.predictor = as_predictor(run)
+        self.predictor = run if isinstance(run, Predictor) else load(run, engine)
         self.close = close
         self._one_at_a_time = threading.RLock()
         self._warned = False

@@ -16,8 +16,8 @@ from empnet.dataset.recipe import Recipe
 from empnet.dataset.rows import rows_of, species_of
 from empnet.errors import EmpnetError, nearest
 from empnet.files.source import Data, iter_systems
-from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.ensemble import Ensemble
+from empnet.model.evaluator import Engine, Evaluator
 from empnet.model.network import Network
 from empnet.model.pooled_model import PooledModel
 from empnet.prediction.outside import why_outside
@@ -51,6 +51,10 @@ class Predictor:
         uncertainty: Predictor of standard deviations; None: there are none.
         forest: The forest beside a model of clouds or classes; None: there is none.
         temperature: Number by which logits of classes are divided.
+        engine: What evaluates the network: see :class:`~empnet.model.evaluator.Evaluator`.
+
+    Raises:
+        EmpnetError: If the engine is not known.
     """
 
     def __init__(
@@ -61,16 +65,17 @@ class Predictor:
         uncertainty: LastLayer | EnsembleStd | None = None,
         forest: Forest | None = None,
         temperature: float = 1.0,
+        engine: Engine = "auto",
     ) -> None:
         self.model, self.card, self.run, self.uncertainty = model, card, run, uncertainty
         self.forest, self.temperature = forest, temperature
-        self._encoder = card.encoder
+        self._encoder, self._engine = card.encoder, engine
 
     @property
-    def _frozen(self) -> Network | Ensemble:
-        """The frozen model; threads that make it at the same time all take the same one."""
+    def evaluator(self) -> Evaluator:
+        """The model as it was at the first prediction; threads that make it at the same time all take the same one."""
         if (made := self.__dict__.get("_made")) is None:
-            made = self.__dict__.setdefault("_made", self.model.frozen())
+            made = self.__dict__.setdefault("_made", Evaluator(self.model, self._engine))
         return made  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
@@ -143,7 +148,7 @@ class Predictor:
         if not listed:
             raise EmpnetError("no systems to represent", where=self.run, wanted="at least one")
         dataset, _ = self.sorted_dataset(listed)
-        rows = [self._frozen.representation(batch, pooling).numpy() for batch in self._batches(dataset)]
+        rows = [self.evaluator.model.representation(batch, pooling).numpy() for batch in self._batches(dataset)]
         return np.concatenate(rows)
 
     def _each(self, systems: Data) -> Iterator[System]:
@@ -232,13 +237,13 @@ class Predictor:
         parts, sure = [], self.uncertainty
         spreads = [] if sure is None else [np.zeros((0, len(sure.limits)))]
         for batch in self._batches(dataset):
-            found = energy_and_derivatives(self._frozen, batch, forces=wanted.forces, stress=wanted.stress)
+            found = self.evaluator(batch, forces=wanted.forces, stress=wanted.stress)
             ends = np.bincount(batch.system_of.numpy(), minlength=batch.n_systems).cumsum()[:-1]
             contributions = None if found.contributions is None else found.contributions[:, 0].numpy()
             spread = None if sure is None else sure.spread(found, batch)
             part = Prediction(
                 found.values.numpy() / self.temperature,
-                self._frozen.composition_baseline(batch).numpy(),
+                self.evaluator.model.composition_baseline(batch).numpy(),
                 self.card.properties,
                 self.card.units,
                 None if found.forces is None else np.split(found.forces.numpy(), ends),
@@ -306,14 +311,15 @@ def as_predictor(run: Predictor | str | os.PathLike[str]) -> Predictor:
     return run if isinstance(run, Predictor) else load(run)
 
 
-def load(run: str | os.PathLike[str]) -> Predictor:
+def load(run: str | os.PathLike[str], engine: Engine = "auto") -> Predictor:
     """Load the trained network of a run folder, or an ensemble.
 
     Arguments:
         run: The run folder.
+        engine: ``"auto"``, ``"native"`` (libempnet) or ``"torch"``: see :class:`~empnet.model.evaluator.Evaluator`.
 
     Raises:
-        EmpnetError: If it is not a run folder, or a file in it is damaged.
+        EmpnetError: If it is not a run folder, a file in it is damaged, or the engine does not serve the model.
 
     Example:
         >>> import tempfile
@@ -329,12 +335,18 @@ def load(run: str | os.PathLike[str]) -> Predictor:
         raise EmpnetError(
             f"a {type(run).__name__} is not a run folder", wanted="the path of a run folder", remedy=remedy
         )
-    run = Path(run)
+    predictor = _loaded(Path(run), engine)
+    if engine != "auto":
+        _ = predictor.evaluator  # refuses what it does not serve
+    return predictor
+
+
+def _loaded(run: Path, engine: Engine) -> Predictor:
     if is_ensemble(run):
         ensemble, card, spread = load_ensemble(run)
-        return Predictor(ensemble, card, str(run), spread)
+        return Predictor(ensemble, card, str(run), spread, engine=engine)
     model, card = load_model(run)
     if isinstance(model, PooledModel):
         known = load_last_layer(run, model)
-        return Predictor(model, card, str(run), known, load_forest(run, card), load_temperature(run))
-    return Predictor(model, card, str(run), load_last_layer(run, model))
+        return Predictor(model, card, str(run), known, load_forest(run, card), load_temperature(run), engine)
+    return Predictor(model, card, str(run), load_last_layer(run, model), engine=engine)

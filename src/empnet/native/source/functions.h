@@ -27,6 +27,22 @@ typedef struct {
     int64_t last;
 } empnet_grid;
 
+/* The weights of one interaction, as torch has them; a network without directions has W_1 and W_2, or no products, and its
+   own is phi(0). Those that it does not have are null. */
+typedef struct {
+    const void *phi, *chi, *own, *W, *W_l, *W_1, *W_2;
+    const void *psi_1, *psi_1_bias, *psi_2, *psi_2_bias, *gate, *gate_bias;
+} empnet_interaction;
+
+/* A network with fixed weights: n_rows are the rows of the filters' tables, n_species the first of the n_features. */
+typedef struct {
+    int64_t L, layers, F, n_features, n_species, n_outputs, n_rows;
+    empnet_grid grid;
+    const empnet_interaction* interactions;
+    const void *embedding, *readout_1, *readout_1_bias, *readout_2, *readout_2_bias;
+    const double *baseline, *scale;
+} empnet_network;
+
 #endif
 
 int32_t empnet_version(void);

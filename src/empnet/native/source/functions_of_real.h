@@ -23,3 +23,9 @@ void NAME(products_backward)(int64_t N, int64_t F, const real* A, const real* B,
 void NAME(products_second_order)(int64_t N, int64_t F, const real* A, const real* B, const real* g, const real* g_D, const real* h_f, const real* h_A, const real* h_B, real* out_A, real* out_B, real* out_g, real* out_g_D, int32_t threads);
 void NAME(gated)(int64_t N, int32_t L, int64_t F, const real* g, const real* X, real* out, int32_t threads);
 void NAME(gated_grad)(int64_t N, int32_t L, int64_t F, const real* X, const real* G, real* out, int32_t threads);
+
+/* network.cpp: a network is known by a number. Results that are not wanted are null: hidden (N, F), forces -dE/dr (N, 3),
+   virial dE/d strain (n_systems, 3, 3); contributions (N, n_outputs) with the baseline; E is the sum of the first of them. */
+int64_t NAME(make_network)(const empnet_network* network);
+void NAME(free_network)(int64_t network);
+void NAME(evaluate)(int64_t network, const empnet_list* list, const empnet_space* space, const int64_t* system_of, int64_t n_systems, const real* features, real* hidden, double* contributions, double* forces, double* virial, int32_t threads);

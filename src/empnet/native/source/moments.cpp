@@ -2,33 +2,11 @@
 #include "moments_of_degree.hpp"
 
 namespace empnet {
-
-template <>
-const Calls<float>* calls_of_degree<float, 0>();
-template <>
-const Calls<float>* calls_of_degree<float, 1>();
-template <>
-const Calls<float>* calls_of_degree<float, 2>();
-template <>
-const Calls<float>* calls_of_degree<float, 3>();
-template <>
-const Calls<double>* calls_of_degree<double, 0>();
-template <>
-const Calls<double>* calls_of_degree<double, 1>();
-template <>
-const Calls<double>* calls_of_degree<double, 2>();
-template <>
-const Calls<double>* calls_of_degree<double, 3>();
-
 namespace {
 
 template <class T>
 const Calls<T>& choose(int L, bool features, bool tensors) {
-    const Calls<T>* calls = L == 0   ? calls_of_degree<T, 0>()
-                            : L == 1 ? calls_of_degree<T, 1>()
-                            : L == 2 ? calls_of_degree<T, 2>()
-                                     : calls_of_degree<T, 3>();
-    return calls[features ? tensors : 2];
+    return calls_of<T>(L)[features ? tensors : 2];
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The moments of one degree, for both precisions: a file for each degree, so that they compile side by side.
 #pragma once
 
+#include "each_degree.hpp"
 #include "moments.hpp"
 
 namespace empnet {
@@ -34,6 +35,19 @@ constexpr Calls<T> calls() {
             M{in}.second_order(h_w, h_Y, g, x, V, threads);
         };
     return found;
+}
+
+#define EMPNET_DECLARED(T, L) \
+    template <>               \
+    const Calls<T>* calls_of_degree<T, L>();
+EMPNET_EACH_DEGREE(EMPNET_DECLARED)
+
+template <class T>
+const Calls<T>* calls_of(int L) {
+    return L == 0   ? calls_of_degree<T, 0>()
+           : L == 1 ? calls_of_degree<T, 1>()
+           : L == 2 ? calls_of_degree<T, 2>()
+                    : calls_of_degree<T, 3>();
 }
 
 #define EMPNET_DEGREE(T, L)                                                                                  \

@@ -1,0 +1,239 @@
+// Evaluation of a network with fixed weights: forward, and by hand backward to positions and strain.
+#include "network.hpp"
+
+namespace empnet {
+namespace {
+
+template <class T>
+Layer<T> layer(const empnet_network& of, const empnet_interaction& from, bool first, bool last) {
+    const int64_t F = of.F, wide = padded<T>(F), D = of.L + 1;
+    const int64_t n_psi = of.L ? INVARIANTS + (of.L == 3) : from.W_1 ? 2 : 1, n_hidden = of.L ? 2 : n_psi;
+    Layer<T> made;
+    made.L = int(of.L), made.F = wide, made.n_psi = n_psi * wide, made.n_hidden = n_hidden * wide;
+    made.first = first || !of.L, made.last = last || !of.L, made.products = from.W_1;
+    made.phi = woven<T>(from.phi, of.n_rows, D, F);
+    made.chi = woven<T>(from.chi, of.n_rows, D, F);
+    made.own = woven<T>(from.own, 1, 1, F);
+    made.W = linear<T>(from.W, nullptr, 1, 1, F);
+    for (int64_t l = 0; of.L && l < D; ++l)
+        made.W_l[l] = linear<T>(static_cast<const T*>(from.W_l) + l * F * F, nullptr, 1, 1, F, true);
+    made.W_1 = linear<T>(from.W_1, nullptr, 1, 1, F), made.W_2 = linear<T>(from.W_2, nullptr, 1, 1, F);
+    made.psi_1 = linear<T>(from.psi_1, from.psi_1_bias, n_psi, n_hidden, F);
+    made.psi_2 = linear<T>(from.psi_2, from.psi_2_bias, n_hidden, 1, F);
+    made.gate = linear<T>(from.gate, from.gate_bias, 1, D, F);
+    return made;
+}
+
+template <class T>
+std::vector<T> numbers(const void* from, int64_t n) {
+    return {static_cast<const T*>(from), static_cast<const T*>(from) + n};
+}
+
+}  // namespace
+
+template <class T>
+Network<T>::Network(const empnet_network& from)
+    : L_(int(from.L)), S_(int((from.L + 1) * (from.L + 1))), F_(padded<T>(from.F)), width_(from.F), n_features_(from.n_features),
+      n_species_(from.n_species), n_outputs_(from.n_outputs), grid_(from.grid), steps_(steps_of<T>(int(from.L))) {
+    for (int64_t t = 0; t < from.layers; ++t)
+        layers_.push_back(layer<T>(from, from.interactions[t], t == 0, t == from.layers - 1));
+    std::vector<T> turned(size_t(n_features_ * width_));  // a row for each feature
+    for (int64_t i = 0; i < n_features_; ++i)
+        for (int64_t k = 0; k < width_; ++k) turned[i * width_ + k] = static_cast<const T*>(from.embedding)[k * n_features_ + i];
+    embedding_ = woven<T>(turned.data(), n_features_, 1, width_);
+    readout_ = linear<T>(from.readout_1, from.readout_1_bias, 1, 1, width_);
+    last_ = woven<T>(from.readout_2, n_outputs_, 1, width_);
+    last_bias_ = numbers<T>(from.readout_2_bias, n_outputs_);
+    baseline_ = numbers<double>(from.baseline, n_species_ * n_outputs_);
+    scale_ = numbers<double>(from.scale, n_outputs_);
+}
+
+// Calls body(begin, n, scratch) for blocks of particles, with memory of the thread's own.
+template <class T>
+template <class Body>
+void Network<T>::in_blocks(const Evaluation<T>& task, Work<T>& work, Body&& body) const {
+    int64_t each = 2 * F_;
+    for (const Layer<T>& at : layers_) each = std::max(each, scratch_of(at));
+    const int64_t N = task.list.N, blocks = (N + BLOCK - 1) / BLOCK, shares = std::max<int64_t>(1, std::min<int64_t>(task.threads, blocks));
+    T* scratch = work.scratch.of(shares * BLOCK * each);
+    on_threads(int(shares), [&](int c) {
+        for (int64_t block = blocks * c / shares; block < blocks * (c + 1) / shares; ++block)
+            body(block * BLOCK, std::min(BLOCK, N - block * BLOCK), scratch + c * BLOCK * each);
+    });
+}
+
+template <class T>
+void Network<T>::geometry(const Evaluation<T>& task, Work<T>& work) const {
+    const empnet_list& list = task.list;
+    int64_t* q = work.q.of(list.P);
+    T *w = work.w.of(4 * list.P), *slope = work.slope.of(4 * list.P), *Y = work.Y.of(S_ * list.P);
+    in_shares(list.P, task.threads, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; ++p) {
+            const Vec3 v = pair_vector(task.space, p, list.first[p], list.second[p]);
+            const double d = length(v), inverse = d != 0 ? 1 / d : 0;
+            q[p] = weights_at(d, grid_, true, w + 4 * p);
+            harmonics(L_, v.x * inverse, v.y * inverse, v.z * inverse, Y + S_ * p);
+            if (!task.forces) continue;
+            double four[4];
+            weights_slope(d, grid_, four);
+            for (int b = 0; b < 4; ++b) slope[4 * p + b] = T(four[b]);
+        }
+    });
+}
+
+template <class T>
+void Network<T>::embed(const Evaluation<T>& task, T* f) const {
+    in_shares(task.list.N, task.threads, [&](int64_t begin, int64_t end) {
+        for (int64_t j = begin; j < end; ++j) {
+            T* to = f + j * F_;
+            std::fill(to, to + F_, T(0));
+            for (int64_t i = 0; i < n_features_; ++i)
+                if (const T value = task.features[j * n_features_ + i]; value != 0)
+                    for (int64_t k = 0; k < F_; ++k) to[k] += value * embedding_[i * F_ + k];
+        }
+    });
+}
+
+// The rows of all interactions: of each one its own if derivatives are wanted, else of every second one the same.
+template <class T>
+std::vector<Rows<T>> Network<T>::rows_for(const Evaluation<T>& task, Work<T>& work) const {
+    const int64_t N = task.list.N, F = N * F_, S = S_ * F, n = int64_t(layers_.size());
+    const int64_t maps = L_ ? S : 2 * F, D = L_ + 1;
+    work.rows.resize(size_t(n + 1));
+    std::vector<Rows<T>> rows(size_t(n + 1));
+    for (int64_t t = 0; t <= n; ++t) {
+        const int64_t hidden = t < n ? N * layers_[t].n_hidden : 0, own = task.forces ? t : t % 2;
+        T* at = work.rows[own].of(2 * F + 2 * S + maps + std::max(hidden, N * layers_[0].n_hidden) + D * F);
+        Rows<T>& row = rows[t];
+        row.f = at, row.x = row.f + F, row.V = row.x + F, row.A = row.V + S, row.B = row.A + S, row.gates = row.B + maps;
+        row.hidden = row.gates + D * F;
+    }
+    for (int64_t t = 0; t < n; ++t) rows[t].f_next = rows[t + 1].f, rows[t].V_next = rows[t + 1].V;
+    return rows;
+}
+
+template <class T>
+PairInputs<T> Network<T>::pairs_of(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<T>& rows, const T* g) const {
+    empnet_list list = task.list;
+    list.q = work.q.of(0);
+    const T* chi = at.chi.empty() ? nullptr : at.chi.data();
+    return {list, F_, work.w.of(0), work.slope.of(0), work.Y.of(0), at.phi.data(), chi, rows.x, rows.V, g};
+}
+
+template <class T>
+void Network<T>::interact(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<T>& rows) const {
+    in_blocks(task, work, [&](int64_t begin, int64_t n, T*) { at.W.there.multiply(n, {rows.f + begin * F_, F_}, {rows.x + begin * F_, F_}); });
+    steps_->sums(pairs_of(task, work, at, rows, nullptr), rows.A, task.threads);
+    in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch) { steps_->forward(at, rows, begin, n, scratch); });
+}
+
+// Contributions c = b_z + s (W_2 h + b_2) with h = SiLU(W_1 f + b_1); with derivatives also those of E = sum_j c_j to f.
+template <class T>
+void Network<T>::read_out(const Evaluation<T>& task, Work<T>& work, const T* f) const {
+    T* g_f = task.forces ? work.g_f.of(task.list.N * F_) : nullptr;
+    in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch) {
+        T *before = scratch, *h = scratch + n * F_;
+        readout_.there.multiply(n, {f + begin * F_, F_}, {before, F_});
+        silu(n, F_, before, readout_.bias.data(), h);
+        for (int64_t j = 0; j < n; ++j) {
+            if (task.hidden) std::copy(h + j * F_, h + j * F_ + width_, task.hidden + (begin + j) * width_);
+            for (int64_t o = 0; o < n_outputs_; ++o) {
+                Vector<T> total = {};
+                for (int64_t k = 0; k < F_; k += VectorOf<T>::lanes) total += Full{}.load(h + j * F_ + k) * Full{}.load(last_.data() + o * F_ + k);
+                double c = scale_[o] * double(sum<T>(total) + last_bias_[o]);
+                for (int64_t z = 0; z < n_species_; ++z) c += double(task.features[(begin + j) * n_features_ + z]) * baseline_[z * n_outputs_ + o];
+                task.contributions[(begin + j) * n_outputs_ + o] = c;
+            }
+        }
+        if (!g_f) return;
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t k = 0; k < F_; ++k) h[j * F_ + k] = T(scale_[0]) * last_[k];
+        silu_backward(n * F_, before, h);
+        readout_.back.multiply(n, {h, F_}, {g_f + begin * F_, F_});
+    });
+}
+
+template <class T>
+void Network<T>::differentiate(const Evaluation<T>& task, Work<T>& work, const std::vector<Rows<T>>& rows) const {
+    const int64_t N = task.list.N, P = task.list.P;
+    T *g_f = work.g_f.of(0), *g_V = work.g_V.of(N * S_ * F_), *g_A = work.g_A.of(N * S_ * F_), *g_x = work.g_x.of(N * F_);
+    T *g_d = work.g_d.of(P), *g_Y = work.g_Y.of(P * S_);
+    in_shares(P, task.threads, [&](int64_t begin, int64_t end) {
+        std::fill(g_d + begin, g_d + end, T(0));
+        std::fill(g_Y + begin * S_, g_Y + end * S_, T(0));
+    });
+    for (size_t t = layers_.size(); t-- > 0;) {
+        const Layer<T>& at = layers_[t];
+        in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch) { steps_->backward(at, rows[t], begin, n, g_f, g_V, g_A, scratch); });
+        steps_->gradients(pairs_of(task, work, at, rows[t], g_A), g_d, g_Y, t ? g_x : nullptr, g_V, task.threads);
+        if (t == 0) break;
+        in_blocks(task, work, [&](int64_t begin, int64_t n, T*) {
+            for (int64_t j = begin; at.first && j < begin + n; ++j)  // without directions each particle sends to itself, too
+                for (int64_t k = 0; k < F_; ++k) g_x[j * F_ + k] += at.own[k] * g_A[j * F_ + k];
+            at.W.back.multiply(n, {g_x + begin * F_, F_}, {g_f + begin * F_, F_}, true);
+        });
+    }
+}
+
+// Forces, and dE/d strain of each system: sum_p v_p dE/dv_p.
+template <class T>
+void Network<T>::give(const Evaluation<T>& task, Work<T>& work) const {
+    const empnet_list& list = task.list;
+    double* g_v = work.g_v.of(3 * list.P);
+    const T *g_d = work.g_d.of(0), *g_Y = work.g_Y.of(0);
+    in_shares(list.P, task.threads, [&](int64_t begin, int64_t end) {
+        for (int64_t p = begin; p < end; ++p) {
+            const Vec3 v = pair_vector(task.space, p, list.first[p], list.second[p]);
+            const double d = length(v);
+            const Vec3 g = d == 0 ? Vec3{0, 0, 0} : gradient_of_vector(L_, d, v.x / d, v.y / d, v.z / d, g_d[p], g_Y + S_ * p);
+            g_v[3 * p] = -g.x, g_v[3 * p + 1] = -g.y, g_v[3 * p + 2] = -g.z;
+        }
+    });
+    gather(list, task.threads, task.forces, [&](int64_t p, int64_t, int64_t) -> Vec3 { return {g_v[3 * p], g_v[3 * p + 1], g_v[3 * p + 2]}; });
+    for (int64_t p = 0; task.virial && p < list.P; ++p) {
+        const Vec3 v = pair_vector(task.space, p, list.first[p], list.second[p]);
+        double* to = task.virial + 9 * task.system_of[list.first[p]];
+        const double along[3] = {v.x, v.y, v.z};
+        for (int a = 0; a < 3; ++a)
+            for (int b = 0; b < 3; ++b) to[3 * a + b] -= along[a] * g_v[3 * p + b];
+    }
+}
+
+template <class T>
+void Network<T>::evaluate(const Evaluation<T>& task) {
+    std::unique_ptr<Work<T>> work;
+    {
+        std::unique_lock<std::mutex> lock(shelf_lock_, std::try_to_lock);  // never waits: a fork may have left it locked
+        if (lock && !shelf_.empty()) work = std::move(shelf_.back()), shelf_.pop_back();
+    }
+    if (!work) work = std::make_unique<Work<T>>();
+    geometry(task, *work);
+    const std::vector<Rows<T>> rows = rows_for(task, *work);
+    embed(task, rows[0].f);
+    for (size_t t = 0; t < layers_.size(); ++t) interact(task, *work, layers_[t], rows[t]);
+    read_out(task, *work, rows.back().f);
+    if (task.forces) differentiate(task, *work, rows), give(task, *work);
+    std::unique_lock<std::mutex> lock(shelf_lock_, std::try_to_lock);
+    if (lock) shelf_.push_back(std::move(work));
+}
+
+template class Network<float>;
+template class Network<double>;
+
+}  // namespace empnet
+
+#define DEFINE(real, NAME)                                                                                                   \
+    int64_t NAME(make_network)(const empnet_network* network) {                                                              \
+        return reinterpret_cast<int64_t>(new empnet::Network<real>(*network));                                               \
+    }                                                                                                                        \
+    void NAME(free_network)(int64_t network) { delete reinterpret_cast<empnet::Network<real>*>(network); }                   \
+    void NAME(evaluate)(int64_t network, const empnet_list* list, const empnet_space* space, const int64_t* system_of,       \
+                        int64_t n_systems, const real* features, real* hidden, double* contributions, double* forces,       \
+                        double* virial, int32_t threads) {                                                                   \
+        if (virial) std::memset(virial, 0, size_t(9 * n_systems) * sizeof(double));                                          \
+        reinterpret_cast<empnet::Network<real>*>(network)->evaluate(                                                         \
+            {*list, *space, system_of, features, hidden, contributions, forces, virial, threads});                           \
+    }
+
+DEFINE(float, SINGLE)
+DEFINE(double, DOUBLE)

@@ -1,0 +1,192 @@
+"""The network in libempnet against torch's: values, contributions, forces and virial, over shapes and lists."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from empnet import System
+from empnet.dataset.dataset import collate
+from empnet.errors import EmpnetError
+from empnet.model.architecture import Architecture
+from empnet.model.energy_derivatives import energy_and_derivatives
+from empnet.model.ensemble import Ensemble
+from empnet.model.evaluator import Evaluator
+from empnet.model.native_network import WIDEST, NativeNetwork
+from empnet.model.pooled_model import PooledModel
+from empnet.model.property_model import PropertyModel
+from empnet.native.library import is_built
+from empnet.system.one_hot import OneHot
+
+pytestmark = pytest.mark.skipif(not is_built(), reason="libempnet is not built")
+
+CUTOFF = 4.0
+SPECIES = [1, 6, 8]
+CLOSE = {torch.float64: 1e-11, torch.float32: 5e-5}
+"""Largest accepted difference relative to the largest number of its kind; both sides round in their own order."""
+
+
+def a_model(moments: int, layers: int, width: int, dtype: torch.dtype, products: bool = True, seed: int = 0):
+    torch.manual_seed(seed)
+    sizes = {"cutoff": CUTOFF, "knots": 32, "n_basis": 8, "hidden": 24, "products": products, "n_features": 2}
+    model = PropertyModel(
+        Architecture(3, ("sum", "mean"), moments=moments, layers=layers, width=width, **sizes)  # type: ignore[arg-type]
+    )
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(dtype)
+        for interaction in model.tabulated() if moments else ():
+            interaction.W_l.mul_(0.3)  # products of four in three untrained interactions would overflow
+        model.baseline.normal_()
+        model.scale.copy_(torch.tensor([1.7, 0.3]))
+    return model.eval().requires_grad_(False)
+
+
+def a_batch(sizes: list[int], periodic: list[bool], dtype: torch.dtype, side: float = 6.0, seed: int = 0):
+    random, systems = np.random.default_rng(seed), []
+    for n, repeats in zip(sizes, periodic, strict=True):
+        cell = np.diag([side, side + 1, side + 2]) + random.normal(size=(3, 3)) * 0.2 if repeats else None
+        positions, features = random.uniform(0, side, (n, 3)), random.normal(size=(n, 2))
+        more = {} if cell is None else {"cell": cell, "pbc": (True, True, True)}
+        systems.append(System(positions, random.choice(SPECIES, n), features=features, **more))
+    return collate(systems, CUTOFF, OneHot(SPECIES), dtype)
+
+
+def compare(model, batch) -> None:
+    """Compare all results with the reference's, in units of the largest number of each kind."""
+    for interaction in model.tabulated():  # crowds at random would overflow
+        interaction.mean_neighbours.fill_(1 + (2 * len(batch.pairs) / len(batch.system_of)) ** 2)
+    periodic = batch.cells is not None
+    wanted = energy_and_derivatives(model, batch, stress=periodic)
+    native, torchs = (Evaluator(model, engine)(batch, forces=True, stress=periodic) for engine in ("native", "torch"))
+    limit = CLOSE[model.dtype]
+    for name in ("values", "contributions", "hidden", "forces", *(["stress"] if periodic else [])):
+        expected = getattr(wanted, name).nan_to_num(0.0)
+        size = max(1e-6, float(expected.abs().max()))
+        for found in (native, torchs):
+            assert float((getattr(found, name).nan_to_num(0.0) - expected).abs().max()) <= limit * size, name
+            assert torch.equal(getattr(found, name).isnan(), getattr(wanted, name).isnan()), name
+    alone = Evaluator(model, "native")(batch)
+    assert torch.equal(alone.contributions, native.contributions)  # derivatives change nothing
+    assert alone.forces is None and alone.stress is None
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
+@pytest.mark.parametrize("width", [16, 13, 1, 48])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("moments", [0, 1, 2, 3])
+def test_against_torch(moments, layers, width, dtype):
+    model = a_model(moments, layers, width, dtype)
+    compare(model, a_batch([7, 1, 30, 2], [False] * 4, dtype))
+    compare(model, a_batch([20, 1, 9], [True, True, True], dtype))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_networks_without_products(layers):
+    compare(a_model(0, layers, 16, torch.float64, products=False), a_batch([9, 5], [False, True], torch.float64))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    moments=st.integers(0, 3),
+    layers=st.integers(1, 3),
+    width=st.integers(1, 40),
+    sizes=st.lists(st.tuples(st.integers(1, 25), st.booleans()), min_size=1, max_size=5),
+    side=st.sampled_from([2.0, 5.0, 30.0]),
+    seed=st.integers(0, 1000),
+)
+def test_any_shape_and_list(moments, layers, width, sizes, side, seed):
+    """Small cells have pairs of a particle and its own image; wide ones have no pairs."""
+    model = a_model(moments, layers, width, torch.float64, seed=seed)
+    counts, periodic = map(list, zip(*sizes, strict=True))
+    compare(model, a_batch(counts, periodic, torch.float64, side, seed))
+
+
+def test_no_pairs_and_pairs_at_distance_zero():
+    model = a_model(2, 2, 16, torch.float64)
+    empty = a_batch([1], [False], torch.float64)
+    assert len(empty.pairs) == 0
+    compare(model, empty)
+    near = a_batch([4], [False], torch.float64, 1.0)
+    assert len(near.pairs) == 6
+    compare(model, replace(near, positions=near.positions[[0, 0, 1, 1]]))
+
+
+def test_nan_stays_nan():
+    model, batch = a_model(2, 2, 16, torch.float32), a_batch([5], [False], torch.float32)
+    features = batch.features.clone()
+    features[0, 3] = torch.nan
+    assert Evaluator(model, "native")(replace(batch, features=features), forces=True).values.isnan().all()
+
+
+@pytest.mark.parametrize("moments", [0, 2])
+def test_equal_bits_for_equal_threads_and_rounding_for_others(moments):
+    model, batch = a_model(moments, 2, 16, torch.float32), a_batch([150, 40], [True, False], torch.float32, 9.0)
+    evaluator, before, found = Evaluator(model, "native"), torch.get_num_threads(), {}
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            found[count] = evaluator(batch, forces=True)
+            assert torch.equal(found[count].forces, evaluator(batch, forces=True).forces)
+    finally:
+        torch.set_num_threads(before)
+    for count in (2, 3):
+        assert torch.allclose(found[count].forces, found[1].forces, atol=1e-4 * float(found[1].forces.abs().max()))
+
+
+def test_ensembles_are_means():
+    batch = a_batch([6, 9], [True, True], torch.float64)
+    ensemble = Ensemble([a_model(2, 2, 16, torch.float64, seed=seed) for seed in range(3)])
+    wanted = energy_and_derivatives(ensemble, batch, stress=True)
+    found = Evaluator(ensemble, "native")(batch, forces=True, stress=True)
+    for name in ("values", "contributions", "members", "forces", "stress"):
+        assert torch.allclose(getattr(found, name), getattr(wanted, name), rtol=1e-10, atol=1e-10), name
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["copy", "pickle"])
+def test_copies_have_memory_of_their_own(again):
+    model, batch = a_model(1, 2, 16, torch.float64), a_batch([6], [False], torch.float64)
+    first = Evaluator(model, "native")
+    second, wanted = again(first), first(batch).values
+    del first
+    assert torch.equal(second(batch).values, wanted)
+
+
+def test_later_changes_of_weights_have_no_effect():
+    model, batch = a_model(1, 2, 16, torch.float64), a_batch([6], [False], torch.float64)
+    evaluator = Evaluator(model, "native")
+    before = evaluator(batch).values
+    with torch.no_grad():
+        model.embedding.weight.mul_(2)
+    assert torch.equal(evaluator(batch).values, before)
+
+
+def test_which_engine(monkeypatch):
+    model = a_model(1, 1, 16, torch.float64)
+    assert Evaluator(model).engine == Evaluator(model, "native").engine == "native"
+    assert Evaluator(model, "torch").engine == "torch"
+    pooled = PooledModel(Architecture(n_species=1, pooling=("mean",), readout="pooled", classes=3))
+    wide = PropertyModel(Architecture(n_species=1, pooling=("sum",), width=WIDEST + 1, layers=1))
+    with pytest.raises(ValueError, match="float32 or float64"):
+        NativeNetwork(wide)
+    for other in (pooled, wide, copy.deepcopy(model).to(torch.bfloat16)):
+        assert not NativeNetwork.serves(other)
+        assert Evaluator(other).engine == "torch"
+        with pytest.raises(EmpnetError, match="does not serve this model"):
+            Evaluator(other, "native")
+    monkeypatch.setenv("EMPNET_KERNELS", "reference")
+    assert Evaluator(model).engine == "torch"
+
+
+def test_derivatives_of_means_are_torchs():
+    model = PropertyModel(Architecture(n_species=3, n_features=2, pooling=("mean",), cutoff=CUTOFF)).eval()
+    batch = a_batch([6, 4], [False, False], torch.float32)
+    wanted = energy_and_derivatives(model, batch).forces
+    assert torch.allclose(Evaluator(model)(batch, forces=True).forces, wanted, atol=1e-6)

@@ -134,8 +134,8 @@ def test_no_stress_without_a_volume():
 def test_what_is_asked_for_once_is_computed_in_one_go(monkeypatch):
     atoms, calls = silicon(), []
     atoms.calc = empnet.EMPNetCalculator(predictor_of())
-    plain = atoms.calc.predictor.predict_dataset
-    monkeypatch.setattr(atoms.calc.predictor, "predict_dataset", lambda *given: calls.append(given[1]) or plain(*given))
+    plain = atoms.calc.predictor.predict_one
+    monkeypatch.setattr(atoms.calc.predictor, "predict_one", lambda *given: calls.append(given[1]) or plain(*given))
     for _ in range(2):
         atoms.get_potential_energy()
         atoms.get_forces()

@@ -15,9 +15,9 @@ from empnet.prediction.predictor import Predictor
 __all__ = ["engine_lines"]
 
 ROUNDINGS = 1_000
-"""Largest accepted difference of forces, as a multiple of the rounding of their size: the system's largest force, and the
-scale of the network's output per angstrom, since forces of a crystal cancel. Both engines sum up some hundred terms of
-that size, in different orders."""
+"""Largest accepted difference of forces, as a multiple of the rounding of their size: the system's largest force, and
+the scale of the network's output per angstrom, since forces of a crystal cancel. Both engines sum up some hundred terms
+of that size, in different orders."""
 
 
 def engine_lines(subject: Subject, base: Base) -> list[AuditLine]:

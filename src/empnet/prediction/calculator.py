@@ -130,16 +130,17 @@ class EMPNetCalculator(Calculator):
         dataset, (order,) = self.predictor.sorted_dataset([system])
         self._look_at_distances(dataset)
         wanted = Outputs(self._wanted.forces, self._wanted.stress and all(system.pbc), True)
-        found = self.predictor.predict_dataset(dataset, wanted)
+        found, std = self.predictor.predict_one(dataset, wanted)
         energy = float(found.values[0, 0]) * self._factor
         self.results: dict[str, Any] = {"energy": energy, "free_energy": energy}
-        for name, rows in (("energies", found.energies), ("forces", found.forces)):
+        energies = None if found.contributions is None else found.contributions[:, 0]
+        for name, rows in (("energies", energies), ("forces", found.forces)):
             if rows is not None:
-                self.results[name] = in_given_order(rows[0], order) * self._factor
-        if found.std is not None:
-            self.results["energy_std"] = float(found.std[0, 0]) * self._factor
+                self.results[name] = in_given_order(rows.numpy(), order) * self._factor
+        if std is not None:
+            self.results["energy_std"] = std * self._factor
         if found.stress is not None:
-            self.results["stress"] = found.stress[0] * self._factor
+            self.results["stress"] = found.stress[0].numpy() * self._factor
 
     def _look_at_distances(self, dataset: Dataset) -> None:
         """Warn or raise if two particles are nearer to each other than any in training."""

@@ -20,6 +20,7 @@ from empnet.model.ensemble import Ensemble
 from empnet.model.evaluator import Engine, Evaluator
 from empnet.model.network import Network
 from empnet.model.pooled_model import PooledModel
+from empnet.model.system_model import BatchPrediction
 from empnet.prediction.outside import why_outside
 from empnet.prediction.pieces import pieces
 from empnet.prediction.prediction import Outputs, Prediction
@@ -222,6 +223,22 @@ class Predictor:
             forces=given(found.forces),
             energies=given(found.energies),
         )
+
+    @torch.no_grad()
+    def predict_one(self, dataset: Dataset, wanted: Outputs) -> tuple[BatchPrediction, float | None]:
+        """Predict the only system of a data set, as often as molecular dynamics does: no more than what is wanted.
+
+        Arguments:
+            dataset: A data set of one system with this model's cutoff: see :meth:`dataset`.
+            wanted: Requested derivatives; the model must have them.
+
+        Returns:
+            The prediction, particles being in the data set's order, and the first property's standard deviation; None
+            if the run predicts none.
+        """
+        batch = dataset.batch(np.arange(1), self._encoder, self.card.torch_dtype)
+        found = self.evaluator(batch, forces=wanted.forces, stress=wanted.stress)
+        return found, None if self.uncertainty is None else float(self.uncertainty.std(found, batch)[0, 0])
 
     @torch.no_grad()
     def predict_dataset(self, dataset: Dataset, wanted: Outputs = Outputs()) -> Prediction:

@@ -126,6 +126,8 @@ def record():
         (("--peers", "pyg,schnet"), "'schnet' is none of empnet, schnetpack"),
         (("--only", "speed"), "'speed' is none of batch, memory"),
         (("--rounds", "0"), "want a number above zero"),
+        (("--render", "--out", "nowhere"), "there is no benchmarks.json in nowhere"),
+        (("--out", f"{__file__}/below"), "Not a directory"),
     ],
 )
 def test_a_wrong_argument_is_one_line(command, capsys, words, told):
@@ -136,6 +138,11 @@ def test_a_wrong_argument_is_one_line(command, capsys, words, told):
 
 def test_this_package_always_takes_part(command):
     assert command.parse(["--peers", "pyg", "--quick"]).peers == ("empnet", "pyg")
+
+
+def test_the_folder_is_made_before_measuring(command, tmp_path):
+    folder = tmp_path / "new" / "deep"
+    assert command.parse(["--out", str(folder)]).out == folder and folder.is_dir()
 
 
 def test_tables_and_figure_from_a_record(command, capsys, tmp_path):

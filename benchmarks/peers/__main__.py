@@ -68,9 +68,22 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
         arguments.rounds = 2 if arguments.quick else 7
     if arguments.rounds < 1 or arguments.threads < 1:
         parser.error("--rounds and --threads want a number above zero")
+    _prepare_folder(parser, arguments)
     if OURS not in arguments.peers:
         arguments.peers = (OURS, *arguments.peers)
     return arguments
+
+
+def _prepare_folder(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """Make the folder for what is written, before minutes of measuring, or look for what is to be rendered."""
+    if arguments.render:
+        if not (arguments.out / "benchmarks.json").is_file():
+            parser.error(f"--render: there is no benchmarks.json in {arguments.out}")
+        return
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        parser.error(f"--out: {problem.filename}: {problem.strerror}")
 
 
 def _names(known: tuple[str, ...]) -> Any:

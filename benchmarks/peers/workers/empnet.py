@@ -12,6 +12,7 @@ from torch import Tensor
 
 from empnet.dataset.dataset import collate
 from empnet.model.architecture import Architecture
+from empnet.model.evaluator import Evaluator
 from empnet.model.property_model import PropertyModel
 from empnet.system.batch import Batch
 from empnet.system.one_hot import OneHot
@@ -53,23 +54,19 @@ def prepare(work: Work, form: str) -> Prepared:
 
 
 def steps_of(trained: PropertyModel, batch: Batch, work: Work) -> dict[str, Step]:
-    """The four measures; inference is by a frozen copy, as in ``empnet predict``."""
-    asked = trained.frozen()
+    """The four measures; inference is as in ``empnet predict``."""
+    asked = Evaluator(trained)
     step = new_optimizer(trained, 1e-4)
     energies, forces = work.energies.double(), work.forces.double()
 
-    def differentiable(model: PropertyModel, training: bool) -> tuple[Tensor, Tensor]:
-        positions = batch.positions.clone().requires_grad_(True)
-        predicted = model(replace(batch, positions=positions))[:, 0]
-        return predicted, -torch.autograd.grad(predicted.sum(), positions, create_graph=training)[0]
-
     def infer() -> Tensor:
-        with torch.inference_mode():
-            return asked(batch)
+        with torch.no_grad():
+            return asked(batch).values
 
-    def infer_forces() -> tuple[Tensor, Tensor]:
-        predicted, force = differentiable(asked, False)
-        return predicted.detach(), force
+    def infer_forces() -> tuple[Tensor, Tensor | None]:
+        with torch.no_grad():
+            found = asked(batch, forces=True)
+        return found.values, found.forces
 
     def train_energy() -> None:
         step.zero_grad()
@@ -78,7 +75,9 @@ def steps_of(trained: PropertyModel, batch: Batch, work: Work) -> dict[str, Step
 
     def train_forces() -> None:
         step.zero_grad()
-        predicted, force = differentiable(trained, True)
+        positions = batch.positions.clone().requires_grad_(True)
+        predicted = trained(replace(batch, positions=positions))[:, 0]
+        force = -torch.autograd.grad(predicted.sum(), positions, create_graph=True)[0]
         loss = mean_squares(predicted, energies) + mean_squares(force, forces)
         loss.backward(inputs=list(trained.parameters()))  # as take_step does: nobody wants that of the positions
         step.step()

@@ -10,7 +10,10 @@
 #endif
 
 // The compiler keeps values in registers only within one function, so everything below a loop over features is part of it.
+// (Not so under sanitizers, which take very long with long functions.)
+#ifndef EMPNET_ALWAYS
 #define EMPNET_ALWAYS __attribute__((always_inline))
+#endif
 #define EMPNET_INLINE inline EMPNET_ALWAYS
 // One copy of what is called from several loops: it takes far longer than a call.
 #define EMPNET_APART __attribute__((noinline))

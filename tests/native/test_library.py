@@ -125,23 +125,8 @@ def _of_ones_own(_: int) -> list[float]:
     return sums()
 
 
-OWN_POOL = """
-import sys; sys.path.insert(0, {folder!r})
-import torch
-from empnet.native import library
-library._share_threads = lambda _: None
-from test_library import sums
-torch.set_num_threads(3)
-several = [sums() for _ in range(50)]
-torch.set_num_threads(1)
-alone = sums()
-assert all(each == several[0] for each in several), "not the same bits"
-assert all(abs(a - b) <= 1e-5 * abs(a) for a, b in zip(alone, several[0])), "not the same sums"
-"""
-
-
 def test_the_librarys_own_threads_give_the_same_bits_each_time(request):
     """Where torch has no OpenMP of GNU's, as on macOS."""
-    code = OWN_POOL.format(folder=str(request.path.parent))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    program = request.path.parent / "own_pool.py"
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr

@@ -7,17 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from test_library import sums
 
-from empnet.dataset.dataset import collate
-from empnet.model.architecture import Architecture
-from empnet.model.evaluator import Evaluator
-from empnet.model.property_model import PropertyModel
 from empnet.native import library
-from empnet.system.one_hot import OneHot
-from empnet.system.system import System
 
-library._share_threads = lambda _: None
+library._share_threads = lambda _: None  # before anything loads the library
+
+from test_library import sums  # noqa: E402
+
+from empnet.dataset.dataset import collate  # noqa: E402
+from empnet.model.architecture import Architecture  # noqa: E402
+from empnet.model.evaluator import Evaluator  # noqa: E402
+from empnet.model.property_model import PropertyModel  # noqa: E402
+from empnet.system.one_hot import OneHot  # noqa: E402
+from empnet.system.system import System  # noqa: E402
 
 
 def forces(evaluator: Evaluator, batch) -> list[float]:

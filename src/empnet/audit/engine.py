@@ -27,7 +27,7 @@ def engine_lines(subject: Subject, base: Base) -> list[AuditLine]:
         subject: The model under audit.
         base: The systems of the sample.
     """
-    done = "libempnet, which predictions use, agrees with torch."
+    done = "Predictions by libempnet agree with torch's."
     if subject.predictor.evaluator.engine == "torch":
         return [skipped("engine", done, "torch evaluates this model")]
     own, exact = (np.abs(np.subtract(*_values(each, base))) for each in (subject.predictor, subject.exact))

@@ -1,7 +1,7 @@
 // One interaction of a network with fixed weights: its weights, and what it does with each particle by itself.
 //
-// The sums over pairs are in pair_sums.hpp, and the order of numbers in woven.hpp. Everything else goes block by block, so that a block's
-// numbers stay in the processor's cache:
+// The sums over pairs are in pair_sums.hpp, and the order of numbers in woven.hpp. Everything else goes block by block, so
+// that a block's numbers stay in the processor's cache:
 //
 //     A_00 += u x (the first);  B = A W_l;  C = AB + BA;  f' = f + psi(f, <A, B>, <C, B>, <C, C>, A_0);  V' = g(f') (B + C)
 //
@@ -140,7 +140,7 @@ struct Nodes {
         const T *f = all.f + begin * F, *x = all.x + begin * F;
         T *A = all.A + begin * S * F, *B = all.B + begin * S * F, *next = all.f_next + begin * F;
         T *invariants = scratch, *activated = invariants + n * at.n_psi, *product = activated + n * at.n_hidden;
-        T *hidden = all.hidden + begin * at.n_hidden, *gates = all.gates + begin * D * F;
+        T* hidden = all.hidden + begin * at.n_hidden;
         for (int64_t j = 0; at.first && j < n; ++j)
             for (int64_t k = 0; k < F; k += lanes) {
                 T* to = A + j * S * F + k * S;
@@ -153,8 +153,8 @@ struct Nodes {
         silu(n, at.n_hidden, hidden, at.psi_1.bias.data(), activated);
         add_psi(at, n, activated, f, next);
         if (at.last) return;
+        T *gates = all.gates + begin * D * F, *V = all.V_next + begin * S * F;
         at.gate.there.multiply(n, {next, F}, {gates, D * F});
-        T* V = all.V_next + begin * S * F;
         for (int64_t j = 0; j < n; ++j)
             for (int l = 0; l < D; ++l)
                 for (int64_t k = 0; k < F; k += lanes) {
@@ -171,13 +171,13 @@ struct Nodes {
     // From g_f and g_V, the gradients of f' and V', to those of f (in their place, but for what x brings) and of A.
     static void backward(const Layer<T>& at, const Rows<T>& all, int64_t begin, int64_t n, T* g_f, const T* g_V, T* g_A, T* scratch) {
         const int64_t F = at.F;
-        const T *A = all.A + begin * S * F, *B = all.B + begin * S * F, *gates = all.gates + begin * D * F;
+        const T *A = all.A + begin * S * F, *B = all.B + begin * S * F;
         T *invariants = scratch, *on_hidden = invariants + n * at.n_psi, *on_B = on_hidden + n * at.n_hidden;
         T *on_D = on_B + n * S * F, *on_gates = on_D + n * S * F;
         g_f += begin * F, g_A += begin * S * F;
         if (!at.last) {
             for (int64_t j = 0; j < n; ++j)
-                open_gates(F, A + j * S * F, B + j * S * F, gates + j * D * F, g_V + (begin + j) * S * F, on_D + j * S * F, on_gates + j * D * F);
+                open_gates(F, A + j * S * F, B + j * S * F, all.gates + (begin + j) * D * F, g_V + (begin + j) * S * F, on_D + j * S * F, on_gates + j * D * F);
             at.gate.back.multiply(n, {on_gates, D * F}, {g_f, F}, true);
         }
         at.psi_2.back.multiply(n, {g_f, F}, {on_hidden, at.n_hidden});

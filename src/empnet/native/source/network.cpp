@@ -94,21 +94,35 @@ void Network<T>::embed(const Evaluation<T>& task, T* f) const {
     });
 }
 
+// The numbers of interaction t, in the order of Rows; after the last one only features are left.
+template <class T>
+Rows<T> Network<T>::rows_at(int64_t N, size_t t, T* memory, int64_t* size) const {
+    const bool any = t < layers_.size(), tensors = any && t && L_, gated = any && !layers_[t].last;
+    *size = 0;
+    const auto take = [&](int64_t n) {
+        T* at = memory ? memory + *size : nullptr;
+        *size += N * n;
+        return at;
+    };
+    Rows<T> rows = {};
+    rows.f = take(F_);
+    if (tensors) rows.V = take(S_ * F_);
+    if (any) rows.x = take(F_), rows.A = take(S_ * F_), rows.B = take(L_ ? S_ * F_ : 2 * F_), rows.hidden = take(layers_[t].n_hidden);
+    if (gated) rows.gates = take((L_ + 1) * F_);
+    return rows;
+}
+
 // The rows of all interactions: of each one its own if derivatives are wanted, else of every second one the same.
 template <class T>
 std::vector<Rows<T>> Network<T>::rows_for(const Evaluation<T>& task, Work<T>& work) const {
-    const int64_t N = task.list.N, F = N * F_, S = S_ * F, n = int64_t(layers_.size());
-    const int64_t maps = L_ ? S : 2 * F, D = L_ + 1;
-    work.rows.resize(size_t(n + 1));
-    std::vector<Rows<T>> rows(size_t(n + 1));
-    for (int64_t t = 0; t <= n; ++t) {
-        const int64_t hidden = t < n ? N * layers_[t].n_hidden : 0, own = task.forces ? t : t % 2;
-        T* at = work.rows[own].of(2 * F + 2 * S + maps + std::max(hidden, N * layers_[0].n_hidden) + D * F);
-        Rows<T>& row = rows[t];
-        row.f = at, row.x = row.f + F, row.V = row.x + F, row.A = row.V + S, row.B = row.A + S, row.gates = row.B + maps;
-        row.hidden = row.gates + D * F;
-    }
-    for (int64_t t = 0; t < n; ++t) rows[t].f_next = rows[t + 1].f, rows[t].V_next = rows[t + 1].V;
+    const size_t n = layers_.size(), slots = task.forces ? n + 1 : 2;
+    std::vector<int64_t> largest(slots);
+    int64_t size = 0;
+    for (size_t t = 0; t <= n; ++t) rows_at(task.list.N, t, nullptr, &size), largest[t % slots] = std::max(largest[t % slots], size);
+    work.rows.resize(std::max(work.rows.size(), slots));
+    std::vector<Rows<T>> rows;
+    for (size_t t = 0; t <= n; ++t) rows.push_back(rows_at(task.list.N, t, work.rows[t % slots].of(largest[t % slots]), &size));
+    for (size_t t = 0; t < n; ++t) rows[t].f_next = rows[t + 1].f, rows[t].V_next = rows[t + 1].V;
     return rows;
 }
 

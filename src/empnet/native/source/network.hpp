@@ -43,6 +43,7 @@ private:
     void read_out(const Evaluation<T>& task, Work<T>& work, const T* f) const;
     void differentiate(const Evaluation<T>& task, Work<T>& work, const std::vector<Rows<T>>& rows) const;
     void give(const Evaluation<T>& task, Work<T>& work) const;
+    Rows<T> rows_at(int64_t N, size_t t, T* memory, int64_t* size) const;
     std::vector<Rows<T>> rows_for(const Evaluation<T>& task, Work<T>& work) const;
     template <class Body>
     void in_blocks(const Evaluation<T>& task, Work<T>& work, Body&& body) const;

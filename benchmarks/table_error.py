@@ -26,7 +26,8 @@ from empnet.model.architecture import Architecture
 from empnet.model.property_model import PropertyModel
 from empnet.model.table_error import interaction_table_errors, with_knots
 from empnet.pages.svg import new_figure
-from empnet.prediction.predictor import Predictor, load
+from empnet.prediction.load import load
+from empnet.prediction.predictor import Predictor
 from empnet.runtime.durable_files import replacing, write_text
 from empnet.training import job
 from empnet.training.run.run_folder import RunFolder

@@ -20,7 +20,7 @@ from empnet.errors import EmpnetError
 from empnet.files.read import read
 from empnet.files.write import write
 from empnet.inspection import Inspection, inspect_data
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.system.system import Origin, System
 from empnet.training.run.run_folder import RunFolder
 from empnet.training.start_run import resume_training as resume

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from empnet.model.property_predictor import PropertyPredictor as PropertyPredictor
     from empnet.model.summary import summary as summary
     from empnet.prediction.calculator import EMPNetCalculator as EMPNetCalculator
+    from empnet.prediction.load import load as load
     from empnet.prediction.prediction import Prediction as Prediction
     from empnet.prediction.predictor import Predictor as Predictor
-    from empnet.prediction.predictor import load as load
     from empnet.studies.estimators.image_classifier import ImageClassifier as ImageClassifier
     from empnet.studies.estimators.sequence_classifier import SequenceClassifier as SequenceClassifier
     from empnet.studies.estimators.sequence_regressor import SequenceRegressor as SequenceRegressor
@@ -69,7 +69,7 @@ _HOME = {
     "collate": "empnet.dataset.dataset",
     "energy_and_derivatives": "empnet.model.energy_derivatives",
     "iread": "empnet.files.read",
-    "load": "empnet.prediction.predictor",
+    "load": "empnet.prediction.load",
     "read": "empnet.files.read",
     "resume": "empnet.workflows.train",
     "summary": "empnet.model.summary",

@@ -19,7 +19,8 @@ from empnet.kernels.pairs import displacements, distances, sum_over_neighbours
 from empnet.model.architecture import Architecture
 from empnet.model.property_model import PropertyModel
 from empnet.pages.audit_table import print_audit
-from empnet.prediction.predictor import Predictor, load
+from empnet.prediction.load import load
+from empnet.prediction.predictor import Predictor
 from empnet.system.batch import Batch
 from empnet.system.system import Origin, System
 from empnet.training.run.model_file import ModelCard

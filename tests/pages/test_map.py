@@ -17,7 +17,7 @@ from empnet.files.write import write
 from empnet.pages.map import map_run
 from empnet.pages.map.gather import MOST_PARTICLES, MOST_POINTS, Sample
 from empnet.pages.map.layout import lay_out
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.system.system import System
 from empnet.training.start_run import run_training as train
 

@@ -15,9 +15,10 @@ from empnet.files.write import write
 from empnet.pages.parity import parity_plot
 from empnet.pages.tables import print_evaluation
 from empnet.prediction.evaluate import evaluate
+from empnet.prediction.load import load
 from empnet.prediction.metrics import metrics_of
 from empnet.prediction.predict import predict_file
-from empnet.prediction.predictor import Predictor, load
+from empnet.prediction.predictor import Predictor
 from empnet.system.system import Origin, System
 from empnet.training.start_run import run_training as train
 

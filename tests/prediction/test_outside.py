@@ -8,8 +8,8 @@ from empnet.dataset.coverage import DataCoverage
 from empnet.dataset.dataset import Dataset
 from empnet.files.write import write
 from empnet.model.architecture import Architecture
+from empnet.prediction.load import load
 from empnet.prediction.outside import summary_outside, why_outside
-from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.run.model_file import ModelCard
 from empnet.training.start_run import run_training as train

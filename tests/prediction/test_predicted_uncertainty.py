@@ -10,8 +10,8 @@ from empnet.errors import EmpnetError
 from empnet.files.read import read
 from empnet.files.write import write
 from empnet.prediction.calculator import EMPNetCalculator
+from empnet.prediction.load import load
 from empnet.prediction.predict import predict_file
-from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.start_run import run_training as train
 from empnet.workflows.train_ensemble import train_ensemble

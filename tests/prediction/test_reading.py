@@ -18,8 +18,8 @@ from empnet.files.write import write
 from empnet.inspection import inspect_data
 from empnet.pages.map import map_run
 from empnet.prediction.evaluate import evaluate
+from empnet.prediction.load import load
 from empnet.prediction.predict import predict_file
-from empnet.prediction.predictor import load
 from empnet.system.system import System
 from empnet.training.overfit import overfit
 from empnet.training.start_run import run_training as train

@@ -10,7 +10,7 @@ from empnet.errors import EmpnetError
 from empnet.files.write import write
 from empnet.model.architecture import Architecture
 from empnet.prediction.evaluate import evaluate
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.system.system import System
 from empnet.training.loop import Trainer
 from empnet.training.overfit import overfit

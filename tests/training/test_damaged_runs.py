@@ -19,7 +19,8 @@ from empnet.errors import EmpnetError
 from empnet.files.write import write
 from empnet.pages.report.material import gather
 from empnet.prediction.evaluate import evaluate, own_side
-from empnet.prediction.predictor import Predictor, load
+from empnet.prediction.load import load
+from empnet.prediction.predictor import Predictor
 from empnet.system.system import System
 from empnet.training.optimiser.muon import new_optimizer
 from empnet.training.run.checkpoint import load_checkpoint

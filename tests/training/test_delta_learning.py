@@ -10,7 +10,7 @@ from ase.units import kcal, mol
 from empnet.errors import EmpnetError
 from empnet.files.write import write
 from empnet.prediction.evaluate import evaluate
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.system.system import System
 from empnet.training.start_run import run_training as train
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from empnet.errors import EmpnetError
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.system.system import Origin, System
 from empnet.training.start_run import run_training as train
 

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 import empnet.training.loop as loop
 from empnet.files.read import iread, read
 from empnet.files.write import write
+from empnet.prediction.load import load
 from empnet.prediction.predict import predict_file
-from empnet.prediction.predictor import load
 from empnet.runtime import distribution
 from empnet.system.system import System
 from empnet.training.start_run import resume_training as resume
@@ -49,7 +49,7 @@ import torch
 import empnet.training.loop as loop
 from empnet.workflows.train_ensemble import train_ensemble
 from empnet.prediction.predict import predict_file
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.cli import main
 from empnet.errors import EmpnetError
 from empnet.runtime.distribution import ProcessLost, processes

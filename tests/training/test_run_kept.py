@@ -23,7 +23,7 @@ from empnet.files.write import write
 from empnet.model.architecture import Architecture
 from empnet.model.property_model import PropertyModel
 from empnet.prediction.evaluate import evaluate
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.runtime import durable_files as files
 from empnet.runtime.interrupt import ended_by_signals
 from empnet.system.system import System

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from empnet.errors import EmpnetError
 from empnet.files.write import write
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.system.system import System
 from empnet.training.loop import Trainer
 from empnet.training.optimiser.budget import PaceMaker

@@ -11,7 +11,7 @@ from empnet.audit import audit
 from empnet.dataset.dataset import collate
 from empnet.errors import EmpnetError
 from empnet.files.write import write
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.system.system import System
 from empnet.training.run.model_file import load_model
 from empnet.training.run.run_folder import RunFolder

@@ -25,7 +25,8 @@ from empnet.files.source import Data
 from empnet.prediction.accuracy import Accuracy
 from empnet.prediction.evaluate import measured_side
 from empnet.prediction.last_words import verdict_of_run
-from empnet.prediction.predictor import Predictor, as_predictor
+from empnet.prediction.load import as_predictor
+from empnet.prediction.predictor import Predictor
 from empnet.prediction.reading import Reading
 from empnet.prediction.verdict import Verdict
 from empnet.runtime.pipes import keeping_pipes

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from empnet.audit.record import AuditLine, skipped, verdict_of
 from empnet.audit.subject import Base, Subject, values
 from empnet.audit.variants import mapped, moved, on_grid, reordered
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 
 __all__ = ["batch_line", "determinism_line", "symmetry_lines"]
 

@@ -272,8 +272,8 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Predict each frame of a file: empnet predict RUN molecules.xyz --out predicted.extxyz."""
+    from empnet.prediction.load import load
     from empnet.prediction.predict import predict_file
-    from empnet.prediction.predictor import load
     from empnet.runtime.distribution import processes
 
     team, aside = processes(), str(out) == "-"

@@ -59,7 +59,7 @@ def evaluate(
     from empnet.pages.tables import print_evaluation, print_verdict
     from empnet.prediction.evaluate import evaluate as measure
     from empnet.prediction.last_words import verdict_of_evaluations, warn_of_lost_epochs
-    from empnet.prediction.predictor import load
+    from empnet.prediction.load import load
     from empnet.runtime.durable_files import plain_name, refuse_to_replace
     from empnet.training.own_data import inputs_of
 
@@ -110,7 +110,7 @@ def check(
     from empnet.audit import audit
     from empnet.pages.audit_table import print_audit
     from empnet.prediction.last_words import warn_of_lost_epochs
-    from empnet.prediction.predictor import load
+    from empnet.prediction.load import load
 
     how = reading_of(context)
     found = audit(load(run), data, quiet=quiet or as_json, **how)

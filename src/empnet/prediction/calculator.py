@@ -14,8 +14,9 @@ from ase.calculators.calculator import Calculator, all_changes
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
 from empnet.model.evaluator import Engine
+from empnet.prediction.load import load
 from empnet.prediction.prediction import Outputs
-from empnet.prediction.predictor import Predictor, load
+from empnet.prediction.predictor import Predictor
 from empnet.system.atoms import from_atoms
 from empnet.system.checks import check_geometry
 from empnet.system.one_hot import symbol

@@ -16,10 +16,11 @@ from empnet.files.read import iread
 from empnet.files.source import Data, name_of
 from empnet.prediction.class_evaluation import ClassEvaluation, evaluate_classes
 from empnet.prediction.derivative_errors import DerivativeErrors, Labels
+from empnet.prediction.load import as_predictor
 from empnet.prediction.metrics import Metric, metrics_of
 from empnet.prediction.pieces import pieces
 from empnet.prediction.prediction import Prediction
-from empnet.prediction.predictor import Predictor, as_predictor
+from empnet.prediction.predictor import Predictor
 from empnet.prediction.reading import Reading, named_in_data
 from empnet.runtime.pipes import keeping_pipes
 from empnet.runtime.progress import track

@@ -17,10 +17,11 @@ from empnet.errors import EmpnetError, FileError
 from empnet.files.extxyz.write import frame_text
 from empnet.files.source import Data, name_of
 from empnet.files.write import write
+from empnet.prediction.load import as_predictor
 from empnet.prediction.outside import summary_outside
 from empnet.prediction.pieces import pieces
 from empnet.prediction.prediction import Outputs, Prediction
-from empnet.prediction.predictor import Predictor, as_predictor
+from empnet.prediction.predictor import Predictor
 from empnet.prediction.reading import Reading
 from empnet.runtime.distribution import Processes, processes
 from empnet.runtime.durable_files import refuse_to_replace, replacing

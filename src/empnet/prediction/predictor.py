@@ -1,11 +1,9 @@
-"""Load a run and predict: the door for people who have systems or ase.Atoms at hand."""
+"""Predict with a trained model: the door for people who have systems or ase.Atoms at hand."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +17,6 @@ from empnet.files.source import Data, iter_systems
 from empnet.model.ensemble import Ensemble
 from empnet.model.evaluator import Engine, Evaluator
 from empnet.model.network import Network
-from empnet.model.pooled_model import PooledModel
 from empnet.model.system_model import BatchPrediction
 from empnet.prediction.outside import why_outside
 from empnet.prediction.pieces import pieces
@@ -29,15 +26,12 @@ from empnet.system.checks import target_of
 from empnet.system.one_hot import symbol
 from empnet.system.spatial_order import in_given_order, sorted_in_space
 from empnet.system.system import System
-from empnet.training.classes.temperature_file import load_temperature
-from empnet.training.forest.forest import Forest, load_forest
-from empnet.training.run.model_file import ModelCard, load_model
-from empnet.training.uncertainty.ensemble_file import is_ensemble, load_ensemble
+from empnet.training.forest.forest import Forest
+from empnet.training.run.model_file import ModelCard
 from empnet.training.uncertainty.ensemble_std import EnsembleStd
 from empnet.training.uncertainty.rigidity import LastLayer
-from empnet.training.uncertainty.uncertainty_file import load_last_layer
 
-__all__ = ["Predictor", "as_predictor", "load"]
+__all__ = ["Predictor"]
 
 
 class Predictor:
@@ -108,7 +102,7 @@ class Predictor:
                 system that does not repeat along all axes.
 
         Example:
-            See :func:`load`.
+            See :func:`~empnet.prediction.load.load`.
         """
         wanted = Outputs(forces, stress, energies, outside=True)
         wanted.refuse_impossible(self.card, self.run)
@@ -314,56 +308,3 @@ class Predictor:
                 wanted=f"species among {known}",
                 remedy="train on systems that have it (--from starts from this run)",
             )
-
-
-def as_predictor(run: Predictor | str | os.PathLike[str]) -> Predictor:
-    """Return a predictor unchanged, or load that of a run folder.
-
-    Arguments:
-        run: The predictor, or the run folder.
-
-    Raises:
-        EmpnetError: As :func:`load`.
-    """
-    return run if isinstance(run, Predictor) else load(run)
-
-
-def load(run: str | os.PathLike[str], engine: Engine = "auto") -> Predictor:
-    """Load the trained network of a run folder, or an ensemble.
-
-    Arguments:
-        run: The run folder.
-        engine: ``"auto"``, ``"native"`` (libempnet) or ``"torch"``: see :class:`~empnet.model.evaluator.Evaluator`.
-
-    Raises:
-        EmpnetError: If it is not a run folder, a file in it is damaged, or the engine does not serve the model.
-
-    Example:
-        >>> import tempfile
-        >>> from ase.build import molecule
-        >>> from empnet.training.start_run import run_training
-        >>> pairs = [System([[0, 0, 0], [0, 0, d]], [1, 8], properties={"energy": 1 / d}) for d in np.arange(1, 3, 0.1)]
-        >>> run = run_training(pairs, "energy", out=tempfile.mkdtemp() + "/run", epochs=1, quiet=True).run
-        >>> load(run).predict(molecule("H2O")).values.shape
-        (1, 1)
-    """
-    if not isinstance(run, str | os.PathLike):
-        remedy = "load(result.run)" if hasattr(run, "run") else ""
-        raise EmpnetError(
-            f"a {type(run).__name__} is not a run folder", wanted="the path of a run folder", remedy=remedy
-        )
-    predictor = _loaded(Path(run), engine)
-    if engine != "auto":
-        _ = predictor.evaluator  # refuses what it does not serve
-    return predictor
-
-
-def _loaded(run: Path, engine: Engine) -> Predictor:
-    if is_ensemble(run):
-        ensemble, card, spread = load_ensemble(run)
-        return Predictor(ensemble, card, str(run), spread, engine=engine)
-    model, card = load_model(run)
-    if isinstance(model, PooledModel):
-        known = load_last_layer(run, model)
-        return Predictor(model, card, str(run), known, load_forest(run, card), load_temperature(run), engine)
-    return Predictor(model, card, str(run), load_last_layer(run, model), engine=engine)

@@ -16,8 +16,8 @@ from empnet.files.source import Data, as_source
 from empnet.pages.report import write_report
 from empnet.prediction.class_evaluation import ClassEvaluation
 from empnet.prediction.evaluate import Evaluation, evaluate
+from empnet.prediction.load import load
 from empnet.prediction.metrics import Metric
-from empnet.prediction.predictor import load
 from empnet.runtime.durable_files import plain_name, refuse_standard_output, write_text
 from empnet.runtime.pipes import keeping_pipes
 from empnet.system.system import System

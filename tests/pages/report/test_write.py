@@ -13,7 +13,7 @@ from empnet.pages.report import words, write_report
 from empnet.pages.report.uncertainty_section import _bins_figure
 from empnet.prediction.evaluate import evaluate
 from empnet.prediction.last_words import verdict_of_evaluations, verdict_of_run
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.training.start_run import run_training as train
 
 from .conftest import HOSTILE, chains

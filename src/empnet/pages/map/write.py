@@ -16,7 +16,8 @@ from empnet.pages.map.gather import gather
 from empnet.pages.map.layout import lay_out
 from empnet.pages.map.page import map_page
 from empnet.pages.map.picture import map_picture
-from empnet.prediction.predictor import Predictor, as_predictor
+from empnet.prediction.load import as_predictor
+from empnet.prediction.predictor import Predictor
 from empnet.prediction.reading import Reading
 from empnet.runtime.durable_files import refuse_to_replace, write_text
 from empnet.runtime.pipes import keeping_pipes

@@ -14,7 +14,8 @@ from empnet.pages.report.curves import Curves, read_curves
 from empnet.pages.report.side import MeasuredSide, measure_side
 from empnet.prediction.accuracy import of_evaluations
 from empnet.prediction.last_words import read_results
-from empnet.prediction.predictor import Predictor, load
+from empnet.prediction.load import load
+from empnet.prediction.predictor import Predictor
 from empnet.system.system import System
 from empnet.training.run.config import TrainConfig
 from empnet.training.run.model_file import ModelCard, read_card

@@ -17,7 +17,7 @@ import torch
 from empnet.dataset.rows import species_of
 from empnet.dataset.split import Split
 from empnet.files.read import iread
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.studies.claim import Effort, Evidence, Verdict
 from empnet.studies.estimators.sequence_regressor import SequenceRegressor
 from empnet.studies.question_1e_lstm.premises import Recurrence

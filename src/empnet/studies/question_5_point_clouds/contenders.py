@@ -19,7 +19,7 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from empnet.prediction.predictor import load
+from empnet.prediction.load import load
 from empnet.studies.data.rendered_views import rendered_views
 from empnet.studies.estimators.image_classifier import ImageClassifier
 from empnet.studies.networks.coordinate_networks import DenseCoordinateNetwork

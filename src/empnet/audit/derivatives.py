@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float64
 
 from empnet.audit.record import AuditLine, skipped, verdict_of
-from empnet.audit.subject import EPS, OPERATIONS, SHARP, Base, Subject, batches, origin_of, relative_to, values
+from empnet.audit.subject import EPS, OPERATIONS, Base, Subject, batches, origin_of, relative_to, values
 from empnet.audit.variants import opened
 from empnet.errors import EmpnetError
 from empnet.kernels.pairs import sum_per_system
@@ -135,40 +135,16 @@ def _net_lines(subject: Subject, base: Base) -> list[AuditLine]:
     unit = subject.predictor.card.units[0]
     (own, _, _), (exact, _, size) = (_net(predictor, base.systems) for predictor in (subject.predictor, subject.exact))
     size = OPERATIONS**2 * size / subject.predictor.model.spline.spacing
-    force = _net_line(subject, "net force", "Forces on all particles of a system sum to zero.", base, own, exact, size)
+    force = subject.judged_by_size(
+        "net force", "Forces on all particles of a system sum to zero.", base, own, exact, size
+    )
     (_, own, _), (_, exact, size) = (_net(predictor, free) for predictor in (subject.predictor, subject.exact))
     radii = np.array([np.linalg.norm(s.positions - s.positions.mean(axis=0), axis=1).max() for s in free])
     size = OPERATIONS**2 * size / subject.predictor.model.spline.spacing * radii
     as_clusters = " (as an open cluster)" if periodic else ""
     done = f"Torques on all particles of a system{as_clusters} sum to zero."
-    torque = _net_line(subject, "net torque", done, base, own, exact, size)
+    torque = subject.judged_by_size("net torque", done, base, own, exact, size)
     return [replace(force, unit=f"{unit}/angstrom"), torque]
-
-
-def _net_line(
-    subject: Subject,
-    name: str,
-    done: str,
-    base: Base,
-    own: Float64[np.ndarray, " B"],
-    exact: Float64[np.ndarray, " B"],
-    size: Float64[np.ndarray, " B"],
-) -> AuditLine:
-    bounds = [eps * size for eps in (subject.eps, SHARP)]
-    ratios = [relative_to(found, bound) for found, bound in zip((own, exact), bounds, strict=True)]
-    s, s_exact = (int(ratio.argmax()) for ratio in ratios)
-    worst = s if ratios[0].max() >= ratios[1].max() else s_exact
-    return AuditLine(
-        name,
-        done,
-        float(own[s]),
-        float(bounds[0][s]),
-        subject.predictor.card.units[0],
-        verdict_of(max(ratio.max() for ratio in ratios) <= 1),
-        where=origin_of(base.systems, worst),
-        exact=float(exact[s_exact]),
-        exact_threshold=float(bounds[1][s_exact]),
-    )
 
 
 def _net(predictor: Predictor, systems: Sequence[System]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

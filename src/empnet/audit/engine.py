@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from jaxtyping import Float64
 
 from empnet.audit.derivatives import has_forces
-from empnet.audit.record import AuditLine, skipped, verdict_of
-from empnet.audit.subject import SHARP, Base, Subject, batches, origin_of, relative_to
+from empnet.audit.record import AuditLine, skipped
+from empnet.audit.subject import Base, Subject, batches
 from empnet.model.evaluator import Evaluator
 from empnet.prediction.predictor import Predictor
 
@@ -30,45 +32,36 @@ def engine_lines(subject: Subject, base: Base) -> list[AuditLine]:
     done = "Predictions by libempnet agree with torch's."
     if subject.predictor.evaluator.engine == "torch":
         return [skipped("engine", done, "torch evaluates this model")]
-    own, exact = (np.abs(np.subtract(*_values(each, base))) for each in (subject.predictor, subject.exact))
-    lines = [subject.judged("engine", done, base, own, exact)]
-    return [*lines, _forces_line(subject, base)] if has_forces(subject.predictor.card) else lines
+    forces = has_forces(subject.predictor.card)
+    (y, F), (y_exact, F_exact) = (_deviations(each, base, forces) for each in (subject.predictor, subject.exact))
+    lines = [subject.judged("engine", done, base, y, y_exact)]
+    if F is None or F_exact is None:
+        return lines
+    done = "Forces by libempnet agree with torch's."
+    line = subject.judged_by_size("engine's forces", done, base, F.largest, F_exact.largest, ROUNDINGS * F.size)
+    return [*lines, replace(line, unit=f"{line.unit}/angstrom")]
 
 
-def _values(predictor: Predictor, base: Base) -> list[Float64[np.ndarray, "B F_prime"]]:
-    """Return predictions by libempnet and by torch."""
-    found = _both(predictor, base, forces=False)
-    return [np.concatenate([each.values.numpy() for each in column]) for column in found]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Forces:
+    """Differences of forces in each system, and the size of its forces."""
+
+    largest: Float64[np.ndarray, " B"]
+    size: Float64[np.ndarray, " B"]
 
 
-def _both(predictor: Predictor, base: Base, forces: bool):  # noqa: ANN202 (two lists of predictions)
-    plain = Evaluator(predictor.model, "torch")
+def _deviations(
+    predictor: Predictor, base: Base, forces: bool
+) -> tuple[Float64[np.ndarray, "B F_prime"], _Forces | None]:
+    """Return the differences between libempnet and torch: of predictions, and of forces if these are wanted."""
+    plain, parts = Evaluator(predictor.model, "torch"), batches(predictor, base.systems)
     with torch.no_grad():
-        parts = batches(predictor, base.systems)
-        return [[of(batch, forces=forces) for batch in parts] for of in (predictor.evaluator, plain)]
-
-
-def _forces_line(subject: Subject, base: Base) -> AuditLine:
-    """Compare forces in both precisions, relative to the size of each system's forces."""
-    columns: list[np.ndarray] = []
-    for predictor in (subject.predictor, subject.exact):
-        ends = np.cumsum([len(system) for system in base.systems])[:-1]
-        both = (np.concatenate([part.forces.numpy() for part in each]) for each in _both(predictor, base, forces=True))
-        native, plain = (np.split(F, ends) for F in both)
-        columns.append(np.array([np.abs(a - b).max() for a, b in zip(native, plain, strict=True)]))
-        columns.append(np.array([np.abs(F).max() for F in plain]) + float(predictor.model.scale[0].abs()))
-    deviation, size, exact, _ = columns
-    bound, sharp = ROUNDINGS * subject.eps * size, ROUNDINGS * SHARP * size
-    own, other = relative_to(deviation, bound), relative_to(exact, sharp)
-    s, s_exact = int(own.argmax()), int(other.argmax())
-    return AuditLine(
-        "engine's forces",
-        "Forces by libempnet agree with torch's.",
-        float(deviation[s]),
-        float(bound[s]),
-        subject.predictor.card.units[0] + "/angstrom",
-        verdict_of(max(own[s], other[s_exact]) <= 1),
-        where=origin_of(base.systems, s if own[s] >= other[s_exact] else s_exact),
-        exact=float(exact[s_exact]),
-        exact_threshold=float(sharp[s_exact]),
-    )
+        both = [[of(batch, forces=forces) for batch in parts] for of in (predictor.evaluator, plain)]
+    values = [np.concatenate([part.values.numpy() for part in each]) for each in both]
+    if not forces:
+        return np.abs(values[0] - values[1]), None
+    ends = np.cumsum([len(system) for system in base.systems])[:-1]
+    found = [np.split(torch.cat([part.forces for part in each]).numpy(), ends) for each in both]  # type: ignore[misc]
+    largest = np.array([np.abs(a - b).max() for a, b in zip(*found, strict=True)])
+    size = np.array([np.abs(F).max() for F in found[1]]) + float(predictor.model.scale[0].abs())
+    return np.abs(values[0] - values[1]), _Forces(largest, size)

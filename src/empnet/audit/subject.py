@@ -179,6 +179,41 @@ class Subject:
             exact_threshold=float(sharp[s_exact, k_exact]),
         )
 
+    def judged_by_size(
+        self,
+        name: str,
+        done: str,
+        base: Base,
+        own: Float64[np.ndarray, " B"],
+        exact: Float64[np.ndarray, " B"],
+        size: Float64[np.ndarray, " B"],
+    ) -> AuditLine:
+        """Return the line for one deviation of each system, in both precisions, bounded by the rounding of a size.
+
+        Arguments:
+            name: Name of the test.
+            done: Description of the test, in a sentence.
+            base: The systems.
+            own: Deviations in the network's own precision, shape (B,), in the unit of the first property.
+            exact: Deviations in float64, shape (B,), in the same unit.
+            size: Sizes of which a rounding is accepted, shape (B,), in the same unit.
+        """
+        bounds = [eps * size for eps in (self.eps, SHARP)]
+        ratios = [relative_to(found, bound) for found, bound in zip((own, exact), bounds, strict=True)]
+        s, s_exact = (int(ratio.argmax()) for ratio in ratios)
+        worst = s if ratios[0].max() >= ratios[1].max() else s_exact
+        return AuditLine(
+            name,
+            done,
+            float(own[s]),
+            float(bounds[0][s]),
+            self.predictor.card.units[0],
+            verdict_of(max(ratio.max() for ratio in ratios) <= 1),
+            where=origin_of(base.systems, worst),
+            exact=float(exact[s_exact]),
+            exact_threshold=float(bounds[1][s_exact]),
+        )
+
 
 def relative_to(deviation: Float64[np.ndarray, "*shape"], bound: Float64[np.ndarray, "*shape"]) -> np.ndarray:
     """Return deviations as multiples of their bounds; infinite where a deviation is not a number.

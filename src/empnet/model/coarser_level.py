@@ -38,31 +38,36 @@ def coarser_level(batch: Batch, M: int, cutoff: float) -> tuple[Int64[Tensor, " 
         ([0], [[0.0, 0.0, 0.0]], 0)
     """
     counts = torch.bincount(batch.system_of, minlength=batch.n_systems)
-    rank = _ranks(batch.system_of, counts)
+    rank = torch.arange(len(batch.system_of), device=counts.device) - _starts(counts)[batch.system_of]
     kept = torch.nonzero(rank < M)[:, 0]
     system_of = batch.system_of[kept]
     shrunk = (M / counts.double()).sqrt().clamp(max=1.0)
     positions = batch.positions[kept] * shrunk[system_of, None]
-    pairs = _dense_pairs(positions.detach(), system_of, batch.n_systems, M, cutoff)
+    pairs = _dense_pairs(positions.detach(), system_of, rank[kept], counts.clamp(max=M), M, cutoff)
     features = batch.features[kept]
     return kept, Batch(positions, features, system_of, batch.n_systems, pairs, clouds=batch.clouds)
 
 
-def _ranks(system_of: Int64[Tensor, " N"], counts: Int64[Tensor, " B"]) -> Int64[Tensor, " N"]:
-    """Return the number of each particle within its system."""
-    return torch.arange(len(system_of), device=system_of.device) - (counts.cumsum(0) - counts)[system_of]
+def _starts(counts: Int64[Tensor, " B"]) -> Int64[Tensor, " B"]:
+    """Return the first particle of each system."""
+    return counts.cumsum(0) - counts
 
 
 def _dense_pairs(
-    positions: Float[Tensor, "n 3"], system_of: Int64[Tensor, " n"], B: int, M: int, cutoff: float
+    positions: Float[Tensor, "n 3"],
+    system_of: Int64[Tensor, " n"],
+    rank: Int64[Tensor, " n"],
+    counts: Int64[Tensor, " B"],
+    M: int,
+    cutoff: float,
 ) -> Pairs:
     """Return all pairs within the cutoff, from the M x M distances of each cloud: M is small."""
-    n, counts = len(system_of), torch.bincount(system_of, minlength=B)
-    table = positions.new_full((B, M, 3), torch.nan)  # nan is in no pair
-    table[system_of, _ranks(system_of, counts)] = positions
+    n = len(system_of)
+    table = positions.new_full((len(counts), M, 3), torch.nan)  # nan is in no pair
+    table[system_of, rank] = positions
     near = (table[:, :, None] - table[:, None]).square().sum(-1) <= cutoff**2
     of, j, i = torch.nonzero(near.triu(1), as_tuple=True)  # sorted by system, then by j
-    before = (counts.cumsum(0) - counts)[of]
+    before = _starts(counts)[of]
     first, second = before + j, before + i
     transposed = torch.argsort(second, stable=True)
     return Pairs(first, second, _pointers(first, n), transposed, _pointers(second, n))

@@ -16,7 +16,7 @@ from empnet.model.system_model import BatchPrediction
 from empnet.system.batch import Batch
 from empnet.system.composition import Pooling
 
-__all__ = ["Ensemble", "members_of"]
+__all__ = ["Ensemble", "mean_prediction", "members_of"]
 
 
 class Ensemble(torch.nn.Module):
@@ -80,13 +80,7 @@ class Ensemble(torch.nn.Module):
 
     def predict(self, batch: Batch) -> BatchPrediction:
         """Return the members' values, and the means of their values and contributions."""
-        found = [member.predict(batch) for member in self.each()]
-        members = torch.stack([each.values for each in found])
-        return BatchPrediction(
-            members.mean(dim=0),
-            self._mean([each.contributions for each in found if each.contributions is not None]),
-            members=members,
-        )
+        return mean_prediction([member.predict(batch) for member in self.each()])
 
     def forward(self, batch: Batch) -> Float64[Tensor, "B F_prime"]:
         """Return the mean of the members' predictions."""
@@ -108,6 +102,22 @@ class Ensemble(torch.nn.Module):
     @staticmethod
     def _mean(values: list[Tensor]) -> Tensor:
         return torch.stack(values).mean(dim=0)
+
+
+def mean_prediction(found: Sequence[BatchPrediction]) -> BatchPrediction:
+    """Return the values of several networks, and the means of all that they predict.
+
+    Arguments:
+        found: The prediction of each network for the same batch.
+    """
+
+    def mean(name: str) -> Tensor | None:
+        parts = [getattr(each, name) for each in found]
+        return None if parts[0] is None else torch.stack(parts).mean(dim=0)
+
+    members = torch.stack([each.values for each in found])
+    values = members.mean(dim=0)
+    return BatchPrediction(values, mean("contributions"), None, members, mean("forces"), mean("stress"))
 
 
 def members_of(model: Network | Ensemble) -> Sequence[Network]:

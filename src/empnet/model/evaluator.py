@@ -9,7 +9,7 @@ import torch
 from empnet.errors import EmpnetError
 from empnet.kernels import choose, reference
 from empnet.model.energy_derivatives import energy_and_derivatives, stress_of_virial
-from empnet.model.ensemble import Ensemble, members_of
+from empnet.model.ensemble import Ensemble, mean_prediction, members_of
 from empnet.model.native_network import NativeNetwork
 from empnet.model.network import Network
 from empnet.model.property_model import PropertyModel
@@ -55,7 +55,7 @@ class Evaluator:
             raise EmpnetError(
                 "engine 'native' does not serve this model",
                 wanted="a network of particles in float32 or float64 on a CPU, with libempnet built",
-                remedy="engine 'auto' takes torch where it must; empnet --version tells whether libempnet is built",
+                remedy="engine 'auto' uses torch for it; empnet --version shows whether libempnet is built",
             )
         if self._engine == "torch" or not served:
             return None
@@ -63,7 +63,7 @@ class Evaluator:
 
     @property
     def engine(self) -> str:
-        """What evaluates the model: ``"native"`` or ``"torch"``."""
+        """Name of the engine in use: ``"native"`` or ``"torch"``."""
         return "torch" if self._natives is None else "native"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Evaluator:
             return energy_and_derivatives(self.model, batch, forces=forces, stress=stress)
         models = members_of(self.model)
         found = [self._member(*each, batch, forces, stress) for each in zip(models, self._natives, strict=True)]  # type: ignore[arg-type]
-        return found[0] if not isinstance(self.model, Ensemble) else _mean(found)
+        return found[0] if not isinstance(self.model, Ensemble) else mean_prediction(found)
 
     def _member(
         self, model: PropertyModel, native: NativeNetwork, batch: Batch, forces: bool, stress: bool
@@ -96,15 +96,3 @@ class Evaluator:
         sigma = None if found.virial is None else stress_of_virial(found.virial, batch.cells)
         values = model.pooled(found.contributions, batch)
         return BatchPrediction(values, found.contributions, found.hidden, forces=found.forces, stress=sigma)
-
-
-def _mean(found: list[BatchPrediction]) -> BatchPrediction:
-    """Return the members' values, and the means of all that they predict."""
-
-    def mean(name: str) -> torch.Tensor | None:
-        parts = [getattr(each, name) for each in found]
-        return None if parts[0] is None else torch.stack(parts).mean(dim=0)
-
-    members = torch.stack([each.values for each in found])
-    values = members.mean(dim=0)
-    return BatchPrediction(values, mean("contributions"), None, members, mean("forces"), mean("stress"))

@@ -10,11 +10,12 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from empnet.kernels.autograd_pair_weights import SplineGrid
 from empnet.model.interaction import Interaction
 from empnet.model.moment_interaction import MomentInteraction
 from empnet.model.property_model import PropertyModel
 from empnet.native.library import SUFFIX, address_of, is_built, native_of, threads
-from empnet.native.structures import Grid, InteractionRecord, NeighbourRecord, NetworkRecord, Space
+from empnet.native.structures import InteractionRecord, NeighbourRecord, NetworkRecord, Space
 from empnet.system.batch import Batch
 
 __all__ = ["Evaluated", "NativeNetwork"]
@@ -127,7 +128,7 @@ def _network_record(model: PropertyModel) -> tuple[NetworkRecord, list[object]]:
         a.n_species,
         len(a.pooling),
         len(model.spline.knots) + 2,
-        Grid(model.spline.spacing, model.spline.r_max, len(model.spline.knots) - 2),
+        SplineGrid.of(model.spline).record,
         ctypes.addressof(records),
         *(at(x) for x in (model.embedding.weight, first.weight, first.bias, last.weight, last.bias)),  # type: ignore[arg-type]
         at(model.baseline, torch.float64),

@@ -87,10 +87,11 @@ struct Nodes {
         for (int64_t k = 0; k < F; k += lanes) {
             const X x = load(A, k), y = load(B, k), z = M::coupled(x, y);
             if (out_D) store(out_D, k, y + z);
-            const Vec all[INVARIANTS] = {Full{}.load(f + k), inner<0>(x, y), inner<1>(x, y) * M::n1, inner<2>(x, y) * M::n2,
-                                         inner<0>(z, y), inner<1>(z, y) * M::n1, inner<2>(z, y) * M::n2,
-                                         inner<0>(z, z), inner<1>(z, z) * M::n1, inner<2>(z, z) * M::n2, x.of[0]};
-            each<INVARIANTS>([&](auto i) EMPNET_ALWAYS { Full{}.store(invariants + k * N_INVARIANTS + i * lanes, all[i]); });
+            const X nine = M::invariants(x, y, z);
+            T* row = invariants + k * N_INVARIANTS;
+            Full{}.store(row, Full{}.load(f + k));
+            each<NINE>([&](auto i) EMPNET_ALWAYS { Full{}.store(row + (1 + i) * lanes, nine.of[i]); });
+            Full{}.store(row + 10 * lanes, x.of[0]);
             if constexpr (L == 3) {
                 Vec highest = {};
                 for (int s = NINE; s < S; ++s) {
@@ -99,7 +100,7 @@ struct Nodes {
                     highest += Full{}.load(A + at) * b;
                     if (out_D) Full{}.store(out_D + at, b);
                 }
-                Full{}.store(invariants + k * N_INVARIANTS + INVARIANTS * lanes, highest * n3);
+                Full{}.store(row + INVARIANTS * lanes, highest * n3);
             }
         }
     }
@@ -107,15 +108,13 @@ struct Nodes {
     // Gradients of A and B from those of the invariants, g, and of B + C, g_D (null: none).
     static void multiply_backward(int64_t F, const T* A, const T* B, const T* g, const T* g_D, T* out_A, T* out_B) {
         for (int64_t k = 0; k < F; k += lanes) {
-            const X x = load(A, k), y = load(B, k), z = M::coupled(x, y);
             X i, d = {};
             each<NINE>([&](auto s) EMPNET_ALWAYS { i.of[s] = Full{}.load(g + k * N_INVARIANTS + (1 + s) * lanes); });
             if (g_D) d = load(g_D, k);
-            const X on_z = d + M::outer(i, y, z);
-            X on_x = M::of_two(i, y) + M::coupled(on_z, y);
-            on_x.of[0] += Full{}.load(g + k * N_INVARIANTS + 10 * lanes);
-            store(out_A, k, on_x);
-            store(out_B, k, d + M::of_two(i, x) + M::of_three(i, z) + M::coupled(on_z, x));
+            typename M::Both on = M::backward(load(A, k), load(B, k), i, d);
+            on.x.of[0] += Full{}.load(g + k * N_INVARIANTS + 10 * lanes);
+            store(out_A, k, on.x);
+            store(out_B, k, on.y);
             if constexpr (L == 3) {
                 const Vec highest = Full{}.load(g + k * N_INVARIANTS + INVARIANTS * lanes) * n3;
                 for (int s = NINE; s < S; ++s) {

@@ -44,10 +44,7 @@ EMPNET_EACH_DEGREE(EMPNET_DECLARED)
 
 template <class T>
 const Calls<T>* calls_of(int L) {
-    return L == 0   ? calls_of_degree<T, 0>()
-           : L == 1 ? calls_of_degree<T, 1>()
-           : L == 2 ? calls_of_degree<T, 2>()
-                    : calls_of_degree<T, 3>();
+    return with_degree(L, [](auto degree) { return calls_of_degree<T, degree>(); });
 }
 
 #define EMPNET_DEGREE(T, L)                                                                                  \

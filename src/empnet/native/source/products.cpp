@@ -26,10 +26,7 @@ void products(int64_t N, int64_t F, const T* f, const T* A, const T* B, T* invar
     over_channels<T>(N, F, threads, [=](int64_t n, int64_t k, auto lanes) EMPNET_ALWAYS {
         const X x = X::load(A, n, k, F, lanes), y = X::load(B, n, k, F, lanes), z = M::coupled(x, y);
         (y + z).store(D, n, k, F, lanes);
-        const X nine = {{inner<0>(x, y), inner<1>(x, y) * M::n1, inner<2>(x, y) * M::n2,    //
-                         inner<0>(z, y), inner<1>(z, y) * M::n1, inner<2>(z, y) * M::n2,    //
-                         inner<0>(z, z), inner<1>(z, z) * M::n1, inner<2>(z, z) * M::n2}};
-        nine.store(invariants, n, k, F, lanes, INVARIANTS, 1);
+        M::invariants(x, y, z).store(invariants, n, k, F, lanes, INVARIANTS, 1);
         T* row = invariants + n * INVARIANTS * F + k;
         lanes.store(row, lanes.load(f + n * F + k));
         lanes.store(row + 10 * F, x.of[0]);
@@ -43,11 +40,10 @@ void products_backward(int64_t N, int64_t F, const T* A, const T* B, const T* g,
     over_channels<T>(N, F, threads, [=](int64_t n, int64_t k, auto lanes) EMPNET_ALWAYS {
         const X x = X::load(A, n, k, F, lanes), y = X::load(B, n, k, F, lanes);
         const X i = X::load(g, n, k, F, lanes, INVARIANTS, 1), d = X::load(g_D, n, k, F, lanes);
-        const X z = M::coupled(x, y), on_z = d + M::outer(i, y, z);
-        X on_x = M::of_two(i, y) + M::coupled(on_z, y);
-        on_x.of[0] += lanes.load(g + (n * INVARIANTS + 10) * F + k);
-        on_x.store(out_A, n, k, F, lanes);
-        (d + M::of_two(i, x) + M::of_three(i, z) + M::coupled(on_z, x)).store(out_B, n, k, F, lanes);
+        typename M::Both on = M::backward(x, y, i, d);
+        on.x.of[0] += lanes.load(g + (n * INVARIANTS + 10) * F + k);
+        on.x.store(out_A, n, k, F, lanes);
+        on.y.store(out_B, n, k, F, lanes);
     });
 }
 

@@ -93,6 +93,22 @@ struct Form {
                by_degree<T>(i.of[6] + i.of[6], (i.of[7] + i.of[7]) * n1, (i.of[8] + i.of[8]) * n2, c);
     }
 
+    // The invariants of two, three and four moments, of degree 0, 1, 2 each; z is {x, y}.
+    EMPNET_INLINE static X invariants(const X& x, const X& y, const X& z) {
+        return {{inner<0>(x, y), inner<1>(x, y) * n1, inner<2>(x, y) * n2, inner<0>(z, y), inner<1>(z, y) * n1,
+                 inner<2>(z, y) * n2, inner<0>(z, z), inner<1>(z, z) * n1, inner<2>(z, z) * n2}};
+    }
+
+    struct Both {
+        X x, y;
+    };
+
+    // Gradients of x and y from i, that of the invariants, and d, that of y + z.
+    EMPNET_INLINE static Both backward(const X& x, const X& y, const X& i, const X& d) {
+        const X z = coupled(x, y), on_z = d + outer(i, y, z);
+        return {of_two(i, y) + coupled(on_z, y), d + of_two(i, x) + of_three(i, z) + coupled(on_z, x)};
+    }
+
     EMPNET_INLINE static X of_two(const X& i, const X& x) { return by_degree<T>(i.of[0], i.of[1] * n1, i.of[2] * n2, x); }
     EMPNET_INLINE static X of_three(const X& i, const X& x) { return by_degree<T>(i.of[3], i.of[4] * n1, i.of[5] * n2, x); }
 };

@@ -39,10 +39,7 @@ EMPNET_EACH_DEGREE(EMPNET_STEPS_DECLARED)
 
 template <class T>
 const Steps<T>* steps_of(int L) {
-    return L == 0   ? steps_of_degree<T, 0>()
-           : L == 1 ? steps_of_degree<T, 1>()
-           : L == 2 ? steps_of_degree<T, 2>()
-                    : steps_of_degree<T, 3>();
+    return with_degree(L, [](auto degree) { return steps_of_degree<T, degree>(); });
 }
 
 #define EMPNET_STEPS(T, L)                                                                                  \

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Float64
@@ -18,7 +20,7 @@ from empnet.native.library import SUFFIX, address_of, is_built, native_of, threa
 from empnet.native.structures import InteractionRecord, NeighbourRecord, NetworkRecord, Space
 from empnet.system.batch import Batch
 
-__all__ = ["Evaluated", "NativeNetwork"]
+__all__ = ["Evaluated", "NativeNetwork", "Weights"]
 
 WIDEST = 1024
 """Largest width in libempnet, in which the filters of a pair lie beside each other (``WIDEST`` in pair_sums.hpp)."""
@@ -39,6 +41,14 @@ class Evaluated:
     contributions: Float64[Tensor, "N F_prime"]
     forces: Float64[Tensor, "N 3"] | None = None
     virial: Float64[Tensor, "B 3 3"] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """An evaluation: the arguments of libempnet after the network's number, and the results, not yet written."""
+
+    arguments: tuple[Any, ...]
+    results: Evaluated
 
 
 class NativeNetwork:
@@ -67,10 +77,9 @@ class NativeNetwork:
             raise ValueError("wanted libempnet built, and a network of particles on the CPU in float32 or float64")
         self.dtype, self._architecture = model.dtype, model.architecture
         with torch.no_grad():
-            record, kept = _network_record(model)
-            self._number = native_of("make_network", self.dtype)(record)
-        del kept  # the library has its own copies
-        weakref.finalize(self, native_of("free_network", self.dtype), self._number)
+            record = Weights.of(model).record(model)
+            self.number = native_of("make_network", self.dtype)(record)
+        weakref.finalize(self, native_of("free_network", self.dtype), self.number)
 
     @staticmethod
     def serves(model: object) -> bool:
@@ -82,8 +91,29 @@ class NativeNetwork:
         fits = type(model) is PropertyModel and model.dtype in SUFFIX and model.architecture.width <= WIDEST
         return fits and model.baseline.device.type == "cpu" and is_built()  # type: ignore[attr-defined]
 
+    def take(self, weights: Weights, model: PropertyModel) -> None:
+        """Take other weights in place of those before.
+
+        Arguments:
+            weights: All weights.
+            model: Their model, for its sizes, baseline and scale, which must be those of the model before.
+        """
+        native_of("set_network", self.dtype)(self.number, weights.record(model))
+
     def evaluate(self, batch: Batch, *, forces: bool = False, virial: bool = False) -> Evaluated:
         """Return contributions of particles, and the derivatives of the sum of the first property.
+
+        Arguments:
+            batch: The systems.
+            forces: Whether to compute forces.
+            virial: Whether to compute the virial, too.
+        """
+        task = self.task(batch, forces=forces, virial=virial)
+        native_of("evaluate", self.dtype)(self.number, *task.arguments)
+        return task.results
+
+    def task(self, batch: Batch, *, forces: bool = False, virial: bool = False) -> Task:
+        """Return an evaluation to be done: what libempnet takes, and where it writes.
 
         Arguments:
             batch: The systems.
@@ -98,46 +128,85 @@ class NativeNetwork:
         W = torch.empty((batch.n_systems, 3, 3), **new) if virial else None  # type: ignore[call-overload]
         space = Space.of(batch.pairs, batch.positions, batch.cells, batch.system_of)
         given = NeighbourRecord.of(batch.pairs), space, batch.system_of, batch.n_systems, batch.features.contiguous()
-        native_of("evaluate", self.dtype)(self._number, *given, hidden, contributions, F, W, threads())
-        return Evaluated(hidden, contributions, F if forces else None, W)
+        arguments = (*given, hidden, contributions, F, W, threads())
+        return Task(arguments, Evaluated(hidden, contributions, F if forces else None, W))
 
 
-def _network_record(model: PropertyModel) -> tuple[NetworkRecord, list[object]]:
-    """Return the record of a network, and what its addresses point to."""
-    a, dtype = model.architecture, model.dtype
-    kept: list[object] = []
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """All weights of a network, by their names in ``functions.h``; with a graph where torch keeps one.
 
-    def at(x: Tensor | None, dtype: torch.dtype = dtype) -> int | None:
-        if x is None:
-            return None
-        kept.append(x.detach().contiguous())
-        return address_of(kept[-1], dtype)  # type: ignore[arg-type]
+    Arguments:
+        ends: Those of the embedding and of the readout.
+        interactions: Those of each interaction; None where it has none.
+    """
 
-    basis = model.basis_at_knots()
-    interactions = [_interaction_weights(each, basis) for each in model.interactions]  # type: ignore[arg-type]
-    records = (InteractionRecord * len(interactions))(
-        *(InteractionRecord(**{name: at(weight) for name, weight in each.items()}) for each in interactions)
-    )
-    kept.append(records)
-    first, last = model.readout[0], model.readout[-1]
-    record = NetworkRecord(
-        a.moments,
-        a.layers,
-        a.width,
-        model.embedding.in_features,
-        a.n_species,
-        len(a.pooling),
-        len(model.spline.knots) + 2,
-        SplineGrid.of(model.spline).record,
-        ctypes.addressof(records),
-        *(at(x) for x in (model.embedding.weight, first.weight, first.bias, last.weight, last.bias)),  # type: ignore[arg-type]
-        at(model.baseline, torch.float64),
-        at(model.scale, torch.float64),
-    )
-    return record, kept
+    ends: dict[str, Tensor]
+    interactions: list[dict[str, Tensor | None]]
+
+    @classmethod
+    def of(cls, model: PropertyModel) -> Weights:
+        """Return the weights of a model; filters are tables.
+
+        Arguments:
+            model: The network.
+        """
+        first, last = model.readout[0], model.readout[-1]
+        ends = {"embedding": model.embedding.weight, "readout_1": first.weight, "readout_1_bias": first.bias}
+        ends |= {"readout_2": last.weight, "readout_2_bias": last.bias}
+        basis = None if model.is_frozen else model.basis_at_knots()
+        return cls(ends, [_interaction_weights(each, basis) for each in model.interactions])  # type: ignore[arg-type]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All weights that there are, in a fixed order."""
+        return [x for group in (self.ends, *self.interactions) for x in group.values() if x is not None]
+
+    def replaced(self, tensors: Iterable[Tensor]) -> Weights:
+        """Return other tensors in the places of these.
+
+        Arguments:
+            tensors: As many as :attr:`tensors`, in that order.
+        """
+        new = iter(tensors)
+        groups = [
+            {name: None if x is None else next(new) for name, x in group.items()}
+            for group in (self.ends, *self.interactions)
+        ]
+        return Weights(groups[0], groups[1:])  # type: ignore[arg-type]
+
+    def record(self, model: PropertyModel) -> NetworkRecord:
+        """Return the record of a network with these weights, which keeps the tensors that it points to.
+
+        Arguments:
+            model: The network, for its sizes, baseline and scale.
+        """
+        a, kept = model.architecture, []
+
+        def at(x: Tensor | None, dtype: torch.dtype) -> int | None:
+            if x is None:
+                return None
+            kept.append(x.detach().contiguous())
+            return address_of(kept[-1], dtype)
+
+        records = (InteractionRecord * len(self.interactions))(
+            *(InteractionRecord(**{name: at(x, model.dtype) for name, x in each.items()}) for each in self.interactions)
+        )
+        numbers = a.layers, a.width, model.embedding.in_features, a.n_species, len(a.pooling), len(model.spline.knots) + 2
+        record = NetworkRecord(
+            a.moments,
+            *numbers,
+            SplineGrid.of(model.spline).record,
+            ctypes.addressof(records),
+            **{name: at(x, model.dtype) for name, x in self.ends.items()},
+            baseline=at(model.baseline, torch.float64),
+            scale=at(model.scale, torch.float64),
+        )
+        record.kept = records, kept  # type: ignore[attr-defined]
+        return record
 
 
-def _interaction_weights(each: Interaction | MomentInteraction, basis: Tensor) -> dict[str, Tensor | None]:
+def _interaction_weights(each: Interaction | MomentInteraction, basis: Tensor | None) -> dict[str, Tensor | None]:
     """Return the weights of an interaction by their names in ``empnet_interaction``."""
     psi_1, psi_2 = each.psi[0], each.psi[-1]
     weights = {"W": each.W.weight, "psi_1": psi_1.weight, "psi_1_bias": psi_1.bias}

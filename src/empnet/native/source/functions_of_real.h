@@ -27,5 +27,13 @@ void NAME(gated_grad)(int64_t N, int32_t L, int64_t F, const real* X, const real
 /* network.cpp: a network is known by a number. Results that are not wanted are null: hidden (N, F), forces -dE/dr (N, 3),
    virial dE/d strain (n_systems, 3, 3); contributions (N, n_outputs) with the baseline; E is the sum of the first of them. */
 int64_t NAME(make_network)(const empnet_network* network);
+void NAME(set_network)(int64_t network, const empnet_network* to);
 void NAME(free_network)(int64_t network);
 void NAME(evaluate)(int64_t network, const empnet_list* list, const empnet_space* space, const int64_t* system_of, int64_t n_systems, const real* features, real* hidden, double* contributions, double* forces, double* virial, int32_t threads);
+
+/* training.cpp: begin_step evaluates as evaluate does, and returns the number of a step. Then gradients writes those of a loss
+   by all weights where the arrays of the record point, from g_contributions (N, n_outputs), g_forces (N, 3) and g_virial
+   (n_systems, 3, 3), the gradients by what the step gave; null: zeros. The arrays of begin_step must stay until end_step. */
+int64_t NAME(begin_step)(int64_t network, const empnet_list* list, const empnet_space* space, const int64_t* system_of, int64_t n_systems, const real* features, real* hidden, double* contributions, double* forces, double* virial, int32_t threads);
+void NAME(gradients)(int64_t network, int64_t step, const double* g_contributions, const double* g_forces, const double* g_virial, const empnet_network* gradients);
+void NAME(end_step)(int64_t network, int64_t step);

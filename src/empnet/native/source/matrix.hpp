@@ -1,11 +1,11 @@
-// Matrices of weights, packed for products with rows of features: y = x W. No other library is needed.
+// Matrices of weights, packed for products with rows of features, y = x W, and their gradients, x^T g. No other library is
+// needed.
 #pragma once
 
 #include <algorithm>
-#include <type_traits>
 #include <vector>
 
-#include "vectors.hpp"
+#include "numbers.hpp"
 
 namespace empnet {
 
@@ -13,10 +13,10 @@ namespace empnet {
 constexpr int TILE_ROWS = 6, TILE_VECTORS = 2;
 
 // Rows of numbers in memory: how far the next row lies, and the next vector of a row.
-template <class T>
+template <class T, class At>
 struct RowsOf {
-    T* at;
-    int64_t row, vector = VectorOf<std::remove_const_t<T>>::lanes;
+    At at;
+    int64_t row, vector = VectorOf<T>::lanes;
 };
 
 template <class T>
@@ -25,25 +25,28 @@ public:
     using Vec = Vector<T>;
     static constexpr int64_t lanes = VectorOf<T>::lanes, PANEL = TILE_VECTORS * lanes;
 
-    Matrix() = default;
-
-    // W with `in` rows and `out` columns (whole vectors both), of which value(i, o) returns the numbers.
-    template <class Value>
-    Matrix(int64_t in, int64_t out, Value&& value) : in_(in), out_(out), packed_(size_t(in * out)) {
+    // Takes a matrix W: number (i, o) lies at from[rows[i] + columns[o]]; a negative row or column holds zeros. There are
+    // whole vectors of both.
+    void set(const T* from, const std::vector<int64_t>& rows, const std::vector<int64_t>& columns) {
+        in_ = int64_t(rows.size()), out_ = int64_t(columns.size());
+        packed_.resize(rows.size() * columns.size());
         T* to = packed_.data();
-        for (int64_t first = 0; first < out; first += PANEL)
-            for (int64_t i = 0; i < in; ++i)
-                for (int64_t o = first; o < std::min(first + PANEL, out); ++o) *to++ = value(i, o);
+        for (int64_t first = 0; first < out_; first += PANEL)
+            for (const int64_t row : rows)
+                for (int64_t o = first; o < std::min(first + PANEL, out_); ++o) *to++ = row < 0 || columns[o] < 0 ? T(0) : from[row + columns[o]];
     }
 
+    int64_t in() const { return in_; }
+    int64_t out() const { return out_; }
+
     // Writes x W to y for n rows, or adds it.
-    void multiply(int64_t n, RowsOf<const T> x, RowsOf<T> y, bool add = false) const {
+    void multiply(int64_t n, RowsOf<T, const T*> x, RowsOf<T, T*> y, bool add = false) const {
         for (int64_t first = 0; first < out_; first += PANEL) {
             const T* panel = packed_.data() + first * in_;
             const bool full = out_ - first >= PANEL;
             for (int64_t r = 0; r < n; r += TILE_ROWS) {
-                const RowsOf<const T> from = {x.at + r * x.row, x.row, x.vector};
-                const RowsOf<T> to = {y.at + r * y.row + first / lanes * y.vector, y.row, y.vector};
+                const RowsOf<T, const T*> from = {x.at + r * x.row, x.row, x.vector};
+                const RowsOf<T, T*> to = {y.at + r * y.row + first / lanes * y.vector, y.row, y.vector};
                 const int rows = int(std::min<int64_t>(TILE_ROWS, n - r));
                 full ? tile<TILE_VECTORS>(rows, in_, from, panel, to, add) : tile<1>(rows, in_, from, panel, to, add);
             }
@@ -52,7 +55,7 @@ public:
 
 private:
     template <int vectors>
-    static void tile(int rows, int64_t in, RowsOf<const T> x, const T* panel, RowsOf<T> y, bool add) {
+    static void tile(int rows, int64_t in, RowsOf<T, const T*> x, const T* panel, RowsOf<T, T*> y, bool add) {
         switch (rows) {
             case 1: return sum_up<1, vectors>(in, x, panel, y, add);
             case 2: return sum_up<2, vectors>(in, x, panel, y, add);
@@ -64,7 +67,7 @@ private:
     }
 
     template <int rows, int vectors>
-    EMPNET_APART static void sum_up(int64_t in, const RowsOf<const T> x, const T* w, const RowsOf<T> y, bool add) {
+    EMPNET_APART static void sum_up(int64_t in, const RowsOf<T, const T*> x, const T* w, const RowsOf<T, T*> y, bool add) {
         Vec sums[rows][vectors] = {};
         const T* at = x.at;
         for (int64_t i = 0; i < in; i += lanes, at += x.vector)
@@ -86,6 +89,67 @@ private:
 
     int64_t in_ = 0, out_ = 0;
     std::vector<T> packed_;
+};
+
+// y = x W for n rows of numbers: of all parts of them, or of those that are new on the way forward.
+template <class Of, class T>
+void product(const Matrix<T>& W, int64_t n, RowsOf<T, typename Of::From> x, RowsOf<T, typename Of::At> y, bool add = false, int first_part = 0) {
+    for (int i = first_part; i < Of::parts; ++i)
+        W.multiply(n, {Of::part(x.at, i), x.row, x.vector}, {Of::part(y.at, i), y.row, y.vector}, add);
+}
+
+template <class Of, class T>
+void new_product(const Matrix<T>& W, int64_t n, RowsOf<T, typename Of::From> x, RowsOf<T, typename Of::At> y, bool add = false) {
+    product<Of>(W, n, x, y, add, Of::first_new);
+}
+
+// Rows and vectors of a tile of a gradient.
+constexpr int GRADIENT_ROWS = 4, GRADIENT_VECTORS = 3;
+
+// The gradient x^T g of a matrix with `in` rows and `out` columns, which lie row by row; n rows of x and g are added to it.
+template <class T>
+struct MatrixGradient {
+    static constexpr int64_t lanes = VectorOf<T>::lanes;
+    int64_t in = 0, out = 0;
+    T* sums = nullptr;
+
+    void add(int64_t n, RowsOf<T, const T*> x, RowsOf<T, const T*> g) const {
+        for (int64_t i = 0; i < in; i += GRADIENT_ROWS)
+            for (int64_t o = 0; o < out; o += GRADIENT_VECTORS * lanes) {
+                const int vectors = int(std::min<int64_t>(GRADIENT_VECTORS, (out - o) / lanes));
+                const bool full = in - i >= GRADIENT_ROWS;  // else two rows are left: vectors of two numbers are the shortest
+                const RowsOf<T, const T*> from = {g.at + o / lanes * g.vector, g.row, g.vector};
+                if (vectors == 3)
+                    full ? tile<GRADIENT_ROWS, 3>(n, i, x, from, o) : tile<2, 3>(n, i, x, from, o);
+                else if (vectors == 2)
+                    full ? tile<GRADIENT_ROWS, 2>(n, i, x, from, o) : tile<2, 2>(n, i, x, from, o);
+                else
+                    full ? tile<GRADIENT_ROWS, 1>(n, i, x, from, o) : tile<2, 1>(n, i, x, from, o);
+            }
+    }
+
+private:
+    template <int rows, int vectors>
+    EMPNET_APART void tile(int64_t n, int64_t i, const RowsOf<T, const T*> x, const RowsOf<T, const T*> g, int64_t o) const {
+        using Vec = Vector<T>;
+        Vec total[rows][vectors];
+        const T* at[rows];
+        each<rows>([&](auto r) EMPNET_ALWAYS {
+            at[r] = x.at + (i + r) / lanes * x.vector + (i + r) % lanes;
+            each<vectors>([&](auto v) EMPNET_ALWAYS { total[r][v] = Full{}.load(sums + (i + r) * out + o + v * lanes); });
+        });
+        for (int64_t row = 0; row < n; ++row) {
+            Vec of_g[vectors];
+            each<vectors>([&](auto v) EMPNET_ALWAYS { of_g[v] = Full{}.load(g.at + row * g.row + v * g.vector); });
+            each<rows>([&](auto r) EMPNET_ALWAYS {
+                const T number = at[r][row * x.row];
+                each<vectors>([&](auto v) EMPNET_ALWAYS { total[r][v] += number * of_g[v]; });
+            });
+        }
+        each<rows>([&](auto r) EMPNET_ALWAYS {
+            each<vectors>([&](auto v) EMPNET_ALWAYS { Full{}.store(sums + (i + r) * out + o + v * lanes, total[r][v]); });
+        });
+    }
 };
 
 }  // namespace empnet

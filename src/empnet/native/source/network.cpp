@@ -5,23 +5,20 @@ namespace empnet {
 namespace {
 
 template <class T>
-Layer<T> layer(const empnet_network& of, const empnet_interaction& from, bool first, bool last) {
+void set(Layer<T>& to, const empnet_network& of, const empnet_interaction& from, bool first, bool last) {
     const int64_t F = of.F, wide = padded<T>(F), D = of.L + 1;
     const int64_t n_psi = of.L ? INVARIANTS + (of.L == 3) : from.W_1 ? 2 : 1, n_hidden = of.L ? 2 : n_psi;
-    Layer<T> made;
-    made.L = int(of.L), made.F = wide, made.n_psi = n_psi * wide, made.n_hidden = n_hidden * wide;
-    made.first = first || !of.L, made.last = last || !of.L, made.products = from.W_1;
-    made.phi = woven<T>(from.phi, of.n_rows, D, F);
-    made.chi = woven<T>(from.chi, of.n_rows, D, F);
-    made.own = woven<T>(from.own, 1, 1, F);
-    made.W = linear<T>(from.W, nullptr, 1, 1, F);
-    for (int64_t l = 0; of.L && l < D; ++l)
-        made.W_l[l] = linear<T>(static_cast<const T*>(from.W_l) + l * F * F, nullptr, 1, 1, F, true);
-    made.W_1 = linear<T>(from.W_1, nullptr, 1, 1, F), made.W_2 = linear<T>(from.W_2, nullptr, 1, 1, F);
-    made.psi_1 = linear<T>(from.psi_1, from.psi_1_bias, n_psi, n_hidden, F);
-    made.psi_2 = linear<T>(from.psi_2, from.psi_2_bias, n_hidden, 1, F);
-    made.gate = linear<T>(from.gate, from.gate_bias, 1, D, F);
-    return made;
+    to.L = int(of.L), to.F = wide, to.n_psi = n_psi * wide, to.n_hidden = n_hidden * wide;
+    to.first = first || !of.L, to.last = last || !of.L, to.products = from.W_1;
+    to.phi = woven<T>(from.phi, of.n_rows, D, F);
+    to.chi = woven<T>(from.chi, of.n_rows, D, F);
+    to.own = woven<T>(from.own, 1, 1, F);
+    to.W.set(from.W, nullptr, 1, 1, F);
+    for (int64_t l = 0; of.L && l < D; ++l) to.W_l[l].set(static_cast<const T*>(from.W_l) + l * F * F, nullptr, 1, 1, F, true);
+    to.W_1.set(from.W_1, nullptr, 1, 1, F), to.W_2.set(from.W_2, nullptr, 1, 1, F);
+    to.psi_1.set(from.psi_1, from.psi_1_bias, n_psi, n_hidden, F);
+    to.psi_2.set(from.psi_2, from.psi_2_bias, n_hidden, 1, F);
+    to.gate.set(from.gate, from.gate_bias, 1, D, F);
 }
 
 template <class T>
@@ -31,42 +28,29 @@ std::vector<T> numbers(const void* from, int64_t n) {
 
 }  // namespace
 
+// Takes weights; the sizes are those of the weights before, if there were any.
 template <class T>
-Network<T>::Network(const empnet_network& from)
-    : L_(int(from.L)), S_(int((from.L + 1) * (from.L + 1))), F_(padded<T>(from.F)), width_(from.F), n_features_(from.n_features),
-      n_species_(from.n_species), n_outputs_(from.n_outputs), grid_(from.grid), steps_(steps_of<T>(int(from.L))) {
-    for (int64_t t = 0; t < from.layers; ++t)
-        layers_.push_back(layer<T>(from, from.interactions[t], t == 0, t == from.layers - 1));
+void Network<T>::set(const empnet_network& from) {
+    L_ = int(from.L), S_ = int((from.L + 1) * (from.L + 1)), F_ = padded<T>(from.F), width_ = from.F, n_features_ = from.n_features;
+    n_species_ = from.n_species, n_outputs_ = from.n_outputs, n_rows_ = from.n_rows, grid_ = from.grid;
+    layers_.resize(size_t(from.layers));
+    for (int64_t t = 0; t < from.layers; ++t) empnet::set(layers_[t], from, from.interactions[t], t == 0, t == from.layers - 1);
     std::vector<T> turned(size_t(n_features_ * width_));  // a row for each feature
     for (int64_t i = 0; i < n_features_; ++i)
         for (int64_t k = 0; k < width_; ++k) turned[i * width_ + k] = static_cast<const T*>(from.embedding)[k * n_features_ + i];
     embedding_ = woven<T>(turned.data(), n_features_, 1, width_);
-    readout_ = linear<T>(from.readout_1, from.readout_1_bias, 1, 1, width_);
+    readout_.set(from.readout_1, from.readout_1_bias, 1, 1, width_);
     last_ = woven<T>(from.readout_2, n_outputs_, 1, width_);
     last_bias_ = numbers<T>(from.readout_2_bias, n_outputs_);
     baseline_ = numbers<double>(from.baseline, n_species_ * n_outputs_);
     scale_ = numbers<double>(from.scale, n_outputs_);
 }
 
-// Calls body(begin, n, scratch) for blocks of particles, with memory of the thread's own.
-template <class T>
-template <class Body>
-void Network<T>::in_blocks(const Evaluation<T>& task, Work<T>& work, Body&& body) const {
-    int64_t each = 2 * F_;
-    for (const Layer<T>& at : layers_) each = std::max(each, scratch_of(at));
-    const int64_t N = task.list.N, blocks = (N + BLOCK - 1) / BLOCK, shares = std::max<int64_t>(1, std::min<int64_t>(task.threads, blocks));
-    T* scratch = work.scratch.of(shares * BLOCK * each);
-    on_threads(int(shares), [&](int c) {
-        for (int64_t block = blocks * c / shares; block < blocks * (c + 1) / shares; ++block)
-            body(block * BLOCK, std::min(BLOCK, N - block * BLOCK), scratch + c * BLOCK * each);
-    });
-}
-
 template <class T>
 void Network<T>::geometry(const Evaluation<T>& task, Work<T>& work) const {
     const empnet_list& list = task.list;
     int64_t* q = work.q.of(list.P);
-    T *w = work.w.of(4 * list.P), *slope = work.slope.of(4 * list.P), *Y = work.Y.of(S_ * list.P);
+    T *w = work.parts[0].w.of(4 * list.P), *slope = work.slope.of(4 * list.P), *Y = work.parts[0].Y.of(S_ * list.P);
     in_shares(list.P, task.threads, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; ++p) {
             const Vec3 v = pair_vector(task.space, p, list.first[p], list.second[p]);
@@ -94,61 +78,14 @@ void Network<T>::embed(const Evaluation<T>& task, T* f) const {
     });
 }
 
-// The numbers of interaction t, in the order of Rows; after the last one only features are left.
-template <class T>
-Rows<T> Network<T>::rows_at(int64_t N, size_t t, T* memory, int64_t* size) const {
-    const bool any = t < layers_.size(), tensors = any && t && L_, gated = any && !layers_[t].last;
-    *size = 0;
-    const auto take = [&](int64_t n) {
-        T* at = memory ? memory + *size : nullptr;
-        *size += N * n;
-        return at;
-    };
-    Rows<T> rows = {};
-    rows.f = take(F_);
-    if (tensors) rows.V = take(S_ * F_);
-    if (any) rows.x = take(F_), rows.A = take(S_ * F_), rows.B = take(L_ ? S_ * F_ : 2 * F_), rows.hidden = take(layers_[t].n_hidden);
-    if (gated) rows.gates = take((L_ + 1) * F_);
-    return rows;
-}
-
-// The rows of all interactions: of each one its own if derivatives are wanted, else of every second one the same.
-template <class T>
-std::vector<Rows<T>> Network<T>::rows_for(const Evaluation<T>& task, Work<T>& work) const {
-    const size_t n = layers_.size(), slots = task.forces ? n + 1 : 2;
-    std::vector<int64_t> largest(slots);
-    int64_t size = 0;
-    for (size_t t = 0; t <= n; ++t) rows_at(task.list.N, t, nullptr, &size), largest[t % slots] = std::max(largest[t % slots], size);
-    work.rows.resize(std::max(work.rows.size(), slots));
-    std::vector<Rows<T>> rows;
-    for (size_t t = 0; t <= n; ++t) rows.push_back(rows_at(task.list.N, t, work.rows[t % slots].of(largest[t % slots]), &size));
-    for (size_t t = 0; t < n; ++t) rows[t].f_next = rows[t + 1].f, rows[t].V_next = rows[t + 1].V;
-    return rows;
-}
-
-template <class T>
-PairInputs<T> Network<T>::pairs_of(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<T>& rows, const T* g) const {
-    empnet_list list = task.list;
-    list.q = work.q.of(0);
-    const T* chi = at.chi.empty() ? nullptr : at.chi.data();
-    return {list, F_, work.w.of(0), work.slope.of(0), work.Y.of(0), at.phi.data(), chi, rows.x, rows.V, g};
-}
-
-template <class T>
-void Network<T>::interact(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<T>& rows) const {
-    in_blocks(task, work, [&](int64_t begin, int64_t n, T*) { at.W.there.multiply(n, {rows.f + begin * F_, F_}, {rows.x + begin * F_, F_}); });
-    steps_->sums(pairs_of(task, work, at, rows, nullptr), rows.A, task.threads);
-    in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch) { steps_->forward(at, rows, begin, n, scratch); });
-}
-
 // Contributions c = b_z + s (W_2 h + b_2) with h = SiLU(W_1 f + b_1); with derivatives also those of E = sum_j c_j to f.
 template <class T>
 void Network<T>::read_out(const Evaluation<T>& task, Work<T>& work, const T* f) const {
-    T* g_f = task.forces ? work.g_f.of(task.list.N * F_) : nullptr;
-    in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch) {
+    T* g_f = task.forces ? work.parts[0].g_f.of(task.list.N * F_) : nullptr;
+    in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch, int) {
         T *before = scratch, *h = scratch + n * F_;
         readout_.there.multiply(n, {f + begin * F_, F_}, {before, F_});
-        silu(n, F_, before, readout_.bias.data(), h);
+        silu<Values<T>, T>(n, F_, before, readout_.bias.data(), h);
         for (int64_t j = 0; j < n; ++j) {
             if (task.hidden) std::copy(h + j * F_, h + j * F_ + width_, task.hidden + (begin + j) * width_);
             for (int64_t o = 0; o < n_outputs_; ++o) {
@@ -162,15 +99,17 @@ void Network<T>::read_out(const Evaluation<T>& task, Work<T>& work, const T* f) 
         if (!g_f) return;
         for (int64_t j = 0; j < n; ++j)
             for (int64_t k = 0; k < F_; ++k) h[j * F_ + k] = T(scale_[0]) * last_[k];
-        silu_backward(n * F_, before, h);
+        silu_backward<Values<T>>(n * F_, before, h);
         readout_.back.multiply(n, {h, F_}, {g_f + begin * F_, F_});
     });
 }
 
 template <class T>
-void Network<T>::differentiate(const Evaluation<T>& task, Work<T>& work, const std::vector<Rows<T>>& rows) const {
+void Network<T>::differentiate(const Evaluation<T>& task, Work<T>& work, const RowsOfAll<Values<T>>& rows) const {
+    using Of = Values<T>;
     const int64_t N = task.list.N, P = task.list.P;
-    T *g_f = work.g_f.of(0), *g_V = work.g_V.of(N * S_ * F_), *g_A = work.g_A.of(N * S_ * F_), *g_x = work.g_x.of(N * F_);
+    Storage<T>& part = work.parts[0];
+    T *g_f = part.g_f.of(0), *g_V = part.g_V.of(N * S_ * F_), *g_A = part.g_A.of(N * S_ * F_), *g_x = part.g_x.of(N * F_);
     T *g_d = work.g_d.of(P), *g_Y = work.g_Y.of(P * S_);
     in_shares(P, task.threads, [&](int64_t begin, int64_t end) {
         std::fill(g_d + begin, g_d + end, T(0));
@@ -178,10 +117,12 @@ void Network<T>::differentiate(const Evaluation<T>& task, Work<T>& work, const s
     });
     for (size_t t = layers_.size(); t-- > 0;) {
         const Layer<T>& at = layers_[t];
-        in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch) { steps_->backward(at, rows[t], begin, n, g_f, g_V, g_A, scratch); });
-        steps_->gradients(pairs_of(task, work, at, rows[t], g_A), g_d, g_Y, t ? g_x : nullptr, g_V, task.threads);
+        in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch, int) {
+            steps_->values.backward(at, rows[t], begin, n, g_f, g_V, g_A, split<Of>(scratch, at), nullptr);
+        });
+        steps_->gradients(pairs_of<Of>(task, work, at, rows[t], g_A), g_d, g_Y, t ? g_x : nullptr, g_V, task.threads);
         if (t == 0) break;
-        in_blocks(task, work, [&](int64_t begin, int64_t n, T*) {
+        in_blocks(task, work, [&](int64_t begin, int64_t n, T*, int) {
             for (int64_t j = begin; at.first && j < begin + n; ++j)  // without directions each particle sends to itself, too
                 for (int64_t k = 0; k < F_; ++k) g_x[j * F_ + k] += at.own[k] * g_A[j * F_ + k];
             at.W.back.multiply(n, {g_x + begin * F_, F_}, {g_f + begin * F_, F_}, true);
@@ -214,19 +155,27 @@ void Network<T>::give(const Evaluation<T>& task, Work<T>& work) const {
 }
 
 template <class T>
-void Network<T>::evaluate(const Evaluation<T>& task) {
-    std::unique_ptr<Work<T>> work;
-    {
-        std::unique_lock<std::mutex> lock(shelf_lock_, std::try_to_lock);  // never waits: a fork may have left it locked
-        if (lock && !shelf_.empty()) work = std::move(shelf_.back()), shelf_.pop_back();
-    }
-    if (!work) work = std::make_unique<Work<T>>();
-    geometry(task, *work);
-    const std::vector<Rows<T>> rows = rows_for(task, *work);
+void Network<T>::evaluate(const Evaluation<T>& task, Work<T>& work) const {
+    geometry(task, work);
+    const RowsOfAll<Values<T>> rows = rows_for<Values<T>>(task, work);
     embed(task, rows[0].f);
-    for (size_t t = 0; t < layers_.size(); ++t) interact(task, *work, layers_[t], rows[t]);
-    read_out(task, *work, rows.back().f);
-    if (task.forces) differentiate(task, *work, rows), give(task, *work);
+    for (size_t t = 0; t < layers_.size(); ++t) interact<Values<T>>(task, work, layers_[t], rows[t]);
+    read_out(task, work, rows.back().f);
+    if (task.forces) differentiate(task, work, rows), give(task, work);
+}
+
+// Memory for an evaluation, from the shelf if there is some. Never waits: a fork may have left the shelf locked.
+template <class T>
+std::unique_ptr<Work<T>> Network<T>::take_work() {
+    std::unique_lock<std::mutex> lock(shelf_lock_, std::try_to_lock);
+    if (!lock || shelf_.empty()) return std::make_unique<Work<T>>();
+    std::unique_ptr<Work<T>> work = std::move(shelf_.back());
+    shelf_.pop_back();
+    return work;
+}
+
+template <class T>
+void Network<T>::put_back(std::unique_ptr<Work<T>> work) {
     std::unique_lock<std::mutex> lock(shelf_lock_, std::try_to_lock);
     if (lock) shelf_.push_back(std::move(work));
 }
@@ -240,13 +189,18 @@ template class Network<double>;
     int64_t NAME(make_network)(const empnet_network* network) {                                                              \
         return reinterpret_cast<int64_t>(new empnet::Network<real>(*network));                                               \
     }                                                                                                                        \
+    void NAME(set_network)(int64_t network, const empnet_network* to) {                                                      \
+        reinterpret_cast<empnet::Network<real>*>(network)->set(*to);                                                         \
+    }                                                                                                                        \
     void NAME(free_network)(int64_t network) { delete reinterpret_cast<empnet::Network<real>*>(network); }                   \
     void NAME(evaluate)(int64_t network, const empnet_list* list, const empnet_space* space, const int64_t* system_of,       \
                         int64_t n_systems, const real* features, real* hidden, double* contributions, double* forces,       \
                         double* virial, int32_t threads) {                                                                   \
         if (virial) std::memset(virial, 0, size_t(9 * n_systems) * sizeof(double));                                          \
-        reinterpret_cast<empnet::Network<real>*>(network)->evaluate(                                                         \
-            {*list, *space, system_of, features, hidden, contributions, forces, virial, threads});                           \
+        auto& at = *reinterpret_cast<empnet::Network<real>*>(network);                                                       \
+        auto work = at.take_work();                                                                                          \
+        at.evaluate({*list, *space, system_of, features, hidden, contributions, forces, virial, threads, false}, *work);     \
+        at.put_back(std::move(work));                                                                                        \
     }
 
 DEFINE(float, SINGLE)

@@ -1,4 +1,4 @@
-// A network with fixed weights: contributions of particles, and their derivatives, without a graph.
+// A network: contributions of particles, their derivatives by positions, and gradients of weights, without a graph.
 #pragma once
 
 #include <mutex>
@@ -8,16 +8,29 @@
 
 namespace empnet {
 
-// Memory of one evaluation; a network keeps it for the next.
+// Memory for plain numbers, or for the derivatives of dual ones.
 template <class T>
-struct Work {
-    Memory<int64_t> q;
-    Memory<T> w, slope, Y, g_d, g_Y, g_f, g_V, g_A, g_x, scratch;
-    Memory<double> g_v;
+struct Storage {
+    Memory<T> w, Y, g_f, g_V, g_A, g_x;
     std::vector<Memory<T>> rows;
 };
 
-// The system that is evaluated, and where results go; null: not wanted.
+// Memory of one evaluation; a network keeps it for the next.
+template <class T>
+struct Work {
+    Storage<T> parts[2];
+    Memory<int64_t> q;
+    Memory<T> slope, g_d, g_Y, scratch, gradients;
+    Memory<double> g_v;
+
+    // A part's memory of n numbers as numbers of a kind.
+    template <class Of>
+    typename Of::At of(Memory<T> Storage<T>::*which, int64_t n = 0) {
+        return Of::at((parts[0].*which).of(n), (parts[Of::parts - 1].*which).of(n));
+    }
+};
+
+// The systems that are evaluated, and where results go; null: not wanted. `keep`: gradients of weights will be asked for.
 template <class T>
 struct Evaluation {
     empnet_list list;
@@ -27,29 +40,63 @@ struct Evaluation {
     T* hidden;
     double *contributions, *forces, *virial;
     int threads;
+    bool keep;
+};
+
+// The gradient of a loss by what an evaluation gave: contributions, forces and virial; null: the loss does not depend on it.
+struct LossGradient {
+    const double *contributions, *forces, *virial;
+};
+
+template <class T>
+struct NetworkGradient {
+    T *embedding, *last, *last_bias;
+    std::vector<LayerGradient<T>> layers;
+    LinearGradient<T> readout;
 };
 
 template <class T>
 class Network {
 public:
-    explicit Network(const empnet_network& from);
-    void evaluate(const Evaluation<T>& task);
+    explicit Network(const empnet_network& from) : steps_(steps_of<T>(int(from.L))) { set(from); }
+    void set(const empnet_network& from);
+    void evaluate(const Evaluation<T>& task, Work<T>& work) const;
+    void learn(const Evaluation<T>& task, Work<T>& work, const LossGradient& loss, const empnet_network& to) const;
+    std::unique_ptr<Work<T>> take_work();
+    void put_back(std::unique_ptr<Work<T>> work);
 
 private:
+    template <class Of>
+    using RowsOfAll = std::vector<Rows<Of>>;
+
     void geometry(const Evaluation<T>& task, Work<T>& work) const;
     void embed(const Evaluation<T>& task, T* f) const;
-    PairInputs<T> pairs_of(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<T>& rows, const T* g) const;
-    void interact(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<T>& rows) const;
     void read_out(const Evaluation<T>& task, Work<T>& work, const T* f) const;
-    void differentiate(const Evaluation<T>& task, Work<T>& work, const std::vector<Rows<T>>& rows) const;
+    void differentiate(const Evaluation<T>& task, Work<T>& work, const RowsOfAll<Values<T>>& rows) const;
     void give(const Evaluation<T>& task, Work<T>& work) const;
-    Rows<T> rows_at(int64_t N, size_t t, T* memory, int64_t* size) const;
-    std::vector<Rows<T>> rows_for(const Evaluation<T>& task, Work<T>& work) const;
+
+    void geometry_along(const Evaluation<T>& task, Work<T>& work, const LossGradient& loss) const;
+    template <class Of>
+    void read_out_backward(const Evaluation<T>& task, Work<T>& work, typename Of::At f, const LossGradient& loss, const std::vector<NetworkGradient<T>>& to) const;
+    template <class Of>
+    void learn_on(const Evaluation<T>& task, Work<T>& work, const LossGradient& loss, const std::vector<NetworkGradient<T>>& to) const;
+    NetworkGradient<T> gradient_at(T* memory, int64_t* size) const;
+    std::vector<NetworkGradient<T>> gradients(int threads, Work<T>& work, int64_t* size) const;
+    void give_gradients(const NetworkGradient<T>& from, int threads, int64_t size, const empnet_network& to) const;
+
+    template <class Of>
+    PairInputs<Of> pairs_of(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<Of>& rows, typename Of::From g) const;
+    template <class Of>
+    void interact(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<Of>& rows) const;
+    template <class Of>
+    Rows<Of> rows_at(int64_t N, size_t t, typename Of::At memory, int64_t* size) const;
+    template <class Of>
+    RowsOfAll<Of> rows_for(const Evaluation<T>& task, Work<T>& work) const;
     template <class Body>
     void in_blocks(const Evaluation<T>& task, Work<T>& work, Body&& body) const;
 
     int L_, S_;
-    int64_t F_, width_, n_features_, n_species_, n_outputs_;
+    int64_t F_, width_, n_features_, n_species_, n_outputs_, n_rows_;
     empnet_grid grid_;
     std::vector<Layer<T>> layers_;
     std::vector<T> embedding_, last_bias_;
@@ -61,5 +108,81 @@ private:
     std::mutex shelf_lock_;
     std::vector<std::unique_ptr<Work<T>>> shelf_;
 };
+
+// Calls body(begin, n, scratch, thread) for blocks of particles, with memory of the thread's own: twice `scratch_of` numbers
+// for each particle.
+template <class T>
+template <class Body>
+void Network<T>::in_blocks(const Evaluation<T>& task, Work<T>& work, Body&& body) const {
+    int64_t each = 4 * F_;
+    for (const Layer<T>& at : layers_) each = std::max(each, 2 * scratch_of(at));
+    const int64_t N = task.list.N, blocks = (N + BLOCK - 1) / BLOCK, shares = std::max<int64_t>(1, std::min<int64_t>(task.threads, blocks));
+    T* scratch = work.scratch.of(shares * BLOCK * each);
+    on_threads(int(shares), [&](int c) {
+        for (int64_t block = blocks * c / shares; block < blocks * (c + 1) / shares; ++block)
+            body(block * BLOCK, std::min(BLOCK, N - block * BLOCK), scratch + c * BLOCK * each, c);
+    });
+}
+
+// Scratch of a block as numbers of a kind.
+template <class Of, class T>
+typename Of::At split(T* scratch, const Layer<T>& at) {
+    return Of::at(scratch, scratch + BLOCK * scratch_of(at));
+}
+
+// The numbers of interaction t, in the order of Rows; after the last one only features are left.
+template <class T>
+template <class Of>
+Rows<Of> Network<T>::rows_at(int64_t N, size_t t, typename Of::At memory, int64_t* size) const {
+    const bool any = t < layers_.size(), tensors = any && t && L_, gated = any && !layers_[t].last;
+    *size = 0;
+    const auto take = [&](int64_t n) {
+        const typename Of::At at = memory ? memory + *size : memory;
+        *size += N * n;
+        return at;
+    };
+    Rows<Of> rows = {};
+    rows.f = take(F_);
+    if (tensors) rows.V = take(S_ * F_);
+    if (any) rows.x = take(F_), rows.A = take(S_ * F_), rows.B = take(L_ ? S_ * F_ : 2 * F_), rows.hidden = take(layers_[t].n_hidden);
+    if (gated) rows.gates = take((L_ + 1) * F_);
+    return rows;
+}
+
+// The rows of all interactions: of each one its own if derivatives are wanted, else of every second one the same.
+template <class T>
+template <class Of>
+std::vector<Rows<Of>> Network<T>::rows_for(const Evaluation<T>& task, Work<T>& work) const {
+    const size_t n = layers_.size(), slots = task.forces || task.keep ? n + 1 : 2;
+    std::vector<int64_t> largest(slots);
+    int64_t size = 0;
+    for (size_t t = 0; t <= n; ++t) rows_at<Of>(task.list.N, t, {}, &size), largest[t % slots] = std::max(largest[t % slots], size);
+    RowsOfAll<Of> rows;
+    for (Storage<T>& part : work.parts) part.rows.resize(std::max(part.rows.size(), slots));
+    for (size_t t = 0; t <= n; ++t) {
+        const auto memory = [&](int part) { return work.parts[part].rows[t % slots].of(largest[t % slots]); };
+        rows.push_back(rows_at<Of>(task.list.N, t, Of::at(memory(0), memory(Of::parts - 1)), &size));
+    }
+    for (size_t t = 0; t < n; ++t) rows[t].f_next = rows[t + 1].f, rows[t].V_next = rows[t + 1].V;
+    return rows;
+}
+
+template <class T>
+template <class Of>
+PairInputs<Of> Network<T>::pairs_of(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<Of>& rows, typename Of::From g) const {
+    empnet_list list = task.list;
+    list.q = work.q.of(0);
+    const T* chi = at.chi.empty() ? nullptr : at.chi.data();
+    return {list, F_, work.template of<Of>(&Storage<T>::w), work.slope.of(0), work.template of<Of>(&Storage<T>::Y), at.phi.data(), chi, rows.x, rows.V, g};
+}
+
+template <class T>
+template <class Of>
+void Network<T>::interact(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<Of>& rows) const {
+    const StepsOf<Of>& steps = steps_->template of<Of>();
+    in_blocks(task, work, [&](int64_t begin, int64_t n, T*, int) { new_product<Of, T>(at.W.there, n, {rows.f + begin * F_, F_}, {rows.x + begin * F_, F_}); });
+    steps.sums(pairs_of<Of>(task, work, at, rows, {}), rows.A, task.threads);
+    in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch, int) { steps.forward(at, rows, begin, n, split<Of>(scratch, at)); });
+}
 
 }  // namespace empnet

@@ -14,10 +14,9 @@ namespace empnet {
 
 constexpr int NINE = 9, INVARIANTS = 11;
 
-template <class T>
+template <class T, class Number = Vector<T>>
 struct Channel {
-    using Vec = Vector<T>;
-    Vec of[NINE];
+    Number of[NINE];
 
     template <class Lanes>
     EMPNET_INLINE static Channel load(const T* A, int64_t n, int64_t k, int64_t F, Lanes lanes, int rows = NINE, int first = 0) {
@@ -38,26 +37,27 @@ struct Channel {
 };
 
 // Dot products of one degree: sum_m x_lm y_lm.
-template <int l, class T>
-EMPNET_INLINE Vector<T> inner(const Channel<T>& x, const Channel<T>& y) {
+template <int l, class T, class Number>
+EMPNET_INLINE Number inner(const Channel<T, Number>& x, const Channel<T, Number>& y) {
     if constexpr (l == 0) return x.of[0] * y.of[0];
     if constexpr (l == 1) return x.of[1] * y.of[1] + x.of[2] * y.of[2] + x.of[3] * y.of[3];
     if constexpr (l == 2)
         return x.of[4] * y.of[4] + x.of[5] * y.of[5] + x.of[6] * y.of[6] + x.of[7] * y.of[7] + x.of[8] * y.of[8];
 }
 
-template <class T>
-EMPNET_INLINE Channel<T> by_degree(Vector<T> a, Vector<T> b, Vector<T> c, Channel<T> x) {
+template <class T, class Number>
+EMPNET_INLINE Channel<T, Number> by_degree(Number a, Number b, Number c, Channel<T, Number> x) {
     x.of[0] *= a;
     each<3>([&](auto m) EMPNET_ALWAYS { x.of[1 + m] *= b; });
     each<5>([&](auto m) EMPNET_ALWAYS { x.of[4 + m] *= c; });
     return x;
 }
 
-template <class T>
+// Number: a vector of features, or a dual one.
+template <class T, class Number = Vector<T>>
 struct Form {
-    using Vec = Vector<T>;
-    using X = Channel<T>;
+    using Vec = Number;
+    using X = Channel<T, Number>;
     // 1 / sqrt(2l + 1) of degrees 1 and 2
     static inline const T n1 = T(1 / std::sqrt(3.0)), n2 = T(1 / std::sqrt(5.0));
     static inline const T r2 = T(1 / std::sqrt(2.0)), r3 = T(1 / std::sqrt(3.0)), r6 = T(1 / std::sqrt(6.0)), q2 = T(std::sqrt(2.0));
@@ -89,8 +89,8 @@ struct Form {
 
     // The gradient of the coupled moments from i, that of the invariants: r_l B + 2 t_l C.
     EMPNET_INLINE static X outer(const X& i, const X& b, const X& c) {
-        return by_degree<T>(i.of[3], i.of[4] * n1, i.of[5] * n2, b) +
-               by_degree<T>(i.of[6] + i.of[6], (i.of[7] + i.of[7]) * n1, (i.of[8] + i.of[8]) * n2, c);
+        return by_degree(i.of[3], i.of[4] * n1, i.of[5] * n2, b) +
+               by_degree(i.of[6] + i.of[6], (i.of[7] + i.of[7]) * n1, (i.of[8] + i.of[8]) * n2, c);
     }
 
     // The invariants of two, three and four moments, of degree 0, 1, 2 each; z is {x, y}.
@@ -109,8 +109,8 @@ struct Form {
         return {of_two(i, y) + coupled(on_z, y), d + of_two(i, x) + of_three(i, z) + coupled(on_z, x)};
     }
 
-    EMPNET_INLINE static X of_two(const X& i, const X& x) { return by_degree<T>(i.of[0], i.of[1] * n1, i.of[2] * n2, x); }
-    EMPNET_INLINE static X of_three(const X& i, const X& x) { return by_degree<T>(i.of[3], i.of[4] * n1, i.of[5] * n2, x); }
+    EMPNET_INLINE static X of_two(const X& i, const X& x) { return by_degree(i.of[0], i.of[1] * n1, i.of[2] * n2, x); }
+    EMPNET_INLINE static X of_three(const X& i, const X& x) { return by_degree(i.of[3], i.of[4] * n1, i.of[5] * n2, x); }
 };
 
 }  // namespace empnet

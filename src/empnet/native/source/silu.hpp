@@ -1,7 +1,7 @@
 // SiLU(x) = x / (1 + exp(-x)) and its derivative, a vector at a time.
 #pragma once
 
-#include "vectors.hpp"
+#include "numbers.hpp"
 
 namespace empnet {
 
@@ -39,27 +39,45 @@ EMPNET_INLINE Vector<T> exponential(Vector<T> x) {
 }
 
 template <class T>
-EMPNET_INLINE Vector<T> sigmoid(Vector<T> x) {
+EMPNET_INLINE Vector<T> sigmoid_of(Vector<T> x) {
     return T(1) / (T(1) + exponential<T>(-x));
+}
+EMPNET_INLINE Vector<float> sigmoid(Vector<float> x) { return sigmoid_of<float>(x); }
+EMPNET_INLINE Vector<double> sigmoid(Vector<double> x) { return sigmoid_of<double>(x); }
+
+template <class T>
+EMPNET_INLINE Dual<T> sigmoid(Dual<T> x) {
+    const Vector<T> s = sigmoid(x.v);
+    return {s, x.t * s * (T(1) - s)};
 }
 
 // y = SiLU(x + bias) for n rows of F numbers, F being whole vectors; x + bias stays in x.
-template <class T>
-void silu(int64_t n, int64_t F, T* x, const T* bias, T* y) {
+template <class Of, class T>
+void silu(int64_t n, int64_t F, typename Of::At x, const T* bias, typename Of::At y) {
     for (int64_t r = 0; r < n; ++r)
         for (int64_t k = 0; k < F; k += VectorOf<T>::lanes) {
-            const Vector<T> sum = Full{}.load(x + r * F + k) + Full{}.load(bias + k);
-            Full{}.store(x + r * F + k, sum);
-            Full{}.store(y + r * F + k, sum * sigmoid<T>(sum));
+            typename Of::Number sum = Of::load(x + (r * F + k));
+            if constexpr (Of::first_new == 0) Of::store(x + (r * F + k), sum += Full{}.load(bias + k));
+            Of::store(y + (r * F + k), sum * sigmoid(sum));
         }
 }
 
+// y = SiLU(x) for n numbers, whole vectors.
+template <class Of>
+void silu_of(int64_t n, typename Of::From x, typename Of::At y) {
+    for (int64_t k = 0; k < n; k += VectorOf<typename Of::Real>::lanes) {
+        const typename Of::Number at = Of::load(x + k);
+        Of::store(y + k, at * sigmoid(at));
+    }
+}
+
 // g *= SiLU'(x) for n numbers, whole vectors.
-template <class T>
-void silu_backward(int64_t n, const T* x, T* g) {
+template <class Of>
+void silu_backward(int64_t n, typename Of::From x, typename Of::At g) {
+    using T = typename Of::Real;
     for (int64_t k = 0; k < n; k += VectorOf<T>::lanes) {
-        const Vector<T> at = Full{}.load(x + k), s = sigmoid<T>(at);
-        Full{}.store(g + k, Full{}.load(g + k) * s * (T(1) + at * (T(1) - s)));
+        const typename Of::Number at = Of::load(x + k), s = sigmoid(at);
+        Of::store(g + k, Of::load(g + k) * s * (T(1) + at * (T(1) - s)));
     }
 }
 

@@ -29,38 +29,67 @@ struct WovenPlace {
     }
 };
 
+// Where the numbers of a woven row lie in an ordinary one, `distance` apart; -1: nowhere, it is a zero that fills up.
+template <class T>
+std::vector<int64_t> woven_places(int64_t S, int64_t F, int64_t distance = 1) {
+    std::vector<int64_t> places(size_t(S * padded<T>(F)));
+    for (size_t i = 0; i < places.size(); ++i) {
+        const WovenPlace<T> at(int64_t(i), S);
+        places[i] = at.feature < F ? (at.component * F + at.feature) * distance : -1;
+    }
+    return places;
+}
+
 // Rows of (S, F) numbers, woven; none from null.
 template <class T>
 std::vector<T> woven(const void* from, int64_t rows, int64_t S, int64_t F) {
     if (!from) return {};
-    const int64_t size = S * padded<T>(F);
-    std::vector<T> out(size_t(rows * size));
+    const std::vector<int64_t> places = woven_places<T>(S, F);
+    std::vector<T> out(size_t(rows) * places.size());
+    T* to = out.data();
     for (int64_t r = 0; r < rows; ++r)
-        for (int64_t i = 0; i < size; ++i)
-            if (const WovenPlace<T> at(i, S); at.feature < F) out[r * size + i] = static_cast<const T*>(from)[(r * S + at.component) * F + at.feature];
+        for (const int64_t place : places) *to++ = place < 0 ? T(0) : static_cast<const T*>(from)[r * S * F + place];
     return out;
 }
+
+// Writes woven rows in the ordinary order: the sum of `copies` of them that lie `size` apart.
+template <class T>
+void unweave(const T* from, int64_t copies, int64_t size, int64_t rows, int64_t S, int64_t F, T* to) {
+    const std::vector<int64_t> places = woven_places<T>(S, F);
+    for (int64_t r = 0; r < rows; ++r)
+        for (const int64_t place : places) {
+            T total = 0;
+            for (int64_t c = 0; c < copies; ++c) total += from[c * size];
+            if (place >= 0) to[r * S * F + place] = total;
+            ++from;
+        }
+}
+
+// Where the numbers of a map of torch, (outs x F, ins x F), lie: those of its input and of its output, both woven.
+// `turned`: it lies as (ins x F, outs x F).
+template <class T>
+struct Places {
+    std::vector<int64_t> in, out;
+    Places(int64_t ins, int64_t outs, int64_t F, bool turned)
+        : in(woven_places<T>(ins, F, turned ? outs * F : 1)), out(woven_places<T>(outs, F, turned ? 1 : ins * F)) {}
+};
 
 // A linear map, and its transpose for the way back.
 template <class T>
 struct Linear {
     Matrix<T> there, back;
     std::vector<T> bias;
-};
+    int64_t ins = 0, outs = 0;
+    bool turned = false;
 
-// A map of torch, (outs x F, ins x F), with both sides woven. `turned`: it lies as (ins x F, outs x F).
-template <class T>
-Linear<T> linear(const void* weights, const void* bias, int64_t ins, int64_t outs, int64_t F, bool turned = false) {
-    if (!weights) return {};
-    const int64_t in = ins * padded<T>(F), out = outs * padded<T>(F);
-    const T* w = static_cast<const T*>(weights);
-    const auto value = [=](int64_t i, int64_t o) -> T {
-        const WovenPlace<T> x(i, ins), y(o, outs);
-        if (x.feature >= F || y.feature >= F) return 0;
-        const int64_t from = x.component * F + x.feature, to = y.component * F + y.feature;
-        return turned ? w[from * outs * F + to] : w[to * ins * F + from];
-    };
-    return {Matrix<T>(in, out, value), Matrix<T>(out, in, [&](int64_t o, int64_t i) { return value(i, o); }), woven<T>(bias, 1, outs, F)};
-}
+    void set(const void* weights, const void* bias_of, int64_t n_ins, int64_t n_outs, int64_t F, bool is_turned = false) {
+        if (!weights) return;
+        ins = n_ins, outs = n_outs, turned = is_turned;
+        const Places<T> at(ins, outs, F, turned);
+        there.set(static_cast<const T*>(weights), at.in, at.out);
+        back.set(static_cast<const T*>(weights), at.out, at.in);
+        bias = woven<T>(bias_of, 1, outs, F);
+    }
+};
 
 }  // namespace empnet

@@ -37,3 +37,7 @@ void NAME(evaluate)(int64_t network, const empnet_list* list, const empnet_space
 int64_t NAME(begin_step)(int64_t network, const empnet_list* list, const empnet_space* space, const int64_t* system_of, int64_t n_systems, const real* features, real* hidden, double* contributions, double* forces, double* virial, int32_t threads);
 void NAME(gradients)(int64_t network, int64_t step, const double* g_contributions, const double* g_forces, const double* g_virial, const empnet_network* gradients);
 void NAME(end_step)(int64_t network, int64_t step);
+
+/* orthogonal.cpp: out[i] is nearly the nearest matrix with orthogonal rows (or columns) to from[i], of sizes m[i] x n[i]: see
+   empnet.training.optimiser.muon. abc: the quintic's coefficients. */
+void NAME(orthogonalise)(int64_t count, const int64_t* m, const int64_t* n, const int64_t* from, const int64_t* out, const double* abc, int32_t rounds, int32_t threads);

@@ -19,11 +19,55 @@ struct RowsOf {
     int64_t row, vector = VectorOf<T>::lanes;
 };
 
+// Sums of a tile, y = x w or y += x w: `rows` of the rows of y, `vectors` of their vectors; the next row of w lies `step` on.
+template <class T>
+struct Tile {
+    using Vec = Vector<T>;
+    static constexpr int64_t lanes = VectorOf<T>::lanes, WIDTH = TILE_VECTORS * lanes;
+
+    static void multiply(int rows, bool full, int64_t in, RowsOf<T, const T*> x, const T* w, int64_t step, RowsOf<T, T*> y, bool add) {
+        full ? of<TILE_VECTORS>(rows, in, x, w, step, y, add) : of<1>(rows, in, x, w, step, y, add);
+    }
+
+private:
+    template <int vectors>
+    static void of(int rows, int64_t in, RowsOf<T, const T*> x, const T* w, int64_t step, RowsOf<T, T*> y, bool add) {
+        switch (rows) {
+            case 1: return sum_up<1, vectors>(in, x, w, step, y, add);
+            case 2: return sum_up<2, vectors>(in, x, w, step, y, add);
+            case 3: return sum_up<3, vectors>(in, x, w, step, y, add);
+            case 4: return sum_up<4, vectors>(in, x, w, step, y, add);
+            case 5: return sum_up<5, vectors>(in, x, w, step, y, add);
+            default: return sum_up<TILE_ROWS, vectors>(in, x, w, step, y, add);
+        }
+    }
+
+    template <int rows, int vectors>
+    EMPNET_APART static void sum_up(int64_t in, const RowsOf<T, const T*> x, const T* w, int64_t step, const RowsOf<T, T*> y, bool add) {
+        Vec sums[rows][vectors] = {};
+        const T* at = x.at;
+        for (int64_t i = 0; i < in; i += lanes, at += x.vector)
+            for (int64_t lane = 0; lane < lanes; ++lane, w += step) {
+                Vec of_w[vectors];
+                each<vectors>([&](auto v) EMPNET_ALWAYS { of_w[v] = Full{}.load(w + v * lanes); });
+                each<rows>([&](auto r) EMPNET_ALWAYS {
+                    const T number = at[r * x.row + lane];
+                    each<vectors>([&](auto v) EMPNET_ALWAYS { sums[r][v] += number * of_w[v]; });
+                });
+            }
+        each<rows>([&](auto r) EMPNET_ALWAYS {
+            each<vectors>([&](auto v) EMPNET_ALWAYS {
+                T* to = y.at + r * y.row + v * y.vector;
+                Full{}.store(to, add ? Full{}.load(to) + sums[r][v] : sums[r][v]);
+            });
+        });
+    }
+};
+
 template <class T>
 class Matrix {
 public:
-    using Vec = Vector<T>;
-    static constexpr int64_t lanes = VectorOf<T>::lanes, PANEL = TILE_VECTORS * lanes;
+    static constexpr int64_t lanes = VectorOf<T>::lanes, PANEL = Tile<T>::WIDTH;
 
     // Takes a matrix W: number (i, o) lies at from[rows[i] + columns[o]]; a negative row or column holds zeros. There are
     // whole vectors of both.
@@ -47,46 +91,12 @@ public:
             for (int64_t r = 0; r < n; r += TILE_ROWS) {
                 const RowsOf<T, const T*> from = {x.at + r * x.row, x.row, x.vector};
                 const RowsOf<T, T*> to = {y.at + r * y.row + first / lanes * y.vector, y.row, y.vector};
-                const int rows = int(std::min<int64_t>(TILE_ROWS, n - r));
-                full ? tile<TILE_VECTORS>(rows, in_, from, panel, to, add) : tile<1>(rows, in_, from, panel, to, add);
+                Tile<T>::multiply(int(std::min<int64_t>(TILE_ROWS, n - r)), full, in_, from, panel, full ? PANEL : lanes, to, add);
             }
         }
     }
 
 private:
-    template <int vectors>
-    static void tile(int rows, int64_t in, RowsOf<T, const T*> x, const T* panel, RowsOf<T, T*> y, bool add) {
-        switch (rows) {
-            case 1: return sum_up<1, vectors>(in, x, panel, y, add);
-            case 2: return sum_up<2, vectors>(in, x, panel, y, add);
-            case 3: return sum_up<3, vectors>(in, x, panel, y, add);
-            case 4: return sum_up<4, vectors>(in, x, panel, y, add);
-            case 5: return sum_up<5, vectors>(in, x, panel, y, add);
-            default: return sum_up<TILE_ROWS, vectors>(in, x, panel, y, add);
-        }
-    }
-
-    template <int rows, int vectors>
-    EMPNET_APART static void sum_up(int64_t in, const RowsOf<T, const T*> x, const T* w, const RowsOf<T, T*> y, bool add) {
-        Vec sums[rows][vectors] = {};
-        const T* at = x.at;
-        for (int64_t i = 0; i < in; i += lanes, at += x.vector)
-            for (int64_t lane = 0; lane < lanes; ++lane, w += vectors * lanes) {
-                Vec of_w[vectors];
-                each<vectors>([&](auto v) EMPNET_ALWAYS { of_w[v] = Full{}.load(w + v * lanes); });
-                each<rows>([&](auto r) EMPNET_ALWAYS {
-                    const T number = at[r * x.row + lane];
-                    each<vectors>([&](auto v) EMPNET_ALWAYS { sums[r][v] += number * of_w[v]; });
-                });
-            }
-        each<rows>([&](auto r) EMPNET_ALWAYS {
-            each<vectors>([&](auto v) EMPNET_ALWAYS {
-                T* to = y.at + r * y.row + v * y.vector;
-                Full{}.store(to, add ? Full{}.load(to) + sums[r][v] : sums[r][v]);
-            });
-        });
-    }
-
     int64_t in_ = 0, out_ = 0;
     std::vector<T> packed_;
 };

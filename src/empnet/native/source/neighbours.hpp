@@ -40,4 +40,31 @@ void in_chunks(const empnet_list& list, int threads, Body&& body) {
     on_threads(int(chunks.size()), [&](int c) { body(chunks[c].begin, chunks[c].end); });
 }
 
+// How many chunks of particles make pieces, one for each chunk and vector of features, of which all threads get equally many:
+// more chunks cost more, since a pair between two of them is done twice.
+inline int64_t chunks_for(int64_t pairs, int64_t vectors, int64_t threads) {
+    const int64_t most = std::max<int64_t>(1, std::min<int64_t>(threads, pairs / FEW_PAIRS));
+    int64_t best = 1;
+    double least = 0;
+    for (int64_t c = 1; c <= most; ++c) {
+        const double rounds = double((vectors * c + threads - 1) / threads) / double(c), cost = rounds * (1 + 0.05 * double(c - 1));
+        if (c == 1 || cost < least) best = c, least = cost;
+    }
+    return best;
+}
+
+// Calls body(begin, end, vector, chunk) for each chunk and vector of features, in parallel.
+template <class Body>
+void in_pieces(const empnet_list& list, int64_t vectors, int threads, Body&& body) {
+    const std::vector<Chunk> chunks = chunks_of(list, int(chunks_for(list.P, vectors, threads)));
+    const int64_t pieces = vectors * int64_t(chunks.size()), shares = std::max<int64_t>(1, std::min<int64_t>(threads, list.P * vectors / FEW_PAIRS / 8));
+    on_threads(int(std::min(pieces, shares)), [&](int c) {
+        const int64_t n = std::min(pieces, shares);
+        for (int64_t i = pieces * c / n; i < pieces * (c + 1) / n; ++i) {
+            const int64_t chunk = i / vectors;
+            body(chunks[size_t(chunk)].begin, chunks[size_t(chunk)].end, i % vectors, int(chunk));
+        }
+    });
+}
+
 }  // namespace empnet

@@ -10,8 +10,8 @@ void set(Layer<T>& to, const empnet_network& of, const empnet_interaction& from,
     const int64_t n_psi = of.L ? INVARIANTS + (of.L == 3) : from.W_1 ? 2 : 1, n_hidden = of.L ? 2 : n_psi;
     to.L = int(of.L), to.F = wide, to.n_psi = n_psi * wide, to.n_hidden = n_hidden * wide;
     to.first = first || !of.L, to.last = last || !of.L, to.products = from.W_1;
-    to.phi = woven<T>(from.phi, of.n_rows, D, F);
-    to.chi = woven<T>(from.chi, of.n_rows, D, F);
+    to.phi = woven_table<T>(from.phi, of.n_rows, D, F);
+    to.chi = woven_table<T>(from.chi, of.n_rows, D, F);
     to.own = woven<T>(from.own, 1, 1, F);
     to.W.set(from.W, nullptr, 1, 1, F);
     for (int64_t l = 0; of.L && l < D; ++l) to.W_l[l].set(static_cast<const T*>(from.W_l) + l * F * F, nullptr, 1, 1, F, true);

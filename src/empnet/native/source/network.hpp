@@ -173,7 +173,7 @@ PairInputs<Of> Network<T>::pairs_of(const Evaluation<T>& task, Work<T>& work, co
     empnet_list list = task.list;
     list.q = work.q.of(0);
     const T* chi = at.chi.empty() ? nullptr : at.chi.data();
-    return {list, F_, work.template of<Of>(&Storage<T>::w), work.slope.of(0), work.template of<Of>(&Storage<T>::Y), at.phi.data(), chi, rows.x, rows.V, g};
+    return {list, F_, n_rows_, work.template of<Of>(&Storage<T>::w), work.slope.of(0), work.template of<Of>(&Storage<T>::Y), at.phi.data(), chi, rows.x, rows.V, g};
 }
 
 template <class T>

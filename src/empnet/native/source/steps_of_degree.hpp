@@ -15,7 +15,7 @@ struct StepsOf {
     void (*forward)(const Layer<T>&, const Rows<Of>&, int64_t begin, int64_t n, At scratch);
     void (*backward)(const Layer<T>&, const Rows<Of>&, int64_t begin, int64_t n, At g_f, At g_V, At g_A, At scratch, const LayerGradient<T>* to);
     void (*sums)(const PairInputs<Of>&, At out, int threads);
-    // of the sums: adds to tables[c] for thread c
+    // of the sums: adds to a table for each chunk
     void (*tables)(const PairInputs<Of>&, const TableGradients<T>* tables, At out_x, At out_V, int threads);
 };
 
@@ -56,7 +56,7 @@ constexpr StepsOf<Of> steps_of_kind() {
             },
             [](const PairInputs<Of>& in, const TableGradients<T>* tables, At out_x, At out_V, int threads) {
                 with_tensors<L>(in, [&](auto tensors) {
-                    PairTables<Of, L, tensors>{{in}}.gradients([=](int c) { return tables[c]; }, out_x, out_V, threads);
+                    PairTables<Of, L, tensors>{{in}}.gradients(tables, out_x, out_V, threads);
                 });
             }};
 }

@@ -179,8 +179,8 @@ void Network<T>::give_gradients(const NetworkGradient<T>& from, int threads, int
         const LayerGradient<T>& g = from.layers[t];
         const Layer<T>& of = layers_[t];
         const empnet_interaction& w = to.interactions[t];
-        unweave(g.phi, threads, size, n_rows_, L_ + 1, width_, at(w.phi));
-        if (w.chi) unweave(g.chi, threads, size, n_rows_, L_ + 1, width_, at(w.chi));
+        unweave_table(g.phi, threads, size, n_rows_, L_ + 1, width_, at(w.phi));
+        if (w.chi) unweave_table(g.chi, threads, size, n_rows_, L_ + 1, width_, at(w.chi));
         if (w.own) unweave(g.own, threads, size, 1, 1, width_, at(w.own));
         linear(g.W, of.W, w.W, nullptr), linear(g.W_1, of.W_1, w.W_1, nullptr), linear(g.W_2, of.W_2, w.W_2, nullptr);
         for (int l = 0; w.W_l && l <= L_; ++l) linear(g.W_l[l], of.W_l[l], at(w.W_l) + l * width_ * width_, nullptr);

@@ -78,11 +78,14 @@ EMPNET_INLINE void each(Body&& body) {
     each_of(body, std::make_integer_sequence<int, n>{});
 }
 
+// The sum over lanes, by halves.
 template <class T>
-inline T sum(Vector<T> v) {
-    T total = 0;
-    for (int i = 0; i < VectorOf<T>::lanes; ++i) total += v[i];
-    return total;
+EMPNET_INLINE T sum(Vector<T> v) {
+    T part[VectorOf<T>::lanes];
+    std::memcpy(part, &v, sizeof v);
+    for (int n = VectorOf<T>::lanes / 2; n > 0; n /= 2)
+        for (int i = 0; i < n; ++i) part[i] += part[i + n];
+    return part[0];
 }
 
 // The degree l of component s = (l, m), and its sign where the direction is reversed.

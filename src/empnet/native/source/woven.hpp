@@ -65,6 +65,29 @@ void unweave(const T* from, int64_t copies, int64_t size, int64_t rows, int64_t 
         }
 }
 
+// A table (rows, S, F) as (F / lanes, rows, S, lanes): what a vector of features reads of it lies together; none from null.
+template <class T>
+std::vector<T> woven_table(const void* from, int64_t rows, int64_t S, int64_t F) {
+    if (!from) return {};
+    constexpr int64_t lanes = VectorOf<T>::lanes;
+    std::vector<T> out(size_t(rows * S * padded<T>(F)));
+    for (int64_t i = 0; i < rows * S; ++i)
+        for (int64_t k = 0; k < F; ++k) out[(k / lanes * rows * S + i) * lanes + k % lanes] = static_cast<const T*>(from)[i * F + k];
+    return out;
+}
+
+// The way back, of the sum of `copies` tables that lie `size` apart.
+template <class T>
+void unweave_table(const T* from, int64_t copies, int64_t size, int64_t rows, int64_t S, int64_t F, T* to) {
+    constexpr int64_t lanes = VectorOf<T>::lanes;
+    for (int64_t i = 0; i < rows * S; ++i)
+        for (int64_t k = 0; k < F; ++k) {
+            T total = 0;
+            for (int64_t c = 0; c < copies; ++c) total += from[c * size + (k / lanes * rows * S + i) * lanes + k % lanes];
+            to[i * F + k] = total;
+        }
+}
+
 // Where the numbers of a map of torch, (outs x F, ins x F), lie: those of its input and of its output, both woven.
 // `turned`: it lies as (ins x F, outs x F).
 template <class T>

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from empnet.kernels import choose, reference
 from empnet.model.network import Network
+from empnet.native.library import SUFFIX, native_of, threads
 
-__all__ = ["Muon", "new_optimizer", "orthogonalised"]
+__all__ = ["Muon", "all_orthogonalised", "new_optimizer", "orthogonalised"]
 
 WEIGHT_DECAY = 1e-5
 BETAS = (0.9, 0.99)
@@ -61,6 +64,54 @@ def orthogonalised(G: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch m n"
         Q = P @ Q
     Q = Q * size.rsqrt()
     return Q @ G if wide else G @ Q
+
+
+def all_orthogonalised(matrices: list[Tensor]) -> list[Tensor]:
+    """Return :func:`orthogonalised` of many stacks of matrices: in libempnet in one call, where it serves them.
+
+    Arguments:
+        matrices: Stacks of matrices, each of shape (..., m, n), of one dtype and device.
+
+    Example:
+        >>> torch.manual_seed(0)  # doctest: +ELLIPSIS
+        <torch._C.Generator object at ...>
+        >>> G = [torch.randn(3, 4), torch.randn(2, 8, 5)]
+        >>> [torch.allclose(X, orthogonalised(Y), atol=1e-5) for X, Y in zip(all_orthogonalised(G), G)]
+        [True, True]
+    """
+    dtype, device = matrices[0].dtype, matrices[0].device
+    if dtype not in SUFFIX or choose(device, dtype) is reference:
+        return _by_torch(matrices)
+    given = [G.contiguous() for G in matrices]
+    found = [torch.empty_like(G) for G in given]
+    bytes_each = dtype.itemsize
+    shapes = [(G.numel() // (G.shape[-2] * G.shape[-1]), *G.shape[-2:]) for G in given]
+    m, n = ([shape[i] for shape in shapes for _ in range(shape[0])] for i in (1, 2))
+
+    def addresses(stacks: list[Tensor]) -> list[int]:
+        return [
+            stack.data_ptr() + k * rows * columns * bytes_each
+            for stack, (count, rows, columns) in zip(stacks, shapes, strict=True)
+            for k in range(count)
+        ]
+
+    numbers = (np.array(x, dtype=np.int64) for x in (m, n, addresses(given), addresses(found)))
+    native_of("orthogonalise", dtype)(len(m), *numbers, np.array(QUINTIC), ROUNDS, threads())
+    return found
+
+
+def _by_torch(matrices: list[Tensor]) -> list[Tensor]:
+    """Orthogonalise all matrices of one shape at once."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for i, G in enumerate(matrices):
+        alike.setdefault((G.shape[-2], G.shape[-1]), []).append(i)
+    found = list(matrices)
+    for (m, n), members in alike.items():
+        stacks = [matrices[i].reshape(-1, m, n) for i in members]
+        turned = orthogonalised(torch.cat(stacks)).split([len(stack) for stack in stacks])
+        for i, part in zip(members, turned, strict=True):
+            found[i] = part.view_as(matrices[i])
+    return found
 
 
 def _quintic(R: Float[Tensor, "*batch s s"]) -> Float[Tensor, "*batch s s"]:
@@ -129,24 +180,28 @@ class Muon(torch.optim.Optimizer):
                 self._adapt(moving, group)
 
     def _turn(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
-        """Move matrices along their orthogonalised momentum, all matrices of one shape at once."""
-        alike: dict[tuple[int, int], list[Tensor]] = {}
-        for p in parameters:
-            alike.setdefault((p.shape[-2], p.shape[-1]), []).append(p)
-        for (m, n), members in alike.items():
-            updates = torch.cat([self._momentum(p, group["momentum"]).reshape(-1, m, n) for p in members])
-            size = RMS_OF_ADAM * group["lr"] * max(m, n) ** 0.5
-            sizes = [p.numel() // (m * n) for p in members]
-            for p, update in zip(members, orthogonalised(updates).split(sizes), strict=True):
-                p.add_(update.view_as(p), alpha=-size)
+        """Move matrices along their orthogonalised momentum."""
+        if not parameters:
+            return
+        updates = self._momenta(parameters, group["momentum"])
+        alike: dict[float, tuple[list[Tensor], list[Tensor]]] = {}
+        for p, turned in zip(parameters, all_orthogonalised(updates), strict=True):
+            size = RMS_OF_ADAM * group["lr"] * max(p.shape[-2:]) ** 0.5
+            moved, by = alike.setdefault(size, ([], []))
+            moved.append(p)
+            by.append(turned)
+        for size, (moved, by) in alike.items():
+            torch._foreach_add_(moved, by, alpha=-size)
 
-    def _momentum(self, p: Tensor, memory: float) -> Tensor:
-        """Update the momentum, and return it one step ahead (Nesterov)."""
-        state = self.state[p]
-        if not state:
-            state["momentum"] = torch.zeros_like(p)
-        assert p.grad is not None  # invariant: the caller passes only parameters with a gradient
-        return p.grad.lerp(state["momentum"].lerp_(p.grad, 1 - memory), memory)
+    def _momenta(self, parameters: list[Tensor], memory: float) -> list[Tensor]:
+        """Update the momenta, and return them one step ahead (Nesterov)."""
+        for p in parameters:
+            if not self.state[p]:
+                self.state[p]["momentum"] = torch.zeros_like(p)
+        momenta = [self.state[p]["momentum"] for p in parameters]
+        gradients: list[Tensor] = [p.grad for p in parameters]  # type: ignore[misc]
+        torch._foreach_lerp_(momenta, gradients, 1 - memory)
+        return list(torch._foreach_lerp(gradients, momenta, memory))
 
     def _adapt(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         """Move parameters by AdamW."""

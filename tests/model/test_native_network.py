@@ -6,57 +6,27 @@ import copy
 import pickle
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from empnet import System
-from empnet.dataset.dataset import collate
 from empnet.errors import EmpnetError
 from empnet.model.architecture import Architecture
 from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.ensemble import Ensemble
 from empnet.model.evaluator import Evaluator
-from empnet.model.native_network import WIDEST, NativeNetwork
+from empnet.model.native_network import NativeNetwork
 from empnet.model.pooled_model import PooledModel
 from empnet.model.property_model import PropertyModel
 from empnet.native.library import is_built
-from empnet.system.one_hot import OneHot
+
+from .conftest import CUTOFF, a_batch, a_model
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="libempnet is not built")
 
-CUTOFF = 4.0
-SPECIES = [1, 6, 8]
 CLOSE = {torch.float64: 1e-11, torch.float32: 5e-5}
 """Largest accepted difference relative to the largest number of its kind; both sides round in their own order."""
-
-
-def a_model(moments: int, layers: int, width: int, dtype: torch.dtype, products: bool = True, seed: int = 0):
-    torch.manual_seed(seed)
-    sizes = {"cutoff": CUTOFF, "knots": 32, "n_basis": 8, "hidden": 24, "products": products, "n_features": 2}
-    model = PropertyModel(
-        Architecture(3, ("sum", "mean"), moments=moments, layers=layers, width=width, **sizes)  # type: ignore[arg-type]
-    )
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.data = parameter.data.to(dtype)
-        for interaction in model.tabulated() if moments else ():
-            interaction.W_l.mul_(0.3)  # products of four in three untrained interactions would overflow
-        model.baseline.normal_()
-        model.scale.copy_(torch.tensor([1.7, 0.3]))
-    return model.eval().requires_grad_(False)
-
-
-def a_batch(sizes: list[int], periodic: list[bool], dtype: torch.dtype, side: float = 6.0, seed: int = 0):
-    random, systems = np.random.default_rng(seed), []
-    for n, repeats in zip(sizes, periodic, strict=True):
-        cell = np.diag([side, side + 1, side + 2]) + random.normal(size=(3, 3)) * 0.2 if repeats else None
-        positions, features = random.uniform(0, side, (n, 3)), random.normal(size=(n, 2))
-        more = {} if cell is None else {"cell": cell, "pbc": (True, True, True)}
-        systems.append(System(positions, random.choice(SPECIES, n), features=features, **more))
-    return collate(systems, CUTOFF, OneHot(SPECIES), dtype)
 
 
 def compare(model, batch) -> None:
@@ -173,10 +143,10 @@ def test_which_engine(monkeypatch):
     assert Evaluator(model).engine == Evaluator(model, "native").engine == "native"
     assert Evaluator(model, "torch").engine == "torch"
     pooled = PooledModel(Architecture(n_species=1, pooling=("mean",), readout="pooled", classes=3))
-    wide = PropertyModel(Architecture(n_species=1, pooling=("sum",), width=WIDEST + 1, layers=1))
+    coarse = copy.deepcopy(model).to(torch.bfloat16)
     with pytest.raises(ValueError, match="float32 or float64"):
-        NativeNetwork(wide)
-    for other in (pooled, wide, copy.deepcopy(model).to(torch.bfloat16)):
+        NativeNetwork(coarse)
+    for other in (pooled, coarse):
         assert not NativeNetwork.serves(other)
         assert Evaluator(other).engine == "torch"
         with pytest.raises(EmpnetError, match="does not serve this model"):

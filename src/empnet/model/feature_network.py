@@ -42,6 +42,7 @@ class FeatureNetwork(torch.nn.Module):
         self.architecture = architecture
         self.spline = CubicSpline(architecture.knots, architecture.cutoff)
         self.basis = RadialBasis(architecture.n_basis, architecture.cutoff)
+        self._at_knots: Tensor | None = None
         columns = architecture.n_species + architecture.n_features
         self.embedding = torch.nn.Linear(columns, architecture.width, bias=False)
         self.interactions = torch.nn.ModuleList(self._interaction(t) for t in range(architecture.layers))
@@ -80,7 +81,11 @@ class FeatureNetwork(torch.nn.Module):
 
     def basis_at_knots(self) -> Float[Tensor, "K n_basis"]:
         """Return the radial basis at the spline's knots, the input of all filters."""
-        return self.basis(self.spline.knots).to(self.dtype)
+        known = self._at_knots
+        if known is None or known.dtype != self.dtype or known.device != self.embedding.weight.device:
+            with torch.inference_mode(False), torch.no_grad():  # a constant; it must serve in graphs, too
+                known = self._at_knots = self.basis(self.spline.knots).to(self.dtype)
+        return known
 
     @property
     def dtype(self) -> torch.dtype:

@@ -14,16 +14,13 @@ from torch import Tensor
 
 from empnet.kernels.autograd_pair_weights import SplineGrid
 from empnet.model.interaction import Interaction
-from empnet.model.moment_interaction import MomentInteraction
+from empnet.model.moment_interaction import MomentInteraction, all_filter_tables
 from empnet.model.property_model import PropertyModel
 from empnet.native.library import SUFFIX, address_of, is_built, native_of, threads
 from empnet.native.structures import InteractionRecord, NeighbourRecord, NetworkRecord, Space
 from empnet.system.batch import Batch
 
 __all__ = ["Evaluated", "NativeNetwork", "Weights"]
-
-WIDEST = 1024
-"""Largest width in libempnet, in which the filters of a pair lie beside each other (``WIDEST`` in pair_sums.hpp)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,10 +42,23 @@ class Evaluated:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """An evaluation: the arguments of libempnet after the network's number, and the results, not yet written."""
+    """An evaluation: what libempnet takes after the network's number, and the results, not yet written.
 
-    arguments: tuple[Any, ...]
+    Arguments:
+        given: List, space, systems, and features.
+        forces: Where forces are written, which the virial needs, too; None if neither is wanted.
+        results: The results.
+    """
+
+    given: tuple[Any, ...]
+    forces: Tensor | None
     results: Evaluated
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """All that libempnet takes after the network's number."""
+        found = self.results
+        return (*self.given, found.hidden, found.contributions, self.forces, found.virial, threads())
 
 
 class NativeNetwork:
@@ -88,7 +98,7 @@ class NativeNetwork:
         Arguments:
             model: Any model; of a subclass nothing is known.
         """
-        fits = type(model) is PropertyModel and model.dtype in SUFFIX and model.architecture.width <= WIDEST
+        fits = type(model) is PropertyModel and model.dtype in SUFFIX
         return fits and model.baseline.device.type == "cpu" and is_built()  # type: ignore[attr-defined]
 
     def take(self, weights: Weights, model: PropertyModel) -> None:
@@ -128,8 +138,7 @@ class NativeNetwork:
         W = torch.empty((batch.n_systems, 3, 3), **new) if virial else None  # type: ignore[call-overload]
         space = Space.of(batch.pairs, batch.positions, batch.cells, batch.system_of)
         given = NeighbourRecord.of(batch.pairs), space, batch.system_of, batch.n_systems, batch.features.contiguous()
-        arguments = (*given, hidden, contributions, F, W, threads())
-        return Task(arguments, Evaluated(hidden, contributions, F if forces else None, W))
+        return Task(given, F, Evaluated(hidden, contributions, F if forces else None, W))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +150,7 @@ class Weights:
         interactions: Those of each interaction; None where it has none.
     """
 
-    ends: dict[str, Tensor]
+    ends: dict[str, Tensor | None]
     interactions: list[dict[str, Tensor | None]]
 
     @classmethod
@@ -152,15 +161,22 @@ class Weights:
             model: The network.
         """
         first, last = model.readout[0], model.readout[-1]
-        ends = {"embedding": model.embedding.weight, "readout_1": first.weight, "readout_1_bias": first.bias}
+        ends: dict[str, Any] = {
+            "embedding": model.embedding.weight,
+            "readout_1": first.weight,
+            "readout_1_bias": first.bias,
+        }
         ends |= {"readout_2": last.weight, "readout_2_bias": last.bias}
-        basis = None if model.is_frozen else model.basis_at_knots()
-        return cls(ends, [_interaction_weights(each, basis) for each in model.interactions])  # type: ignore[arg-type]
+        return cls(ends, [_interaction_weights(*each) for each in zip(model.interactions, _tables(model), strict=True)])
+
+    @property
+    def _groups(self) -> list[dict[str, Tensor | None]]:
+        return [self.ends, *self.interactions]
 
     @property
     def tensors(self) -> list[Tensor]:
         """All weights that there are, in a fixed order."""
-        return [x for group in (self.ends, *self.interactions) for x in group.values() if x is not None]
+        return [x for group in self._groups for x in group.values() if x is not None]
 
     def replaced(self, tensors: Iterable[Tensor]) -> Weights:
         """Return other tensors in the places of these.
@@ -169,11 +185,8 @@ class Weights:
             tensors: As many as :attr:`tensors`, in that order.
         """
         new = iter(tensors)
-        groups = [
-            {name: None if x is None else next(new) for name, x in group.items()}
-            for group in (self.ends, *self.interactions)
-        ]
-        return Weights(groups[0], groups[1:])  # type: ignore[arg-type]
+        groups = [{name: None if x is None else next(new) for name, x in group.items()} for group in self._groups]
+        return Weights(groups[0], groups[1:])
 
     def record(self, model: PropertyModel) -> NetworkRecord:
         """Return the record of a network with these weights, which keeps the tensors that it points to.
@@ -192,7 +205,14 @@ class Weights:
         records = (InteractionRecord * len(self.interactions))(
             *(InteractionRecord(**{name: at(x, model.dtype) for name, x in each.items()}) for each in self.interactions)
         )
-        numbers = a.layers, a.width, model.embedding.in_features, a.n_species, len(a.pooling), len(model.spline.knots) + 2
+        numbers = (
+            a.layers,
+            a.width,
+            model.embedding.in_features,
+            a.n_species,
+            len(a.pooling),
+            len(model.spline.knots) + 2,
+        )
         record = NetworkRecord(
             a.moments,
             *numbers,
@@ -206,15 +226,25 @@ class Weights:
         return record
 
 
-def _interaction_weights(each: Interaction | MomentInteraction, basis: Tensor | None) -> dict[str, Tensor | None]:
+def _tables(model: PropertyModel) -> list[Any]:
+    """Return the filters of all interactions as tables."""
+    interactions: Any = list(model.interactions)
+    if model.is_frozen:
+        return [each.filter_table(None) for each in interactions]
+    basis = model.basis_at_knots()
+    if isinstance(interactions[0], MomentInteraction):
+        return all_filter_tables(interactions, basis)
+    return [each.filter_table(basis) for each in interactions]
+
+
+def _interaction_weights(each: Any, table: Any) -> dict[str, Tensor | None]:
     """Return the weights of an interaction by their names in ``empnet_interaction``."""
     psi_1, psi_2 = each.psi[0], each.psi[-1]
     weights = {"W": each.W.weight, "psi_1": psi_1.weight, "psi_1_bias": psi_1.bias}
     weights |= {"psi_2": psi_2.weight, "psi_2_bias": psi_2.bias}
     if isinstance(each, Interaction):
-        own, phi = each.filter_table(basis)
+        own, phi = table
         maps = {"W_1": each.W_1.weight, "W_2": each.W_2.weight} if each.products else {}
-        return {**weights, **maps, "own": own, "phi": phi}  # type: ignore[dict-item]
-    filters, gate = each.filter_table(basis), each.gate
-    gates = {} if gate is None else {"gate": gate.weight, "gate_bias": gate.bias}
-    return {**weights, **gates, "own": each.own, "W_l": each.W_l, "phi": filters.phi, "chi": filters.chi}  # type: ignore[dict-item]
+        return {**weights, **maps, "own": own, "phi": phi}
+    gates = {} if each.gate is None else {"gate": each.gate.weight, "gate_bias": each.gate.bias}
+    return {**weights, **gates, "own": each.own, "W_l": each.W_l, "phi": table.phi, "chi": table.chi}

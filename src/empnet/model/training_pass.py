@@ -76,10 +76,10 @@ class _Step:
     """A step of libempnet, which keeps its numbers until the gradients are computed."""
 
     def __init__(self, network: NativeNetwork, task: Task) -> None:
-        self.network, self._task = network, task  # libempnet reads the task's arrays again
-        number = native_of("begin_step", network.dtype)(network.number, *task.arguments)
-        self._number = number
-        self.end = weakref.finalize(self, _end_step, network, number, task)
+        self.network = network
+        self._number = native_of("begin_step", network.dtype)(network.number, *task.arguments)
+        # libempnet reads the given arrays again; to keep the results, whose graph holds this step, would be a cycle
+        self.end = weakref.finalize(self, _end_step, network, self._number, task.given)
 
     def gradients(self, g: list[Tensor | None], into: Any) -> None:
         """Write the gradients by all weights, from those by contributions, forces and virial."""
@@ -90,7 +90,7 @@ class _Step:
         self.end()
 
 
-def _end_step(network: NativeNetwork, number: int, task: Task) -> None:
+def _end_step(network: NativeNetwork, number: int, given: tuple[Any, ...]) -> None:
     native_of("end_step", network.dtype)(network.number, number)
 
 

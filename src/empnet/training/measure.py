@@ -12,8 +12,9 @@ from jaxtyping import Float64, Int64
 from empnet.dataset.balance import balance, work_of
 from empnet.dataset.dataset import Dataset
 from empnet.dataset.joining import ranges
-from empnet.model.energy_derivatives import energy_and_derivatives
-from empnet.model.system_model import SystemModel
+from empnet.model.ensemble import Ensemble
+from empnet.model.evaluator import Evaluator
+from empnet.model.network import Network
 from empnet.runtime.distribution import Processes
 from empnet.system.one_hot import symbol
 from empnet.training.classes.class_errors import ClassErrors
@@ -226,7 +227,7 @@ AnyMeasured: TypeAlias = Measured | ClassMeasured
 
 @torch.no_grad()
 def measure(
-    model: SystemModel, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
+    model: Network | Ensemble, dataset: Dataset, indices: Int64[np.ndarray, " n"], card: ModelCard, device: torch.device
 ) -> AnyMeasured:
     """Predict systems in pieces of bounded memory, with forces and stress where they are learned.
 
@@ -238,10 +239,10 @@ def measure(
         device: Device of the model.
     """
     rows: dict[str, list[np.ndarray]] = {"predicted": [], "baseline": [], "forces": [], "stress": []}
-    encoder = card.encoder
+    encoder, evaluate = card.encoder, Evaluator(model)
     for piece in dataset.chunks(indices):
         batch = dataset.batch(piece, encoder, card.torch_dtype).to(device)
-        found = energy_and_derivatives(model, batch, forces=dataset.has_forces, stress=dataset.has_stress)
+        found = evaluate(batch, forces=dataset.has_forces, stress=dataset.has_stress)
         outputs = (found.values, model.composition_baseline(batch), found.forces, found.stress)
         for name, value in zip(rows, outputs, strict=True):
             if value is not None:
@@ -271,7 +272,7 @@ def _beside(
 
 def measure_together(
     processes: Processes,
-    model: SystemModel,
+    model: Network,
     dataset: Dataset,
     indices: Int64[np.ndarray, " n"],
     card: ModelCard,

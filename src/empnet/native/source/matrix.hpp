@@ -75,9 +75,17 @@ public:
         in_ = int64_t(rows.size()), out_ = int64_t(columns.size());
         packed_.resize(rows.size() * columns.size());
         T* to = packed_.data();
-        for (int64_t first = 0; first < out_; first += PANEL)
-            for (const int64_t row : rows)
-                for (int64_t o = first; o < std::min(first + PANEL, out_); ++o) *to++ = row < 0 || columns[o] < 0 ? T(0) : from[row + columns[o]];
+        for (int64_t first = 0; first < out_; first += PANEL) {
+            const int64_t wide = std::min(PANEL, out_ - first), *of = columns.data() + first;
+            const bool filled = *std::min_element(of, of + wide) >= 0;
+            for (const int64_t row : rows) {
+                if (row >= 0 && filled)
+                    for (int64_t o = 0; o < wide; ++o) to[o] = from[row + of[o]];
+                else
+                    for (int64_t o = 0; o < wide; ++o) to[o] = row < 0 || of[o] < 0 ? T(0) : from[row + of[o]];
+                to += wide;
+            }
+        }
     }
 
     int64_t in() const { return in_; }

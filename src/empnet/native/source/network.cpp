@@ -46,11 +46,58 @@ void Network<T>::set(const empnet_network& from) {
     scale_ = numbers<double>(from.scale, n_outputs_);
 }
 
+// The numbers of interaction t, in the order of Rows; after the last one only features are left.
+template <class T>
+Rows<Values<T>> Network<T>::rows_at(int64_t N, size_t t, T* memory, int64_t* size) const {
+    const bool any = t < layers_.size(), tensors = any && t && L_, gated = any && !layers_[t].last;
+    *size = 0;
+    const auto take = [&](int64_t n) {
+        T* at = memory ? memory + *size : nullptr;
+        *size += N * n;
+        return at;
+    };
+    Rows<Values<T>> rows = {};
+    rows.f = take(F_);
+    if (tensors) rows.V = take(S_ * F_);
+    if (any) rows.x = take(F_), rows.A = take(S_ * F_), rows.B = take(L_ ? S_ * F_ : 2 * F_), rows.hidden = take(layers_[t].n_hidden);
+    if (gated) rows.gates = take((L_ + 1) * F_);
+    return rows;
+}
+
+// All arrays; of rows each interaction has its own if derivatives are wanted, else every second one the same.
+template <class T>
+Arrays<T> Network<T>::arrays_at(const Evaluation<T>& task, T* memory, int64_t* size) const {
+    const int64_t N = task.list.N, P = task.list.P, any = task.forces || task.keep;
+    const size_t n = layers_.size(), slots = any ? n + 1 : 2;
+    *size = 0;
+    const auto take = [&](int64_t numbers) {
+        T* at = memory ? memory + *size : nullptr;
+        *size += numbers;
+        return at;
+    };
+    Arrays<T> all = {take(4 * P), take(S_ * P), take(any * N * F_), take(any * N * S_ * F_), take(any * N * S_ * F_), take(any * N * F_), {}};
+    std::vector<int64_t> largest(slots);
+    int64_t each = 0;
+    for (size_t t = 0; t <= n; ++t) rows_at(N, t, nullptr, &each), largest[t % slots] = std::max(largest[t % slots], each);
+    std::vector<T*> slot;
+    for (const int64_t numbers : largest) slot.push_back(take(numbers));
+    for (size_t t = 0; t <= n; ++t) all.rows.push_back(rows_at(N, t, slot[t % slots], &each));
+    for (size_t t = 0; t < n; ++t) all.rows[t].f_next = all.rows[t + 1].f, all.rows[t].V_next = all.rows[t + 1].V;
+    return all;
+}
+
+template <class T>
+void Network<T>::lay_out(const Evaluation<T>& task, Work<T>& work) const {
+    arrays_at(task, nullptr, &work.ahead);
+    const int64_t parts = task.keep && task.forces ? 2 : 1;
+    work.arrays = arrays_at(task, work.numbers.of(std::max<int64_t>(1, parts * work.ahead)), &work.ahead);
+}
+
 template <class T>
 void Network<T>::geometry(const Evaluation<T>& task, Work<T>& work) const {
     const empnet_list& list = task.list;
     int64_t* q = work.q.of(list.P);
-    T *w = work.parts[0].w.of(4 * list.P), *slope = work.slope.of(4 * list.P), *Y = work.parts[0].Y.of(S_ * list.P);
+    T *w = work.arrays.w, *slope = work.slope.of(4 * list.P), *Y = work.arrays.Y;
     in_shares(list.P, task.threads, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; ++p) {
             const Vec3 v = pair_vector(task.space, p, list.first[p], list.second[p]);
@@ -81,7 +128,7 @@ void Network<T>::embed(const Evaluation<T>& task, T* f) const {
 // Contributions c = b_z + s (W_2 h + b_2) with h = SiLU(W_1 f + b_1); with derivatives also those of E = sum_j c_j to f.
 template <class T>
 void Network<T>::read_out(const Evaluation<T>& task, Work<T>& work, const T* f) const {
-    T* g_f = task.forces ? work.parts[0].g_f.of(task.list.N * F_) : nullptr;
+    T* g_f = task.forces ? work.arrays.g_f : nullptr;
     in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch, int) {
         T *before = scratch, *h = scratch + n * F_;
         readout_.there.multiply(n, {f + begin * F_, F_}, {before, F_});
@@ -105,11 +152,10 @@ void Network<T>::read_out(const Evaluation<T>& task, Work<T>& work, const T* f) 
 }
 
 template <class T>
-void Network<T>::differentiate(const Evaluation<T>& task, Work<T>& work, const RowsOfAll<Values<T>>& rows) const {
+void Network<T>::differentiate(const Evaluation<T>& task, Work<T>& work) const {
     using Of = Values<T>;
-    const int64_t N = task.list.N, P = task.list.P;
-    Storage<T>& part = work.parts[0];
-    T *g_f = part.g_f.of(0), *g_V = part.g_V.of(N * S_ * F_), *g_A = part.g_A.of(N * S_ * F_), *g_x = part.g_x.of(N * F_);
+    const int64_t P = task.list.P;
+    T *g_f = work.arrays.g_f, *g_V = work.arrays.g_V, *g_A = work.arrays.g_A, *g_x = work.arrays.g_x;
     T *g_d = work.g_d.of(P), *g_Y = work.g_Y.of(P * S_);
     in_shares(P, task.threads, [&](int64_t begin, int64_t end) {
         std::fill(g_d + begin, g_d + end, T(0));
@@ -118,9 +164,9 @@ void Network<T>::differentiate(const Evaluation<T>& task, Work<T>& work, const R
     for (size_t t = layers_.size(); t-- > 0;) {
         const Layer<T>& at = layers_[t];
         in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch, int) {
-            steps_->values.backward(at, rows[t], begin, n, g_f, g_V, g_A, split<Of>(scratch, at), nullptr);
+            steps_->values.backward(at, work.arrays.rows[t], begin, n, g_f, g_V, g_A, split<Of>(scratch, at), nullptr);
         });
-        steps_->gradients(pairs_of<Of>(task, work, at, rows[t], g_A), g_d, g_Y, t ? g_x : nullptr, g_V, task.threads);
+        steps_->gradients(pairs_of<Of>(task, work, at, work.arrays.rows[t], g_A), g_d, g_Y, t ? g_x : nullptr, g_V, task.threads);
         if (t == 0) break;
         in_blocks(task, work, [&](int64_t begin, int64_t n, T*, int) {
             for (int64_t j = begin; at.first && j < begin + n; ++j)  // without directions each particle sends to itself, too
@@ -156,12 +202,12 @@ void Network<T>::give(const Evaluation<T>& task, Work<T>& work) const {
 
 template <class T>
 void Network<T>::evaluate(const Evaluation<T>& task, Work<T>& work) const {
+    lay_out(task, work);
     geometry(task, work);
-    const RowsOfAll<Values<T>> rows = rows_for<Values<T>>(task, work);
-    embed(task, rows[0].f);
-    for (size_t t = 0; t < layers_.size(); ++t) interact<Values<T>>(task, work, layers_[t], rows[t]);
-    read_out(task, work, rows.back().f);
-    if (task.forces) differentiate(task, work, rows), give(task, work);
+    embed(task, work.arrays.rows[0].f);
+    for (size_t t = 0; t < layers_.size(); ++t) interact<Values<T>>(task, work, layers_[t], work.arrays.rows[t]);
+    read_out(task, work, work.arrays.rows.back().f);
+    if (task.forces) differentiate(task, work), give(task, work);
 }
 
 // Memory for an evaluation, from the shelf if there is some. Never waits: a fork may have left the shelf locked.

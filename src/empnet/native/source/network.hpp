@@ -8,25 +8,34 @@
 
 namespace empnet {
 
-// Memory for plain numbers, or for the derivatives of dual ones.
+// Where the numbers of an evaluation lie; their derivatives follow, each equally far behind its number.
 template <class T>
-struct Storage {
-    Memory<T> w, Y, g_f, g_V, g_A, g_x;
-    std::vector<Memory<T>> rows;
+struct Arrays {
+    T *w, *Y, *g_f, *g_V, *g_A, *g_x;
+    std::vector<Rows<Values<T>>> rows;
 };
 
 // Memory of one evaluation; a network keeps it for the next.
 template <class T>
 struct Work {
-    Storage<T> parts[2];
     Memory<int64_t> q;
-    Memory<T> slope, g_d, g_Y, scratch, gradients;
+    Memory<T> numbers, slope, g_d, g_Y, scratch, gradients;
     Memory<double> g_v;
+    Arrays<T> arrays;
+    int64_t ahead;  // of the derivatives
 
-    // A part's memory of n numbers as numbers of a kind.
+    // An array as numbers of a kind.
     template <class Of>
-    typename Of::At of(Memory<T> Storage<T>::*which, int64_t n = 0) {
-        return Of::at((parts[0].*which).of(n), (parts[Of::parts - 1].*which).of(n));
+    typename Of::At of(T* Arrays<T>::*which) const {
+        return Of::at(arrays.*which, ahead);
+    }
+
+    // The rows of an interaction as numbers of a kind.
+    template <class Of>
+    Rows<Of> rows(size_t t) const {
+        const Rows<Values<T>>& at = arrays.rows[t];
+        const auto of = [&](T* numbers) { return Of::at(numbers, ahead); };
+        return {of(at.f), of(at.V), of(at.x), of(at.A), of(at.B), of(at.hidden), of(at.gates), of(at.f_next), of(at.V_next)};
     }
 };
 
@@ -66,13 +75,10 @@ public:
     void put_back(std::unique_ptr<Work<T>> work);
 
 private:
-    template <class Of>
-    using RowsOfAll = std::vector<Rows<Of>>;
-
     void geometry(const Evaluation<T>& task, Work<T>& work) const;
     void embed(const Evaluation<T>& task, T* f) const;
     void read_out(const Evaluation<T>& task, Work<T>& work, const T* f) const;
-    void differentiate(const Evaluation<T>& task, Work<T>& work, const RowsOfAll<Values<T>>& rows) const;
+    void differentiate(const Evaluation<T>& task, Work<T>& work) const;
     void give(const Evaluation<T>& task, Work<T>& work) const;
 
     void geometry_along(const Evaluation<T>& task, Work<T>& work, const LossGradient& loss) const;
@@ -88,10 +94,9 @@ private:
     PairInputs<Of> pairs_of(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<Of>& rows, typename Of::From g) const;
     template <class Of>
     void interact(const Evaluation<T>& task, Work<T>& work, const Layer<T>& at, const Rows<Of>& rows) const;
-    template <class Of>
-    Rows<Of> rows_at(int64_t N, size_t t, typename Of::At memory, int64_t* size) const;
-    template <class Of>
-    RowsOfAll<Of> rows_for(const Evaluation<T>& task, Work<T>& work) const;
+    Rows<Values<T>> rows_at(int64_t N, size_t t, T* memory, int64_t* size) const;
+    Arrays<T> arrays_at(const Evaluation<T>& task, T* memory, int64_t* size) const;
+    void lay_out(const Evaluation<T>& task, Work<T>& work) const;
     template <class Body>
     void in_blocks(const Evaluation<T>& task, Work<T>& work, Body&& body) const;
 
@@ -127,44 +132,7 @@ void Network<T>::in_blocks(const Evaluation<T>& task, Work<T>& work, Body&& body
 // Scratch of a block as numbers of a kind.
 template <class Of, class T>
 typename Of::At split(T* scratch, const Layer<T>& at) {
-    return Of::at(scratch, scratch + BLOCK * scratch_of(at));
-}
-
-// The numbers of interaction t, in the order of Rows; after the last one only features are left.
-template <class T>
-template <class Of>
-Rows<Of> Network<T>::rows_at(int64_t N, size_t t, typename Of::At memory, int64_t* size) const {
-    const bool any = t < layers_.size(), tensors = any && t && L_, gated = any && !layers_[t].last;
-    *size = 0;
-    const auto take = [&](int64_t n) {
-        const typename Of::At at = memory ? memory + *size : memory;
-        *size += N * n;
-        return at;
-    };
-    Rows<Of> rows = {};
-    rows.f = take(F_);
-    if (tensors) rows.V = take(S_ * F_);
-    if (any) rows.x = take(F_), rows.A = take(S_ * F_), rows.B = take(L_ ? S_ * F_ : 2 * F_), rows.hidden = take(layers_[t].n_hidden);
-    if (gated) rows.gates = take((L_ + 1) * F_);
-    return rows;
-}
-
-// The rows of all interactions: of each one its own if derivatives are wanted, else of every second one the same.
-template <class T>
-template <class Of>
-std::vector<Rows<Of>> Network<T>::rows_for(const Evaluation<T>& task, Work<T>& work) const {
-    const size_t n = layers_.size(), slots = task.forces || task.keep ? n + 1 : 2;
-    std::vector<int64_t> largest(slots);
-    int64_t size = 0;
-    for (size_t t = 0; t <= n; ++t) rows_at<Of>(task.list.N, t, {}, &size), largest[t % slots] = std::max(largest[t % slots], size);
-    RowsOfAll<Of> rows;
-    for (Storage<T>& part : work.parts) part.rows.resize(std::max(part.rows.size(), slots));
-    for (size_t t = 0; t <= n; ++t) {
-        const auto memory = [&](int part) { return work.parts[part].rows[t % slots].of(largest[t % slots]); };
-        rows.push_back(rows_at<Of>(task.list.N, t, Of::at(memory(0), memory(Of::parts - 1)), &size));
-    }
-    for (size_t t = 0; t < n; ++t) rows[t].f_next = rows[t + 1].f, rows[t].V_next = rows[t + 1].V;
-    return rows;
+    return Of::at(scratch, BLOCK * scratch_of(at));
 }
 
 template <class T>
@@ -173,7 +141,7 @@ PairInputs<Of> Network<T>::pairs_of(const Evaluation<T>& task, Work<T>& work, co
     empnet_list list = task.list;
     list.q = work.q.of(0);
     const T* chi = at.chi.empty() ? nullptr : at.chi.data();
-    return {list, F_, n_rows_, work.template of<Of>(&Storage<T>::w), work.slope.of(0), work.template of<Of>(&Storage<T>::Y), at.phi.data(), chi, rows.x, rows.V, g};
+    return {list, F_, n_rows_, work.template of<Of>(&Arrays<T>::w), work.slope.of(0), work.template of<Of>(&Arrays<T>::Y), at.phi.data(), chi, rows.x, rows.V, g, work.ahead};
 }
 
 template <class T>

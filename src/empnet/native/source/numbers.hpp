@@ -32,18 +32,25 @@ struct Dual {
     EMPNET_INLINE Dual& operator*=(Dual b) { return *this = *this * b; }
 };
 
-// Where values lie, and where their derivatives do.
+// Where values lie, and how far on their derivatives do.
 template <class T>
 struct Twin {
-    T *v, *t;
+    T* v;
+    int64_t ahead;
 
-    Twin(T* values = nullptr, T* derivatives = nullptr) : v(values), t(derivatives) {}
+    Twin(T* values = nullptr, int64_t numbers = 0) : v(values), ahead(numbers) {}
     template <class Other, class = std::enable_if_t<std::is_convertible_v<Other*, T*>>>
-    EMPNET_INLINE Twin(Twin<Other> other) : v(other.v), t(other.t) {}
-    friend EMPNET_INLINE Twin operator+(Twin a, int64_t n) { return {a.v + n, a.t + n}; }
+    EMPNET_INLINE Twin(Twin<Other> other) : v(other.v), ahead(other.ahead) {}
+    friend EMPNET_INLINE Twin operator+(Twin a, int64_t n) { return {a.v + n, a.ahead}; }
     EMPNET_INLINE Twin& operator+=(int64_t n) { return *this = *this + n; }
     explicit operator bool() const { return v; }
 };
+
+// A number in all lanes. (Not zero plus it, for which compilers add: -0 would become 0.)
+template <class T>
+EMPNET_INLINE Vector<T> all_lanes_of(T x) {
+    return x - Vector<T>{};
+}
 
 // Plain numbers.
 template <class T>
@@ -55,7 +62,9 @@ struct Values {
     // the parts of a number, and the first that a way forward has to compute
     static constexpr int parts = 1, first_new = 0;
 
-    static At at(T* values, T*) { return values; }
+    static At at(T* values, int64_t) { return values; }
+    static From with_ahead(From at, int64_t) { return at; }
+    static At with_ahead(At at, int64_t) { return at; }
     EMPNET_INLINE static T* part(At at, int) { return at; }
     EMPNET_INLINE static const T* part(From at, int) { return at; }
     EMPNET_INLINE static Number load(From at) { return Full{}.load(at); }
@@ -63,7 +72,7 @@ struct Values {
     EMPNET_INLINE static void add(At at, Number x) { Full{}.store(at, Full{}.load(at) + x); }
     EMPNET_INLINE static void store_new(At at, Number x) { store(at, x); }
     EMPNET_INLINE static void add_new(At at, Number x) { add(at, x); }
-    EMPNET_INLINE static Number all_lanes(From at) { return Number{} + *at; }
+    EMPNET_INLINE static Number all_lanes(From at) { return all_lanes_of(*at); }
     // what a gradient takes: here the number, of dual numbers the derivative
     EMPNET_INLINE static Vector<T> last(Number x) { return x; }
 };
@@ -76,17 +85,21 @@ struct Duals {
     using From = Twin<const T>;
     static constexpr int parts = 2, first_new = 1;
 
-    static At at(T* values, T* derivatives) { return {values, derivatives}; }
+    static At at(T* values, int64_t ahead) { return {values, ahead}; }
+    template <class Real>
+    EMPNET_INLINE static Twin<Real> with_ahead(Twin<Real> at, int64_t ahead) {
+        return {at.v, ahead};
+    }
     template <class Real>
     EMPNET_INLINE static Real* part(Twin<Real> at, int which) {
-        return which ? at.t : at.v;
+        return which ? at.v + at.ahead : at.v;
     }
-    EMPNET_INLINE static Number load(From at) { return {Full{}.load(at.v), Full{}.load(at.t)}; }
-    EMPNET_INLINE static void store(At at, Number x) { Full{}.store(at.v, x.v), Full{}.store(at.t, x.t); }
+    EMPNET_INLINE static Number load(From at) { return {Full{}.load(at.v), Full{}.load(at.v + at.ahead)}; }
+    EMPNET_INLINE static void store(At at, Number x) { Full{}.store(at.v, x.v), Full{}.store(at.v + at.ahead, x.t); }
     EMPNET_INLINE static void add(At at, Number x) { store(at, load(at) + x); }
-    EMPNET_INLINE static void store_new(At at, Number x) { Full{}.store(at.t, x.t); }
-    EMPNET_INLINE static void add_new(At at, Number x) { Full{}.store(at.t, Full{}.load(at.t) + x.t); }
-    EMPNET_INLINE static Number all_lanes(From at) { return {Vector<T>{} + *at.v, Vector<T>{} + *at.t}; }
+    EMPNET_INLINE static void store_new(At at, Number x) { Full{}.store(at.v + at.ahead, x.t); }
+    EMPNET_INLINE static void add_new(At at, Number x) { Full{}.store(at.v + at.ahead, Full{}.load(at.v + at.ahead) + x.t); }
+    EMPNET_INLINE static Number all_lanes(From at) { return {all_lanes_of(at.v[0]), all_lanes_of(at.v[at.ahead])}; }
     EMPNET_INLINE static Vector<T> last(Number x) { return x.t; }
 };
 

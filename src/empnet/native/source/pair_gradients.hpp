@@ -140,7 +140,9 @@ struct PairTables : PairSums<Of, L, tensors> {
         }
     }
 
-    EMPNET_APART static void gradient_block(const PairTables m, TableGradients<T> tables, At out_x, At out_V, int64_t begin, int64_t end, int64_t k) {
+    EMPNET_APART static void gradient_block(const PairTables& given, TableGradients<T> tables, At out_x, At out_V, int64_t begin, int64_t end, int64_t k) {
+        const PairTables m = {{given.in.with_one_distance()}};
+        out_x = Of::with_ahead(out_x, m.in.ahead), out_V = Of::with_ahead(out_V, m.in.ahead);
         const empnet_list& at = m.in.list;
         m.begin_gradients(out_x, out_V, begin, end, k);
         for (int64_t j = begin; j < end; ++j) {

@@ -23,6 +23,15 @@ struct PairInputs {
     typename Of::From Y;
     const T *phi, *chi;
     typename Of::From x, V, g;
+    int64_t ahead;  // of the derivatives of all of them
+
+    // The same, such that the compiler knows that it is one number, and keeps it in one register.
+    EMPNET_INLINE PairInputs with_one_distance() const {
+        PairInputs in = *this;
+        in.w = Of::with_ahead(w, ahead), in.Y = Of::with_ahead(Y, ahead);
+        in.x = Of::with_ahead(x, ahead), in.V = Of::with_ahead(V, ahead), in.g = Of::with_ahead(g, ahead);
+        return in;
+    }
 };
 
 template <class Of, int L, bool tensors>
@@ -69,7 +78,9 @@ struct PairSums {
     }
 
     // The sums of particles [begin, end) at features k.
-    EMPNET_APART static void sum_block(const PairSums m, At out, int64_t begin, int64_t end, int64_t k) {
+    EMPNET_APART static void sum_block(const PairSums& given, At out, int64_t begin, int64_t end, int64_t k) {
+        const PairSums m = {given.in.with_one_distance()};
+        out = Of::with_ahead(out, m.in.ahead);
         const empnet_list& at = m.in.list;
         for (int i = Of::first_new; i < Of::parts; ++i)
             for (int64_t j = begin; j < end; ++j) {

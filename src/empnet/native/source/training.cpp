@@ -13,7 +13,7 @@ namespace empnet {
 template <class T>
 void Network<T>::geometry_along(const Evaluation<T>& task, Work<T>& work, const LossGradient& loss) const {
     const empnet_list& list = task.list;
-    T *w = work.parts[1].w.of(4 * list.P), *Y = work.parts[1].Y.of(S_ * list.P);
+    T *w = work.arrays.w + work.ahead, *Y = work.arrays.Y + work.ahead;
     const T* slope = work.slope.of(0);
     in_shares(list.P, task.threads, [&](int64_t begin, int64_t end) {
         for (int64_t p = begin; p < end; ++p) {
@@ -43,9 +43,9 @@ void Network<T>::read_out_backward(const Evaluation<T>& task, Work<T>& work, typ
     using At = typename Of::At;
     using Number = typename Of::Number;
     constexpr int lanes = VectorOf<T>::lanes;
-    const At g_f = work.template of<Of>(&Storage<T>::g_f, task.list.N * F_);
+    const At g_f = work.template of<Of>(&Arrays<T>::g_f);
     in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch, int c) {
-        const At before = Of::at(scratch, scratch + n * F_), h = Of::at(scratch + 2 * n * F_, scratch + 3 * n * F_);
+        const At before = Of::at(scratch, n * F_), h = Of::at(scratch + 2 * n * F_, n * F_);
         T *last = to[c].last, *last_bias = to[c].last_bias;
         product<Of, T>(readout_.there, n, {f + begin * F_, F_}, {before, F_});
         for (int64_t j = 0; j < n; ++j)
@@ -60,9 +60,9 @@ void Network<T>::read_out_backward(const Evaluation<T>& task, Work<T>& work, typ
                     const T g = T(scale_[o] * of_loss), of_energy = o == 0 ? T(scale_[0]) : T(0);
                     Number seed;
                     if constexpr (Of::parts == 1)
-                        seed = Number{} + g;
+                        seed = all_lanes_of(g);
                     else
-                        seed = {Vector<T>{} + of_energy, Vector<T>{} + g};
+                        seed = {all_lanes_of(of_energy), all_lanes_of(g)};
                     on_h += seed * Full{}.load(last_.data() + o * F_ + k);
                     T* sum = last + o * F_ + k;
                     Full{}.store(sum, Full{}.load(sum) + Of::last(seed * at));
@@ -84,15 +84,17 @@ void Network<T>::learn_on(const Evaluation<T>& task, Work<T>& work, const LossGr
     constexpr int lanes = VectorOf<T>::lanes;
     const int64_t N = task.list.N;
     const StepsOf<Of>& steps = steps_->template of<Of>();
-    const RowsOfAll<Of> rows = rows_for<Of>(task, work);
+    std::vector<Rows<Of>> rows;
+    for (size_t t = 0; t <= layers_.size(); ++t) rows.push_back(work.template rows<Of>(t));
     if constexpr (Of::parts == 2) {
         geometry_along(task, work, loss);
-        std::fill(rows[0].f.t, rows[0].f.t + N * F_, T(0));
+        T* of_f = Of::part(rows[0].f, 1);
+        std::fill(of_f, of_f + N * F_, T(0));
         for (size_t t = 0; t < layers_.size(); ++t) interact<Of>(task, work, layers_[t], rows[t]);
     }
     read_out_backward<Of>(task, work, rows.back().f, loss, to);
-    const At g_f = work.template of<Of>(&Storage<T>::g_f), g_x = work.template of<Of>(&Storage<T>::g_x, N * F_);
-    const At g_V = work.template of<Of>(&Storage<T>::g_V, N * S_ * F_), g_A = work.template of<Of>(&Storage<T>::g_A, N * S_ * F_);
+    const At g_f = work.template of<Of>(&Arrays<T>::g_f), g_x = work.template of<Of>(&Arrays<T>::g_x);
+    const At g_V = work.template of<Of>(&Arrays<T>::g_V), g_A = work.template of<Of>(&Arrays<T>::g_A);
     for (size_t t = layers_.size(); t-- > 0;) {
         const Layer<T>& at = layers_[t];
         in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch, int c) {

@@ -47,8 +47,11 @@ def clip_gradients(parameters: Iterable[Tensor], usual: float | None) -> tuple[f
         True
     """
     limit = LARGEST if usual is None else min(LARGEST, TIMES * usual)
-    length = float(torch.nn.utils.clip_grad_norm_(parameters, limit))
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    length = float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
     if not math.isfinite(length):
         return length, usual
+    if length > limit:
+        torch._foreach_mul_(gradients, limit / length)
     clipped = min(length, limit)
     return length, clipped if usual is None else MEMORY * usual + (1 - MEMORY) * clipped

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from empnet.dataset.dataset import Dataset
 from empnet.errors import EmpnetError
-from empnet.model.energy_derivatives import energy_and_derivatives
 from empnet.model.network import Network
+from empnet.model.training_pass import trainable_prediction
 from empnet.training.measure import AnyMeasured, Compared, Measured
 from empnet.training.optimiser.loss import FORCES_WEIGHT, STRESS_WEIGHT, Loss, summed_loss
 from empnet.training.optimiser.scales import Scales
@@ -130,7 +130,7 @@ class Objective:
         weights, scales = self.weights, self.scales
         forces = weights.forces > 0 and self._n_forces[mine].any()  # skipped if no system has any: they cost time
         stress = weights.stress > 0 and self._n_stress[mine].any()
-        found = energy_and_derivatives(model, batch, forces=bool(forces), stress=bool(stress), graph=True)
+        found = trainable_prediction(model, batch, forces=bool(forces), stress=bool(stress))
         unit = torch.from_numpy(scales.of_energies(self._dataset.sizes[mine])).to(self._device)
         yield _Term(weights.energy, found.values, batch.targets, unit, len(whole) * batch.targets.shape[1])
         if found.forces is not None and batch.forces is not None:

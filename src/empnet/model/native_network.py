@@ -108,7 +108,7 @@ class NativeNetwork:
             weights: All weights.
             model: Their model, for its sizes, baseline and scale, which must be those of the model before.
         """
-        native_of("set_network", self.dtype)(self.number, weights.record(model))
+        native_of("set_network", self.dtype)(self.number, weights.record(model), threads())
 
     def evaluate(self, batch: Batch, *, forces: bool = False, virial: bool = False) -> Evaluated:
         """Return contributions of particles, and the derivatives of the sum of the first property.

@@ -27,7 +27,7 @@ void NAME(gated_grad)(int64_t N, int32_t L, int64_t F, const real* X, const real
 /* network.cpp: a network is known by a number. Results that are not wanted are null: hidden (N, F), forces -dE/dr (N, 3),
    virial dE/d strain (n_systems, 3, 3); contributions (N, n_outputs) with the baseline; E is the sum of the first of them. */
 int64_t NAME(make_network)(const empnet_network* network);
-void NAME(set_network)(int64_t network, const empnet_network* to);
+void NAME(set_network)(int64_t network, const empnet_network* to, int32_t threads);
 void NAME(free_network)(int64_t network);
 void NAME(evaluate)(int64_t network, const empnet_list* list, const empnet_space* space, const int64_t* system_of, int64_t n_systems, const real* features, real* hidden, double* contributions, double* forces, double* virial, int32_t threads);
 

@@ -5,20 +5,20 @@ namespace empnet {
 namespace {
 
 template <class T>
-void set(Layer<T>& to, const empnet_network& of, const empnet_interaction& from, bool first, bool last) {
+void set(Tasks& tasks, Layer<T>& to, const empnet_network& of, const empnet_interaction& from, bool first, bool last) {
     const int64_t F = of.F, wide = padded<T>(F), D = of.L + 1;
     const int64_t n_psi = of.L ? INVARIANTS + (of.L == 3) : from.W_1 ? 2 : 1, n_hidden = of.L ? 2 : n_psi;
     to.L = int(of.L), to.F = wide, to.n_psi = n_psi * wide, to.n_hidden = n_hidden * wide;
     to.first = first || !of.L, to.last = last || !of.L, to.products = from.W_1;
-    to.phi = woven_table<T>(from.phi, of.n_rows, D, F);
-    to.chi = woven_table<T>(from.chi, of.n_rows, D, F);
+    tasks.push_back([&, D, F] { to.phi = woven_table<T>(from.phi, of.n_rows, D, F); });
+    tasks.push_back([&, D, F] { to.chi = woven_table<T>(from.chi, of.n_rows, D, F); });
     to.own = woven<T>(from.own, 1, 1, F);
-    to.W.set(from.W, nullptr, 1, 1, F);
-    for (int64_t l = 0; of.L && l < D; ++l) to.W_l[l].set(static_cast<const T*>(from.W_l) + l * F * F, nullptr, 1, 1, F, true);
-    to.W_1.set(from.W_1, nullptr, 1, 1, F), to.W_2.set(from.W_2, nullptr, 1, 1, F);
-    to.psi_1.set(from.psi_1, from.psi_1_bias, n_psi, n_hidden, F);
-    to.psi_2.set(from.psi_2, from.psi_2_bias, n_hidden, 1, F);
-    to.gate.set(from.gate, from.gate_bias, 1, D, F);
+    to.W.set(tasks, from.W, nullptr, 1, 1, F);
+    for (int64_t l = 0; of.L && l < D; ++l) to.W_l[l].set(tasks, static_cast<const T*>(from.W_l) + l * F * F, nullptr, 1, 1, F, true);
+    to.W_1.set(tasks, from.W_1, nullptr, 1, 1, F), to.W_2.set(tasks, from.W_2, nullptr, 1, 1, F);
+    to.psi_1.set(tasks, from.psi_1, from.psi_1_bias, n_psi, n_hidden, F);
+    to.psi_2.set(tasks, from.psi_2, from.psi_2_bias, n_hidden, 1, F);
+    to.gate.set(tasks, from.gate, from.gate_bias, 1, D, F);
 }
 
 template <class T>
@@ -30,20 +30,24 @@ std::vector<T> numbers(const void* from, int64_t n) {
 
 // Takes weights; the sizes are those of the weights before, if there were any.
 template <class T>
-void Network<T>::set(const empnet_network& from) {
+void Network<T>::set(const empnet_network& from, int threads) {
+    Tasks tasks;
     L_ = int(from.L), S_ = int((from.L + 1) * (from.L + 1)), F_ = padded<T>(from.F), width_ = from.F, n_features_ = from.n_features;
     n_species_ = from.n_species, n_outputs_ = from.n_outputs, n_rows_ = from.n_rows, grid_ = from.grid;
     layers_.resize(size_t(from.layers));
-    for (int64_t t = 0; t < from.layers; ++t) empnet::set(layers_[t], from, from.interactions[t], t == 0, t == from.layers - 1);
+    for (int64_t t = 0; t < from.layers; ++t) empnet::set(tasks, layers_[t], from, from.interactions[t], t == 0, t == from.layers - 1);
     std::vector<T> turned(size_t(n_features_ * width_));  // a row for each feature
     for (int64_t i = 0; i < n_features_; ++i)
         for (int64_t k = 0; k < width_; ++k) turned[i * width_ + k] = static_cast<const T*>(from.embedding)[k * n_features_ + i];
     embedding_ = woven<T>(turned.data(), n_features_, 1, width_);
-    readout_.set(from.readout_1, from.readout_1_bias, 1, 1, width_);
+    readout_.set(tasks, from.readout_1, from.readout_1_bias, 1, 1, width_);
     last_ = woven<T>(from.readout_2, n_outputs_, 1, width_);
     last_bias_ = numbers<T>(from.readout_2_bias, n_outputs_);
     baseline_ = numbers<double>(from.baseline, n_species_ * n_outputs_);
     scale_ = numbers<double>(from.scale, n_outputs_);
+    in_shares(int64_t(tasks.size()), threads, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) tasks[i]();
+    }, 1);
 }
 
 // The numbers of interaction t, in the order of Rows; after the last one only features are left.
@@ -235,8 +239,8 @@ template class Network<double>;
     int64_t NAME(make_network)(const empnet_network* network) {                                                              \
         return reinterpret_cast<int64_t>(new empnet::Network<real>(*network));                                               \
     }                                                                                                                        \
-    void NAME(set_network)(int64_t network, const empnet_network* to) {                                                      \
-        reinterpret_cast<empnet::Network<real>*>(network)->set(*to);                                                         \
+    void NAME(set_network)(int64_t network, const empnet_network* to, int32_t threads) {                                     \
+        reinterpret_cast<empnet::Network<real>*>(network)->set(*to, threads);                                                \
     }                                                                                                                        \
     void NAME(free_network)(int64_t network) { delete reinterpret_cast<empnet::Network<real>*>(network); }                   \
     void NAME(evaluate)(int64_t network, const empnet_list* list, const empnet_space* space, const int64_t* system_of,       \

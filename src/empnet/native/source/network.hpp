@@ -67,8 +67,8 @@ struct NetworkGradient {
 template <class T>
 class Network {
 public:
-    explicit Network(const empnet_network& from) : steps_(steps_of<T>(int(from.L))) { set(from); }
-    void set(const empnet_network& from);
+    explicit Network(const empnet_network& from) : steps_(steps_of<T>(int(from.L))) { set(from, 1); }
+    void set(const empnet_network& from, int threads);
     void evaluate(const Evaluation<T>& task, Work<T>& work) const;
     void learn(const Evaluation<T>& task, Work<T>& work, const LossGradient& loss, const empnet_network& to) const;
     std::unique_ptr<Work<T>> take_work();

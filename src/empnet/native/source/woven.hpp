@@ -6,11 +6,14 @@
 // with zeros to whole vectors. Weights are woven in the same way on both sides.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "matrix.hpp"
 
 namespace empnet {
+
+using Tasks = std::vector<std::function<void()>>;
 
 // The width that is computed in place of F.
 template <class T>
@@ -105,13 +108,20 @@ struct Linear {
     int64_t ins = 0, outs = 0;
     bool turned = false;
 
-    void set(const void* weights, const void* bias_of, int64_t n_ins, int64_t n_outs, int64_t F, bool is_turned = false) {
+    // Notes in `tasks` to take weights and bias; none from null.
+    void set(Tasks& tasks, const void* weights, const void* bias_of, int64_t n_ins, int64_t n_outs, int64_t F, bool is_turned = false) {
         if (!weights) return;
         ins = n_ins, outs = n_outs, turned = is_turned;
-        const Places<T> at(ins, outs, F, turned);
-        there.set(static_cast<const T*>(weights), at.in, at.out);
-        back.set(static_cast<const T*>(weights), at.out, at.in);
-        bias = woven<T>(bias_of, 1, outs, F);
+        const auto numbers = static_cast<const T*>(weights);
+        tasks.push_back([this, numbers, F] {
+            const Places<T> at(ins, outs, F, turned);
+            there.set(numbers, at.in, at.out);
+        });
+        tasks.push_back([this, numbers, bias_of, F] {
+            const Places<T> at(ins, outs, F, turned);
+            back.set(numbers, at.out, at.in);
+            bias = woven<T>(bias_of, 1, outs, F);
+        });
     }
 };
 

@@ -223,8 +223,9 @@ def test_what_torch_computes():
     assert not training_pass._served(pooled, batch, False)
 
 
-def test_models_in_threads():
-    models = [in_training(1, 2, 16, torch.float64, seed=seed) for seed in range(4)]
+@pytest.mark.parametrize("different", [1, 4], ids=["one model", "a model each"])
+def test_models_in_threads(different):
+    models = [in_training(1, 2, 16, torch.float64, seed=seed) for seed in range(different)] * (4 // different)
     batch = a_batch([12, 9], [False, False], torch.float64)
     right = [gradients(trainable_prediction, model, batch, True, False)[1] for model in models]
     found: list[list[dict]] = [[] for _ in models]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import MutableMapping
 from typing import Any
@@ -21,8 +22,18 @@ from empnet.system.batch import Batch
 
 __all__ = ["trainable_prediction"]
 
-_NETWORKS: MutableMapping[PropertyModel, NativeNetwork] = weakref.WeakKeyDictionary()
-"""The network in libempnet of each model in training: its memory serves step after step."""
+
+class _Networks(threading.local):
+    """The network in libempnet of each model in training: its memory serves step after step.
+
+    Each thread has its own, since a step begins with new weights, which must not change under another's step.
+    """
+
+    def __init__(self) -> None:
+        self.of: MutableMapping[PropertyModel, NativeNetwork] = weakref.WeakKeyDictionary()
+
+
+_NETWORKS = _Networks()
 
 
 def trainable_prediction(
@@ -56,9 +67,9 @@ def trainable_prediction(
     if not _served(model, batch, forces or stress):
         return energy_and_derivatives(model, batch, forces=forces, stress=stress, graph=True)
     assert isinstance(model, PropertyModel)  # own invariant: nothing else is served
-    network = _NETWORKS.get(model)
+    network = _NETWORKS.of.get(model)
     if network is None or network.dtype != model.dtype:
-        network = _NETWORKS[model] = NativeNetwork(model)
+        network = _NETWORKS.of[model] = NativeNetwork(model)
     weights = Weights.of(model)
     c, h, F, virial = _Pass.apply(network, model, weights, batch, forces, stress, *weights.tensors)  # type: ignore[no-untyped-call]
     sigma = None if virial is None else stress_of_virial(virial, batch.cells)

@@ -149,7 +149,7 @@ def all_filter_tables(
     Example:
         >>> network = empnet.PropertyModel(empnet.model.Architecture(n_species=1, pooling=("sum",), moments=1))
         >>> basis = network.basis_at_knots()
-        >>> together = all_filter_tables(network.interactions, basis)
+        >>> together = all_filter_tables(list(network.interactions), basis)
         >>> alone = [each.filter_table(basis) for each in network.interactions]
         >>> all(torch.allclose(a.phi, b.phi, atol=1e-5) for a, b in zip(together, alone, strict=True))
         True

@@ -147,10 +147,12 @@ def all_filter_tables(
         basis: Radial basis at the knots, shape (K, n_basis).
 
     Example:
-        >>> network = empnet.PropertyModel(empnet.model.Architecture(n_species=1, pooling=("sum",), moments=1))
-        >>> basis = network.basis_at_knots()
-        >>> together = all_filter_tables(list(network.interactions), basis)
-        >>> alone = [each.filter_table(basis) for each in network.interactions]
+        >>> spline = CubicSpline(8, 5.0)
+        >>> ends = {"first": True, "last": False}, {"first": False, "last": True}
+        >>> interactions = [MomentInteraction(4, 1, 3, 6, spline, **end) for end in ends]
+        >>> basis = torch.rand(8, 3)
+        >>> together = all_filter_tables(interactions, basis)
+        >>> alone = [each.filter_table(basis) for each in interactions]
         >>> all(torch.allclose(a.phi, b.phi, atol=1e-5) for a, b in zip(together, alone, strict=True))
         True
     """

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import linear, silu
 
 from empnet.basis.radial import RadialBasis
 from empnet.basis.spline import CubicSpline
 from empnet.kernels import pair_directions, pair_weights
 from empnet.model.architecture import Architecture
 from empnet.model.interaction import Geometry, Interaction
-from empnet.model.moment_interaction import MomentInteraction
+from empnet.model.moment_interaction import MomentFilters, MomentInteraction
 from empnet.system.batch import Batch
 
 __all__ = ["FeatureNetwork"]
@@ -74,6 +75,21 @@ class FeatureNetwork(torch.nn.Module):
                 interaction.frozen_table = interaction.filter_table(basis)
         return model
 
+    def filter_tables(self) -> list[Any]:
+        """Return the filters of all interactions as tables: what each one's ``filter_table`` returns.
+
+        Example:
+            >>> network = FeatureNetwork(Architecture(n_species=1, pooling=("sum",), moments=1))
+            >>> alone = [each.filter_table(network.basis_at_knots()) for each in network.interactions]
+            >>> [torch.allclose(a.phi, b.phi, atol=1e-5) for a, b in zip(network.filter_tables(), alone, strict=True)]
+            [True, True, True]
+        """
+        interactions: list[Any] = list(self.interactions)
+        basis = None if self.is_frozen else self.basis_at_knots()
+        if basis is not None and isinstance(interactions[0], MomentInteraction):
+            return _tables_together(interactions, basis)
+        return [each.filter_table(basis) for each in interactions]
+
     @property
     def is_frozen(self) -> bool:
         """True if the filters' tables are precomputed and fixed."""
@@ -109,3 +125,25 @@ class FeatureNetwork(torch.nn.Module):
         for interaction in self.interactions:
             f, V = interaction(f, V, geometry)
         return f  # type: ignore[no-any-return]
+
+
+def _tables_together(interactions: list[MomentInteraction], basis: Float[Tensor, "K n_basis"]) -> list[MomentFilters]:
+    """Return the tables of all interactions, in a third of the operations, which are small."""
+    networks = [(each.phi, each) for each in interactions]
+    networks += [(each.chi, each) for each in interactions if each.chi is not None]
+    firsts: list[Any] = [network[0] for network, _ in networks]
+    lasts: list[Any] = [network[-1] for network, _ in networks]
+    weight, bias = torch.cat([each.weight for each in firsts]), torch.cat([each.bias for each in firsts])
+    hidden = silu(linear(basis, weight, bias))  # (K, n hidden)
+    C = interactions[0]._spline[0].coefficients(hidden).view(-1, len(networks), firsts[0].out_features).transpose(0, 1)
+    T = torch.baddbmm(
+        torch.stack([each.bias for each in lasts])[:, None], C, torch.stack([each.weight for each in lasts]).mT
+    )
+    scales = torch.stack([each.mean_neighbours for _, each in networks]).rsqrt()
+    L_1, F = interactions[0].degree + 1, interactions[0].F
+    tables = iter((T * scales[:, None, None]).view(len(networks), -1, L_1, F).unbind())
+    phi = [next(tables) for _ in interactions]
+    return [
+        MomentFilters(own, None if each.chi is None else next(tables))
+        for own, each in zip(phi, interactions, strict=True)
+    ]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.functional import linear, pad, silu
+from torch.nn.functional import pad
 
 from empnet.basis.products import inner
 from empnet.basis.spline import CubicSpline
@@ -17,7 +15,7 @@ from empnet.kernels import gated, mixed, moments, products
 from empnet.model.interaction import Geometry, spline_table
 from empnet.model.perceptron import perceptron
 
-__all__ = ["MomentFilters", "MomentInteraction", "all_filter_tables"]
+__all__ = ["MomentFilters", "MomentInteraction"]
 
 N_COUPLED = 9
 """Components of degree 0, 1 and 2, which form a 3 x 3 matrix."""
@@ -135,42 +133,3 @@ class MomentInteraction(torch.nn.Module):
         if self.gate is None:
             return f, None
         return f, gated(self.gate(f).view(-1, self.degree + 1, self.F), D)
-
-
-def all_filter_tables(
-    interactions: Sequence[MomentInteraction], basis: Float[Tensor, "K n_basis"]
-) -> list[MomentFilters]:
-    """Return the tables of all interactions, computed together: in a third of the operations, which are small.
-
-    Arguments:
-        interactions: The interactions of a network.
-        basis: Radial basis at the knots, shape (K, n_basis).
-
-    Example:
-        >>> spline = CubicSpline(8, 5.0)
-        >>> ends = {"first": True, "last": False}, {"first": False, "last": True}
-        >>> interactions = [MomentInteraction(4, 1, 3, 6, spline, **end) for end in ends]
-        >>> basis = torch.rand(8, 3)
-        >>> together = all_filter_tables(interactions, basis)
-        >>> alone = [each.filter_table(basis) for each in interactions]
-        >>> all(torch.allclose(a.phi, b.phi, atol=1e-5) for a, b in zip(together, alone, strict=True))
-        True
-    """
-    networks = [(each.phi, each) for each in interactions]
-    networks += [(each.chi, each) for each in interactions if each.chi is not None]
-    firsts: list[Any] = [network[0] for network, _ in networks]
-    lasts: list[Any] = [network[-1] for network, _ in networks]
-    weight, bias = torch.cat([each.weight for each in firsts]), torch.cat([each.bias for each in firsts])
-    hidden = silu(linear(basis, weight, bias))  # (K, n hidden)
-    C = interactions[0]._spline[0].coefficients(hidden).view(-1, len(networks), firsts[0].out_features).transpose(0, 1)
-    T = torch.baddbmm(
-        torch.stack([each.bias for each in lasts])[:, None], C, torch.stack([each.weight for each in lasts]).mT
-    )
-    scales = torch.stack([each.mean_neighbours for _, each in networks]).rsqrt()
-    L_1, F = interactions[0].degree + 1, interactions[0].F
-    tables = iter((T * scales[:, None, None]).view(len(networks), -1, L_1, F).unbind())
-    phi = [next(tables) for _ in interactions]
-    return [
-        MomentFilters(own, None if each.chi is None else next(tables))
-        for own, each in zip(phi, interactions, strict=True)
-    ]

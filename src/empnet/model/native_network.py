@@ -14,7 +14,6 @@ from torch import Tensor
 
 from empnet.kernels.autograd_pair_weights import SplineGrid
 from empnet.model.interaction import Interaction
-from empnet.model.moment_interaction import MomentInteraction, all_filter_tables
 from empnet.model.property_model import PropertyModel
 from empnet.native.library import SUFFIX, address_of, is_built, native_of, threads
 from empnet.native.structures import InteractionRecord, NeighbourRecord, NetworkRecord, Space
@@ -167,7 +166,9 @@ class Weights:
             "readout_1_bias": first.bias,
         }
         ends |= {"readout_2": last.weight, "readout_2_bias": last.bias}
-        return cls(ends, [_interaction_weights(*each) for each in zip(model.interactions, _tables(model), strict=True)])
+        return cls(
+            ends, [_interaction_weights(*each) for each in zip(model.interactions, model.filter_tables(), strict=True)]
+        )
 
     @property
     def _groups(self) -> list[dict[str, Tensor | None]]:
@@ -224,17 +225,6 @@ class Weights:
         )
         record.kept = records, kept  # type: ignore[attr-defined]
         return record
-
-
-def _tables(model: PropertyModel) -> list[Any]:
-    """Return the filters of all interactions as tables."""
-    interactions: Any = list(model.interactions)
-    if model.is_frozen:
-        return [each.filter_table(None) for each in interactions]
-    basis = model.basis_at_knots()
-    if isinstance(interactions[0], MomentInteraction):
-        return all_filter_tables(interactions, basis)
-    return [each.filter_table(basis) for each in interactions]
 
 
 def _interaction_weights(each: Any, table: Any) -> dict[str, Tensor | None]:

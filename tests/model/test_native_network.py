@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from empnet.errors import EmpnetError
 from empnet.model.architecture import Architecture
@@ -21,7 +20,7 @@ from empnet.model.pooled_model import PooledModel
 from empnet.model.property_model import PropertyModel
 from empnet.native.library import is_built
 
-from .conftest import CUTOFF, a_batch, a_model
+from .conftest import CUTOFF, NETWORKS_AND_LISTS, a_batch, a_model, calm
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="libempnet is not built")
 
@@ -31,8 +30,7 @@ CLOSE = {torch.float64: 1e-11, torch.float32: 5e-5}
 
 def compare(model, batch) -> None:
     """Compare all results with the reference's, in units of the largest number of each kind."""
-    for interaction in model.tabulated():  # crowds at random would overflow
-        interaction.mean_neighbours.fill_(1 + (2 * len(batch.pairs) / len(batch.system_of)) ** 2)
+    calm(model, batch)
     periodic = batch.cells is not None
     wanted = energy_and_derivatives(model, batch, stress=periodic)
     native, torchs = (Evaluator(model, engine)(batch, forces=True, stress=periodic) for engine in ("native", "torch"))
@@ -64,16 +62,8 @@ def test_networks_without_products(layers):
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    moments=st.integers(0, 3),
-    layers=st.integers(1, 3),
-    width=st.integers(1, 40),
-    sizes=st.lists(st.tuples(st.integers(1, 25), st.booleans()), min_size=1, max_size=5),
-    side=st.sampled_from([2.0, 5.0, 30.0]),
-    seed=st.integers(0, 1000),
-)
+@given(**NETWORKS_AND_LISTS)
 def test_any_shape_and_list(moments, layers, width, sizes, side, seed):
-    """Small cells have pairs of a particle and its own image; wide ones have no pairs."""
     model = a_model(moments, layers, width, torch.float64, seed=seed)
     counts, periodic = map(list, zip(*sizes, strict=True))
     compare(model, a_batch(counts, periodic, torch.float64, side, seed))

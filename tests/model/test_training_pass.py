@@ -9,7 +9,6 @@ import threading
 import pytest
 import torch
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from empnet.model import training_pass
 from empnet.model.architecture import Architecture
@@ -19,7 +18,7 @@ from empnet.model.property_model import PropertyModel
 from empnet.model.training_pass import trainable_prediction
 from empnet.native.library import is_built
 
-from .conftest import a_batch, a_model
+from .conftest import NETWORKS_AND_LISTS, a_batch, a_model, calm
 
 pytestmark = pytest.mark.skipif(not is_built(), reason="libempnet is not built")
 
@@ -32,12 +31,12 @@ def by_torch(model, batch, *, forces, stress):
 
 
 def loss_of(found, seed: int = 0):
-    """A loss that is neither linear nor the same for two numbers."""
+    """A loss that is neither linear nor the same for two numbers, and whose slope rounds well at any size."""
     random = torch.Generator().manual_seed(seed)
 
     def of(x):
         weight = torch.randn(x.shape, generator=random, dtype=torch.float64)
-        return (weight * x + 0.3 * torch.sin(x)).nan_to_num(0.0).sum()
+        return (weight * x + 0.3 * torch.asinh(x)).nan_to_num(0.0).sum()
 
     return sum(of(x) for x in (found.values, found.forces, found.stress) if x is not None)
 
@@ -57,8 +56,7 @@ def in_training(*arguments, **settings):
 
 
 def compare(model, batch) -> None:
-    for interaction in model.tabulated():  # crowds at random would overflow
-        interaction.mean_neighbours.fill_(1 + (2 * len(batch.pairs) / len(batch.system_of)) ** 2)
+    calm(model, batch)
     wanted = [(False, False), (True, False)]
     if batch.cells is not None:
         wanted += [(True, True), (False, True)]
@@ -88,16 +86,8 @@ def test_networks_without_products(layers):
 
 
 @settings(max_examples=12, deadline=None)
-@given(
-    moments=st.integers(0, 3),
-    layers=st.integers(1, 3),
-    width=st.integers(1, 40),
-    sizes=st.lists(st.tuples(st.integers(1, 25), st.booleans()), min_size=1, max_size=5),
-    side=st.sampled_from([2.0, 5.0, 30.0]),
-    seed=st.integers(0, 1000),
-)
+@given(**NETWORKS_AND_LISTS)
 def test_any_shape_and_list(moments, layers, width, sizes, side, seed):
-    """Small cells have pairs of a particle and its own image; wide ones have no pairs."""
     counts, periodic = map(list, zip(*sizes, strict=True))
     compare(
         in_training(moments, layers, width, torch.float64, seed=seed),

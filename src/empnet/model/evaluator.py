@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-import torch
-
 from empnet.errors import EmpnetError
-from empnet.kernels import choose, reference
 from empnet.model.energy_derivatives import energy_and_derivatives, stress_of_virial
 from empnet.model.ensemble import Ensemble, mean_prediction, members_of
 from empnet.model.native_network import NativeNetwork
@@ -50,7 +47,7 @@ class Evaluator:
     def _in_libempnet(self) -> list[NativeNetwork] | None:
         """Return the members in libempnet; None if torch evaluates them."""
         members = members_of(self.model)
-        served = all(map(NativeNetwork.serves, members)) and choose(torch.device("cpu"), members[0].dtype) != reference
+        served = all(map(NativeNetwork.serves, members))
         if self._engine == "native" and not served:
             raise EmpnetError(
                 "engine 'native' does not serve this model",

@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from empnet.kernels import choose, reference
 from empnet.kernels.autograd_pair_weights import SplineGrid
 from empnet.model.interaction import Interaction
 from empnet.model.property_model import PropertyModel
-from empnet.native.library import SUFFIX, address_of, is_built, native_of, threads
+from empnet.native.library import address_of, is_built, native_of, threads
 from empnet.native.structures import InteractionRecord, NeighbourRecord, NetworkRecord, Space
 from empnet.system.batch import Batch
 
@@ -92,13 +93,14 @@ class NativeNetwork:
 
     @staticmethod
     def serves(model: object) -> bool:
-        """Return whether libempnet is there and knows the network.
+        """Return whether libempnet is there, knows the network, and is the kernel in use.
 
         Arguments:
             model: Any model; of a subclass nothing is known.
         """
-        fits = type(model) is PropertyModel and model.dtype in SUFFIX
-        return fits and model.baseline.device.type == "cpu" and is_built()  # type: ignore[attr-defined]
+        if type(model) is not PropertyModel or not is_built():
+            return False
+        return choose(model.baseline.device, model.dtype) is not reference
 
     def take(self, weights: Weights, model: PropertyModel) -> None:
         """Take other weights in place of those before.

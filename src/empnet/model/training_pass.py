@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from empnet.kernels import choose, reference
 from empnet.model.energy_derivatives import energy_and_derivatives, stress_of_virial
 from empnet.model.native_network import NativeNetwork, Task, Weights
 from empnet.model.network import Network
@@ -78,9 +77,9 @@ def trainable_prediction(
 
 def _served(model: Network, batch: Batch, derivatives: bool) -> bool:
     """Return whether libempnet can take the step."""
-    if not NativeNetwork.serves(model) or choose(batch.positions.device, model.dtype) is reference:
+    if not NativeNetwork.serves(model) or batch.positions.requires_grad:
         return False
-    return not batch.positions.requires_grad and (not derivatives or model.architecture.pooling[0] == "sum")
+    return not derivatives or model.architecture.pooling[0] == "sum"
 
 
 class _Step:

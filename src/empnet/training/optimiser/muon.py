@@ -13,7 +13,7 @@ from torch.optim.adamw import adamw
 
 from empnet.kernels import choose, reference
 from empnet.model.network import Network
-from empnet.native.library import SUFFIX, native_of, threads
+from empnet.native.library import native_of, threads
 
 __all__ = ["Muon", "all_orthogonalised", "new_optimizer", "orthogonalised"]
 
@@ -79,24 +79,15 @@ def all_orthogonalised(matrices: list[Tensor]) -> list[Tensor]:
         >>> [torch.allclose(X, orthogonalised(Y), atol=1e-5) for X, Y in zip(all_orthogonalised(G), G)]
         [True, True]
     """
-    dtype, device = matrices[0].dtype, matrices[0].device
-    if dtype not in SUFFIX or choose(device, dtype) is reference:
+    dtype = matrices[0].dtype
+    if choose(matrices[0].device, dtype) is reference:
         return _by_torch(matrices)
     given = [G.contiguous() for G in matrices]
     found = [torch.empty_like(G) for G in given]
-    bytes_each = dtype.itemsize
-    shapes = [(G.numel() // (G.shape[-2] * G.shape[-1]), *G.shape[-2:]) for G in given]
-    m, n = ([shape[i] for shape in shapes for _ in range(shape[0])] for i in (1, 2))
-
-    def addresses(stacks: list[Tensor]) -> list[int]:
-        return [
-            stack.data_ptr() + k * rows * columns * bytes_each
-            for stack, (count, rows, columns) in zip(stacks, shapes, strict=True)
-            for k in range(count)
-        ]
-
-    numbers = (np.array(x, dtype=np.int64) for x in (m, n, addresses(given), addresses(found)))
-    native_of("orthogonalise", dtype)(len(m), *numbers, np.array(QUINTIC), ROUNDS, threads())
+    single, results = ([x for stack in stacks for x in stack.view(-1, *stack.shape[-2:])] for stacks in (given, found))
+    numbers = zip(*((*x.shape, x.data_ptr(), y.data_ptr()) for x, y in zip(single, results, strict=True)), strict=True)
+    columns = (np.array(column, dtype=np.int64) for column in numbers)
+    native_of("orthogonalise", dtype)(len(single), *columns, np.array(QUINTIC), ROUNDS, threads())
     return found
 
 

@@ -57,9 +57,9 @@ inline int64_t chunks_for(int64_t pairs, int64_t vectors, int64_t threads) {
 template <class Body>
 void in_pieces(const empnet_list& list, int64_t vectors, int threads, Body&& body) {
     const std::vector<Chunk> chunks = chunks_of(list, int(chunks_for(list.P, vectors, threads)));
-    const int64_t pieces = vectors * int64_t(chunks.size()), shares = std::max<int64_t>(1, std::min<int64_t>(threads, list.P * vectors / FEW_PAIRS / 8));
-    on_threads(int(std::min(pieces, shares)), [&](int c) {
-        const int64_t n = std::min(pieces, shares);
+    const int64_t pieces = vectors * int64_t(chunks.size()), worth = std::max<int64_t>(1, list.P * vectors / FEW_PAIRS / 8);
+    const int64_t n = std::min({pieces, worth, int64_t(std::max(1, threads))});
+    on_threads(int(n), [&](int c) {
         for (int64_t i = pieces * c / n; i < pieces * (c + 1) / n; ++i) {
             const int64_t chunk = i / vectors;
             body(chunks[size_t(chunk)].begin, chunks[size_t(chunk)].end, i % vectors, int(chunk));

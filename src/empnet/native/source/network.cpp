@@ -136,7 +136,7 @@ void Network<T>::read_out(const Evaluation<T>& task, Work<T>& work, const T* f) 
     in_blocks(task, work, [&](int64_t begin, int64_t n, T* scratch, int) {
         T *before = scratch, *h = scratch + n * F_;
         readout_.there.multiply(n, {f + begin * F_, F_}, {before, F_});
-        silu<Values<T>, T>(n, F_, before, readout_.bias.data(), h);
+        silu<Values<T>>(n, F_, before, readout_.bias.data(), h);
         for (int64_t j = 0; j < n; ++j) {
             if (task.hidden) std::copy(h + j * F_, h + j * F_ + width_, task.hidden + (begin + j) * width_);
             for (int64_t o = 0; o < n_outputs_; ++o) {

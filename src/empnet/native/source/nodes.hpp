@@ -14,8 +14,66 @@
 
 namespace empnet {
 
+// What networks with and without directions share.
+template <class Of>
+struct Pointwise {
+    using T = typename Of::Real;
+    using At = typename Of::At;
+    using From = typename Of::From;
+    using Number = typename Of::Number;
+    static constexpr int lanes = VectorOf<T>::lanes;
+
+    // The particle itself: u x is added to the first of S components.
+    static void add_own(const Layer<T>& at, int64_t n, int S, From x, At sums) {
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t k = 0; k < at.F; k += lanes)
+                Of::add_new(sums + (j * at.F + k) * S, Of::load(x + (j * at.F + k)) * Full{}.load(at.own.data() + k));
+    }
+
+    // The gradient of u from that of the sums.
+    static void own_gradient(const Layer<T>& at, int64_t n, int S, From x, From g, T* to) {
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t k = 0; k < at.F; k += lanes) {
+                const Number of_j = Of::load(x + (j * at.F + k)) * Of::load(g + (j * at.F + k) * S);
+                Full{}.store(to + k, Full{}.load(to + k) + Of::last(of_j));
+            }
+    }
+
+    // f' = f + psi(input): psi = W_2 SiLU(W_1 input + b_1) + b_2. In a dual pass values, and so biases, are at hand.
+    static void psi(const Layer<T>& at, int64_t n, From input, At hidden, At activated, From f, At next) {
+        constexpr bool plain = Of::first_new == 0;
+        new_product<Of, T>(at.psi_1.there, n, {input, at.n_psi}, {hidden, at.n_hidden});
+        silu<Of>(n, at.n_hidden, hidden, plain ? at.psi_1.bias.data() : nullptr, activated);
+        for (int64_t j = 0; j < n; ++j)
+            for (int64_t k = 0; k < at.F; k += lanes) {
+                Number sum = Of::load(f + (j * at.F + k));
+                if constexpr (plain) sum += Full{}.load(at.psi_2.bias.data() + k);
+                Of::store_new(next + (j * at.F + k), sum);
+            }
+        new_product<Of, T>(at.psi_2.there, n, {activated, at.n_hidden}, {next, at.F}, true);
+    }
+
+    // From g_f, the gradient of psi, to that of its input. For the gradients of weights, `to` (null: none), fill() writes
+    // the input again; `activated` is memory.
+    template <class Fill>
+    static void psi_backward(const Layer<T>& at, int64_t n, From g_f, At hidden, At input, At on_hidden, At activated, const LayerGradient<T>* to, Fill&& fill) {
+        product<Of, T>(at.psi_2.back, n, {g_f, at.F}, {on_hidden, at.n_hidden});
+        if (to) {
+            silu<Of>(n, at.n_hidden, hidden, nullptr, activated);
+            to->psi_2.template add<Of>(n, {activated, at.n_hidden}, {g_f, at.F});
+        }
+        silu_backward<Of>(n * at.n_hidden, hidden, on_hidden);
+        if (to) {
+            fill();
+            to->psi_1.template add<Of>(n, {input, at.n_psi}, {on_hidden, at.n_hidden});
+        }
+        product<Of, T>(at.psi_1.back, n, {on_hidden, at.n_hidden}, {input, at.n_psi});
+    }
+};
+
 template <class Of, int L>
 struct Nodes {
+    using Shared = Pointwise<Of>;
     static constexpr int D = L + 1, S = D * D, N_INVARIANTS = INVARIANTS + (L == 3);
     using T = typename Of::Real;
     using Number = typename Of::Number;
@@ -100,15 +158,11 @@ struct Nodes {
         const At f = all.f + begin * F, x = all.x + begin * F, A = all.A + begin * S * F, B = all.B + begin * S * F, next = all.f_next + begin * F;
         const At invariants = scratch, activated = invariants + n * at.n_psi, product = activated + n * at.n_hidden;
         const At hidden = all.hidden + begin * at.n_hidden;
-        for (int64_t j = 0; at.first && j < n; ++j)
-            for (int64_t k = 0; k < F; k += lanes)
-                Of::add_new(A + (j * S * F + k * S), Of::load(x + (j * F + k)) * Full{}.load(at.own.data() + k));
+        if (at.first) Shared::add_own(at, n, S, x, A);
         each<S>([&](auto s) { new_product<Of, T>(at.W_l[degree_of(s)].there, n, component<From>(A, s, F), component<At>(B, s, F)); });
         for (int64_t j = 0; j < n; ++j)
             multiply(F, f + j * F, A + j * S * F, B + j * S * F, invariants + j * at.n_psi, at.last ? At{} : product + j * S * F);
-        new_product<Of, T>(at.psi_1.there, n, {invariants, at.n_psi}, {hidden, at.n_hidden});
-        silu<Of, T>(n, at.n_hidden, hidden, at.psi_1.bias.data(), activated);
-        add_psi(at, n, activated, f, next);
+        Shared::psi(at, n, invariants, hidden, activated, f, next);
         if (at.last) return;
         const At gates = all.gates + begin * D * F, V = all.V_next + begin * S * F;
         new_product<Of, T>(at.gate.there, n, {next, F}, {gates, D * F});
@@ -139,17 +193,9 @@ struct Nodes {
             product<Of, T>(at.gate.back, n, {on_gates, D * F}, {g_f, F}, true);
             if (to) to->gate.template add<Of>(n, {all.f_next + begin * F, F}, {on_gates, D * F});
         }
-        product<Of, T>(at.psi_2.back, n, {g_f, F}, {on_hidden, at.n_hidden});
-        if (to) {
-            silu_of<Of>(n * at.n_hidden, hidden, activated);
-            to->psi_2.template add<Of>(n, {activated, at.n_hidden}, {g_f, F});
-        }
-        silu_backward<Of>(n * at.n_hidden, hidden, on_hidden);
-        if (to) {
+        Shared::psi_backward(at, n, g_f, hidden, invariants, on_hidden, activated, to, [&] {
             for (int64_t j = 0; j < n; ++j) multiply(F, f + j * F, A + j * S * F, B + j * S * F, invariants + j * at.n_psi, At{});
-            to->psi_1.template add<Of>(n, {invariants, at.n_psi}, {on_hidden, at.n_hidden});
-        }
-        product<Of, T>(at.psi_1.back, n, {on_hidden, at.n_hidden}, {invariants, at.n_psi});
+        });
         for (int64_t j = 0; j < n; ++j) {
             const At g = invariants + j * at.n_psi;
             multiply_backward(F, A + j * S * F, B + j * S * F, g, at.last ? From{} : From(on_D + j * S * F), g_A + j * S * F, on_B + j * S * F);
@@ -160,11 +206,7 @@ struct Nodes {
             product<Of, T>(at.W_l[l].back, n, component<From>(on_B, s, F), component<At>(g_A, s, F), true);
             if (to) to->W_l[l].template add<Of>(n, component<From>(A, s, F), component<From>(on_B, s, F));
         });
-        for (int64_t j = 0; to && at.first && j < n; ++j)
-            for (int64_t k = 0; k < F; k += lanes) {
-                const Number g = Of::load(all.x + ((begin + j) * F + k)) * Of::load(g_A + (j * S * F + k * S));
-                Full{}.store(to->own + k, Full{}.load(to->own + k) + Of::last(g));
-            }
+        if (to && at.first) Shared::own_gradient(at, n, S, all.x + begin * F, g_A, to->own);
     }
 
     // Gradients of the gates and of D = B + C from that of V' = g D.
@@ -184,22 +226,12 @@ struct Nodes {
             each<D>([&](auto l) EMPNET_ALWAYS { Of::store(on_gates + (k * D + l * lanes), of[l]); });
         }
     }
-
-    // f' = f + (what SiLU gave) W + b.
-    static void add_psi(const Layer<T>& at, int64_t n, From activated, From f, At next) {
-        for (int64_t j = 0; j < n; ++j)
-            for (int64_t k = 0; k < at.F; k += lanes) {
-                Number sum = Of::load(f + (j * at.F + k));
-                if constexpr (Of::first_new == 0) sum += Full{}.load(at.psi_2.bias.data() + k);
-                Of::store_new(next + (j * at.F + k), sum);
-            }
-        new_product<Of, T>(at.psi_2.there, n, {activated, at.n_hidden}, {next, at.F}, true);
-    }
 };
 
 // Without directions: psi takes the sums, and the products of two of their linear maps, which stay in B.
 template <class Of>
 struct Nodes<Of, 0> {
+    using Shared = Pointwise<Of>;
     using T = typename Of::Real;
     using At = typename Of::At;
     using From = typename Of::From;
@@ -209,17 +241,13 @@ struct Nodes<Of, 0> {
         const int64_t F = at.F;
         const At sums = all.A + begin * F, maps = all.B + begin * 2 * F, hidden = all.hidden + begin * at.n_hidden;
         const At input = scratch, activated = input + n * at.n_psi;
-        for (int64_t j = 0; j < n; ++j)
-            for (int64_t k = 0; k < F; k += lanes)
-                Of::add_new(sums + (j * F + k), Of::load(all.x + ((begin + j) * F + k)) * Full{}.load(at.own.data() + k));
+        Shared::add_own(at, n, 1, all.x + begin * F, sums);
         if (at.products) {
             new_product<Of, T>(at.W_1.there, n, {sums, F}, {maps, 2 * F});
             new_product<Of, T>(at.W_2.there, n, {sums, F}, {maps + F, 2 * F});
         }
         join(at, n, sums, maps, input);
-        new_product<Of, T>(at.psi_1.there, n, {input, at.n_psi}, {hidden, at.n_hidden});
-        silu<Of, T>(n, at.n_hidden, hidden, at.psi_1.bias.data(), activated);
-        Nodes<Of, 1>::add_psi(at, n, activated, all.f + begin * F, all.f_next + begin * F);
+        Shared::psi(at, n, input, hidden, activated, all.f + begin * F, all.f_next + begin * F);
     }
 
     // psi's input.
@@ -238,17 +266,7 @@ struct Nodes<Of, 0> {
         const At sums = all.A + begin * F, maps = all.B + begin * 2 * F, hidden = all.hidden + begin * at.n_hidden;
         const At input = scratch, on_hidden = input + n * at.n_psi, activated = on_hidden + n * at.n_hidden, on_maps = activated + n * at.n_hidden;
         g_f += begin * F, g_A += begin * F;
-        product<Of, T>(at.psi_2.back, n, {g_f, F}, {on_hidden, at.n_hidden});
-        if (to) {
-            silu_of<Of>(n * at.n_hidden, hidden, activated);
-            to->psi_2.template add<Of>(n, {activated, at.n_hidden}, {g_f, F});
-        }
-        silu_backward<Of>(n * at.n_hidden, hidden, on_hidden);
-        if (to) {
-            join(at, n, sums, maps, input);
-            to->psi_1.template add<Of>(n, {input, at.n_psi}, {on_hidden, at.n_hidden});
-        }
-        product<Of, T>(at.psi_1.back, n, {on_hidden, at.n_hidden}, {input, at.n_psi});
+        Shared::psi_backward(at, n, g_f, hidden, input, on_hidden, activated, to, [&] { join(at, n, sums, maps, input); });
         for (int64_t j = 0; j < n; ++j)
             for (int64_t k = 0; k < F; k += lanes) {
                 const At from = input + (j * at.n_psi + k * (1 + at.products));
@@ -264,11 +282,7 @@ struct Nodes<Of, 0> {
             if (to) to->W_1.template add<Of>(n, {sums, F}, {on_maps, 2 * F});
             if (to) to->W_2.template add<Of>(n, {sums, F}, {on_maps + F, 2 * F});
         }
-        for (int64_t j = 0; to && j < n; ++j)
-            for (int64_t k = 0; k < F; k += lanes) {
-                const typename Of::Number g = Of::load(all.x + ((begin + j) * F + k)) * Of::load(g_A + (j * F + k));
-                Full{}.store(to->own + k, Full{}.load(to->own + k) + Of::last(g));
-            }
+        if (to) Shared::own_gradient(at, n, 1, all.x + begin * F, g_A, to->own);
     }
 };
 

@@ -51,24 +51,16 @@ EMPNET_INLINE Dual<T> sigmoid(Dual<T> x) {
     return {s, x.t * s * (T(1) - s)};
 }
 
-// y = SiLU(x + bias) for n rows of F numbers, F being whole vectors; x + bias stays in x.
-template <class Of, class T>
-void silu(int64_t n, int64_t F, typename Of::At x, const T* bias, typename Of::At y) {
+// y = SiLU(x + bias) for n rows of F numbers, F being whole vectors; x + bias stays in x. Null: no bias.
+template <class Of>
+void silu(int64_t n, int64_t F, typename Of::At x, const typename Of::Real* bias, typename Of::At y) {
+    using T = typename Of::Real;
     for (int64_t r = 0; r < n; ++r)
         for (int64_t k = 0; k < F; k += VectorOf<T>::lanes) {
-            typename Of::Number sum = Of::load(x + (r * F + k));
-            if constexpr (Of::first_new == 0) Of::store(x + (r * F + k), sum += Full{}.load(bias + k));
-            Of::store(y + (r * F + k), sum * sigmoid(sum));
+            if (bias) Full{}.store(Of::part(x, 0) + r * F + k, Full{}.load(Of::part(x, 0) + r * F + k) + Full{}.load(bias + k));
+            const typename Of::Number at = Of::load(x + (r * F + k));
+            Of::store(y + (r * F + k), at * sigmoid(at));
         }
-}
-
-// y = SiLU(x) for n numbers, whole vectors.
-template <class Of>
-void silu_of(int64_t n, typename Of::From x, typename Of::At y) {
-    for (int64_t k = 0; k < n; k += VectorOf<typename Of::Real>::lanes) {
-        const typename Of::Number at = Of::load(x + k);
-        Of::store(y + k, at * sigmoid(at));
-    }
 }
 
 // g *= SiLU'(x) for n numbers, whole vectors.

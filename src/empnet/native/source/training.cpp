@@ -48,9 +48,7 @@ void Network<T>::read_out_backward(const Evaluation<T>& task, Work<T>& work, typ
         const At before = Of::at(scratch, n * F_), h = Of::at(scratch + 2 * n * F_, n * F_);
         T *last = to[c].last, *last_bias = to[c].last_bias;
         product<Of, T>(readout_.there, n, {f + begin * F_, F_}, {before, F_});
-        for (int64_t j = 0; j < n; ++j)
-            for (int64_t k = 0; k < F_; k += lanes) Full{}.store(Of::part(before, 0) + j * F_ + k, Full{}.load(Of::part(before, 0) + j * F_ + k) + Full{}.load(readout_.bias.data() + k));
-        silu_of<Of>(n * F_, before, h);
+        silu<Of>(n, F_, before, readout_.bias.data(), h);
         for (int64_t j = 0; j < n; ++j)
             for (int64_t k = 0; k < F_; k += lanes) {
                 const Number at = Of::load(h + (j * F_ + k));
